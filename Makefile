@@ -1,0 +1,44 @@
+# Each target sets up what it needs in .venv by itself.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check bench format
+
+demo: $(VENV)/installed
+	$(BIN)/python run_sample.py
+
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest
+
+check: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/installed
+	$(BIN)/python -m benchmarks $(ARGS)
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# opencv-python needs the system's libGL; where that is missing its headless build, which is the
+# same module without windows, takes its place.
+$(VENV)/installed: requirements.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -c 'import cv2' 2>/dev/null || { \
+	  echo "opencv-python finds no libGL here: taking opencv-python-headless"; \
+	  $(BIN)/python -m pip uninstall --quiet --yes opencv-python; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check opencv-python-headless; }
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  $$(grep -v '^[-#]' requirements-dev.txt)
+	@touch $@

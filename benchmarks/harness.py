@@ -1,0 +1,82 @@
+"""Timing and memory, measured the same way for every row."""
+
+import resource
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(kw_only=True)
+class Row:
+    """One line of the results: what was measured, the goal, and what came out."""
+
+    what: str
+    goal: str
+    met: bool | None = None
+    published_seconds: float | None = None
+    seconds: float | None = None
+    error: float | None = None
+    peak_mb: float | None = None
+    note: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times faster than the published way."""
+        if self.published_seconds is None or not self.seconds:
+            return None
+        return self.published_seconds / self.seconds
+
+
+def interleaved(*functions: Callable[[], Any], repeats: int = 5, warmup: int = 1) -> list[float]:
+    """Median seconds of each function, called in turn so that noise falls on all alike."""
+    for _ in range(warmup):
+        for function in functions:
+            function()
+    times: list[list[float]] = [[] for _ in functions]
+    for _ in range(repeats):
+        for function, seconds in zip(functions, times, strict=True):
+            start = time.perf_counter()
+            function()
+            seconds.append(time.perf_counter() - start)
+    return [statistics.median(seconds) for seconds in times]
+
+
+def _resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+@contextmanager
+def peak_memory() -> Iterator[dict[str, float]]:
+    """Fill `{"mb": …}` with the growth of resident memory over its start, sampled each ms."""
+    result = {"mb": 0.0}
+    stop = threading.Event()
+    start = _resident_mb()
+
+    def watch() -> None:
+        while not stop.is_set():
+            result["mb"] = max(result["mb"], _resident_mb() - start)
+            time.sleep(0.001)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield result
+    finally:
+        stop.set()
+        watcher.join()
+        result["mb"] = max(result["mb"], _resident_mb() - start)
+
+
+def in_fresh_process(module: str, *arguments: str) -> str:
+    """Run `python -m module arguments` and return what it printed (for clean peak memory)."""
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout

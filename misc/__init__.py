@@ -1,0 +1,1 @@
+"""Building blocks, one idea a file; nothing here knows a data set, a network or a stage."""

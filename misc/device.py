@@ -1,0 +1,52 @@
+"""The one place that decides on which device, and in which arithmetic, networks run."""
+
+import contextlib
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compute:
+    """What a run computes with: the device, the networks' arithmetic, the loader processes."""
+
+    device: torch.device
+    precision: str = "fp32"
+    num_workers: int = 0
+
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """Give the context in which networks run: bfloat16 autocast, or nothing for fp32."""
+        if self.precision == "fp32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+
+def pick_device(name: str) -> torch.device:
+    """Turn --device into a device; auto takes cuda, then mps, then cpu.
+
+    Raises:
+        ValueError: the device that was asked for is not there.
+    """
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        name = next(device for device, there in available.items() if there)
+    if not available[name]:
+        there = ", ".join(device for device, is_there in available.items() if is_there)
+        raise ValueError(f"--device {name}: not available here; available: {there}")
+    return torch.device(name)
+
+
+def resolve_precision(device: torch.device, precision: str) -> str:
+    """Resolve `auto`: bf16 where the device multiplies it natively, else fp32."""
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp32"
+    if device.type == "cpu":
+        return "bf16" if torch.cpu.get_capabilities().get("avx512_bf16") else "fp32"
+    return "fp32"

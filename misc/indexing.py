@@ -1,0 +1,321 @@
+"""Pairs of neighbouring pixels, the paths between them, and the random walk.
+
+Imports torch and numpy only, so that this one file can be dropped into another program.
+"""
+
+import math
+import warnings
+from functools import cache, cached_property, reduce
+
+import numpy as np
+import torch
+
+
+@cache
+def pair_offsets(radius: int) -> tuple[tuple[int, int], ...]:
+    """Offsets (dy, dx) of the pairs at a radius: half a disc, since pairs are symmetric.
+
+    (0, x) for 0 < x < radius, then (y, x) row by row for 0 < y < radius, |x| < radius and
+    x² + y² < radius². 34 offsets at radius 5, 152 at radius 10.
+    """
+    first = [(0, x) for x in range(1, radius)]
+    rest = [
+        (y, x)
+        for y in range(1, radius)
+        for x in range(-radius + 1, radius)
+        if x * x + y * y < radius * radius
+    ]
+    return tuple(first + rest)
+
+
+@cache
+def path_pixels(dy: int, dx: int) -> tuple[tuple[int, int], ...]:
+    """Pixels (y, x) of the path from (0, 0) to (dy, dx), both ends included.
+
+    Every integer pixel of the bounding rectangle whose squared distance to the line is below 1.
+    """
+    length_squared = dy * dy + dx * dx
+    return tuple(
+        (y, x)
+        for y in range(min(0, dy), max(0, dy) + 1)
+        for x in range(min(0, dx), max(0, dx) + 1)
+        if (dy * x - dx * y) ** 2 < length_squared
+    )
+
+
+@cache
+def path_pieces(radius: int) -> dict[tuple[int, int], tuple[tuple[int, int, int, int], ...]]:
+    """Paths already met whose union is an offset's path, for every offset, shortest first.
+
+    A piece (dy, dx, row, column) is the path of the offset (dy, dx), its bounding rectangle moved
+    to (row, column) inside the longer one's; the offset (0, 0) is a single pixel. Pieces may
+    overlap, since a maximum does not mind. 152 offsets take 171 maxima at radius 10.
+    """
+    shapes = {(0, 0): frozenset({(0, 0)})}
+    pieces: dict[tuple[int, int], tuple[tuple[int, int, int, int], ...]] = {}
+    for dy, dx in sorted(pair_offsets(radius), key=lambda offset: offset[0] ** 2 + offset[1] ** 2):
+        path = frozenset((y, x - min(0, dx)) for y, x in path_pixels(dy, dx))
+        inside = {
+            (a, b, row, column): moved
+            for (a, b), shape in shapes.items()
+            for row in range(dy - a + 1)
+            for column in range(abs(dx) - abs(b) + 1)
+            if (moved := frozenset((y + row, x + column) for y, x in shape)) <= path
+        }
+        chosen = []
+        missing = path
+        while missing:
+            best = max(inside, key=lambda piece: len(inside[piece] & missing))
+            chosen.append(best)
+            missing -= inside[best]
+        pieces[dy, dx] = tuple(chosen)
+        shapes[dy, dx] = path
+    return pieces
+
+
+def path_maxima(boundary: torch.Tensor, radius: int) -> list[torch.Tensor]:
+    """Largest value on the path of every pair of pixels within a radius.
+
+    boundary (..., H, W) of any dtype that has an order. Returns one (..., H - radius + 1,
+    W - 2 (radius - 1)) map per offset, in the order of pair_offsets, for the sources from which
+    every offset stays in the grid: rows 0 to H - radius, columns radius - 1 to W - radius. The
+    maps are empty where the grid is smaller than the radius. Exact and differentiable; a tie
+    shares the gradient. A pair's affinity is 1 minus this maximum.
+    """
+    height, width = boundary.shape[-2:]
+    rows = max(0, height - radius + 1)
+    columns = max(0, width - 2 * (radius - 1))
+    if rows == 0 or columns == 0:
+        return [boundary[..., :rows, :columns] for _ in pair_offsets(radius)]
+    # Every map holds all positions of its path in the grid, indexed by the rectangle's top left.
+    maxima = {(0, 0): boundary}
+    for (dy, dx), pieces in path_pieces(radius).items():
+        parts = [
+            maxima[a, b][..., row : row + height - dy, column : column + width - abs(dx)]
+            for a, b, row, column in pieces
+        ]
+        maxima[dy, dx] = reduce(torch.maximum, parts)
+    lefts = {(dy, dx): radius - 1 + min(0, dx) for dy, dx in pair_offsets(radius)}
+    return [maxima[offset][..., :rows, left : left + columns] for offset, left in lefts.items()]
+
+
+class PathIndex:
+    """The pairs within a radius and the pixels on their paths, as index arrays.
+
+    For programs that gather boundary values by index; `path_maxima` finds the same maxima without
+    these arrays, which take gigabytes of memory traffic at radius 10. `radius_floor` is the
+    reach, ceil(radius) - 1. `search_paths` groups the paths by their number of pixels, fewest
+    first: int64 arrays (paths, pixels on the path, 2) of (y, x), the destination first and the
+    source (0, 0) last. `search_dst` (pairs, 2) holds the destinations in that order. The flat
+    indices of `get_path_indices(default_size)` are computed when they are first asked for.
+    Raises ValueError for a radius below 2, which has no pairs.
+    """
+
+    def __init__(self, radius: int, default_size: tuple[int, int]) -> None:
+        if radius < 2:
+            raise ValueError(f"radius: found {radius}, accepted 2 or more")
+        self.radius = radius
+        self.radius_floor = math.ceil(radius) - 1
+        self.default_size = default_size
+        self.search_paths, self.search_dst = self.get_search_paths_dst(radius)
+
+    def get_search_paths_dst(self, max_radius: int = 5) -> tuple[list[np.ndarray], np.ndarray]:
+        """Paths grouped by their number of pixels, and their destinations, as described above."""
+        by_length: dict[int, list[list[tuple[int, int]]]] = {}
+        for offset in pair_offsets(max_radius):
+            path = sorted(path_pixels(*offset), key=lambda pixel: -abs(pixel[0]) - abs(pixel[1]))
+            by_length.setdefault(len(path), []).append(path)
+        paths = [np.array(by_length[length], dtype=np.int64) for length in sorted(by_length)]
+        return paths, np.concatenate([group[:, 0] for group in paths])
+
+    def get_path_indices(
+        self, size: tuple[int, int]
+    ) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+        """Flat int64 indices, in a grid (h, w), of the paths from every source.
+
+        Sources are the pixels from which every offset stays in the grid, row by row: rows 0 to
+        h - radius, columns radius - 1 to w - radius. Returns path_indices, one (paths, pixels on
+        the path, sources) array per group of search_paths; src_indices (sources,); dst_indices
+        (pairs, sources).
+        """
+        height, width = size
+        rows = np.arange(max(0, height - self.radius_floor))
+        columns = np.arange(self.radius_floor, max(self.radius_floor, width - self.radius_floor))
+        sources = (rows[:, None] * width + columns).ravel()
+        paths = [(group @ np.array([width, 1]))[..., None] + sources for group in self.search_paths]
+        return paths, sources, np.concatenate([group[:, 0] for group in paths])
+
+    @cached_property
+    def _default_indices(self) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+        return self.get_path_indices(self.default_size)
+
+    @property
+    def path_indices(self) -> list[np.ndarray]:
+        """Of the default size, see get_path_indices."""
+        return self._default_indices[0]
+
+    @property
+    def src_indices(self) -> np.ndarray:
+        """Of the default size, see get_path_indices."""
+        return self._default_indices[1]
+
+    @property
+    def dst_indices(self) -> np.ndarray:
+        """Of the default size, see get_path_indices."""
+        return self._default_indices[2]
+
+
+TAIL = 1e-7  # of the walk's Chebyshev coefficients, what may be left out; see _walk
+LEAST_WEIGHT, LEAST_SCORE = 1e-20, 1e-10  # far below what float32 resolves beside the others, and
+# with a product far above its denormal numbers, on which a CPU is ten times slower
+MAPS_AT_ONCE = 32  # bounds the memory, and is the width at which a sparse product is cheapest
+
+
+@torch.no_grad()
+def propagate_to_edge(
+    x: torch.Tensor, edge: torch.Tensor, radius: int = 5, beta: float = 10, exp_times: int = 8
+) -> torch.Tensor:
+    """Spread scores by a random walk that boundaries hold back (section 4 of the paper).
+
+    x: floating-point scores, (K, h, w) or (K, n, h, w). edge: boundary probability in [0, 1],
+    (1, h, w). A is symmetric with A_ii = 1 and A_ij = (affinity of i and j)^beta for pairs within
+    the radius, T_ij = A_ij / Σ_i A_ij, and the result (K·n, 1, h, w) is x·(1 - edge)·T^t with
+    t = 2^exp_times, on the device and in the dtype of x. Computed in float32 (float64 where x is);
+    no gradient flows. Differs from the exact walk by less than 1e-4 of a map's largest value.
+    Raises ValueError for other shapes and for settings out of range.
+    """
+    _check_walk_arguments(x, edge, radius, beta, exp_times)
+    if x.numel() == 0:
+        return x.flatten(0, -3).unsqueeze(1)
+    # Sparse products exist on the CPU and CUDA; other accelerators share the CPU's memory.
+    device = x.device if x.device.type in ("cpu", "cuda") else torch.device("cpu")
+    dtype = torch.promote_types(x.dtype, torch.float32)
+    boundary = edge[0].to(device).double()
+    scores = x.flatten(0, -3).to(device, dtype) * (1 - boundary).to(dtype)
+    weights, shifts = _walk_weights(boundary, radius=radius, beta=beta, dtype=dtype)
+    matrix, root = _symmetric_transition(weights, shifts)
+    walked = [
+        _walk(part.flatten(1).T, matrix, root, steps=2**exp_times)
+        for part in scores.split(MAPS_AT_ONCE)
+    ]
+    return torch.cat(walked, 1).T.reshape(-1, 1, *x.shape[-2:]).to(x.device, x.dtype)
+
+
+def _check_walk_arguments(
+    x: torch.Tensor, edge: torch.Tensor, radius: int, beta: float, exp_times: int
+) -> None:
+    """Raise ValueError for what propagate_to_edge does not accept."""
+    if x.dim() not in (3, 4) or not x.is_floating_point():
+        raise ValueError(
+            f"x: found {x.dtype} of shape {tuple(x.shape)}, "
+            "accepted floating point of shape (K, h, w) or (K, n, h, w)"
+        )
+    if edge.shape != (1, *x.shape[-2:]):
+        raise ValueError(
+            f"edge: found shape {tuple(edge.shape)}, "
+            f"accepted {(1, *x.shape[-2:])}, one map of the size of x"
+        )
+    if radius < 1 or beta < 0 or exp_times < 0:
+        raise ValueError(
+            f"found radius {radius}, beta {beta}, exp_times {exp_times}, "
+            "accepted radius at least 1, beta and exp_times at least 0"
+        )
+
+
+def _walk_weights(
+    boundary: torch.Tensor, *, radius: int, beta: float, dtype: torch.dtype
+) -> tuple[torch.Tensor, list[int]]:
+    """Columns of A: what each pixel (h, w) of the boundary shares with each of its neighbours.
+
+    Returns weights (entries, h·w) and, per entry, how far the neighbour lies in the flat grid: the
+    offsets of pair_offsets, the same backwards, and the pixel itself. 0 where it is off the grid.
+    """
+    reach = radius - 1
+    # a^β = (1 - max b)^β = min (1 - b)^β over the path, so one power a pixel is enough.
+    passable = ((1 - boundary) ** beta).to(dtype)
+    passable = torch.nn.functional.threshold(passable, LEAST_WEIGHT, 0)
+    padded = torch.nn.functional.pad(passable, (reach, reach, 0, reach))
+    forwards = [dy * boundary.shape[1] + dx for dy, dx in pair_offsets(radius)]
+    shifts = [*forwards, *(-shift for shift in forwards), 0]
+    weights = passable.new_ones(len(shifts), boundary.numel())
+    for i, (shift, maximum) in enumerate(zip(forwards, path_maxima(-padded, radius), strict=True)):
+        weights[i] = -maximum.flatten()
+        weights[len(forwards) + i] = weights[i].roll(shift)  # what wraps around is 0
+    return weights, shifts
+
+
+def _symmetric_transition(
+    weights: torch.Tensor, shifts: list[int]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """S = D^-1/2 A D^-1/2, similar to T = A D^-1, as sparse CSR, and the diagonal of D^1/2.
+
+    Every row keeps all its entries, the zeros off the grid too: then their number is known
+    beforehand, on any device. The diagonal comes last in a row, and D is summed in float64:
+    beside it, many small equal weights would all round the same way, again at every step.
+    """
+    pixels, device = weights.shape[1], weights.device
+    root = weights.sum(0, dtype=torch.float64).sqrt()
+    inverse = (1 / root).to(weights.dtype)
+    # Sparse products want int32, and would convert int64 each time.
+    rows = torch.arange(pixels, dtype=torch.int32, device=device)
+    steps = torch.tensor(shifts, dtype=torch.int32, device=device)
+    columns = (rows[:, None] + steps).clamp_(0, pixels - 1).flatten()
+    starts = torch.arange(pixels + 1, dtype=torch.int32, device=device) * len(shifts)
+    values = (weights * inverse).T.flatten() * inverse.index_select(0, columns)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+        matrix = torch.sparse_csr_tensor(
+            starts, columns, values, (pixels, pixels), check_invariants=False
+        )
+    return matrix, root.to(weights.dtype)
+
+
+def _walk(
+    scores: torch.Tensor, matrix: torch.Tensor, root: torch.Tensor, *, steps: int
+) -> torch.Tensor:
+    """Scores (pixels, maps) after a number of steps: x·T^t = ((x·D^1/2)·S^t)·D^-1/2.
+
+    Two steps are taken as they are: they spread a lone pixel's score, whose error would stand out
+    against its small result. The rest is a Chebyshev series in S, whose spectrum is in [-1, 1]:
+    it is off by at most TAIL · ‖x·D^1/2·S²‖ · D_j^-1/2 at pixel j, and by rounding.
+    """
+    maps = scores.shape[1]
+    now = scores.new_zeros(len(scores), -(-maps // 8) * 8)  # a product is fastest in whole eights
+    # A constant is a fixed point of the walk: added here and taken off at the end, it keeps the
+    # scores far from any source out of the denormal numbers.
+    constant = scores.abs().amax(0) * LEAST_SCORE
+    now[:, :maps] = (scores + constant) * root[:, None]
+    plain_steps = min(2, steps)
+    for _ in range(plain_steps):
+        now = matrix @ now
+    first, *others = chebyshev_coefficients(steps - plain_steps)
+    total = first * now
+    previous = torch.zeros_like(now)
+    for k, coefficient in enumerate(others, start=1):
+        # T_1 = S T_0, then T_k+1 = 2 S T_k - T_k-1, written over T_k-1.
+        torch.addmm(previous, matrix, now, beta=-1, alpha=1 if k == 1 else 2, out=previous)
+        previous, now = now, previous
+        if coefficient:
+            total.add_(now, alpha=coefficient)
+    return total[:, :maps] / root[:, None] - constant
+
+
+def chebyshev_coefficients(power: int, tail: float = TAIL) -> list[float]:
+    """Coefficients c_k of z^power in the Chebyshev polynomials T_k(z), cut at a tail.
+
+    z^t = Σ c_k T_k(z), where c_k is the probability that heads and tails differ by k in t fair
+    tosses: 0 for odd t - k, and summing to 1. As |T_k| ≤ 1 on [-1, 1], leaving out the last
+    coefficients whose sum is at most `tail` changes z^t by at most `tail` there.
+    """
+    parity = power % 2
+    # Hoeffding: the coefficients beyond 10 √t sum to less than 1e-21.
+    k = np.arange(parity, min(power, 10 * math.isqrt(power) + 10) + 1, 2)
+    ratios = (power - k[:-1]) / (power + k[:-1] + 2)
+    sizes = np.concatenate([[1.0], ratios]).cumprod()
+    if parity == 0:
+        sizes[0] /= 2  # a difference of 0 has no other sign
+    sizes /= sizes.sum()
+    kept = int((sizes[::-1].cumsum()[::-1] > tail).sum())
+    coefficients = np.zeros(2 * kept - 1 + parity)
+    coefficients[parity::2] = sizes[:kept]
+    return coefficients.tolist()

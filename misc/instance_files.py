@@ -1,0 +1,64 @@
+"""Files of an image's detections, their masks stored as run lengths."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from misc.files import atomic_path
+
+
+def save_instances(path: str | os.PathLike[str], detections: Mapping[str, np.ndarray]) -> None:
+    """Write an image's detections; equal detections give equal bytes.
+
+    The file is a compressed .npz of `score`, `class`, `shape` = (N, H, W) and `runs`: the lengths
+    of the runs of equal values in the flattened masks, the first of them of False.
+
+    Args:
+        path: where to write.
+        detections: `score` float32 (N,), `mask` bool (N, H, W), `class` int64 (N,).
+    """
+    masks = np.asarray(detections["mask"], dtype=bool)
+    members: dict[str, Any] = {
+        "score": np.asarray(detections["score"], dtype=np.float32),
+        "class": np.asarray(detections["class"], dtype=np.int64),
+        "shape": np.array(masks.shape, dtype=np.int64),
+        "runs": _runs(masks.reshape(-1)),
+    }
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, **members)
+
+
+def load_instances(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """Read an image's detections.
+
+    Returns:
+        `score` float32 (N,), `mask` bool (N, H, W), `class` int64 (N,), as they were saved.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is broken, or holds something else.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            score, classes, runs = stored["score"], stored["class"], stored["runs"]
+            count, height, width = (int(side) for side in stored["shape"])
+        if not len(score) == len(classes) == count or runs.sum() != count * height * width:
+            raise ValueError("its arrays do not fit each other")
+    except Exception as error:  # zipfile, zlib and NumPy raise almost anything on a broken file
+        raise ValueError(f"{path}: not a file of instances ({error})") from error
+    return {"score": score, "mask": _mask(runs).reshape(count, height, width), "class": classes}
+
+
+def _runs(flat: np.ndarray) -> np.ndarray:
+    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    first = [0] if flat.size and flat[0] else []
+    return np.diff(np.concatenate([[0], first, changes, [flat.size]])).astype(np.uint32)
+
+
+def _mask(runs: np.ndarray) -> np.ndarray:
+    return np.repeat(np.arange(len(runs)) % 2 == 1, runs)

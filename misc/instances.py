@@ -1,0 +1,124 @@
+"""Instances with scores out of propagated score maps (paper, section 5.3)."""
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+import cv2
+import numpy as np
+import torch
+from torch.nn import functional
+
+from misc.winners import winners
+
+Maps = TypeVar("Maps", np.ndarray, torch.Tensor)
+
+
+def separate_scores(cam: Maps, instance_map: np.ndarray) -> Maps:
+    """Cut each class's attention map into one map an instance.
+
+    Args:
+        cam: float32 (K, h, w), one map a class; an array, or a tensor on any device.
+        instance_map: integer (h, w), instance ids 0..n-1, all of them in use.
+
+    Returns:
+        float32 (K, n, h, w), each map times each instance's mask, of the kind of `cam`.
+    """
+    ids = np.asarray(instance_map)
+    inside = ids == np.arange(ids.max() + 1)[:, None, None]
+    if isinstance(cam, torch.Tensor):
+        return cam[:, None] * torch.from_numpy(inside).to(cam.device)
+    return cam[:, None] * inside
+
+
+def upsample_scores(propagated: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Bring propagated scores to the image's size, the image's largest score becoming 1.
+
+    Args:
+        propagated: float32 (N, 1, h, w) at stride 4, on any device; N may be 0.
+        size: the image's (H, W), at most 4·h and 4·w.
+
+    Returns:
+        float32 (N, H, W) on the same device; all zero where `propagated` is.
+    """
+    height, width = size
+    if not len(propagated):
+        return propagated.new_zeros((0, height, width))
+    large = functional.interpolate(
+        propagated, scale_factor=4, mode="bilinear", align_corners=False
+    )[:, 0, :height, :width]
+    peak = large.max()
+    # Dividing by a peak of 0 would give nan, which no background can beat.
+    return large.div_(torch.where(peak > 0, peak, torch.ones_like(peak)))
+
+
+def detect(
+    scores: np.ndarray | torch.Tensor,
+    keys: np.ndarray | Sequence[int],
+    n_instances: int,
+    *,
+    bg_threshold: float = 0.25,
+    min_area: float = 0.01,
+) -> dict[str, np.ndarray]:
+    """Find the instances in an image's score maps.
+
+    The maps and a constant background compete at each pixel. What a map wins is split into its
+    4-connected components, each of them a detection; its score is the largest value inside.
+
+    Args:
+        scores: float32 (K·n, H, W), divided by the image's largest, class by class.
+        keys: (K,), the classes, 0-based.
+        n_instances: n, the number of maps a class.
+        bg_threshold: the background's score.
+        min_area: share of the image's pixels under which a component's score is 0.
+
+    Returns:
+        `score` float32 (N,), `mask` bool (N, H, W) and `class` int64 (N,), by map, then by
+        component; N is 0 where nothing beats the background.
+
+    Raises:
+        ValueError: the number of maps is not K·n.
+    """
+    if len(scores) != len(keys) * n_instances:
+        raise ValueError(
+            f"{len(scores)} score maps for {len(keys)} classes of {n_instances} instances"
+        )
+    index, best = winners(scores, bg_threshold)
+    parts = list(_components(index))
+    masks = np.zeros((len(parts), *index.shape), dtype=bool)
+    peaks = np.zeros(len(parts), dtype=np.float32)
+    for number, (_, box, inside) in enumerate(parts):
+        masks[number][box] = inside
+        if np.count_nonzero(inside) >= min_area * index.size:
+            peaks[number] = best[box][inside].max()
+    classes = [keys[(winner - 1) // n_instances] for winner, _, _ in parts]
+    return {"score": peaks, "mask": masks, "class": np.array(classes, dtype=np.int64)}
+
+
+def component_detections(
+    high_res: np.ndarray | torch.Tensor, keys: np.ndarray | Sequence[int], threshold: float
+) -> dict[str, np.ndarray]:
+    """Find the connected components of the thresholded attention maps: the baseline.
+
+    Args:
+        high_res: float32 (K, H, W), class attention maps in [0, 1].
+        keys: (K,), the classes, 0-based.
+        threshold: the background's score.
+
+    Returns:
+        as `detect` does.
+    """
+    return detect(high_res, keys, 1, bg_threshold=threshold)
+
+
+def _components(index: np.ndarray) -> Iterator[tuple[int, tuple[slice, slice], np.ndarray]]:
+    """Find the 4-connected components of each positive value: value, box, mask in the box."""
+    for winner in np.flatnonzero(np.bincount(index.reshape(-1))[1:]) + 1:
+        won = (index == winner).astype(np.uint8)
+        left, top, width, height = cv2.boundingRect(won)
+        outer = won[top : top + height, left : left + width]
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(outer, connectivity=4)
+        for label in range(1, count):
+            x, y, box_width, box_height, _ = stats[label]
+            inside = labels[y : y + box_height, x : x + box_width] == label
+            rows = slice(top + y, top + y + box_height)
+            yield int(winner), (rows, slice(left + x, left + x + box_width)), inside

@@ -1,0 +1,290 @@
+"""How good label maps and instances are: mean IoU and VOC's average precision of masks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from misc.imutils import IGNORE
+from misc.masks import mask_iou
+from misc.winners import winners
+
+
+def confusion(prediction: np.ndarray, truth: np.ndarray, num_labels: int) -> np.ndarray:
+    """Count the pixels of each true label by what was predicted for them.
+
+    Args:
+        prediction: integer (H, W), values in 0..num_labels-1.
+        truth: integer (H, W), values in 0..num_labels-1, or 255 where it is not to be counted.
+        num_labels: number of labels, the background included.
+
+    Returns:
+        int64 (num_labels, num_labels), rows are true labels, columns predicted ones.
+
+    Raises:
+        ValueError: the shapes differ, or a label is outside the range.
+    """
+    _check_same_shape(prediction.shape, truth.shape)
+    counted = truth != IGNORE
+    predicted, actual = prediction[counted], truth[counted]
+    _check_labels("predicted", predicted, num_labels)
+    _check_labels("true", actual, num_labels)
+    cells = actual.astype(np.int64) * num_labels + predicted
+    return np.bincount(cells, minlength=num_labels**2).reshape(num_labels, num_labels)
+
+
+def iou_per_class(confusion: np.ndarray) -> np.ndarray:
+    """Give each label's intersection over union from a confusion matrix.
+
+    Args:
+        confusion: (..., n, n), rows are true labels.
+
+    Returns:
+        float64 (..., n), nan for a label that is neither present nor predicted.
+    """
+    right = np.diagonal(confusion, axis1=-2, axis2=-1).astype(np.float64)
+    union = confusion.sum(axis=-1) + confusion.sum(axis=-2) - right
+    return np.divide(right, union, out=np.full_like(right, np.nan), where=union > 0)
+
+
+def mean_iou(confusion: np.ndarray) -> np.ndarray:
+    """Give the mean IoU over the labels that are present or predicted.
+
+    Args:
+        confusion: (..., n, n), rows are true labels.
+
+    Returns:
+        float64 (...), nan where nothing was counted.
+    """
+    return _mean_of_numbers(iou_per_class(confusion))
+
+
+def threshold_confusions(
+    scores: np.ndarray,
+    keys: np.ndarray,
+    truth: np.ndarray,
+    thresholds: Sequence[float] | np.ndarray,
+    num_labels: int,
+) -> np.ndarray:
+    """Give the confusion at every background threshold from one pass over the image.
+
+    A pixel is of the class of its largest score where that exceeds the threshold, and
+    background elsewhere, compared in float32.
+
+    Args:
+        scores: float32 (K, H, W), one map a class; K may be 0.
+        keys: (K,), the class of each map, 0-based.
+        truth: integer (H, W), 0 background, class + 1, 255 not counted.
+        thresholds: T numbers in any order.
+        num_labels: number of labels, the background included.
+
+    Returns:
+        int64 (T, num_labels, num_labels), rows are true labels.
+
+    Raises:
+        ValueError: the shapes differ, or a label is outside the range.
+    """
+    _check_same_shape(scores.shape[1:], truth.shape)
+    levels = np.asarray(thresholds, dtype=np.float32)
+    order = np.argsort(levels)
+    # Without a map minus infinity is left, which is background at every threshold.
+    index, best = winners(scores, -np.inf)
+    counted = truth != IGNORE
+    labels = np.concatenate([[0], np.asarray(keys) + 1]).astype(np.int64)
+    predicted, actual = labels[index[counted]], truth[counted]
+    _check_labels("predicted", predicted, num_labels)
+    _check_labels("true", actual, num_labels)
+    # How many thresholds a pixel's score exceeds: it is foreground at those, the lowest ones.
+    exceeded = np.searchsorted(levels[order], best[counted], side="left")
+    steps = len(levels) + 1
+    cells = (exceeded * num_labels + actual) * num_labels + predicted
+    counts = np.bincount(cells, minlength=steps * num_labels**2)
+    counts = counts.reshape(steps, num_labels, num_labels)
+    below = np.cumsum(counts, axis=0)[:-1]
+    above = counts.sum(axis=0) - below
+    above[:, :, 0] += below.sum(axis=2)
+    result = np.empty_like(above)
+    result[order] = above
+    return result
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageMatches:
+    """One image's detections beside its ground truth: all that average precision needs.
+
+    Attributes:
+        classes: int64 (N,), the class of each detection.
+        scores: float32 (N,), its score.
+        best_iou: float64 (N,), its highest IoU with a true mask of its class; 0 without one.
+        best_index: int64 (N,), which of the image's true masks that is; -1 without one.
+        gt_classes: int64 (M,), the class of each true mask.
+    """
+
+    classes: np.ndarray
+    scores: np.ndarray
+    best_iou: np.ndarray
+    best_index: np.ndarray
+    gt_classes: np.ndarray
+
+
+def match_detections(
+    masks: np.ndarray,
+    scores: np.ndarray,
+    classes: np.ndarray,
+    gt_masks: np.ndarray,
+    gt_classes: np.ndarray,
+) -> ImageMatches:
+    """Match each detection of an image to the true mask of its class with the highest IoU.
+
+    Args:
+        masks: bool (N, H, W), the detections; N may be 0.
+        scores: (N,), their scores.
+        classes: (N,), their classes, 0-based.
+        gt_masks: bool (M, H, W), the true masks; M may be 0.
+        gt_classes: (M,), their classes.
+
+    Returns:
+        the record of this image, small whatever the image's size.
+
+    Raises:
+        ValueError: the shapes do not fit.
+    """
+    if not len(masks) == len(scores) == len(classes) or len(gt_masks) != len(gt_classes):
+        raise ValueError(
+            f"{len(masks)} masks with {len(scores)} scores and {len(classes)} classes, "
+            f"{len(gt_masks)} true masks with {len(gt_classes)} classes"
+        )
+    _check_same_shape(masks.shape[1:], gt_masks.shape[1:])
+    classes, gt_classes = (np.asarray(ids, dtype=np.int64) for ids in (classes, gt_classes))
+    best_iou, best_index = np.zeros(len(masks)), np.full(len(masks), -1)
+    for class_id in np.intersect1d(classes, gt_classes):
+        detected, actual = (np.flatnonzero(ids == class_id) for ids in (classes, gt_classes))
+        iou = mask_iou(masks[detected], gt_masks[actual])
+        best_iou[detected] = iou.max(axis=1)
+        best_index[detected] = actual[iou.argmax(axis=1)]
+    return ImageMatches(
+        classes=classes,
+        scores=np.asarray(scores, dtype=np.float32),
+        best_iou=best_iou,
+        best_index=best_index,
+        gt_classes=gt_classes,
+    )
+
+
+def average_precision(
+    records: Sequence[ImageMatches],
+    thresholds: Sequence[float] = (0.25, 0.5, 0.7, 0.75),
+    order: Sequence[int] | np.ndarray | None = None,
+    *,
+    num_classes: int,
+) -> np.ndarray:
+    """Give VOC's average precision of masks, AP^r, for each IoU threshold and class.
+
+    Over all images, detections go by falling score, those of equal score in the order of the
+    images. One is right if its best IoU reaches the threshold and its true mask is not taken
+    yet, else wrong. AP is the area under precision over recall, precision made monotone.
+
+    Args:
+        records: one an image, of `match_detections`.
+        thresholds: T IoU thresholds above 0.
+        order: the order of the images, a permutation; as given when None.
+        num_classes: number of foreground classes C.
+
+    Returns:
+        float64 (T, C), nan for a class without ground truth.
+    """
+    ordered = [records[i] for i in (range(len(records)) if order is None else order)]
+    classes = _joined([record.classes for record in ordered], np.int64)
+    scores = _joined([record.scores for record in ordered], np.float32)
+    best_iou = _joined([record.best_iou for record in ordered], np.float64)
+    # True masks are numbered over the whole split, so that one number says which is taken.
+    starts = np.cumsum([0, *(len(record.gt_classes) for record in ordered)])
+    offsets = [
+        np.where(record.best_index < 0, -1, record.best_index + start)
+        for record, start in zip(ordered, starts, strict=False)
+    ]
+    best_index = _joined(offsets, np.int64)
+    gt_classes = _joined([record.gt_classes for record in ordered], np.int64)
+
+    falling = np.argsort(-scores, kind="stable")
+    result = np.full((len(thresholds), num_classes), np.nan)
+    for class_id in np.unique(gt_classes):
+        mine = falling[classes[falling] == class_id]
+        total = int(np.count_nonzero(gt_classes == class_id))
+        for row, threshold in enumerate(thresholds):
+            right = _first_of_each(best_index[mine], best_iou[mine] >= threshold)
+            result[row, class_id] = _area(right, total)
+    return result
+
+
+def mean_average_precision(average_precisions: np.ndarray) -> np.ndarray:
+    """Give the mean over the classes that have ground truth: (T, C) to (T,)."""
+    return _mean_of_numbers(average_precisions)
+
+
+def average_precision_spread(
+    records: Sequence[ImageMatches],
+    repeats: int = 10,
+    seed: int = 0,
+    *,
+    num_classes: int,
+    threshold: float = 0.5,
+) -> dict[str, float]:
+    """Give the mean AP over classes and its spread over random orders of the images.
+
+    Each image's best score is 1, so ties are many, and their order moves the result.
+
+    Returns:
+        `mean`, `min`, `max` and `std` over the repeats.
+    """
+    rng = np.random.default_rng(seed)
+    orders = [rng.permutation(len(records)) for _ in range(repeats)]
+    means = np.array(
+        [
+            mean_average_precision(
+                average_precision(records, [threshold], order, num_classes=num_classes)
+            )[0]
+            for order in orders
+        ]
+    )
+    summaries = {"mean": means.mean(), "min": means.min(), "max": means.max(), "std": means.std()}
+    return {name: float(value) for name, value in summaries.items()}
+
+
+def _first_of_each(masks: np.ndarray, reached: np.ndarray) -> np.ndarray:
+    """Say which detections are the first to reach the true mask that they match best."""
+    right = np.zeros(len(masks), dtype=bool)
+    candidates = np.flatnonzero(reached & (masks >= 0))
+    right[candidates[np.unique(masks[candidates], return_index=True)[1]]] = True
+    return right
+
+
+def _area(right: np.ndarray, total: int) -> float:
+    """Integrate the monotone precision over recall; each right detection adds 1 / total."""
+    precision = np.cumsum(right) / np.arange(1, len(right) + 1)
+    monotone = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(monotone[right].sum() / total)
+
+
+def _mean_of_numbers(values: np.ndarray) -> np.ndarray:
+    """Average the last axis without its nans; nan, and no warning, where there is nothing else."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=-1)
+    total = np.where(known, values, 0.0).sum(axis=-1)
+    return np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0)
+
+
+def _joined(arrays: list[np.ndarray], dtype: type) -> np.ndarray:
+    return np.concatenate([np.zeros(0, dtype), *arrays]).astype(dtype)
+
+
+def _check_same_shape(first: tuple[int, ...], second: tuple[int, ...]) -> None:
+    if first != second:
+        raise ValueError(f"prediction of shape {first}, ground truth of {second}")
+
+
+def _check_labels(kind: str, labels: np.ndarray, num_labels: int) -> None:
+    if labels.size and not 0 <= labels.min() <= labels.max() < num_labels:
+        raise ValueError(
+            f"{kind} labels {labels.min()}..{labels.max()}, accepted are 0..{num_labels - 1}"
+        )

@@ -1,0 +1,21 @@
+"""The colours in which label maps are shown to people."""
+
+import numpy as np
+
+
+def voc_palette() -> np.ndarray:
+    """Give PASCAL VOC's colour of each label.
+
+    Bits 0, 3 and 6 of a label become the highest bits of its red, bits 1, 4 and 7 of its green
+    and bits 2 and 5 of its blue, so that neighbouring labels look far apart.
+
+    Returns:
+        uint8 array (256, 3), RGB; label 0 is black, 255 is (224, 224, 192).
+    """
+    labels = np.arange(256)
+    colours = np.zeros((256, 3), dtype=np.uint8)
+    for channel in range(3):
+        for place in range(3):
+            bit = labels >> (3 * place + channel) & 1
+            colours[:, channel] |= (bit << (7 - place)).astype(np.uint8)
+    return colours

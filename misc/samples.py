@@ -1,0 +1,101 @@
+"""Training samples: an image, augmented, with its image-level or relation label."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from misc.imutils import (
+    IGNORE,
+    normalize,
+    random_window,
+    rescale,
+    resize,
+    top_left_window,
+)
+
+ReadImage = Callable[[str], np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassificationSamples:
+    """Images with their image-level labels, for the classification network (METHOD section 1).
+
+    Attributes:
+        ids: the images.
+        labels: float32 (N, C) of 0 and 1.
+        read_image: gives an image as uint8 (H, W, 3).
+        crop_size: side of the crop, pixels.
+        resize_long: range of the long side, pixels, both ends included.
+    """
+
+    ids: Sequence[str]
+    labels: np.ndarray
+    read_image: ReadImage
+    crop_size: int
+    resize_long: tuple[int, ...]
+
+    def __len__(self) -> int:
+        """Give the number of images."""
+        return len(self.ids)
+
+    def sample(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Make an augmented crop: normalised image (3, crop, crop) and labels (C,)."""
+        image = self.read_image(self.ids[index])
+        shortest, longest = self.resize_long
+        target = int(rng.integers(shortest, longest + 1))
+        image = normalize(rescale(image, target / max(image.shape[:2])))
+        if rng.random() < 0.5:
+            image = image[..., ::-1]
+        window = random_window(image.shape[1:], self.crop_size, rng)
+        return window.cut(image, 0), self.labels[index]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelationSamples:
+    """Images with their relation labels, for IRNet (METHOD section 4).
+
+    Attributes:
+        ids: the images.
+        read_image: gives an image as uint8 (H, W, 3).
+        read_label: gives its relation label as uint8 (H, W).
+        crop_size: side of the crop, pixels.
+        scales: range of the random scale.
+    """
+
+    ids: Sequence[str]
+    read_image: ReadImage
+    read_label: ReadImage
+    crop_size: int
+    scales: tuple[float, float] = (0.5, 1.5)
+
+    def __len__(self) -> int:
+        """Give the number of images."""
+        return len(self.ids)
+
+    def sample(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Make an augmented crop: normalised image (3, crop, crop), label (crop/4, crop/4)."""
+        image, label = (read(self.ids[index]) for read in (self.read_image, self.read_label))
+        if image.shape[:2] != label.shape:
+            raise ValueError(
+                f"{self.ids[index]}: the relation label is {label.shape}, the image "
+                f"{image.shape[:2]}; make it again with --cam_to_ir_label_pass True"
+            )
+        scale = rng.uniform(*self.scales)
+        image, label = normalize(rescale(image, scale)), rescale(label, scale, nearest=True)
+        if rng.random() < 0.5:
+            image, label = image[..., ::-1], label[..., ::-1]
+        window = random_window(label.shape, self.crop_size, rng)
+        return window.cut(image, 0), stride4_label(window.cut(label, IGNORE))
+
+
+def stride4_label(label: np.ndarray) -> np.ndarray:
+    """Reduce a label map (H, W) to the stride-4 grid by nearest neighbours."""
+    height, width = ((side - 1) // 4 + 1 for side in label.shape)
+    return resize(label, (height, width), nearest=True)
+
+
+def top_left_crop(image: np.ndarray, crop_size: int) -> np.ndarray:
+    """Normalise an image (H, W, 3) and cut it to (3, crop, crop) from the top left, 0 outside."""
+    image = normalize(image)
+    return top_left_window(image.shape[1:], crop_size).cut(image, 0)

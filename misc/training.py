@@ -1,0 +1,255 @@
+"""The training loop: named loss terms, a polynomial schedule, checkpoints, resume."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from misc.device import Compute
+from misc.log import logger
+from misc.weights import save_tensors
+from misc.workers import start_worker
+
+Terms = dict[str, torch.Tensor]
+
+
+class Samples(Protocol):
+    """What is trained on: a sample depends on its index and the generator alone."""
+
+    def __len__(self) -> int:
+        """Give the number of images."""
+
+    def sample(self, index: int, rng: np.random.Generator) -> Any:
+        """Make the augmented sample of an image."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How long, in which batches and at which rate a network learns."""
+
+    epochs: int
+    batch_size: int
+    warmup_steps: int = 0
+    power: float = 0.9
+
+    def total_steps(self, images: int) -> int:
+        """Give T: each epoch drops its last, partial batch."""
+        return images // self.batch_size * self.epochs
+
+    def rate(self, step: int, total: int) -> float:
+        """Give the factor of the learning rate before step t = 0, 1, …: (1 - t/T)^power."""
+        warmup = min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
+        return float(warmup * (1 - step / total) ** self.power)
+
+
+def make_optimizer(
+    name: str, groups: Sequence[dict[str, Any]], *, momentum: float, weight_decay: float
+) -> torch.optim.Optimizer:
+    """Make the optimiser: `sgd` (METHOD section 1) or `adamw` (training from scratch).
+
+    Args:
+        name: of the update rule.
+        groups: parameter groups, each with its `params` and `lr`.
+        momentum: of sgd.
+        weight_decay: of both.
+    """
+    if name == "adamw":
+        return torch.optim.AdamW(groups, weight_decay=weight_decay)
+    return torch.optim.SGD(groups, momentum=momentum, weight_decay=weight_decay)
+
+
+def train(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    samples: Samples,
+    losses: Callable[[Any], Terms],
+    *,
+    schedule: Schedule,
+    weights: Mapping[str, float] | None = None,
+    validate: Callable[[], Mapping[str, float]] | None = None,
+    checkpoint: Path,
+    compute: Compute,
+    seed: int = 0,
+    report_every: int = 50,
+    description: str = "",
+) -> None:
+    """Train `model` in place, from its checkpoint if there is one.
+
+    Batches, crops and the order of images depend on the seed and the step alone, so that a run
+    which was stopped and resumed takes the very steps of one that was not.
+
+    Args:
+        model: the network, on `device`.
+        optimizer: its groups' `lr` are the rates at the schedule's peak.
+        samples: what is trained on.
+        losses: maps a collated batch to named scalar terms.
+        schedule: epochs, batch size and learning rate.
+        weights: of the terms in the total; 1 where not named.
+        validate: called after each epoch, in eval mode; its measures are logged.
+        checkpoint: file of the state after each epoch; removed by the caller when all is saved.
+        compute: device, arithmetic and loader processes.
+        seed: of the order and augmentation.
+        report_every: steps between two log lines.
+        description: of the progress bar.
+
+    Raises:
+        ValueError: a loss term is not finite (named), or a batch takes more images than there are.
+    """
+    total = schedule.total_steps(len(samples))
+    if total == 0:
+        raise ValueError(
+            f"a batch of {schedule.batch_size} images cannot be made of {len(samples)}: "
+            "pass a smaller batch size or a longer list"
+        )
+    start = _resume(checkpoint, model, optimizer, compute.device)
+    base_rates = [group.setdefault("base_lr", group["lr"]) for group in optimizer.param_groups]
+    steps_an_epoch = len(samples) // schedule.batch_size
+    batches = _batches(len(samples), schedule.batch_size, seed, range(start, total))
+    loader = _loader(samples, batches, seed, compute.num_workers)
+    meter = _Meter()
+    model.train()
+    with tqdm(total=total, initial=start, desc=description, unit="step") as progress:
+        for step, batch in enumerate(loader, start):
+            for group, base in zip(optimizer.param_groups, base_rates, strict=True):
+                group["lr"] = base * schedule.rate(step, total)
+            with compute.autocast():
+                terms = losses(_to(batch, compute.device))
+            loss = sum((weights or {}).get(name, 1.0) * term for name, term in terms.items())
+            optimizer.zero_grad()
+            torch.as_tensor(loss).backward()
+            optimizer.step()
+            meter.add(terms)
+            progress.update()
+            done = step + 1
+            epoch_ends = done % steps_an_epoch == 0
+            if done % report_every == 0 or epoch_ends:
+                means = meter.means(done)
+                progress.set_postfix({name: f"{value:.4f}" for name, value in means.items()})
+                logger.debug("%s step %d/%d %s", description, done, total, _words(means))
+            if epoch_ends:
+                if validate is not None:
+                    model.eval()
+                    measures = validate()
+                    model.train()
+                    logger.debug(
+                        "%s epoch %d: %s", description, done // steps_an_epoch, _words(measures)
+                    )
+                _save(checkpoint, model, optimizer, done)
+
+
+class _Meter:
+    """Running means of the loss terms, kept on the device: reading one makes the device wait."""
+
+    def __init__(self) -> None:
+        self.sums: Terms = {}
+        self.count = 0
+
+    def add(self, terms: Terms) -> None:
+        for name, term in terms.items():
+            self.sums[name] = self.sums.get(name, 0.0) + term.detach()
+        self.count += 1
+
+    def means(self, step: int) -> dict[str, float]:
+        """Give the means since the last call; ValueError names a term that is not finite."""
+        means = {name: float(value) / self.count for name, value in self.sums.items()}
+        for name, value in means.items():
+            if not math.isfinite(value):
+                raise ValueError(
+                    f"the loss {name} is {value} at step {step}: training stopped, the last "
+                    "checkpoint is whole; a lower learning rate may help"
+                )
+        self.sums, self.count = {}, 0
+        return means
+
+
+@dataclass(frozen=True)
+class _Augmented(Dataset[Any]):
+    samples: Samples
+    seed: int
+
+    def __getitem__(self, key: tuple[int, int]) -> Any:
+        epoch, index = key
+        try:
+            return self.samples.sample(index, np.random.default_rng([self.seed, epoch, index]))
+        except Exception as error:
+            return error
+
+
+def _batches(
+    images: int, batch_size: int, seed: int, steps: range
+) -> Iterator[list[tuple[int, int]]]:
+    """Give the batches of the steps: (epoch, index) of each image, an own order each epoch."""
+    steps_an_epoch = images // batch_size
+    order, order_epoch = np.arange(0), -1
+    for step in steps:
+        epoch, place = divmod(step, steps_an_epoch)
+        if epoch != order_epoch:
+            order = np.random.default_rng([seed, epoch]).permutation(images)
+            order_epoch = epoch
+        chosen = order[place * batch_size : (place + 1) * batch_size]
+        yield [(epoch, int(index)) for index in chosen]
+
+
+def _loader(
+    samples: Samples, batches: Iterator[list[tuple[int, int]]], seed: int, num_workers: int
+) -> DataLoader[Any]:
+    return DataLoader(
+        _Augmented(samples, seed),
+        batch_sampler=_Once(batches),
+        num_workers=num_workers,
+        collate_fn=_collate,
+        worker_init_fn=start_worker,
+        pin_memory=torch.cuda.is_available(),
+    )
+
+
+@dataclass(frozen=True)
+class _Once:
+    """A batch sampler of batches that are made once."""
+
+    batches: Iterator[list[tuple[int, int]]]
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        return self.batches
+
+
+def _collate(items: list[Any]) -> Any:
+    for item in items:
+        if isinstance(item, Exception):
+            return item
+    return torch.utils.data.default_collate(items)
+
+
+def _to(batch: Any, device: torch.device) -> Any:
+    if isinstance(batch, Exception):
+        raise batch
+    return [tensor.to(device, non_blocking=True) for tensor in batch]
+
+
+def _words(values: Mapping[str, float]) -> str:
+    return " ".join(f"{name} {value:.4f}" for name, value in values.items())
+
+
+def _save(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
+    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
+    save_tensors(state, path)
+
+
+def _resume(
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device
+) -> int:
+    """Load a checkpoint if there is one, and give the number of steps that it has taken."""
+    if not path.is_file():
+        return 0
+    state = torch.load(path, map_location=device, weights_only=True)
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    logger.info("resuming from %s at step %d", path, state["step"])
+    return int(state["step"])

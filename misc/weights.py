@@ -1,0 +1,98 @@
+"""Weights files: read without running code, checked by name and shape before they are used."""
+
+import os
+import pickle
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from misc.files import atomic_path
+
+
+def read_state_dict(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
+    """Read a state_dict onto the CPU; a pickle that would run code is refused.
+
+    A `state_dict` or `model` entry is unwrapped, and the `module.` that DataParallel puts before
+    each name is cut.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is no state_dict.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such weights file")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"{path}: not a readable weights file ({reason})") from error
+    for wrapper in ("state_dict", "model"):
+        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
+            content = content[wrapper]
+    if not _is_state_dict(content):
+        raise ValueError(f"{path}: expected a state_dict (names to tensors)")
+    return {name.removeprefix("module."): tensor for name, tensor in content.items()}
+
+
+def load_weights(
+    model: nn.Module,
+    state: Mapping[str, torch.Tensor],
+    *,
+    source: str,
+    ignore: Collection[str] = (),
+) -> None:
+    """Copy `state` into `model` after checking that every name and shape fits.
+
+    Args:
+        model: the network to fill.
+        state: names to tensors.
+        source: what to call the weights in an error: a flag and its value.
+        ignore: prefixes of names in `state` that the model may lack.
+
+    Raises:
+        ValueError: names are missing or unknown, or a shape differs; the model is left as it was.
+    """
+    expected = model.state_dict()
+    wrong = [
+        f"{name} has the shape {tuple(state[name].shape)}, here it is {tuple(tensor.shape)}"
+        for name, tensor in expected.items()
+        if name in state and state[name].shape != tensor.shape
+    ]
+    # Batch norm's step counter is absent from old files and used by nobody here.
+    missing = [n for n in expected if n not in state and not n.endswith("num_batches_tracked")]
+    unknown = [n for n in state if n not in expected and not n.startswith(tuple(ignore))]
+    problems = wrong + _listed("missing", missing) + _listed("unknown", unknown)
+    if problems:
+        raise ValueError(f"{source}: these weights are of another network: {'; '.join(problems)}")
+    known = {name: tensor for name, tensor in state.items() if name in expected}
+    model.load_state_dict(known, strict=False)
+
+
+def save_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
+    """Write a network's state_dict, on the CPU and contiguous, atomically."""
+    state = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
+    save_tensors(state, path)
+
+
+def save_tensors(content: Any, path: str | os.PathLike[str]) -> None:
+    """Write with torch.save, atomically."""
+    with atomic_path(path) as temporary:
+        torch.save(content, temporary)
+
+
+def _is_state_dict(content: Any) -> bool:
+    return (
+        isinstance(content, Mapping)
+        and len(content) > 0
+        and all(isinstance(n, str) and isinstance(t, torch.Tensor) for n, t in content.items())
+    )
+
+
+def _listed(word: str, names: list[str]) -> list[str]:
+    if not names:
+        return []
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return [f"{word} {', '.join(names[:3])}{more}"]

@@ -1,0 +1,95 @@
+"""The loop over images: one function mapped over image ids, for every stage that has no training.
+
+Images are read in worker processes and handed, in order, to the process that has the device.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+Load = Callable[[str], Any]
+Process = Callable[[str, Any], Any]
+
+
+def map_images(
+    ids: Sequence[str],
+    load: Load,
+    *,
+    process: Process | None = None,
+    outputs: Callable[[str], Sequence[Path]] | None = None,
+    num_workers: int = 0,
+    description: str = "",
+) -> Iterator[tuple[str, Any]]:
+    """Map over images: `load(id)` in worker processes, then `process(id, loaded)` here.
+
+    Args:
+        ids: the images, in the order in which results come.
+        load: runs in the workers; it and what it returns must be picklable.
+        process: runs in this process, which has the device; by default what was loaded is given.
+        outputs: the files that an image's results are written to (atomically, by `load` or
+            `process`); images whose files are all there are skipped.
+        num_workers: worker processes; 0 loads in this process.
+        description: of the progress bar.
+
+    Yields:
+        (id, result) for each image that was not skipped.
+
+    Raises:
+        The first error that `load` or `process` raises, as it was raised.
+    """
+    todo = [i for i in ids if outputs is None or not all(path.exists() for path in outputs(i))]
+    loader = DataLoader(
+        _Loaded(todo, load),
+        batch_size=None,
+        num_workers=min(num_workers, len(todo)),
+        collate_fn=_as_loaded,
+        worker_init_fn=start_worker,
+        pin_memory=torch.cuda.is_available(),
+    )
+    with tqdm(
+        total=len(ids), initial=len(ids) - len(todo), desc=description, unit="image"
+    ) as progress:
+        for image_id, loaded in zip(todo, loader, strict=True):
+            if isinstance(loaded, Exception):
+                raise loaded
+            yield image_id, loaded if process is None else process(image_id, loaded)
+            progress.update()
+
+
+def run_images(ids: Sequence[str], load: Load, **options: Any) -> None:
+    """Map over images for the files that are written alone; arguments as `map_images`."""
+    for _ in map_images(ids, load, **options):
+        pass
+
+
+def start_worker(worker: int) -> None:
+    """Set up a worker process: one thread each, as there is one process for every core."""
+    import cv2
+
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
+
+
+@dataclass(frozen=True)
+class _Loaded(Dataset[Any]):
+    ids: Sequence[str]
+    load: Load
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, index: int) -> Any:
+        # An error travels as a value: raised in a worker, it would come wrapped in a traceback.
+        try:
+            return self.load(self.ids[index])
+        except Exception as error:
+            return error
+
+
+def _as_loaded(value: Any) -> Any:
+    return value

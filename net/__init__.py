@@ -1,0 +1,1 @@
+"""The models, and nothing but models: building one never touches the internet."""

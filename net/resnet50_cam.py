@@ -1,0 +1,76 @@
+"""The classification network, and its form that makes class attention maps (METHOD section 1)."""
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from misc.weights import load_weights
+from net.resnet50 import fix_batch_norm, resnet50, stem
+
+# The published files hold some tensors a second time, under the names of groups of modules.
+_ALIASES = ("stage1.", "stage2.", "stage3.", "stage4.", "backbone.", "newly_added.", "resnet50.fc.")
+
+
+class Net(nn.Module):
+    """ResNet-50 with global average pooling and a 1×1 convolution as classifier.
+
+    Args:
+        num_classes: number of foreground classes, C.
+        train_whole: learn every layer, with live batch norm (for training from scratch). By
+            default conv1 and bn1 are frozen, features are detached after layer2, and batch norm
+            uses its running statistics, as published.
+    """
+
+    def __init__(self, num_classes: int = 20, *, train_whole: bool = False) -> None:
+        super().__init__()
+        self.train_whole = train_whole
+        self.resnet50 = resnet50()
+        self.classifier = nn.Conv2d(2048, num_classes, 1, bias=False)
+        if not train_whole:
+            for parameter in [*self.resnet50.conv1.parameters(), *self.resnet50.bn1.parameters()]:
+                parameter.requires_grad = False
+
+    def features(self, image: torch.Tensor) -> torch.Tensor:
+        """Map normalised images (B, 3, H, W) to features (B, 2048, ⌈H/16⌉, ⌈W/16⌉)."""
+        x = self.resnet50.layer2(self.resnet50.layer1(stem(self.resnet50, image)))
+        if not self.train_whole:
+            x = x.detach()
+        return self.resnet50.layer4(self.resnet50.layer3(x))
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Map normalised images (B, 3, H, W) to class logits (B, C)."""
+        pooled = self.features(image).mean(dim=(2, 3), keepdim=True)
+        return self.classifier(pooled).flatten(1)
+
+    def train(self, mode: bool = True) -> "Net":
+        """Switch the mode; batch norm stays on its running statistics unless trained whole."""
+        super().train(mode)
+        if not self.train_whole:
+            fix_batch_norm(self)
+        return self
+
+    def trainable_parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """Give the parameters of the backbone and those of the new classifier."""
+        return list(self.resnet50.parameters()), list(self.classifier.parameters())
+
+    def load_published(self, state: Mapping[str, torch.Tensor], *, source: str) -> None:
+        """Load our weights or the published program's; ValueError where they do not fit."""
+        load_weights(self, state, source=source, ignore=_ALIASES)
+
+
+class CAM(Net):
+    """The network in the form that makes class attention maps."""
+
+    def forward(self, pair: torch.Tensor) -> torch.Tensor:
+        """Make the class attention maps of an image.
+
+        Args:
+            pair: the normalised image and its horizontal mirror, (2, 3, H, W).
+
+        Returns:
+            (C, ⌈H/16⌉, ⌈W/16⌉), at least 0: the two halves' maps, the second un-mirrored, summed.
+        """
+        maps = F.relu(F.conv2d(self.features(pair), self.classifier.weight))
+        return maps[0] + maps[1].flip(-1)

@@ -1,0 +1,31 @@
+"""The stages, in the order in which they run."""
+
+import importlib
+from dataclasses import dataclass
+
+from misc.config import Config
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage: its module in this package, and the flag that switches it."""
+
+    name: str
+    flag: str
+
+    def run(self, config: Config) -> None:
+        """Run the stage."""
+        importlib.import_module(f"step.{self.name}").run(config)
+
+
+STAGES = (
+    Stage("train_cam", "train_cam_pass"),
+    Stage("make_cam", "make_cam_pass"),
+    Stage("eval_cam", "eval_cam_pass"),
+    Stage("cam_to_ir_label", "cam_to_ir_label_pass"),
+    Stage("train_irn", "train_irn_pass"),
+    Stage("make_ins_seg_labels", "make_ins_seg_pass"),
+    Stage("eval_ins_seg", "eval_ins_seg_pass"),
+    Stage("make_sem_seg_labels", "make_sem_seg_pass"),
+    Stage("eval_sem_seg", "eval_sem_seg_pass"),
+)

@@ -1,0 +1,59 @@
+"""Derive inter-pixel relation labels from the CAMs (METHOD section 3)."""
+
+from functools import partial
+from pathlib import Path
+
+import voc12
+from misc.cam_files import find_cams, read_cams
+from misc.config import Config
+from misc.imutils import write_label
+from misc.provenance import claim_folder
+from misc.relation import relation_label
+from misc.workers import run_images
+from step.common import open_dataset, shaped_by
+
+
+def run(config: Config) -> None:
+    """Write the relation label of every image of train_list to --ir_label_out_dir."""
+    dataset = open_dataset(config)
+    settings = shaped_by(config, "cam_out_dir", "conf_fg_thres", "conf_bg_thres")
+    claim_folder(config.ir_label_out_dir, settings, overwrite=config.overwrite)
+    run_images(
+        dataset.split(config.train_list),
+        partial(
+            write_relation_label,
+            dataset,
+            config.cam_out_dir,
+            config.ir_label_out_dir,
+            config.conf_fg_thres,
+            config.conf_bg_thres,
+        ),
+        outputs=lambda image_id: [label_path(config.ir_label_out_dir, image_id)],
+        num_workers=config.num_workers,
+        description="cam_to_ir_label",
+    )
+
+
+def label_path(folder: str, image_id: str) -> Path:
+    """Give the path of an image's label."""
+    return Path(folder) / f"{image_id}.png"
+
+
+def write_relation_label(
+    dataset: voc12.Dataset,
+    cam_dir: str,
+    label_dir: str,
+    fg_threshold: float,
+    bg_threshold: float,
+    image_id: str,
+) -> None:
+    """Make and write one image's relation label."""
+    cams = read_cams(find_cams(cam_dir, image_id))
+    label = relation_label(
+        dataset.image(image_id),
+        cams.high_res,
+        cams.keys,
+        fg_threshold=fg_threshold,
+        bg_threshold=bg_threshold,
+    )
+    write_label(label_path(label_dir, image_id), label)

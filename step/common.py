@@ -1,0 +1,114 @@
+"""What several stages take from the config: the data, the device, and what shapes their outputs."""
+
+import hashlib
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+
+import voc12
+from misc.config import Config
+from misc.device import Compute, pick_device, resolve_precision
+from misc.flags import resolved
+from misc.measures import record
+from misc.provenance import fingerprint, read_settings
+from misc.weights import read_state_dict
+
+
+def open_dataset(config: Config) -> voc12.Dataset:
+    """Open the data set; without --voc12_root make the demo data first, if they are not there."""
+    root = config.voc12_root
+    if root is None:
+        root = config.demo_root
+        voc12.make_demo(
+            root,
+            train=config.demo_train_images,
+            val=config.demo_val_images,
+            seed=config.demo_seed,
+        )
+    return voc12.Dataset(root, sbd_root=config.sbd_root, cache_dir=config.cache_dir)
+
+
+def image_labels(dataset: voc12.Dataset, ids: Sequence[str]) -> dict[str, np.ndarray]:
+    """Give for each image the classes in its image-level label: `keys`, int64 (K,)."""
+    labels = dataset.image_labels(ids)
+    return {i: np.flatnonzero(row) for i, row in zip(ids, labels, strict=True)}
+
+
+def network_module(name: str, flag: str, *wanted: str) -> ModuleType:
+    """Import a network module by name and check that it has what a stage needs.
+
+    Raises:
+        ValueError: there is no such module, or it lacks one of the names.
+    """
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"--{flag} {name}: cannot be imported ({error})") from error
+    missing = [attribute for attribute in wanted if not hasattr(module, attribute)]
+    if missing:
+        raise ValueError(f"--{flag} {name}: the module lacks {', '.join(missing)}")
+    return module
+
+
+def load_network(model: Any, path: str, *, flag: str, stage: str, device: torch.device) -> Any:
+    """Load a weights file into a network and put it on the device, in eval mode.
+
+    Raises:
+        FileNotFoundError: no such file; says which stage makes it.
+        ValueError: the weights are of another network.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(
+            f"--{flag} {path}: no such file; the stage {stage} makes it: --{stage}_pass True"
+        )
+    model.load_published(read_state_dict(path), source=f"--{flag} {path}")
+    return model.to(device).eval()
+
+
+def compute_of(config: Config) -> Compute:
+    """Give what the config asks networks to be computed with."""
+    device = pick_device(config.device)
+    return Compute(
+        device=device,
+        precision=resolve_precision(device, config.precision),
+        num_workers=config.num_workers,
+    )
+
+
+def shaped_by(config: Config, *names: str, ids: Sequence[str] = ()) -> dict[str, Any]:
+    """Collect what shapes a stage's outputs: the named settings, the data, and a list of ids.
+
+    Of weights the file's digest is taken, of an output folder the settings that shaped it.
+    """
+    values = resolved(config)
+    data = [config.demo_seed, config.demo_train_images, config.demo_val_images]
+    shaped: dict[str, Any] = {
+        "voc12_root": config.voc12_root or f"demo data {'/'.join(map(str, data))}"
+    }
+    for name in names:
+        value = values[name]
+        if name == "precision":
+            value = compute_of(config).precision
+        elif name.endswith("_weights_name"):
+            value = f"{value} ({fingerprint(value)})"
+        elif name.endswith("_out_dir"):
+            shaped |= read_settings(value) or {}
+        elif name.endswith("_list"):
+            digest = hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
+            value = f"{value} ({len(ids)} images, {digest})"
+        shaped[name] = value
+    return shaped
+
+
+def record_measures(config: Config, stage: str, measures: dict[str, float]) -> None:
+    """Write a stage's measures on --chainer_eval_set, beside the published ones where there are."""
+    split = config.chainer_eval_set
+    published = {}
+    if config.preset.startswith("voc12"):
+        published = voc12.PUBLISHED.get((stage, split), {})
+    record(config.metrics_file, stage=stage, split=split, measures=measures, published=published)

@@ -1,0 +1,88 @@
+"""Evaluate the class attention maps at every threshold (METHOD sections 2 and 8)."""
+
+from functools import partial
+
+import numpy as np
+
+import voc12
+from misc.cam_files import find_cams, read_cams
+from misc.config import Config
+from misc.instances import component_detections
+from misc.log import logger
+from misc.measures import table
+from misc.metrics import (
+    ImageMatches,
+    average_precision,
+    match_detections,
+    mean_average_precision,
+    mean_iou,
+    threshold_confusions,
+)
+from misc.workers import map_images
+from step.common import open_dataset, record_measures
+
+# The whole curve for mIoU; connected components are dearer, so theirs is coarser.
+CURVE = np.round(np.arange(0.01, 1.0, 0.01), 2)
+COMPONENT_CURVE = np.round(np.arange(0.05, 1.0, 0.05), 2)
+
+
+def run(config: Config) -> None:
+    """Measure mIoU at --cam_eval_thres and over the curve; components' AP50 as a baseline."""
+    dataset = open_dataset(config)
+    ids = dataset.split(config.chainer_eval_set)
+    thresholds = np.append(CURVE, config.cam_eval_thres)
+    num_classes = len(dataset.class_names)
+    confusions = np.zeros((len(thresholds), num_classes + 1, num_classes + 1), np.int64)
+    matches: list[list[ImageMatches]] = [[] for _ in COMPONENT_CURVE]
+    load = partial(evaluate_image, dataset, config.cam_out_dir, thresholds)
+    for _, (confusion, records) in map_images(
+        ids, load, num_workers=config.num_workers, description="eval_cam"
+    ):
+        confusions += confusion
+        for collected, image_record in zip(matches, records, strict=True):
+            collected.append(image_record)
+
+    curve = mean_iou(confusions)
+    component_ap50 = [
+        float(mean_average_precision(average_precision(m, (0.5,), num_classes=num_classes))[0])
+        for m in matches
+    ]
+    best, best_ap = int(np.argmax(curve[:-1])), int(np.argmax(component_ap50))
+    shown = [(f"{t:.2f}", f"{v:.4f}") for t, v in zip(CURVE[4::5], curve[4:-1:5], strict=True)]
+    logger.info("CAM mIoU by threshold:\n%s", table([("threshold", "mIoU"), *shown]))
+    named = dict(zip(CURVE.tolist(), curve[:-1].round(5).tolist(), strict=True))
+    logger.debug("CAM mIoU curve: %s", named)
+    record_measures(
+        config,
+        "eval_cam",
+        {
+            "mIoU": curve[-1],
+            "best mIoU": curve[best],
+            "best threshold": CURVE[best],
+            "component AP50": component_ap50[best_ap],
+            "component threshold": COMPONENT_CURVE[best_ap],
+        },
+    )
+
+
+def evaluate_image(
+    dataset: voc12.Dataset, cam_dir: str, thresholds: np.ndarray, image_id: str
+) -> tuple[np.ndarray, list[ImageMatches]]:
+    """Count an image's confusion at each threshold, and match the CAMs' components.
+
+    Returns:
+        int64 (T, C + 1, C + 1), and a record for each threshold of COMPONENT_CURVE.
+    """
+    cams = read_cams(find_cams(cam_dir, image_id))
+    truth = dataset.semantic_label(image_id)
+    masks, classes = dataset.instance_label(image_id)
+    confusion = threshold_confusions(
+        cams.high_res, cams.keys, truth, thresholds, len(dataset.class_names) + 1
+    )
+    records = []
+    for threshold in COMPONENT_CURVE:
+        found = component_detections(cams.high_res, cams.keys, float(threshold))
+        records.append(
+            match_detections(found["mask"], found["score"], found["class"], masks, classes)
+        )
+    return confusion, records

@@ -1,0 +1,163 @@
+"""From CAMs and IRNet to instance and semantic labels (METHOD sections 5 to 7).
+
+Both kinds of label come from one pass of the network where both are asked for.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import voc12
+from misc.cam_files import find_cams, read_cams
+from misc.centroids import cluster_centroids, find_centroids
+from misc.config import Config
+from misc.imutils import normalize, with_mirror, write_label
+from misc.indexing import propagate_to_edge
+from misc.instance_files import save_instances
+from misc.instances import detect, separate_scores, upsample_scores
+from misc.palette import voc_palette
+from misc.provenance import claim_folder
+from misc.winners import winners
+from misc.workers import run_images
+from step.common import (
+    compute_of,
+    load_network,
+    network_module,
+    open_dataset,
+    shaped_by,
+)
+
+SHAPED_BY = ("cam_out_dir", "precision", "irn_network", "irn_weights_name", "irn_crop_size")
+WALK = ("beta", "exp_times")
+
+Propagate = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """What is read for one image."""
+
+    pair: np.ndarray
+    cam: np.ndarray
+    keys: np.ndarray
+    size: tuple[int, int]
+
+
+def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
+    """Write the labels of every image of infer_list: instance labels, semantic labels, or both."""
+    dataset = open_dataset(config)
+    compute = compute_of(config)
+    module = network_module(config.irn_network, "irn_network", "EdgeDisplacement")
+    model = load_network(
+        module.EdgeDisplacement(crop_size=config.irn_crop_size),
+        config.irn_weights_name,
+        flag="irn_weights_name",
+        stage="train_irn",
+        device=compute.device,
+    )
+    overwrite = config.overwrite
+    if instance:
+        shaped = shaped_by(config, *SHAPED_BY, *WALK, "ins_seg_bg_thres")
+        claim_folder(config.ins_seg_out_dir, shaped, overwrite=overwrite)
+    if semantic:
+        shaped = shaped_by(config, *SHAPED_BY, *WALK, "sem_seg_bg_thres")
+        claim_folder(config.sem_seg_out_dir, shaped, overwrite=overwrite)
+
+    def outputs(image_id: str) -> list[Path]:
+        paths = [instance_path(config.ins_seg_out_dir, image_id)] if instance else []
+        return paths + (list(semantic_paths(config.sem_seg_out_dir, image_id)) if semantic else [])
+
+    def process(image_id: str, loaded: Loaded) -> None:
+        with torch.inference_mode(), compute.autocast():
+            boundary, displacement = model(torch.as_tensor(loaded.pair, device=compute.device))
+        propagate = partial(propagate_to_edge, beta=config.beta, exp_times=config.exp_times)
+        if instance:
+            found = instance_labels(
+                boundary,
+                displacement,
+                loaded,
+                bg_threshold=config.ins_seg_bg_thres,
+                propagate=propagate,
+            )
+            save_instances(instance_path(config.ins_seg_out_dir, image_id), found)
+        if semantic:
+            label = semantic_label(
+                boundary, loaded, bg_threshold=config.sem_seg_bg_thres, propagate=propagate
+            )
+            grey, coloured = semantic_paths(config.sem_seg_out_dir, image_id)
+            write_label(coloured, label, palette=voc_palette())
+            write_label(grey, label)
+
+    run_images(
+        dataset.split(config.infer_list),
+        partial(load_image, dataset, config.cam_out_dir),
+        process=process,
+        outputs=outputs,
+        num_workers=compute.num_workers,
+        description=" + ".join(["make_ins_seg"] * instance + ["make_sem_seg"] * semantic),
+    )
+
+
+def instance_path(folder: str, image_id: str) -> Path:
+    """Give the path of an image's instance labels."""
+    return Path(folder) / f"{image_id}.npz"
+
+
+def semantic_paths(folder: str, image_id: str) -> tuple[Path, Path]:
+    """Give the paths of an image's semantic label: grey indices, and a coloured copy."""
+    return Path(folder) / f"{image_id}.png", Path(folder) / "palette" / f"{image_id}.png"
+
+
+def load_image(dataset: voc12.Dataset, cam_dir: str, image_id: str) -> Loaded:
+    """Read an image and its CAMs."""
+    image = dataset.image(image_id)
+    cams = read_cams(find_cams(cam_dir, image_id))
+    return Loaded(
+        pair=with_mirror(normalize(image)), cam=cams.cam, keys=cams.keys, size=image.shape[:2]
+    )
+
+
+def instance_labels(
+    boundary: torch.Tensor,
+    displacement: torch.Tensor,
+    loaded: Loaded,
+    *,
+    bg_threshold: float,
+    propagate: Propagate,
+) -> Mapping[str, np.ndarray]:
+    """Make an image's instance labels.
+
+    Args:
+        boundary: probability (1, h, w) in [0, 1].
+        displacement: (2, h, w), dy and dx in stride-4 pixels.
+        loaded: the image's CAMs and size.
+        bg_threshold: score of the background.
+        propagate: the random walk, mapping scores and boundary to propagated scores.
+
+    Returns:
+        `score` float32 (N,), `mask` bool (N, H, W), `class` int64 (N,).
+    """
+    instance_map = cluster_centroids(find_centroids(displacement), displacement)
+    cam = torch.as_tensor(loaded.cam, device=boundary.device)
+    scores = separate_scores(cam, instance_map)
+    propagated = propagate(scores, boundary)
+    return detect(
+        upsample_scores(propagated, loaded.size),
+        loaded.keys,
+        scores.shape[1],
+        bg_threshold=bg_threshold,
+    )
+
+
+def semantic_label(
+    boundary: torch.Tensor, loaded: Loaded, *, bg_threshold: float, propagate: Propagate
+) -> np.ndarray:
+    """Make an image's semantic label, uint8 (H, W); arguments as `instance_labels`."""
+    cam = torch.as_tensor(loaded.cam, device=boundary.device)
+    propagated = propagate(cam, boundary)
+    index, _ = winners(upsample_scores(propagated, loaded.size), bg_threshold)
+    return np.concatenate([[0], loaded.keys + 1]).astype(np.uint8)[index]

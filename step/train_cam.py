@@ -1,0 +1,151 @@
+"""Train the classification network (METHOD section 1)."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import voc12
+from misc.config import Config
+from misc.device import Compute
+from misc.log import logger
+from misc.provenance import claim_weights
+from misc.samples import ClassificationSamples, top_left_crop
+from misc.training import Schedule, make_optimizer, train
+from misc.weights import save_weights
+from misc.workers import map_images
+from net.resnet50 import load_pretrained
+from step.common import compute_of, network_module, open_dataset, shaped_by
+
+SHAPED_BY = (
+    "seed",
+    "precision",
+    "pretrained",
+    "train_list",
+    "cam_network",
+    "cam_crop_size",
+    "cam_resize_long",
+    "cam_batch_size",
+    "cam_num_epoches",
+    "cam_learning_rate",
+    "cam_weight_decay",
+    "cam_momentum",
+    "cam_optimizer",
+    "cam_warmup_steps",
+)
+
+
+def run(config: Config) -> None:
+    """Train on train_list, validate on val_list after each epoch, write --cam_weights_name."""
+    dataset = open_dataset(config)
+    ids, val_ids = dataset.split(config.train_list), dataset.split(config.val_list)
+    weights = Path(config.cam_weights_name)
+    settings = shaped_by(config, *SHAPED_BY, ids=ids)
+    if claim_weights(weights, settings, overwrite=config.overwrite):
+        logger.info("%s is already trained with these settings", weights)
+        return
+
+    compute = compute_of(config)
+    torch.manual_seed(config.seed)
+    model = build_network(config, len(dataset.class_names)).to(compute.device)
+    samples = ClassificationSamples(
+        ids=ids,
+        labels=dataset.image_labels(ids),
+        read_image=dataset.image,
+        crop_size=config.cam_crop_size,
+        resize_long=config.cam_resize_long,
+    )
+    checkpoint = weights.with_suffix(".checkpoint")
+    train(
+        model,
+        build_optimizer(config, model),
+        samples,
+        partial(classification_loss, model),
+        schedule=Schedule(
+            epochs=config.cam_num_epoches,
+            batch_size=config.cam_batch_size,
+            warmup_steps=config.cam_warmup_steps,
+        ),
+        validate=partial(
+            validation_loss,
+            model,
+            dataset,
+            val_ids,
+            crop_size=config.cam_crop_size,
+            compute=compute,
+        ),
+        checkpoint=checkpoint,
+        compute=compute,
+        seed=config.seed,
+        description="train_cam",
+    )
+    save_weights(model, weights)
+    checkpoint.unlink(missing_ok=True)
+
+
+def build_network(config: Config, num_classes: int) -> nn.Module:
+    """Build the classification network with its first weights: ImageNet's, a file's or random."""
+    from_scratch = config.pretrained == "none"
+    module = network_module(config.cam_network, "cam_network", "Net")
+    model = module.Net(num_classes, train_whole=from_scratch)
+    if not from_scratch:
+        load_pretrained(model.resnet50, config.pretrained)
+    return model
+
+
+def build_optimizer(config: Config, model: Any) -> torch.optim.Optimizer:
+    """Build the optimiser: the classifier learns at ten times the backbone's rate under sgd."""
+    backbone, classifier = model.trainable_parameters()
+    # AdamW scales each step by itself; the factor of ten is a rule for SGD.
+    factor = 1 if config.cam_optimizer == "adamw" else 10
+    rate = config.cam_learning_rate
+    return make_optimizer(
+        config.cam_optimizer,
+        [{"params": backbone, "lr": rate}, {"params": classifier, "lr": factor * rate}],
+        momentum=config.cam_momentum,
+        weight_decay=config.cam_weight_decay,
+    )
+
+
+def classification_loss(model: nn.Module, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Compute the multi-label soft margin loss of a batch (images, labels)."""
+    image, label = batch
+    return {"loss": F.multilabel_soft_margin_loss(model(image).float(), label)}
+
+
+def validation_loss(
+    model: nn.Module,
+    dataset: voc12.Dataset,
+    ids: Sequence[str],
+    *,
+    crop_size: int,
+    compute: Compute,
+) -> dict[str, float]:
+    """Compute the mean loss, and the share of right labels, over all images of a list."""
+    labels = dict(zip(ids, torch.from_numpy(dataset.image_labels(ids)), strict=True))
+
+    def measure(image_id: str, crop: np.ndarray) -> torch.Tensor:
+        with torch.no_grad(), compute.autocast():
+            logit = model(torch.as_tensor(crop, device=compute.device)[None])[0].float().cpu()
+        label = labels[image_id]
+        loss = F.multilabel_soft_margin_loss(logit[None], label[None])
+        return torch.stack([loss, ((logit > 0) == (label > 0)).float().mean()])
+
+    results = map_images(
+        ids,
+        partial(_load_crop, dataset, crop_size),
+        process=measure,
+        num_workers=compute.num_workers,
+        description="validate",
+    )
+    loss, right = torch.stack([result for _, result in results]).mean(dim=0)
+    return {"val_loss": float(loss), "val_accuracy": float(right)}
+
+
+def _load_crop(dataset: voc12.Dataset, crop_size: int, image_id: str) -> np.ndarray:
+    return top_left_crop(dataset.image(image_id), crop_size)

@@ -1,0 +1,186 @@
+"""Train IRNet: boundaries and displacements from relation labels (METHOD section 4)."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+import voc12
+from misc.config import Config
+from misc.device import Compute
+from misc.imutils import read_label
+from misc.indexing import PathIndex
+from misc.log import logger
+from misc.provenance import claim_weights
+from misc.samples import RelationSamples, top_left_crop
+from misc.training import Schedule, make_optimizer, train
+from misc.weights import load_weights, read_state_dict, save_weights
+from misc.workers import map_images
+from net.resnet50 import load_pretrained
+from step.cam_to_ir_label import label_path
+from step.common import compute_of, network_module, open_dataset, shaped_by
+
+RADIUS = 10
+TERM_WEIGHTS = {"pos": 0.5, "neg": 0.5, "dp_fg": 0.5, "dp_bg": 0.5}
+SHAPED_BY = (
+    "seed",
+    "precision",
+    "pretrained",
+    "train_list",
+    "ir_label_out_dir",
+    "irn_network",
+    "irn_crop_size",
+    "irn_batch_size",
+    "irn_num_epoches",
+    "irn_learning_rate",
+    "irn_weight_decay",
+    "irn_momentum",
+)
+
+
+def run(config: Config) -> None:
+    """Train on train_list's relation labels, set the mean displacement, write the weights."""
+    dataset = open_dataset(config)
+    ids, infer_ids = dataset.split(config.train_list), dataset.split(config.infer_list)
+    check_labels(config.ir_label_out_dir, ids)
+    weights = Path(config.irn_weights_name)
+    settings = shaped_by(config, *SHAPED_BY, ids=ids) | shaped_by(
+        config, "infer_list", ids=infer_ids
+    )
+    if claim_weights(weights, settings, overwrite=config.overwrite):
+        logger.info("%s is already trained with these settings", weights)
+        return
+
+    compute = compute_of(config)
+    torch.manual_seed(config.seed)
+    model = build_network(config).to(compute.device)
+    samples = RelationSamples(
+        ids=ids,
+        read_image=dataset.image,
+        read_label=partial(_read_relation_label, config.ir_label_out_dir),
+        crop_size=config.irn_crop_size,
+    )
+    checkpoint = weights.with_suffix(".checkpoint")
+    train(
+        model,
+        build_optimizer(config, model),
+        samples,
+        lambda batch: model(*batch),
+        schedule=Schedule(epochs=config.irn_num_epoches, batch_size=config.irn_batch_size),
+        weights=TERM_WEIGHTS,
+        checkpoint=checkpoint,
+        compute=compute,
+        seed=config.seed,
+        description="train_irn",
+    )
+    model.eval()
+    model.mean_shift.running_mean.copy_(
+        mean_displacement(
+            lambda image: model.displacement(model.features(image)),
+            dataset,
+            infer_ids,
+            crop_size=config.irn_crop_size,
+            compute=compute,
+        )
+    )
+    save_weights(model, weights)
+    checkpoint.unlink(missing_ok=True)
+
+
+def build_network(config: Config) -> Any:
+    """Build IRNet in the form that is trained, its backbone filled."""
+    module = network_module(config.irn_network, "irn_network", "AffinityDisplacementLoss")
+    grid = config.irn_crop_size // 4
+    model = module.AffinityDisplacementLoss(PathIndex(RADIUS, (grid, grid)))
+    load_backbone(model.resnet50, config.pretrained, config.cam_weights_name)
+    return model
+
+
+def build_optimizer(config: Config, model: Any) -> torch.optim.Optimizer:
+    """Build the optimiser: the displacement branch learns at ten times the boundary's rate."""
+    boundary, displacement = model.trainable_parameters()
+    rate = config.irn_learning_rate
+    return make_optimizer(
+        "sgd",
+        [{"params": boundary, "lr": rate}, {"params": displacement, "lr": 10 * rate}],
+        momentum=config.irn_momentum,
+        weight_decay=config.irn_weight_decay,
+    )
+
+
+def check_labels(label_dir: str, ids: Sequence[str]) -> None:
+    """Raise FileNotFoundError, naming the stage that makes them, if a relation label is missing."""
+    missing = [image_id for image_id in ids if not label_path(label_dir, image_id).is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f"{label_path(label_dir, missing[0])}: no relation label for {len(missing)} of "
+            f"{len(ids)} images; the stage cam_to_ir_label makes them: --cam_to_ir_label_pass True"
+        )
+
+
+def load_backbone(backbone: nn.Module, pretrained: str, cam_weights: str) -> None:
+    """Fill the frozen backbone: ImageNet's weights, or from scratch the classification network's.
+
+    Raises:
+        FileNotFoundError: the classification network's weights are not there.
+    """
+    if pretrained != "none":
+        load_pretrained(backbone, pretrained)
+        return
+    if not Path(cam_weights).is_file():
+        raise FileNotFoundError(
+            f"--cam_weights_name {cam_weights}: no such file, and --pretrained none takes IRNet's "
+            "backbone from it; the stage train_cam makes it: --train_cam_pass True"
+        )
+    prefix = "resnet50."
+    state = read_state_dict(cam_weights)
+    state = {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
+    load_weights(backbone, state, source=f"--cam_weights_name {cam_weights}")
+
+
+def mean_displacement(
+    displacement: Callable[[torch.Tensor], torch.Tensor],
+    dataset: voc12.Dataset,
+    ids: Sequence[str],
+    *,
+    crop_size: int,
+    compute: Compute,
+) -> torch.Tensor:
+    """Compute the mean displacement over images, each a top left crop with its zero padding.
+
+    Args:
+        displacement: maps (1, 3, crop, crop) to displacements (1, 2, crop/4, crop/4).
+        dataset: where the images are.
+        ids: the images.
+        crop_size: side of the crop, pixels.
+        compute: device, arithmetic and loader processes.
+
+    Returns:
+        (2,), mean dy and dx in stride-4 pixels.
+    """
+
+    def process(image_id: str, crop: np.ndarray) -> torch.Tensor:
+        with torch.inference_mode(), compute.autocast():
+            image = torch.as_tensor(crop, device=compute.device)[None]
+            return displacement(image).float().mean(dim=(0, 2, 3))
+
+    means = map_images(
+        ids,
+        partial(_load_crop, dataset, crop_size),
+        process=process,
+        num_workers=compute.num_workers,
+        description="mean displacement",
+    )
+    return torch.stack([mean for _, mean in means]).mean(dim=0)
+
+
+def _load_crop(dataset: voc12.Dataset, crop_size: int, image_id: str) -> np.ndarray:
+    return top_left_crop(dataset.image(image_id), crop_size)
+
+
+def _read_relation_label(label_dir: str, image_id: str) -> np.ndarray:
+    return read_label(label_path(label_dir, image_id))

@@ -1,0 +1,24 @@
+import pytest
+import torch
+
+from misc.device import Compute, pick_device, resolve_precision
+
+
+def test_auto_and_cpu_are_there():
+    assert pick_device("cpu").type == "cpu"
+    assert pick_device("auto").type in ("cpu", "cuda", "mps")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="has a CUDA device")
+def test_a_device_that_is_not_there_is_an_error():
+    with pytest.raises(ValueError, match=r"--device cuda: not available here; available: .*cpu"):
+        pick_device("cuda")
+
+
+def test_bf16_computes_in_bfloat16_and_fp32_does_not():
+    device, x = torch.device("cpu"), torch.ones(2, 2)
+    with Compute(device=device, precision="bf16").autocast():
+        assert (x @ x).dtype == torch.bfloat16
+    with Compute(device=device, precision="fp32").autocast():
+        assert (x @ x).dtype == torch.float32
+    assert resolve_precision(device, "auto") in ("fp32", "bf16")

@@ -1,0 +1,127 @@
+import ast
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from misc.config import Config
+from misc.flags import build_parser, read_config, resolved, table
+from step import STAGES
+
+ROOT = Path(__file__).parents[2]
+VOC = ["--voc12_root", "VOC2012"]
+
+
+def test_the_preset_is_demo_without_a_voc_root_and_voc12_with_one():
+    assert read_config([]).preset == "demo"
+    assert read_config(VOC).preset == "voc12"
+
+
+def test_voc12_has_the_published_settings():
+    config = read_config(VOC)
+    assert (config.cam_batch_size, config.cam_num_epoches, config.cam_learning_rate) == (16, 5, 0.1)
+    assert (config.irn_batch_size, config.irn_num_epoches, config.irn_learning_rate) == (32, 3, 0.1)
+    assert (config.cam_momentum, config.irn_momentum) == (1e-4, 1e-4)
+    assert config.cam_scales == (1.0, 0.5, 1.5, 2.0)
+    assert (config.conf_fg_thres, config.conf_bg_thres) == (0.30, 0.05)
+    assert config.cam_out_dir == "result/cam"
+
+
+def test_the_authors_preset_changes_irnet_alone():
+    published = resolved(read_config(VOC))
+    author = resolved(read_config([*VOC, "--preset", "voc12_author"]))
+    changed = {name: author[name] for name in author if author[name] != published[name]}
+    assert changed == {"preset": "voc12_author", "irn_batch_size": 16, "irn_num_epoches": 5}
+
+
+def test_a_flag_wins_over_the_preset():
+    assert read_config(["--conf_fg_thres", "0.4"]).conf_fg_thres == 0.4
+
+
+@pytest.mark.parametrize("text", ["True", "true", "TRUE", "1", "yes"])
+def test_true_is_read_in_each_spelling(text):
+    assert read_config(["--overwrite", text]).overwrite is True
+
+
+@pytest.mark.parametrize("text", ["False", "false", "0", "no"])
+def test_false_is_read_in_each_spelling(text):
+    assert read_config(["--overwrite", text]).overwrite is False
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--overwrite", "maybe"],
+        ["--no_such_flag", "1"],
+        ["--cam_batch", "8"],
+        ["--cam_batch_size", "many"],
+        ["--cam_scales", "1.0,x"],
+    ],
+)
+def test_what_a_flag_does_not_take_is_refused_in_one_line(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        read_config(arguments)
+    message = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert message.count("\n") == 1
+    assert arguments[0] in message
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("cam_batch_size", "0"),
+        ("cam_crop_size", "500"),
+        ("conf_fg_thres", "1.5"),
+        ("preset", "voc2007"),
+        ("precision", "fp8"),
+        ("cam_scales", ""),
+        ("cam_resize_long", "640,320"),
+    ],
+)
+def test_a_value_outside_its_range_names_flag_value_and_range(flag, value):
+    with pytest.raises(ValueError, match=f"--{flag} {value}.*accepted"):
+        read_config([f"--{flag}", value])
+
+
+def asked(*arguments):
+    config = read_config(list(arguments))
+    return [stage.name for stage in STAGES if config.asked(stage.flag)]
+
+
+def test_without_a_pass_flag_every_stage_runs():
+    assert asked() == [stage.name for stage in STAGES]
+
+
+def test_any_pass_set_true_runs_only_those():
+    chosen = asked("--eval_cam_pass", "True", "--train_irn_pass", "1", "--make_cam_pass", "False")
+    assert chosen == ["eval_cam", "train_irn"]
+
+
+def test_only_passes_set_false_run_all_the_others():
+    everything = [stage.name for stage in STAGES]
+    assert asked("--train_cam_pass", "False") == everything[1:]
+
+
+def test_every_setting_is_read_somewhere():
+    files = [ROOT / "run_sample.py", ROOT / "misc/config.py", ROOT / "misc/flags.py"]
+    files += list((ROOT / "step").glob("*.py"))
+    read = {"preset"}
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text())):
+            is_config = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+            if is_config and node.value.id == "config":
+                read.add(node.attr)
+    read |= {stage.flag for stage in STAGES}
+    assert {field.name for field in dataclasses.fields(Config)} - read == set()
+
+
+def test_help_and_the_table_have_every_setting():
+    names = [field.name for field in dataclasses.fields(Config)]
+    words, rows = build_parser().format_help(), table()
+    assert all(f"--{name}" in words for name in names)
+    assert all(f"`--{name}`" in rows for name in names)
+
+
+def test_the_readme_has_the_table_made_from_the_settings():
+    assert table() in (ROOT / "README.md").read_text()

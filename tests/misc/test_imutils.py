@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from misc.imutils import (
+    normalize,
+    random_window,
+    read_image,
+    read_label,
+    rescale,
+    top_left_window,
+    with_mirror,
+    write_label,
+)
+
+
+def colour_image(height=6, width=9):
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def test_a_grey_image_is_read_as_rgb(tmp_path):
+    Image.fromarray(colour_image()[..., 0]).save(tmp_path / "grey.jpg")
+    image = read_image(tmp_path / "grey.jpg")
+    assert image.shape == (6, 9, 3)
+    assert (image[..., 0] == image[..., 2]).all()
+
+
+def test_a_cmyk_image_is_read_as_rgb(tmp_path):
+    Image.new("CMYK", (9, 6), (0, 255, 255, 0)).save(tmp_path / "cmyk.jpg")
+    red = read_image(tmp_path / "cmyk.jpg")[3, 3].astype(int)
+    assert red[0] > 200
+    assert red[1:].max() < 60
+
+
+def test_a_16_bit_image_keeps_its_upper_byte(tmp_path):
+    values = np.array([[0, 256, 65535]], dtype=np.uint16)
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    assert read_image(tmp_path / "deep.png")[0, :, 0].tolist() == [0, 1, 255]
+
+
+def test_an_exif_rotation_is_not_applied(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(colour_image()).save(tmp_path / "turned.jpg", exif=exif)
+    assert read_image(tmp_path / "turned.jpg").shape == (6, 9, 3)
+
+
+def test_a_corrupt_image_is_named(tmp_path):
+    whole = tmp_path / "whole.jpg"
+    Image.fromarray(colour_image(60, 90)).save(whole)
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(whole.read_bytes()[:400])
+    with pytest.raises(ValueError, match=r"broken\.jpg: cannot be read as an image"):
+        read_image(broken)
+    with pytest.raises(FileNotFoundError, match=r"none\.jpg: no such file"):
+        read_image(tmp_path / "none.jpg")
+
+
+def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path):
+    # The header of a 60,000 × 60,000 PNG: its pixels would need 10 GB.
+    Image.fromarray(np.zeros((1, 1), np.uint8)).save(tmp_path / "bomb.png")
+    data = bytearray((tmp_path / "bomb.png").read_bytes())
+    data[16:24] = (60000).to_bytes(4, "big") * 2
+    import zlib
+
+    data[29:33] = zlib.crc32(bytes(data[12:29])).to_bytes(4, "big")
+    (tmp_path / "bomb.png").write_bytes(bytes(data))
+    with pytest.raises(ValueError, match="exceeds limit"):
+        read_image(tmp_path / "bomb.png")
+
+
+def test_a_label_map_survives_writing_and_reading_in_grey_and_in_colour(tmp_path):
+    label = np.array([[0, 1, 255], [20, 3, 0]], dtype=np.uint8)
+    palette = np.random.default_rng(0).integers(0, 256, (256, 3))
+    write_label(tmp_path / "grey.png", label)
+    write_label(tmp_path / "colour.png", label, palette=palette)
+    assert (read_label(tmp_path / "grey.png") == label).all()
+    assert (read_label(tmp_path / "colour.png") == label).all()
+    shown = read_image(tmp_path / "colour.png")
+    assert (shown == palette[label]).all()
+
+
+def test_a_colour_image_is_no_label_map(tmp_path):
+    Image.fromarray(colour_image()).save(tmp_path / "colour.png")
+    with pytest.raises(ValueError, match="this one is RGB"):
+        read_label(tmp_path / "colour.png")
+
+
+@pytest.mark.parametrize(
+    ("scale", "size"), [(0.5, (188, 250)), (1.5, (562, 750)), (2.0, (750, 1000))]
+)
+def test_a_rescaled_size_is_rounded_half_to_even(scale, size):
+    assert rescale(np.zeros((375, 500, 3), np.uint8), scale).shape[:2] == size
+
+
+def test_a_quarter_by_nearest_takes_each_third_pixel_of_four():
+    label = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    assert (rescale(label, 0.25, nearest=True) == label[2::4, 2::4]).all()
+
+
+def test_normalize_and_mirror():
+    image = colour_image()
+    pair = with_mirror(normalize(image))
+    expected = (image[2, 4, 1] / 255 - 0.456) / 0.224
+    assert pair.shape == (2, 3, 6, 9)
+    assert pair.dtype == np.float32
+    assert pair[0, 1, 2, 4] == pytest.approx(expected, abs=1e-6)
+    assert (pair[1] == pair[0, :, :, ::-1]).all()
+
+
+def test_a_random_window_shifts_a_long_axis_in_the_image_and_a_short_one_in_the_canvas():
+    rng = np.random.default_rng(0)
+    image = np.arange(1, 21, dtype=np.float32).reshape(2, 10)
+    columns, rows = set(), set()
+    for _ in range(200):
+        crop = random_window((2, 10), 4, rng).cut(image, 0)
+        filled = np.flatnonzero(crop.any(axis=1))
+        assert crop.shape == (4, 4)
+        assert (crop[filled[0]] == np.arange(crop[filled[0], 0], crop[filled[0], 0] + 4)).all()
+        columns.add(int(crop[filled[0], 0]) - 1)
+        rows.add(int(filled[0]))
+    assert columns == set(range(7))
+    assert rows == set(range(3))
+
+
+def test_the_top_left_window_pads_at_the_right_and_bottom():
+    crop = top_left_window((2, 5), 3).cut(np.ones((2, 5)), 7)
+    assert crop.tolist() == [[1, 1, 1], [1, 1, 1], [7, 7, 7]]

@@ -1,0 +1,149 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from misc.instances import component_detections, detect, separate_scores, upsample_scores
+
+
+def naive_detect(scores, keys, n_instances, bg_threshold=0.25, min_area=0.01):
+    """Find the detections map by map and component by component on whole images."""
+    padded = np.pad(scores, ((1, 0), (0, 0), (0, 0)), constant_values=np.float32(bg_threshold))
+    winner = padded.argmax(axis=0)
+    found = []
+    for number in range(len(scores)):
+        won = (winner == number + 1).astype(np.uint8)
+        count, labels = cv2.connectedComponents(won, connectivity=4)
+        for label in range(1, count):
+            mask = labels == label
+            score = scores[number][mask].max() if mask.sum() >= min_area * mask.size else 0
+            found.append((score, mask, keys[number // n_instances]))
+    return found
+
+
+def smooth_scores(count, height, width, seed, size=4):
+    noise = np.random.default_rng(seed).standard_normal((count, height, width))
+    smooth = np.stack([cv2.GaussianBlur(one, (0, 0), size) for one in noise])
+    return (np.maximum(smooth, 0) / smooth.max()).astype(np.float32)
+
+
+def test_each_class_is_cut_by_each_instance():
+    cam = np.array([[[1, 2], [3, 4]], [[5, 6], [7, 8]]], dtype=np.float32)
+    instances = np.array([[0, 1], [2, 1]], dtype=np.int32)
+    separate = separate_scores(cam, instances)
+    assert separate.shape == (2, 3, 2, 2)
+    assert separate.dtype == np.float32
+    assert separate[0].tolist() == [[[1, 0], [0, 0]], [[0, 2], [0, 4]], [[0, 0], [3, 0]]]
+    np.testing.assert_array_equal(separate.sum(axis=1), cam)
+
+
+def test_tensors_are_cut_as_arrays_are():
+    cam = smooth_scores(2, 6, 7, 0)
+    instances = np.random.default_rng(0).permutation(np.arange(42) % 5).reshape(6, 7)
+    separate = separate_scores(torch.from_numpy(cam), instances)
+    assert isinstance(separate, torch.Tensor)
+    assert separate.dtype == torch.float32
+    np.testing.assert_array_equal(separate.numpy(), separate_scores(cam, instances))
+
+
+def test_no_class_gives_no_map():
+    cam = np.zeros((0, 2, 2), dtype=np.float32)
+    assert separate_scores(cam, np.array([[0, 1], [2, 1]])).shape == (0, 3, 2, 2)
+
+
+def test_scores_are_enlarged_cut_and_divided_by_the_largest_that_is_left():
+    propagated = torch.from_numpy(smooth_scores(3, 5, 6, 1))[:, None] * 7
+    large = functional.interpolate(propagated, size=(20, 24), mode="bilinear", align_corners=False)[
+        :, 0, :17, :22
+    ]
+    scores = upsample_scores(propagated, (17, 22))
+    assert scores.shape == (3, 17, 22)
+    assert scores.max() == 1
+    torch.testing.assert_close(scores, large / large.max(), rtol=1e-6, atol=0)
+
+
+def test_enlarging_leaves_its_argument_alone():
+    propagated = torch.full((1, 1, 2, 2), 3.0)
+    upsample_scores(propagated, (8, 8))
+    assert (propagated == 3).all()
+
+
+def test_scores_that_are_all_zero_stay_zero_and_give_no_detection():
+    scores = upsample_scores(torch.zeros(2, 1, 3, 4), (11, 16))
+    assert scores.shape == (2, 11, 16)
+    assert (scores == 0).all()
+    assert len(detect(scores, [1, 2], 1)["score"]) == 0
+
+
+def test_no_score_map_gives_no_detection():
+    scores = upsample_scores(torch.zeros(0, 1, 3, 4), (11, 16))
+    assert scores.shape == (0, 11, 16)
+    detections = detect(scores, [], 3)
+    assert detections["mask"].shape == (0, 11, 16)
+    assert detections["score"].shape == detections["class"].shape == (0,)
+
+
+def test_an_empty_result_has_the_right_types():
+    detections = detect(np.full((1, 4, 5), 0.25, np.float32), [3], 1)
+    assert detections["mask"].shape == (0, 4, 5)
+    types = {name: array.dtype for name, array in detections.items()}
+    assert types == {"score": np.float32, "mask": np.bool_, "class": np.int64}
+
+
+def test_detections_are_by_hand():
+    scores = np.zeros((4, 3, 6), dtype=np.float32)
+    scores[0, 0, :2] = (0.9, 0.6)  # class 7, instance 0: two components
+    scores[0, 2, 4] = 0.5
+    scores[1, 0, 1] = 0.5  # beaten by the map above
+    scores[3, :, 5] = (0.3, 0.4, 1.0)  # class 2, instance 1
+    scores[3, 1, 0] = 0.25  # not above the background
+    detections = detect(scores, np.array([7, 2]), 2)
+    np.testing.assert_array_equal(detections["score"], np.float32([0.9, 0.5, 1.0]))
+    assert detections["class"].tolist() == [7, 7, 2]
+    expected = np.zeros((3, 3, 6), dtype=bool)
+    expected[0, 0, :2] = expected[1, 2, 4] = expected[2, :, 5] = True
+    np.testing.assert_array_equal(detections["mask"], expected)
+
+
+def test_a_component_under_one_percent_scores_zero_and_one_at_it_does_not():
+    scores = np.zeros((1, 10, 20), dtype=np.float32)
+    scores[0, 0, 0] = 1
+    scores[0, 5, :2] = 0.5
+    detections = detect(scores, [0], 1)
+    assert detections["score"].tolist() == [0, 0.5]
+    assert detections["mask"].sum(axis=(1, 2)).tolist() == [1, 2]
+    assert detect(scores, [0], 1, min_area=0)["score"].tolist() == [1, 0.5]
+
+
+def test_pixels_that_touch_at_a_corner_are_two_components():
+    scores = np.eye(2, dtype=np.float32)[None]
+    assert len(detect(scores, [0], 1)["score"]) == 2
+
+
+@pytest.mark.parametrize("size", [2, 5])
+@pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy])
+def test_equals_finding_them_one_by_one(size, kind):
+    scores = smooth_scores(12, 60, 75, 5, size)
+    keys = [9, 0, 14]
+    detections = detect(kind(scores), keys, 4)
+    expected = naive_detect(scores, keys, 4)
+    assert len(expected) > 12
+    assert 0 < np.count_nonzero(detections["score"]) < len(expected)
+    np.testing.assert_array_equal(detections["score"], [score for score, _, _ in expected])
+    np.testing.assert_array_equal(detections["mask"], [mask for _, mask, _ in expected])
+    np.testing.assert_array_equal(detections["class"], [key for _, _, key in expected])
+
+
+def test_the_baseline_is_the_components_of_the_cut_attention_maps():
+    cam = smooth_scores(2, 30, 40, 3)
+    detections = component_detections(cam, [4, 8], 0.3)
+    expected = naive_detect(cam, [4, 8], 1, bg_threshold=0.3)
+    np.testing.assert_array_equal(detections["score"], [score for score, _, _ in expected])
+    np.testing.assert_array_equal(detections["mask"], [mask for _, mask, _ in expected])
+    assert set(detections["class"]) == {4, 8}
+
+
+def test_refuses_maps_that_are_not_one_a_class_and_instance():
+    with pytest.raises(ValueError, match="3 score maps for 2 classes of 2 instances"):
+        detect(np.zeros((3, 4, 5), np.float32), [0, 1], 2)

@@ -1,0 +1,297 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from misc.metrics import (
+    average_precision,
+    average_precision_spread,
+    confusion,
+    iou_per_class,
+    match_detections,
+    mean_average_precision,
+    mean_iou,
+    threshold_confusions,
+)
+
+# --- label maps -------------------------------------------------------------------------------
+
+
+def naive_confusion(prediction, truth, num_labels):
+    counts = np.zeros((num_labels, num_labels), dtype=np.int64)
+    for predicted, actual in zip(prediction.ravel(), truth.ravel(), strict=True):
+        if actual != 255:
+            counts[actual, predicted] += 1
+    return counts
+
+
+def test_confusion_has_true_rows_and_ignores_255():
+    truth = np.array([[0, 0, 1], [2, 255, 255]], dtype=np.uint8)
+    prediction = np.array([[0, 1, 1], [0, 2, 1]], dtype=np.uint8)
+    counts = confusion(prediction, truth, 3)
+    assert counts.tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 0]]
+    assert counts.dtype == np.int64
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64])
+def test_confusion_equals_counting_one_by_one(dtype):
+    rng = np.random.default_rng(0)
+    prediction = rng.integers(0, 21, (11, 13)).astype(dtype)
+    truth = rng.choice([*range(21), 255], (11, 13)).astype(dtype)
+    counts = confusion(prediction, truth, 21)
+    np.testing.assert_array_equal(counts, naive_confusion(prediction, truth, 21))
+
+
+def test_confusion_of_an_image_that_is_all_ignored_is_zero():
+    assert not confusion(np.zeros((2, 2), int), np.full((2, 2), 255), 3).any()
+
+
+def test_confusion_refuses_wrong_shapes_and_labels():
+    zeros = np.zeros((2, 3), dtype=np.uint8)
+    with pytest.raises(ValueError, match=r"prediction of shape \(3, 2\), ground truth of \(2, 3\)"):
+        confusion(zeros.T, zeros, 3)
+    with pytest.raises(ValueError, match=r"predicted labels 3..3, accepted are 0..2"):
+        confusion(zeros + 3, zeros, 3)
+    with pytest.raises(ValueError, match=r"true labels 254..254, accepted are 0..2"):
+        confusion(zeros, zeros + 254, 3)
+
+
+def test_iou_is_by_hand():
+    # Label 0: 3 right, 2 missed, 1 too many. Label 1: 4, 1, 2. Label 2 is nowhere. 3 is missed.
+    counts = np.array([[3, 2, 0, 0], [1, 4, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
+    np.testing.assert_array_equal(iou_per_class(counts), [3 / 6, 4 / 7, np.nan, np.nan])
+    assert mean_iou(counts) == (3 / 6 + 4 / 7) / 2
+    counts[3, 0] = 4
+    np.testing.assert_array_equal(iou_per_class(counts), [3 / 10, 4 / 7, np.nan, 0])
+
+
+def test_iou_of_a_label_that_is_only_predicted_is_zero():
+    np.testing.assert_array_equal(iou_per_class(np.array([[3, 1], [0, 0]])), [0.75, 0])
+
+
+def test_mean_iou_of_nothing_is_nan():
+    assert np.isnan(mean_iou(np.zeros((3, 3), dtype=np.int64)))
+
+
+def test_mean_iou_takes_a_stack_of_confusions():
+    counts = np.random.default_rng(0).integers(0, 9, (4, 5, 5))
+    np.testing.assert_array_equal(mean_iou(counts), [mean_iou(one) for one in counts])
+
+
+def naive_threshold_confusion(scores, keys, truth, threshold, num_labels):
+    padded = np.pad(scores, ((1, 0), (0, 0), (0, 0)), constant_values=np.float32(threshold))
+    prediction = np.concatenate([[0], np.asarray(keys, dtype=int) + 1])[padded.argmax(axis=0)]
+    return naive_confusion(prediction, truth, num_labels)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    count=st.integers(0, 4),
+    thresholds=st.lists(st.integers(-1, 11).map(lambda tenths: tenths / 10), max_size=6),
+)
+def test_all_thresholds_at_once_equal_one_argmax_each(seed, count, thresholds):
+    rng = np.random.default_rng(seed)
+    # Scores in tenths tie with each other and with the thresholds.
+    scores = (rng.integers(0, 11, (count, 5, 6)) / 10).astype(np.float32)
+    keys = rng.permutation(5)[:count]
+    truth = rng.choice([0, 1, 2, 3, 4, 5, 255], (5, 6)).astype(np.uint8)
+    counts = threshold_confusions(scores, keys, truth, thresholds, 6)
+    assert counts.shape == (len(thresholds), 6, 6)
+    assert counts.dtype == np.int64
+    for result, threshold in zip(counts, thresholds, strict=True):
+        expected = naive_threshold_confusion(scores, keys, truth, threshold, 6)
+        np.testing.assert_array_equal(result, expected)
+
+
+def test_thresholds_refuse_wrong_shapes_and_labels():
+    scores, truth = np.ones((1, 2, 3), np.float32), np.zeros((2, 3), np.uint8)
+    with pytest.raises(ValueError, match=r"\(2, 3\), ground truth of \(3, 2\)"):
+        threshold_confusions(scores, [0], truth.T, [0.1], 3)
+    with pytest.raises(ValueError, match=r"predicted labels 8..8, accepted are 0..2"):
+        threshold_confusions(scores, [7], truth, [0.1], 3)
+    with pytest.raises(ValueError, match=r"true labels 9..9, accepted are 0..2"):
+        threshold_confusions(scores, [0], truth + 9, [0.1], 3)
+
+
+# --- instances --------------------------------------------------------------------------------
+
+
+def bars(*spans, width=20):
+    """Masks of one row, each covering the columns start..stop-1."""
+    columns = np.arange(width)
+    masks = [(columns >= start) & (columns < stop) for start, stop in spans]
+    return np.array(masks, dtype=bool).reshape(-1, 1, width)
+
+
+def record(detections, truth, width=20):
+    """Match (class, score, start, stop) detections to (class, start, stop) true masks."""
+    return match_detections(
+        bars(*(d[2:] for d in detections), width=width),
+        np.array([d[1] for d in detections], dtype=np.float32),
+        np.array([d[0] for d in detections], dtype=np.int64),
+        bars(*(t[1:] for t in truth), width=width),
+        np.array([t[0] for t in truth], dtype=np.int64),
+    )
+
+
+def naive_average_precision(images, threshold, class_id):
+    """Average precision written from its definition, one detection at a time."""
+    total = sum(t[0] == class_id for _, truth in images for t in truth)
+    if not total:
+        return np.nan
+    found = [
+        (score, number, set(range(start, stop)))
+        for number, (detections, _) in enumerate(images)
+        for detected, score, start, stop in detections
+        if detected == class_id
+    ]
+    taken, flags = set(), []
+    for _, number, pixels in sorted(found, key=lambda entry: -entry[0]):
+        best, best_mask = -1.0, None
+        for mask, (actual, start, stop) in enumerate(images[number][1]):
+            if actual == class_id:
+                true_pixels = set(range(start, stop))
+                union = len(pixels | true_pixels)
+                iou = len(pixels & true_pixels) / union if union else 0.0
+                if iou > best:
+                    best, best_mask = iou, (number, mask)
+        flags.append(best >= threshold and best_mask not in taken)
+        if flags[-1]:
+            taken.add(best_mask)
+    area, recall = 0.0, 0
+    for place in range(len(flags)):
+        if flags[place]:
+            ahead = [sum(flags[: stop + 1]) / (stop + 1) for stop in range(place, len(flags))]
+            area += max(ahead) * ((recall + 1) / total - recall / total)
+            recall += 1
+    return area
+
+
+def test_match_finds_the_best_true_mask_of_the_same_class():
+    result = record(
+        [(3, 0.9, 0, 10), (3, 0.8, 8, 14), (5, 0.7, 0, 10), (3, 0.6, 18, 20)],
+        [(5, 10, 20), (3, 0, 8), (3, 8, 16)],
+    )
+    np.testing.assert_allclose(result.best_iou, [8 / 10, 6 / 8, 0, 0])
+    assert result.best_index[:3].tolist() == [1, 2, 0]
+    assert result.gt_classes.tolist() == [5, 3, 3]
+    assert result.classes.tolist() == [3, 3, 5, 3]
+
+
+def test_match_without_a_true_mask_of_the_class_is_none():
+    result = record([(1, 0.9, 0, 10)], [(2, 0, 10)])
+    assert result.best_index.tolist() == [-1]
+    assert result.best_iou.tolist() == [0]
+
+
+@pytest.mark.parametrize("truth", [[], [(1, 0, 5)]])
+def test_match_of_an_image_without_detections_keeps_its_truth(truth):
+    result = record([], truth)
+    assert result.best_iou.shape == result.best_index.shape == result.scores.shape == (0,)
+    assert len(result.gt_classes) == len(truth)
+
+
+def test_match_refuses_what_does_not_fit():
+    masks, truth = bars((0, 5)), bars((0, 5), width=19)
+    with pytest.raises(ValueError, match="1 masks with 2 scores and 1 classes"):
+        match_detections(masks, [1, 1], [0], masks, [0])
+    with pytest.raises(ValueError, match="1 true masks with 2 classes"):
+        match_detections(masks, [1], [0], masks, [0, 1])
+    with pytest.raises(ValueError, match=r"\(1, 20\), ground truth of \(1, 19\)"):
+        match_detections(masks, [1], [0], truth, [0])
+
+
+def test_average_precision_is_by_hand():
+    # By falling score: right, wrong (too small), right, wrong (taken); 3 true masks.
+    image = record(
+        [(0, 0.9, 0, 5), (0, 0.8, 10, 11), (0, 0.7, 10, 15), (0, 0.6, 0, 5)],
+        [(0, 0, 5), (0, 10, 15), (0, 16, 20)],
+    )
+    result = average_precision([image], [0.5], num_classes=2)
+    # Precision 1 up to recall 1/3, then 2/3 up to recall 2/3.
+    assert result[0, 0] == pytest.approx(1 / 3 + 2 / 3 / 3)
+    assert np.isnan(result[0, 1])
+    assert mean_average_precision(result)[0] == result[0, 0]
+
+
+def test_precision_is_made_monotone():
+    # Wrong, right, right: precision 0, 1/2, 2/3; the recall 1/2 gets 2/3 as well.
+    image = record([(0, 0.9, 18, 20), (0, 0.8, 0, 5), (0, 0.7, 10, 15)], [(0, 0, 5), (0, 10, 15)])
+    assert average_precision([image], [0.5], num_classes=1)[0, 0] == pytest.approx(2 / 3)
+
+
+def test_only_the_first_detection_of_a_mask_is_right_whatever_fits_better():
+    image = record([(0, 0.9, 0, 6), (0, 0.8, 0, 10)], [(0, 0, 10)])
+    result = average_precision([image], [0.5, 0.7], num_classes=1)
+    # At 0.7 the first (IoU 0.6) is wrong and takes nothing, so that the second is right.
+    np.testing.assert_allclose(result[:, 0], [1.0, 0.5])
+
+
+def test_a_detection_whose_best_mask_is_taken_does_not_fall_back_to_another():
+    image = record([(0, 0.9, 0, 10), (0, 0.8, 0, 11)], [(0, 0, 10), (0, 10, 12)])
+    assert average_precision([image], [0.05], num_classes=1)[0, 0] == 0.5
+
+
+def test_an_overlap_equal_to_the_threshold_is_enough():
+    image = record([(0, 0.9, 0, 7)], [(0, 0, 10)])
+    assert average_precision([image], [0.7, 0.71], num_classes=1)[:, 0].tolist() == [1, 0]
+
+
+def test_a_class_without_detections_counts_as_zero_and_one_without_truth_not_at_all():
+    image = record([(2, 0.9, 0, 5), (0, 0.5, 0, 5)], [(0, 0, 5), (1, 5, 10)])
+    result = average_precision([image], [0.5], num_classes=3)
+    np.testing.assert_array_equal(result, [[1, 0, np.nan]])
+    assert mean_average_precision(result)[0] == 0.5
+
+
+def test_no_image_and_no_truth_give_nan_without_a_warning():
+    for records in ([], [record([], [])], [record([(0, 1.0, 0, 5)], [])]):
+        result = average_precision(records, num_classes=2)
+        assert result.shape == (4, 2)
+        assert np.isnan(result).all()
+        assert np.isnan(mean_average_precision(result)).all()
+
+
+def test_ties_go_by_the_order_of_the_images():
+    wrong, right = record([(0, 1.0, 15, 20)], [(0, 0, 5)]), record([(0, 1.0, 0, 5)], [(0, 0, 5)])
+    kept = average_precision([wrong, right], [0.5], num_classes=1)
+    swapped = average_precision([wrong, right], [0.5], [1, 0], num_classes=1)
+    assert (kept[0, 0], swapped[0, 0]) == (0.25, 0.5)
+
+
+def test_spread_covers_the_orders_of_the_images():
+    wrong, right = record([(0, 1.0, 15, 20)], [(0, 0, 5)]), record([(0, 1.0, 0, 5)], [(0, 0, 5)])
+    spread = average_precision_spread([wrong, right], repeats=20, num_classes=1)
+    assert (spread["min"], spread["max"]) == (0.25, 0.5)
+    assert 0.25 < spread["mean"] < 0.5
+    assert spread["std"] > 0
+    assert spread == average_precision_spread([wrong, right], repeats=20, num_classes=1)
+
+
+def test_spread_is_nothing_without_ties():
+    images = [record([(0, 0.1 * i, 0, 5)], [(0, 0, 5 + i)]) for i in range(4)]
+    spread = average_precision_spread(images, num_classes=1)
+    assert spread["min"] == spread["max"] == spread["mean"]
+
+
+SPAN = st.tuples(st.integers(0, 11), st.integers(0, 6)).map(lambda pair: (pair[0], sum(pair)))
+DETECTION = st.tuples(st.integers(0, 2), st.sampled_from([0.0, 0.5, 0.75, 1.0]), SPAN)
+TRUTH = st.tuples(st.integers(0, 2), SPAN)
+IMAGE = st.tuples(
+    st.lists(DETECTION.map(lambda d: (d[0], d[1], *d[2])), max_size=6),
+    st.lists(TRUTH.map(lambda t: (t[0], *t[1])), max_size=4),
+)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(images=st.lists(IMAGE, max_size=4), shuffle=st.randoms(use_true_random=False))
+def test_average_precision_equals_its_definition(images, shuffle):
+    thresholds = (0.25, 0.5, 0.7, 0.75)
+    order = list(range(len(images)))
+    shuffle.shuffle(order)
+    records = [record(*image) for image in images]
+    result = average_precision(records, thresholds, order, num_classes=3)
+    ordered = [images[number] for number in order]
+    expected = [[naive_average_precision(ordered, t, c) for c in range(3)] for t in thresholds]
+    np.testing.assert_allclose(result, np.array(expected), atol=1e-12)

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from misc.crf import crf_inference_labels
+from misc.relation import relation_label
+
+
+def scene():
+    """A bright object on a dark ground, and an attention map that is sure inside, unsure around."""
+    image = np.full((30, 40, 3), 20, dtype=np.uint8)
+    image[8:22, 10:30] = 220
+    cam = np.zeros((2, 30, 40), dtype=np.float32)
+    cam[0, 4:26, 6:34] = 0.15
+    cam[0, 8:22, 10:30] = 0.9
+    return image, cam
+
+
+def test_combines_the_two_refined_maps_as_written(monkeypatch):
+    # Columns: both foreground, only the first, only the second, neither.
+    first, second = np.array([[2, 1, 0, 0]]), np.array([[1, 0, 2, 0]])
+    seen = []
+
+    def refine(image, maps, *, num_labels):
+        seen.extend([*maps, num_labels])
+        return [first, second]
+
+    monkeypatch.setattr("misc.relation.crf_inference_labels", refine)
+    image = np.zeros((1, 4, 3), dtype=np.uint8)
+    cam = np.array([[[0.2, 0.31, 0.0, 0.05]], [[0.4, 0.3, 0.06, 0.01]]], dtype=np.float32)
+    label = relation_label(image, cam, np.array([3, 11]))
+    # The first map of the foreground where both differ; 0 needs both; else ignored.
+    assert label.tolist() == [[12, 4, 255, 0]]
+    assert label.dtype == np.uint8
+    assert seen[0].tolist() == [[2, 1, 0, 0]]
+    assert seen[1].tolist() == [[2, 1, 2, 0]]
+    assert seen[2] == 3
+
+
+def test_equals_the_two_refinements_written_out():
+    pytest.importorskip("pydensecrf")
+    image, cam = scene()
+    cam += np.random.default_rng(0).random(cam.shape, dtype=np.float32) * 0.1
+    keys = np.array([6, 14])
+    refined = []
+    for threshold in (0.30, 0.05):
+        padded = np.pad(cam, ((1, 0), (0, 0), (0, 0)), constant_values=np.float32(threshold))
+        refined += crf_inference_labels(image, [padded.argmax(axis=0)], num_labels=3)
+    expected = np.full(image.shape[:2], 255)
+    for row in range(image.shape[0]):
+        for column in range(image.shape[1]):
+            foreground, background = (labels[row, column] for labels in refined)
+            if foreground:
+                expected[row, column] = keys[foreground - 1] + 1
+            elif not background:
+                expected[row, column] = 0
+    np.testing.assert_array_equal(relation_label(image, cam, keys), expected)
+
+
+def test_finds_the_object_and_leaves_far_pixels_background():
+    pytest.importorskip("pydensecrf")
+    image, cam = scene()
+    label = relation_label(image, cam, np.array([6, 14]))
+    assert (label[9:21, 11:29] == 7).all()
+    assert (label[:, :4] == 0).all()
+    assert set(np.unique(label)) <= {0, 7, 255}
+
+
+def test_without_classes_all_is_background():
+    label = relation_label(
+        np.zeros((3, 4, 3), np.uint8), np.zeros((0, 3, 4), np.float32), np.zeros(0, np.int64)
+    )
+    assert label.shape == (3, 4)
+    assert not label.any()
+
+
+def test_refuses_maps_that_do_not_fit():
+    image, cam = scene()
+    with pytest.raises(ValueError, match=r"\(2, 30, 40\) for 1 classes and an image of \(30, 40\)"):
+        relation_label(image, cam, np.array([6]))
+    with pytest.raises(ValueError, match=r"\(2, 30, 39\) for 2 classes"):
+        relation_label(image, cam[..., :-1], np.array([6, 14]))

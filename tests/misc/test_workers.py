@@ -1,0 +1,59 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from misc.workers import map_images, run_images
+
+IDS = ["a", "b", "c", "d"]
+
+
+def upper(image_id):
+    return image_id.upper()
+
+
+def fail_on_c(image_id):
+    if image_id == "c":
+        raise ValueError("c.jpg: cannot be read")
+    return image_id
+
+
+def array(image_id):
+    return np.array([1, 2])
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_results_come_in_the_order_of_the_ids(num_workers):
+    results = list(map_images(IDS, upper, num_workers=num_workers))
+    assert results == [("a", "A"), ("b", "B"), ("c", "C"), ("d", "D")]
+
+
+def test_process_is_handed_what_was_loaded():
+    results = map_images(IDS[:2], upper, process=lambda i, loaded: i + loaded)
+    assert list(results) == [("a", "aA"), ("b", "bB")]
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_an_error_comes_as_it_was_raised_after_the_results_before_it(num_workers):
+    seen = []
+    results = map_images(
+        IDS, fail_on_c, process=lambda i, _: seen.append(i), num_workers=num_workers
+    )
+    with pytest.raises(ValueError, match=r"^c\.jpg: cannot be read$"):
+        list(results)
+    assert seen == ["a", "b"]
+
+
+def test_images_whose_outputs_are_all_there_are_skipped(tmp_path):
+    def outputs(image_id) -> list[Path]:
+        return [tmp_path / f"{image_id}.1", tmp_path / f"{image_id}.2"]
+
+    for path in [*outputs("a"), outputs("b")[0]]:
+        path.touch()
+    assert [i for i, _ in map_images(IDS, upper, outputs=outputs)] == ["b", "c", "d"]
+
+
+def test_arrays_stay_arrays_and_no_image_is_no_error():
+    results = list(map_images(["a"], array, num_workers=1))
+    assert isinstance(results[0][1], np.ndarray)
+    run_images([], upper, num_workers=4)

@@ -1,0 +1,98 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from published import names, state_dict
+
+from net.resnet50_cam import CAM, Net
+
+
+@pytest.fixture(scope="module")
+def published():
+    return state_dict("cam")
+
+
+@pytest.fixture(scope="module")
+def network(published):
+    model = Net(20)
+    model.load_published(published, source="published")
+    return model
+
+
+def test_names_and_shapes_are_the_published_ones():
+    state = Net(20).state_dict()
+    assert {name: list(tensor.shape) for name, tensor in state.items()} == names("cam")
+
+
+def test_published_weights_load_with_their_aliases(network, published):
+    assert torch.equal(network.classifier.weight, published["classifier.weight"])
+    assert torch.equal(
+        network.resnet50.layer4[2].conv3.weight, published["resnet50.layer4.2.conv3.weight"]
+    )
+
+
+def test_weights_of_another_class_count_are_refused(published):
+    with pytest.raises(ValueError, match=r"classifier\.weight has the shape \(20.*here it is \(81"):
+        Net(81).load_published(published, source="--cam_weights_name a.pth")
+
+
+def test_unknown_tensors_are_refused(published):
+    with pytest.raises(ValueError, match=r"unknown layer9\.weight"):
+        Net(20).load_published(published | {"layer9.weight": torch.zeros(1)}, source="a.pth")
+
+
+def test_output_stride_is_16_and_logits_are_of_the_pooled_features(network):
+    image = torch.randn(2, 3, 65, 97)
+    network.eval()
+    with torch.no_grad():
+        features, logits = network.features(image), network(image)
+    assert features.shape == (2, 2048, 5, 7)
+    expected = features.mean(dim=(2, 3)) @ network.classifier.weight[:, :, 0, 0].T
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_only_layer3_layer4_and_the_classifier_learn(network):
+    network.train()
+    network.zero_grad()
+    network(torch.randn(2, 3, 64, 64)).sum().backward()
+    learnt = {name.split(".")[1] for name, p in network.named_parameters() if p.grad is not None}
+    assert learnt == {"layer3", "layer4", "weight"}
+
+
+def test_batch_norm_uses_its_running_statistics_in_training(network):
+    before = network.resnet50.layer3[0].bn1.running_mean.clone()
+    image = torch.randn(2, 3, 64, 64)
+    network.train()
+    with torch.no_grad():
+        together, alone = network(image)[:1], network(image[:1])
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
+    assert torch.equal(network.resnet50.layer3[0].bn1.running_mean, before)
+
+
+def test_from_scratch_every_layer_learns_with_live_batch_norm():
+    model = Net(4, train_whole=True).train()
+    model(torch.randn(2, 3, 64, 64)).sum().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+    assert model.resnet50.bn1.running_mean.any()
+
+
+def test_cams_are_the_rectified_maps_of_both_halves_summed(published):
+    model = CAM(20).eval()
+    model.load_published(published, source="published")
+    pair = torch.randn(2, 3, 64, 96)
+    with torch.no_grad():
+        cam = model(pair)
+        features = model.features(pair)
+        maps = torch.einsum("bchw,kc->bkhw", features, model.classifier.weight[:, :, 0, 0])
+    expected = F.relu(maps[0]) + F.relu(maps[1]).flip(-1)
+    assert cam.shape == (20, 4, 6)
+    torch.testing.assert_close(cam, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_cams_of_a_mirrored_pair_are_the_mirrored_cams(published):
+    model = CAM(20).eval()
+    model.load_published(published, source="published")
+    image = torch.randn(3, 64, 64)
+    with torch.no_grad():
+        cam = model(torch.stack([image, image.flip(-1)]))
+        mirrored = model(torch.stack([image.flip(-1), image]))
+    torch.testing.assert_close(mirrored.flip(-1), cam, rtol=1e-4, atol=1e-4)

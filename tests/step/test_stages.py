@@ -1,0 +1,292 @@
+import importlib
+import logging
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import run_sample
+from misc.cam_files import read_cams
+from misc.flags import read_config
+from misc.imutils import read_label
+from misc.instance_files import load_instances
+from misc.measures import read_since
+from net.resnet50_cam import Net
+from step import STAGES
+from voc12 import Dataset
+
+TINY = {
+    "demo_train_images": 6,
+    "demo_val_images": 2,
+    "cam_num_epoches": 1,
+    "irn_num_epoches": 1,
+    "cam_batch_size": 3,
+    "irn_batch_size": 3,
+    "cam_crop_size": 64,
+    "irn_crop_size": 64,
+    "cam_resize_long": "60,80",
+    "cam_scales": "1.0,0.5",
+    "precision": "fp32",
+    "device": "cpu",
+    "num_workers": 2,
+}
+PLACES = {
+    "demo_root": "VOC2012",
+    "cache_dir": "cache",
+    "log_name": "run",
+    "metrics_file": "metrics.jsonl",
+    "cam_weights_name": "cam.pth",
+    "irn_weights_name": "irn.pth",
+    "cam_out_dir": "cam",
+    "ir_label_out_dir": "ir_label",
+    "ins_seg_out_dir": "ins_seg",
+    "sem_seg_out_dir": "sem_seg",
+}
+
+
+def arguments(folder, *more, **changes):
+    places = {name: folder / place for name, place in PLACES.items()}
+    settings = {**TINY, **places, **changes}
+    return [word for name, value in settings.items() for word in (f"--{name}", str(value))] + [
+        *more
+    ]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Run the real command line over a tiny demo, once for this module."""
+    folder = tmp_path_factory.mktemp("run")
+    assert run_sample.main(arguments(folder)) == 0
+    return folder
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    """Give a copy of the finished run that a test may spoil."""
+    shutil.copytree(finished, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def only(stage, folder, **changes):
+    """Run one stage; give the exit status."""
+    return run_sample.main(arguments(folder, f"--{stage}_pass", "True", **changes))
+
+
+def test_every_stage_has_a_module_with_run():
+    for stage in STAGES:
+        assert callable(importlib.import_module(f"step.{stage.name}").run)
+
+
+def test_every_file_of_a_run_is_there_and_reads(finished):
+    dataset = Dataset(finished / "VOC2012")
+    ids = dataset.split("train")
+    assert len(ids) == 6
+    for image_id in ids:
+        image = dataset.image(image_id)
+        size = image.shape[:2]
+        keys = np.flatnonzero(dataset.image_labels([image_id])[0])
+        cams = read_cams(finished / "cam" / f"{image_id}.npz")
+        instances = load_instances(finished / "ins_seg" / f"{image_id}.npz")
+        assert cams.keys.tolist() == keys.tolist()
+        assert cams.high_res.shape == (len(keys), *size)
+        assert instances["mask"].shape[1:] == size
+        assert set(instances["class"]) <= set(keys)
+        allowed = {0, *(keys + 1).tolist()}
+        relation = read_label(finished / "ir_label" / f"{image_id}.png")
+        semantic = read_label(finished / "sem_seg" / f"{image_id}.png")
+        coloured = read_label(finished / "sem_seg" / "palette" / f"{image_id}.png")
+        assert relation.shape == semantic.shape == size
+        assert set(np.unique(relation)) <= allowed | {255}
+        assert set(np.unique(semantic)) <= allowed
+        assert (coloured == semantic).all()
+
+
+def test_every_measure_is_recorded(finished):
+    found = {(line["stage"], line["measure"]) for line in read_since(finished / "metrics.jsonl", 0)}
+    assert {
+        ("eval_cam", "mIoU"),
+        ("eval_cam", "best mIoU"),
+        ("eval_cam", "component AP50"),
+        ("eval_ins_seg", "AP25"),
+        ("eval_ins_seg", "AP50"),
+        ("eval_ins_seg", "AP70"),
+        ("eval_ins_seg", "AP75"),
+        ("eval_sem_seg", "mIoU"),
+    } <= found
+
+
+def test_the_log_has_the_settings_at_its_head_and_the_table_at_its_end(finished):
+    log = (finished / "run.log").read_text()
+    assert "--cam_batch_size 3" in log.splitlines()[0]
+    assert "| eval_sem_seg" in log
+    assert "CAM mIoU by threshold" in log
+
+
+def test_the_stored_mean_displacement_is_set(finished):
+    mean = torch.load(finished / "irn.pth", weights_only=True)["mean_shift.running_mean"]
+    assert mean.abs().min() > 0
+
+
+def test_irnet_from_scratch_has_the_classification_networks_backbone(finished):
+    cam, irn = (torch.load(finished / f"{n}.pth", weights_only=True) for n in ("cam", "irn"))
+    assert torch.equal(cam["resnet50.layer4.2.conv3.weight"], irn["resnet50.layer4.2.conv3.weight"])
+
+
+def contents(folder):
+    kinds = ("cam", "ir_label", "ins_seg", "sem_seg")
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for kind in kinds
+        for path in sorted((folder / kind).rglob("*"))
+        if path.is_file() and path.suffix != ".json"
+    }
+
+
+def test_two_runs_with_one_seed_give_the_same_files(finished, tmp_path):
+    assert run_sample.main(arguments(tmp_path, num_workers=1)) == 0
+    assert contents(tmp_path) == contents(finished)
+
+
+def test_a_second_run_makes_nothing_again(copied):
+    before = {path: path.stat().st_mtime_ns for path in (copied / "cam").iterdir()}
+    assert run_sample.main(arguments(copied)) == 0
+    assert {path: path.stat().st_mtime_ns for path in (copied / "cam").iterdir()} == before
+
+
+def test_missing_outputs_are_made_again_byte_for_byte(copied):
+    before = contents(copied)
+    for name in ("cam", "ins_seg", "sem_seg"):
+        sorted((copied / name).glob("demo*"))[2].unlink()
+    assert only("make_cam", copied) == 0
+    assert only("make_ins_seg", copied) == 0
+    assert only("make_sem_seg", copied) == 0
+    assert contents(copied) == before
+
+
+def test_other_settings_do_not_mix_into_a_folder(copied, capsys):
+    assert only("make_sem_seg", copied, beta=8) == 2
+    assert "--beta was 10.0, now it is 8.0; pass --overwrite True" in capsys.readouterr().err
+    assert only("make_sem_seg", copied, beta=8, overwrite=True) == 0
+
+
+@pytest.mark.parametrize(
+    ("missing", "stage", "maker"),
+    [
+        ("cam.pth", "make_cam", "train_cam_pass"),
+        ("cam", "eval_cam", "make_cam_pass"),
+        ("cam", "cam_to_ir_label", "make_cam_pass"),
+        ("ir_label", "train_irn", "cam_to_ir_label_pass"),
+        ("irn.pth", "make_ins_seg", "train_irn_pass"),
+        ("ins_seg", "eval_ins_seg", "make_ins_seg_pass"),
+        ("sem_seg", "eval_sem_seg", "make_sem_seg_pass"),
+    ],
+)
+def test_a_missing_input_names_the_flag_that_makes_it(copied, capsys, missing, stage, maker):
+    path = copied / missing
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert only(stage, copied) == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert f"--{maker} True" in message
+
+
+def test_weights_of_another_class_count_are_refused(copied, capsys):
+    torch.save(Net(3).state_dict(), copied / "cam.pth")
+    assert only("make_cam", copied) == 2
+    assert "classifier.weight has the shape (3, 2048, 1, 1)" in capsys.readouterr().err
+
+
+def test_a_corrupt_image_is_named_and_nothing_made_is_lost(copied, capsys):
+    (broken,) = list((copied / "VOC2012" / "JPEGImages").glob("*000003.jpg"))
+    broken.write_bytes(broken.read_bytes()[:200])
+    shutil.rmtree(copied / "cam")
+    assert only("make_cam", copied) == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert broken.name in message
+    assert len(list((copied / "cam").glob("*.npz"))) == 2
+
+
+def test_published_cams_of_another_method_are_taken(copied):
+    for path in (copied / "cam").glob("*.npz"):
+        cams = read_cams(path)
+        content = {"keys": cams.keys, "cam": torch.from_numpy(cams.cam), "high_res": cams.high_res}
+        (copied / "mine").mkdir(exist_ok=True)
+        np.save(copied / "mine" / f"{path.stem}.npy", content)
+    changes = {"cam_out_dir": copied / "mine", "ir_label_out_dir": copied / "ir_label_of_mine"}
+    assert only("eval_cam", copied, **changes) == 0
+    assert only("cam_to_ir_label", copied, **changes) == 0
+    for path in (copied / "ir_label").glob("*.png"):
+        assert (read_label(path) == read_label(copied / "ir_label_of_mine" / path.name)).all()
+
+
+def test_pydensecrf_missing_stops_its_stage_alone(copied, capsys, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "pydensecrf", None)
+    monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
+    shutil.rmtree(copied / "ir_label")
+    assert only("cam_to_ir_label", copied) == 2
+    assert "pip install pydensecrf2" in capsys.readouterr().err
+    assert only("eval_cam", copied) == 0
+
+
+def test_an_image_without_any_class_gets_an_all_background_label(copied):
+    root = copied / "VOC2012"
+    image_id = (root / "ImageSets/Segmentation/train.txt").read_text().split()[0]
+    xml = root / "Annotations" / f"{image_id}.xml"
+    text = xml.read_text()
+    start, end = text.index("<object>"), text.rindex("</object>") + len("</object>")
+    xml.write_text(text[:start] + text[end:])
+    for name in ("cam", "ir_label", "ins_seg", "sem_seg"):
+        next((copied / name).glob(f"{image_id}.*")).unlink()
+    for stage in ("make_cam", "cam_to_ir_label", "make_ins_seg", "make_sem_seg"):
+        assert only(stage, copied) == 0
+    assert len(read_cams(copied / "cam" / f"{image_id}.npz").keys) == 0
+    assert not read_label(copied / "ir_label" / f"{image_id}.png").any()
+    assert not read_label(copied / "sem_seg" / f"{image_id}.png").any()
+    assert len(load_instances(copied / "ins_seg" / f"{image_id}.npz")["score"]) == 0
+
+
+def test_a_grey_image_goes_through_every_stage_that_reads_images(copied):
+    path = next((copied / "VOC2012" / "JPEGImages").glob("*000002.jpg"))
+    Image.open(path).convert("L").save(path)
+    for name in ("cam", "ir_label", "ins_seg", "sem_seg"):
+        next((copied / name).glob(f"{path.stem}.*")).unlink()
+    for stage in ("make_cam", "cam_to_ir_label", "make_ins_seg", "make_sem_seg"):
+        assert only(stage, copied) == 0
+
+
+def test_a_root_that_is_no_devkit_says_what_is_missing(tmp_path, capsys):
+    assert run_sample.main(["--voc12_root", str(tmp_path), "--log_name", str(tmp_path / "l")]) == 2
+    message = capsys.readouterr().err
+    assert "JPEGImages" in message
+    assert message.count("\n") == 1
+
+
+def test_a_network_module_that_lacks_a_name_is_refused(copied, capsys):
+    assert only("make_cam", copied, cam_network="json") == 2
+    assert "--cam_network json: the module lacks CAM" in capsys.readouterr().err
+    assert only("make_cam", copied, cam_network="no.such") == 2
+    assert "--cam_network no.such: cannot be imported" in capsys.readouterr().err
+
+
+def test_a_users_mistake_leaves_no_traceback_on_the_terminal(copied, capsys):
+    assert only("make_sem_seg", copied, beta=8) == 2
+    captured = capsys.readouterr()
+    assert "Traceback" not in captured.err + captured.out
+    assert logging.getLogger("irnet").handlers
+
+
+def test_cams_are_made_for_the_training_and_the_inference_list(tmp_path):
+    from step.make_cam import images_needed
+
+    config = read_config(arguments(tmp_path, "--make_cam_pass", "True", infer_list="val"))
+
+    class Lists:
+        def split(self, name):
+            return {"train": ["a", "b"], "val": ["b", "c"]}[name]
+
+    assert images_needed(config, Lists()) == ["a", "b", "c"]

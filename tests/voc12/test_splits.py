@@ -1,0 +1,212 @@
+"""Lists of image ids: the splits, a user's files and where train_aug comes from."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from voc_tree import annotation, write_list
+
+from voc12.splits import read_list, read_split, train_aug
+
+FIRST, SECOND, THIRD, FOURTH = "2007_000001", "2007_000002", "2007_000003", "2008_000004"
+
+
+@pytest.fixture
+def listed(tmp_path: Path) -> Path:
+    return tmp_path / "some list.txt"
+
+
+def test_named_split_keeps_the_order_of_its_file(voc_root: Path) -> None:
+    assert read_split(voc_root, "train") == [FIRST]
+    assert read_split(voc_root, "val") == [THIRD, SECOND]
+
+
+def test_unexpected_count_is_a_warning(voc_root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    read_split(voc_root, "val")
+    assert "split val has 2 images, VOC 2012's has 1449" in caplog.text
+
+
+def test_expected_count_is_silent(voc_root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    ids = [f"2009_{number:06d}" for number in range(1464)]
+    for image_id in ids:
+        (voc_root / "JPEGImages" / f"{image_id}.jpg").touch()
+    write_list(voc_root, "Segmentation/train", ids)
+    assert len(read_split(voc_root, "train")) == 1464
+    assert caplog.text == ""
+
+
+def test_demo_data_may_have_any_count(voc_root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (voc_root / "ImageSets" / "DEMO").touch()
+    assert read_split(voc_root, "val") == [THIRD, SECOND]
+    assert read_split(voc_root, "train_aug") == [FIRST, FOURTH]
+    assert caplog.text == ""
+
+
+def test_split_whose_list_is_not_there_names_it(voc_root: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"ImageSets/Segmentation/test\.txt: no such list"):
+        read_split(voc_root, "test")
+
+
+def test_unknown_split_names_those_accepted(voc_root: Path) -> None:
+    with pytest.raises(
+        ValueError,
+        match=r"unknown split 'trian'; .*train, val, trainval, test, train_aug or a text",
+    ):
+        read_split(voc_root, "trian")
+
+
+def test_file_that_is_not_there_is_named(voc_root: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"list 'voc12/train\.txt': no such file; accepted"):
+        read_split(voc_root, "voc12/train.txt")
+
+
+def test_id_without_its_image_is_named(voc_root: Path, listed: Path) -> None:
+    listed.write_text(f"{FIRST}\nghost\nspectre\n")
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"some list\.txt: 2 of 3 ids have no image, .*'ghost'; .*ghost\.jpg",
+    ):
+        read_split(voc_root, listed)
+
+
+def test_text_file_of_ids_is_a_split(voc_root: Path, listed: Path) -> None:
+    listed.write_text(f"{FOURTH}\n{FIRST}\n")
+    assert read_split(voc_root, str(listed)) == [FOURTH, FIRST]
+    assert read_split(voc_root, listed) == [FOURTH, FIRST]
+
+
+def test_published_lines_give_their_ids(listed: Path) -> None:
+    listed.write_text(
+        "/JPEGImages/2007_000032.jpg /SegmentationClassAug/2007_000032.png\n"
+        "/JPEGImages/a photo.jpg /SegmentationClassAug/a photo.png\n"
+        "/JPEGImages/2007_000039.jpg\n"
+    )
+    assert read_list(listed) == ["2007_000032", "a photo", "2007_000039"]
+
+
+def test_blank_lines_comments_and_other_line_ends_are_tolerated(listed: Path) -> None:
+    listed.write_bytes("\ufeff# mine\r\n\r\n  a b \r\n東京 🐈\r\n\n#x\nlast".encode())
+    assert read_list(listed) == ["a b", "東京 🐈", "last"]
+
+
+def test_repeated_ids_are_dropped_with_a_warning(
+    listed: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    listed.write_text("b\na\nb\nb\n")
+    assert read_list(listed) == ["b", "a"]
+    assert "some list.txt: 2 repeated image ids dropped" in caplog.text
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", "# nothing\n"])
+def test_list_without_ids_is_refused(listed: Path, content: str) -> None:
+    listed.write_text(content)
+    with pytest.raises(ValueError, match=r"some list\.txt: no image id in it; one id a line"):
+        read_list(listed)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "../../etc/passwd",
+        "a/b",
+        "a\\b",
+        "..",
+        "a\x00b",
+        "/etc/passwd",
+        "/JPEGImages/../x.jpg",
+        "/JPEGImages/a/b.jpg /SegmentationClassAug/b.png",
+        "/JPEGImages/a.png",
+    ],
+)
+def test_line_that_is_no_id_is_refused_with_its_number(listed: Path, line: str) -> None:
+    listed.write_text(f"fine\n{line}\n")
+    with pytest.raises(ValueError, match=r"some list\.txt, line 2: .* is no image id"):
+        read_list(listed)
+
+
+def test_picture_given_as_a_list_is_refused(voc_root: Path) -> None:
+    with pytest.raises(ValueError, match=r"\.jpg: not a UTF-8 text file of image ids"):
+        read_split(voc_root, voc_root / "JPEGImages" / f"{FIRST}.jpg")
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(
+    ids=st.lists(
+        st.text(st.characters(categories=["L", "N"], include_characters="_- .#"), min_size=1)
+        .map(str.strip)
+        .filter(lambda text: text and ".." not in text and text[0] != "#"),
+        min_size=1,
+        unique=True,
+    )
+)
+def test_any_id_comes_back_bare_and_published(
+    tmp_path_factory: pytest.TempPathFactory, ids: list[str]
+) -> None:
+    path = tmp_path_factory.mktemp("lists") / "list.txt"
+    path.write_text("\n".join(ids), encoding="utf-8")
+    assert read_list(path) == ids
+    published = [f"/JPEGImages/{name}.jpg /SegmentationClassAug/{name}.png" for name in ids]
+    path.write_text("\n".join(published), encoding="utf-8")
+    assert read_list(path) == ids
+
+
+def test_train_aug_is_first_a_list_under_image_sets(
+    voc_root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (voc_root / "SegmentationClassAug").mkdir()
+    write_list(voc_root, "SegmentationAug/trainaug", [FOURTH, FIRST])
+    assert read_split(voc_root, "train_aug") == [FOURTH, FIRST]
+    assert "split train_aug has 2 images, VOC 2012's has 10582" in caplog.text
+    write_list(voc_root, "Segmentation/train_aug", [FIRST])
+    assert read_split(voc_root, "train_aug") == [FIRST]
+
+
+def test_train_aug_is_then_the_augmented_labels_without_val(voc_root: Path, tmp_path: Path) -> None:
+    (voc_root / "SegmentationClassAug").mkdir()
+    for image_id in (FOURTH, FIRST, SECOND):
+        (voc_root / "SegmentationClassAug" / f"{image_id}.png").touch()
+    assert train_aug(voc_root, sbd_root=tmp_path) == [FIRST, FOURTH]
+
+
+@pytest.mark.parametrize("folder", ["", "dataset", "benchmark_RELEASE/dataset"])
+def test_train_aug_is_then_sbd_with_train_and_without_val(
+    voc_root: Path, tmp_path: Path, folder: str
+) -> None:
+    sbd = tmp_path / "sbd" / folder
+    sbd.mkdir(parents=True)
+    (sbd / "train.txt").write_text(f"{FOURTH}\n{THIRD}\n")
+    (sbd / "val.txt").write_text(f"{SECOND}\n")
+    assert read_split(voc_root, "train_aug", sbd_root=tmp_path / "sbd") == [FIRST, FOURTH]
+
+
+def test_sbd_without_lists_says_where_they_were_looked_for(voc_root: Path, tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text(f"{FOURTH}\n")
+    with pytest.raises(FileNotFoundError, match=r"--sbd_root .*: no train\.txt and val\.txt in it"):
+        train_aug(voc_root, sbd_root=tmp_path)
+
+
+def test_train_aug_is_last_the_annotated_images_with_a_warning(
+    voc_root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (voc_root / "Annotations" / f"{FOURTH}.xml").unlink()
+    unlisted = "2010_000005"
+    (voc_root / "Annotations" / f"{unlisted}.xml").write_text(annotation(["cat"]))
+    assert read_split(voc_root, "train_aug") == [FIRST]
+    assert "taking the 1 annotated images" in caplog.text
+    assert "--sbd_root" in caplog.text
+    assert len(caplog.records) == 1
+
+
+def test_train_aug_without_any_source_names_the_list_it_needs(voc_root: Path) -> None:
+    (voc_root / "ImageSets" / "Main" / "trainval.txt").unlink()
+    with pytest.raises(FileNotFoundError, match=r"Main/trainval\.txt: no such list"):
+        train_aug(voc_root)
+
+
+def test_image_under_another_ending_does_not_count(voc_root: Path, listed: Path) -> None:
+    Image.new("RGB", (4, 4)).save(voc_root / "JPEGImages" / "other.png")
+    listed.write_text("other\n")
+    with pytest.raises(FileNotFoundError, match=r"other\.jpg is expected"):
+        read_split(voc_root, listed)

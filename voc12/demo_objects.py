@@ -1,0 +1,209 @@
+"""The objects of the demo data: a plain body that any class may have, and a part that tells it.
+
+Everything is drawn by formula, in coordinates (u, v) along and across the object.
+"""
+
+import colorsys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+Shape = Callable[[np.ndarray, np.ndarray], np.ndarray]
+OVERSAMPLING = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sprite:
+    """A drawn object, square, with the object in its middle.
+
+    Attributes:
+        alpha: float32 (S, S), how much of each pixel the object covers.
+        colour: float32 (S, S, 3) RGB in 0..1.
+        part: bool (S, S), the pixels of the part that tells the class.
+    """
+
+    alpha: np.ndarray
+    colour: np.ndarray
+    part: np.ndarray
+
+    @property
+    def mask(self) -> np.ndarray:
+        """The pixels that are the object's: bool (S, S)."""
+        return self.alpha > 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """What tells a class: the outline, the pattern and the usual hue (0..1) of its part.
+
+    `outline` tells inside (true) from outside, about π in area; `pattern` is a wave whose positive
+    side takes the part's own colour. Both are functions of the part's coordinates, about -1..1.
+    """
+
+    outline: Shape
+    pattern: Shape
+    hue: float
+
+
+def _rounded_box(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.square(x * x) + np.square(y * y) < 1
+
+
+def _triangle(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return (x > -0.8) & (np.sqrt(3) * np.abs(y) + x < 1.55)
+
+
+def _cross(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    near, far = np.minimum(np.abs(x), np.abs(y)), np.maximum(np.abs(x), np.abs(y))
+    return (near < 0.42) & (far < 1.2)
+
+
+def _eared(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    ears = (x > 0) & (x + 1.6 * np.abs(np.abs(y) - 0.62) < 1.3)
+    return (x**2 + y**2 < 0.9) | ears
+
+
+def _spokes(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.where(x**2 + y**2 < 0.05, 1.0, np.sin(6 * np.arctan2(y, x)))
+
+
+def _rings(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.sin(8.5 * np.hypot(x, y) + 1)
+
+
+def _grid(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.maximum(np.cos(6 * x), np.cos(6 * y)) - 0.6
+
+
+# Six of VOC's names, for drawings that need not look like what they are called.
+KINDS: dict[str, Kind] = {
+    "aeroplane": Kind(outline=_cross, pattern=lambda x, y: np.sin(8 * x), hue=0.60),
+    "bicycle": Kind(outline=lambda x, y: x**2 + y**2 < 1, pattern=_spokes, hue=0.02),
+    "bird": Kind(
+        outline=lambda x, y: np.abs(x) / 1.35 + np.abs(y) / 1.15 < 1,
+        pattern=lambda x, y: np.cos(5 * (x + y)) + np.cos(5 * (x - y)) - 0.4,
+        hue=0.14,
+    ),
+    "boat": Kind(
+        outline=_triangle, pattern=lambda x, y: np.sin(5.5 * x) * np.sin(5.5 * y), hue=0.47
+    ),
+    "bottle": Kind(outline=lambda x, y: _rounded_box(x / 1.2, y / 0.72), pattern=_grid, hue=0.31),
+    "cat": Kind(outline=_eared, pattern=_rings, hue=0.83),
+}
+
+
+def _ellipse(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return x**2 + y**2 < 1
+
+
+def _wedge(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return _rounded_box(x, y / (0.78 - 0.25 * np.clip(x, -1, 1)))
+
+
+def _bean(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return x**2 + (y + 0.5 * x**2 - 0.2) ** 2 < 1
+
+
+def _legged(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    legs = (np.abs(np.abs(x) - 0.55) < 0.13) & (y > 0) & (y < 1.35)
+    return _rounded_box(x, y / 0.72) | legs
+
+
+BODIES: tuple[Shape, ...] = (_ellipse, _rounded_box, _wedge, _bean, _legged)
+
+
+def draw_object(
+    name: str, *, length: float, body_colour: np.ndarray, rng: np.random.Generator
+) -> Sprite:
+    """Draw one object of a class at a random angle.
+
+    Args:
+        name: a key of KINDS.
+        length: of the object, body and part together, in pixels.
+        body_colour: RGB in 0..1, float (3,).
+        rng: draws all that varies: proportions, angle, texture, colours.
+    """
+    kind = KINDS[name]
+    # The part is to be a quarter to a half of what is seen; it hides some of the body.
+    share, slimness = rng.uniform(0.27, 0.47), rng.uniform(0.5, 0.95)
+    ratio = np.sqrt(share / (1 - share) * slimness * 0.85)
+    half_body = length / (2 + 1.45 * ratio)
+    radius = ratio * half_body
+    u, v = _coordinates(length, rng)
+    u_body = u + 0.72 * radius
+    body = BODIES[rng.integers(len(BODIES))](u_body / half_body, v / (slimness * half_body))
+    x, y = _turned(
+        (u_body - half_body - 0.45 * radius) / radius, v / radius, rng.uniform(-0.5, 0.5)
+    )
+    part = kind.outline(x, y)
+    light = _shading(u.shape, rng)
+    colour = _body_texture(u, v, length, body_colour, rng)
+    colour = np.where(part[..., None], _part_texture(kind, x, y, body_colour, rng), colour)
+    return _reduced((body | part), part, np.clip(colour * light[..., None], 0, 1))
+
+
+def random_colour(rng: np.random.Generator) -> np.ndarray:
+    """Draw an RGB colour in 0..1, float32 (3,), from dull to vivid and from dark to bright."""
+    return _rgb(rng.random(), rng.uniform(0.05, 0.75), rng.uniform(0.25, 0.95))
+
+
+def _rgb(hue: float, saturation: float, value: float) -> np.ndarray:
+    return np.array(colorsys.hsv_to_rgb(hue % 1, saturation, value), np.float32)
+
+
+def _coordinates(length: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    side = int(np.ceil(length * 1.2)) + 4
+    line = (np.arange(side * OVERSAMPLING, dtype=np.float32) + 0.5) / OVERSAMPLING - side / 2
+    flip = rng.choice([-1, 1])
+    return _turned(line[None, :], flip * line[:, None], rng.uniform(0, 2 * np.pi))
+
+
+def _turned(x: np.ndarray, y: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
+    cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+    return cos * x + sin * y, cos * y - sin * x
+
+
+def _shading(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    # A few blurry lights and shadows, as on anything round.
+    coarse = rng.uniform(0.72, 1.2, (3, 3)).astype(np.float32)
+    return cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC)
+
+
+def _body_texture(
+    u: np.ndarray, v: np.ndarray, length: float, colour: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    cells = int(rng.integers(4, 24))
+    grain = rng.normal(0, rng.uniform(0.02, 0.1), (cells, cells)).astype(np.float32)
+    wave = cv2.resize(grain, u.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    if rng.random() < 0.3:
+        across = v if rng.random() < 0.5 else u
+        wave = wave + 0.06 * np.sin(across * (2 * np.pi * rng.uniform(4, 9) / length))
+    return colour + wave[..., None]
+
+
+def _part_texture(
+    kind: Kind, x: np.ndarray, y: np.ndarray, body_colour: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    hue = kind.hue + rng.normal(0, 0.035) if rng.random() < 0.9 else rng.random()
+    marks = _rgb(hue, rng.uniform(0.7, 1.0), rng.uniform(0.6, 1.0))
+    # Mostly the marks lie on the body's own colour, as on an animal; else on a light or dark one.
+    ground = body_colour if rng.random() < 0.6 else np.full(3, rng.choice([0.08, 0.92]))
+    if np.abs(marks - ground).max() < 0.3:
+        ground = 1 - marks if rng.random() < 0.5 else np.zeros(3)
+    scale = rng.uniform(0.85, 1.2)
+    marked = kind.pattern(scale * x + rng.uniform(-0.1, 0.1), scale * y) > 0
+    return np.where(marked[..., None], marks, ground).astype(np.float32)
+
+
+def _reduced(whole: np.ndarray, part: np.ndarray, colour: np.ndarray) -> Sprite:
+    side = whole.shape[0] // OVERSAMPLING
+
+    def shrink(values: np.ndarray) -> np.ndarray:
+        return cv2.resize(values.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
+
+    alpha = shrink(whole)
+    # Averaged over the object alone, so that nothing from outside it bleeds into its rim.
+    colour = shrink(colour * whole[..., None]) / np.maximum(alpha, 1e-3)[..., None]
+    return Sprite(alpha=alpha, colour=colour, part=shrink(part) > 0.5)

@@ -1,0 +1,248 @@
+"""The scenes of the demo data: a background, clutter that is no object, objects, light, noise."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from voc12.demo_objects import KINDS, Sprite, draw_object, random_colour
+
+SMALLEST, LARGEST = 0.36, 1.08  # length of an object over the image's shorter side: threefold
+LEAST_SEEN = 0.5  # of an object, and of its telling part, after all that hides it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """A drawn image with its objects.
+
+    Attributes:
+        image: uint8 RGB (H, W, 3).
+        owner: int64 (H, W), the object each pixel shows, -1 where none.
+        names: the class name of each object.
+        parts: bool (H, W), the pixels of the telling parts that are seen.
+        hidden: of each object, the share of its pixels that another hides.
+        cut: of each object, whether the image's edge cuts it.
+    """
+
+    image: np.ndarray
+    owner: np.ndarray
+    names: tuple[str, ...]
+    parts: np.ndarray
+    hidden: tuple[float, ...]
+    cut: tuple[bool, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Placed:
+    name: str
+    alpha: np.ndarray  # these three on the whole image's canvas
+    colour: np.ndarray
+    part: np.ndarray
+    area: int  # with what lies outside the image
+    part_area: int
+
+    @property
+    def mask(self) -> np.ndarray:
+        return self.alpha > 0.5
+
+
+def draw_scene(first: str, *, size: tuple[int, int], rng: np.random.Generator) -> Scene:
+    """Draw an image (height, width) of one to three objects of class `first`.
+
+    Four in ten show as many of a second class, too. All that varies is drawn from `rng`.
+    """
+    background = _background(size, rng)
+    _add_clutter(background, rng)
+    placed: list[_Placed] = []
+    names = _choose_names(first, rng)
+    for name in names:
+        length = _choose_length(size, len(names), rng)
+        colour = _choose_colour(background, placed, rng)
+        sprite = draw_object(name, length=length, body_colour=colour, rng=rng)
+        found = _place(name, sprite, placed, size, rng)
+        if found is not None:
+            placed.append(found)
+    return _finished(background, placed, rng)
+
+
+def _choose_names(first: str, rng: np.random.Generator) -> list[str]:
+    names = [first]
+    if rng.random() < 0.4:
+        names.append(str(rng.choice([name for name in KINDS if name != first])))
+    counted = [name for name in names for _ in range(rng.choice(3, p=[0.55, 0.3, 0.15]))]
+    return names + [str(name) for name in rng.permutation(counted)]
+
+
+def _choose_length(size: tuple[int, int], count: int, rng: np.random.Generator) -> float:
+    largest = LARGEST / np.sqrt(max(1, count - 1))
+    return min(size) * SMALLEST * (largest / SMALLEST) ** rng.random()
+
+
+def _choose_colour(
+    background: np.ndarray, placed: list[_Placed], rng: np.random.Generator
+) -> np.ndarray:
+    # As in photographs, most objects differ from what is around them; one in ten may not.
+    around = cv2.resize(background, (3, 3), interpolation=cv2.INTER_AREA).reshape(-1, 3)
+    others = [other.colour[other.mask].mean(axis=0) for other in placed]
+    far = 0.0 if rng.random() < 0.1 else 0.3
+    for _ in range(20):
+        colour = random_colour(rng)
+        distances = np.linalg.norm(np.array([*around, *others]) - colour, axis=1)
+        if distances.min() >= far:
+            break
+    return colour
+
+
+def _place(
+    name: str,
+    sprite: Sprite,
+    placed: list[_Placed],
+    size: tuple[int, int],
+    rng: np.random.Generator,
+) -> _Placed | None:
+    """Find a place where the object and those it hides stay recognisable; None if there is none."""
+    close = bool(placed) and rng.random() < 0.65
+    for attempt in range(60):
+        centre = rng.beta(2, 2, 2) * size  # photographers keep things near the middle
+        if close and attempt < 50:
+            other = np.argwhere(placed[rng.integers(len(placed))].mask).mean(axis=0)
+            centre = other + rng.normal(0, 0.5 * sprite.alpha.shape[0], 2)
+        candidate = _on_canvas(name, sprite, centre, size)
+        if candidate is None or not _all_seen([*placed, candidate]):
+            continue
+        touching = _touches(candidate, placed)
+        if attempt >= 50 or touching == close:
+            return candidate
+    return None
+
+
+def _on_canvas(
+    name: str, sprite: Sprite, centre: np.ndarray, size: tuple[int, int]
+) -> _Placed | None:
+    side = sprite.alpha.shape[0]
+    top, left = (round(float(value)) - side // 2 for value in centre)
+    rows = slice(max(top, 0), min(top + side, size[0]))
+    columns = slice(max(left, 0), min(left + side, size[1]))
+    if rows.start >= rows.stop or columns.start >= columns.stop:
+        return None
+    source = (
+        slice(rows.start - top, rows.stop - top),
+        slice(columns.start - left, columns.stop - left),
+    )
+    alpha = np.zeros(size, np.float32)
+    colour = np.zeros((*size, 3), np.float32)
+    part = np.zeros(size, bool)
+    for canvas, values in ((alpha, sprite.alpha), (colour, sprite.colour), (part, sprite.part)):
+        canvas[rows, columns] = values[source]
+    return _Placed(
+        name=name,
+        alpha=alpha,
+        colour=colour,
+        part=part,
+        area=int(sprite.mask.sum()),
+        part_area=int(sprite.part.sum()),
+    )
+
+
+def _touches(candidate: _Placed, placed: list[_Placed]) -> bool:
+    grown = cv2.dilate(candidate.mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return any((grown & other.mask).any() for other in placed)
+
+
+def _all_seen(stack: list[_Placed]) -> bool:
+    hidden = np.zeros(stack[0].part.shape, bool)
+    for item in reversed(stack):
+        if (item.mask & ~hidden).sum() < LEAST_SEEN * item.area:
+            return False
+        if (item.part & ~hidden).sum() < LEAST_SEEN * item.part_area:
+            return False
+        hidden |= item.mask
+    return True
+
+
+def _finished(background: np.ndarray, placed: list[_Placed], rng: np.random.Generator) -> Scene:
+    image = background
+    owner = np.full(background.shape[:2], -1)
+    parts = np.zeros(background.shape[:2], bool)
+    for number, item in enumerate(placed):
+        image += (item.colour - image) * item.alpha[..., None]
+        owner[item.mask] = number
+        parts[item.mask] = item.part[item.mask]
+    seen = [int((owner == number).sum()) for number in range(len(placed))]
+    whole = [int(item.mask.sum()) for item in placed]
+    return Scene(
+        image=_photographed(image, rng),
+        owner=owner,
+        names=tuple(item.name for item in placed),
+        parts=parts,
+        hidden=tuple(1 - now / before for now, before in zip(seen, whole, strict=True)),
+        cut=tuple(now < item.area for now, item in zip(whole, placed, strict=True)),
+    )
+
+
+def _background(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """Draw a textured ground: float32 RGB (H, W, 3), around 0..1."""
+    height, width = size
+    colours = [random_colour(rng) for _ in range(2)]
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32) / max(size)
+    angle = rng.uniform(0, 2 * np.pi)
+    along = np.cos(angle) * x + np.sin(angle) * y
+    kind = rng.integers(4)
+    if kind == 0:  # clouds
+        octaves = [_noise(size, cells, rng) / cells**0.5 for cells in (3, 6, 12, 24)]
+        mix = 0.5 + 0.6 * np.sum(octaves, axis=0)
+    elif kind == 1:  # a gradient
+        mix = 0.5 + rng.uniform(0.6, 1) * along
+    elif kind == 2:  # stripes, bent by noise
+        bend = 0.08 * _noise(size, 4, rng)
+        mix = 0.5 + 0.4 * np.sin(2 * np.pi * rng.uniform(4, 14) * (along + bend))
+    else:  # two grounds, as sky and earth
+        edge = along - along.mean() + 0.1 * _noise(size, 4, rng)
+        mix = np.clip(0.5 + 12 * edge, 0, 1)
+    mix = np.clip(mix, 0, 1)[..., None]
+    ground = colours[0] * (1 - mix) + colours[1] * mix
+    for cells in (5, 16, 48, 96):
+        ground = ground + rng.uniform(0.01, 0.09) * _noise(size, cells, rng)[..., None]
+    return ground.astype(np.float32)
+
+
+def _noise(size: tuple[int, int], cells: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw smooth noise of mean 0 and spread about 1, `cells` across the image."""
+    coarse = rng.normal(0, 1, (cells, cells)).astype(np.float32)
+    return cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC)
+
+
+def _add_clutter(image: np.ndarray, rng: np.random.Generator) -> None:
+    """Draw shapes that belong to no class: plain pieces like bodies, sticks and corners."""
+    height, width = image.shape[:2]
+    for _ in range(rng.integers(2, 10)):
+        layer = np.zeros((height, width), np.uint8)
+        centre = (rng.random(2) * (width, height)).astype(int)
+        length = min(height, width) * rng.uniform(0.05, 0.4)
+        angle = rng.uniform(0, 360)
+        shape = rng.integers(3)
+        if shape == 0:
+            axes = (int(length / 2) + 1, int(length / 2 * rng.uniform(0.3, 1)) + 1)
+            cv2.ellipse(layer, centre.tolist(), axes, angle, 0, 360, 255, -1, cv2.LINE_AA)
+        elif shape == 1:
+            corners = centre + rng.uniform(-0.5, 0.5, (rng.integers(3, 7), 2)) * length
+            hull = cv2.convexHull(corners.astype(np.int32))
+            cv2.fillConvexPoly(layer, hull, 255, cv2.LINE_AA)
+        else:
+            end = centre + 1.5 * length * np.array([np.cos(angle), np.sin(angle)])
+            thickness = int(rng.integers(1, 5))
+            cv2.line(layer, centre.tolist(), end.astype(int).tolist(), 255, thickness, cv2.LINE_AA)
+        cover = (layer * np.float32(rng.uniform(0.5, 1) / 255))[..., None]
+        grain = rng.uniform(0.01, 0.1) * _noise((height, width), 40, rng)[..., None]
+        image += (random_colour(rng) + grain - image) * cover
+
+
+def _photographed(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Apply a light that is not even, a colour cast, a gamma, a blur and the sensor's noise."""
+    height, width = image.shape[:2]
+    light = cv2.resize(rng.uniform(0.7, 1.2, (2, 2)).astype(np.float32), (width, height))
+    cast = rng.uniform(0.9, 1.1, 3).astype(np.float32)
+    image = np.clip(image * light[..., None] * cast, 0, 1) ** rng.uniform(0.8, 1.25)
+    image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 0.8))
+    image = image + rng.normal(0, rng.uniform(0.005, 0.03), image.shape)
+    return np.clip(np.round(image * 255), 0, 255).astype(np.uint8)

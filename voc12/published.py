@@ -1,0 +1,8 @@
+"""The published figures on VOC 2012, to stand beside a run's own (METHOD section 10)."""
+
+# By stage and split: measure to value.
+PUBLISHED: dict[tuple[str, str], dict[str, float]] = {
+    ("eval_cam", "train"): {"mIoU": 0.483},
+    ("eval_ins_seg", "train"): {"AP50": 0.377},
+    ("eval_sem_seg", "train"): {"mIoU": 0.665},
+}

@@ -1,0 +1,193 @@
+"""Lists of image ids: the splits of VOC 2012 and a user's own text files."""
+
+import logging
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+SPLITS = ("train", "val", "trainval", "test", "train_aug")
+EXPECTED_COUNTS = {"train": 1464, "val": 1449, "trainval": 2913, "test": 1456, "train_aug": 10582}
+DEMO_MARKER = Path("ImageSets", "DEMO")
+
+_PUBLISHED_LINE = re.compile(r"/JPEGImages/(?P<id>.+?)\.jpg(\s+/.*)?")
+_log = logging.getLogger(__name__)
+
+
+def read_split(
+    root: Path, name_or_file: str | os.PathLike[str], *, sbd_root: Path | None = None
+) -> list[str]:
+    """Give the image ids of a split, or of a text file, and check that each has its image.
+
+    Args:
+        root: the devkit folder, VOC2012.
+        name_or_file: train, val, trainval or test (ImageSets/Segmentation), train_aug (see
+            train_aug), or the path of a text file as read_list takes it.
+        sbd_root: the folder of the Semantic Boundaries Dataset, a source of train_aug.
+
+    Raises:
+        FileNotFoundError: a list or an image of it is not there.
+        ValueError: an unknown split, or a list that cannot be used.
+    """
+    name = os.fspath(name_or_file)
+    if name == "train_aug":
+        ids, source = train_aug(root, sbd_root=sbd_root), f"split {name}"
+    elif name in SPLITS:
+        path = root / "ImageSets" / "Segmentation" / f"{name}.txt"
+        ids, source = read_list(path), os.fspath(path)
+        _check_count(root, name, ids, source)
+    else:
+        ids, source = read_list(_list_file(name)), name
+    _check_images(root, ids, source)
+    return ids
+
+
+def read_list(path: Path) -> list[str]:
+    """Read a text file of image ids, in its order.
+
+    A line is an id, or the published program's "/JPEGImages/ID.jpg /SegmentationClassAug/ID.png".
+    Blank lines and lines that start with '#' are skipped, an id that comes again is dropped with
+    a warning.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: not UTF-8 text, a line that is no id, or no id at all.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such list of image ids")
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not a UTF-8 text file of image ids ({error})") from error
+    ids = []
+    for number, line in enumerate(map(str.strip, lines), start=1):
+        if line and not line.startswith("#"):
+            ids.append(_parse_line(line, f"{path}, line {number}"))
+    unique = list(dict.fromkeys(ids))
+    if not unique:
+        raise ValueError(f"{path}: no image id in it; one id a line is expected")
+    if len(unique) < len(ids):
+        _log.warning("%s: %d repeated image ids dropped", path, len(ids) - len(unique))
+    return unique
+
+
+def train_aug(root: Path, *, sbd_root: Path | None = None) -> list[str]:
+    """Give the ids of the training images enlarged by those of SBD, from the first source there.
+
+    A list named train_aug.txt or trainaug.txt under ImageSets (in its order); the files of
+    SegmentationClassAug; SBD's own lists with VOC's train; else, with a warning, every annotated
+    image of ImageSets/Main/trainval with VOC's train. What is derived is sorted and without VOC's
+    val.
+
+    Raises:
+        FileNotFoundError: a list that is needed is not there.
+        ValueError: a list that cannot be used.
+    """
+    lists = sorted((root / "ImageSets").rglob("train_aug.txt"))
+    lists += sorted((root / "ImageSets").rglob("trainaug.txt"))
+    labels = root / "SegmentationClassAug"
+    if lists:
+        ids, source = read_list(lists[0]), os.fspath(lists[0])
+    elif labels.is_dir():
+        ids, source = _without_val(root, _stems(labels, ".png")), os.fspath(labels)
+    elif sbd_root is not None:
+        ids, source = _without_val(root, _sbd_ids(sbd_root) | _train(root)), os.fspath(sbd_root)
+    else:
+        return _annotated(root)
+    _check_count(root, "train_aug", ids, source)
+    return ids
+
+
+def is_demo(root: Path) -> bool:
+    """Tell whether the folder holds demo data, whose splits have counts of their own."""
+    return (root / DEMO_MARKER).is_file()
+
+
+def _annotated(root: Path) -> list[str]:
+    named = set(read_list(root / "ImageSets" / "Main" / "trainval.txt"))
+    annotated = named & _stems(root / "Annotations", ".xml")
+    ids = _without_val(root, annotated | _train(root))
+    if not is_demo(root):
+        _log.warning(
+            "train_aug: neither a list train_aug.txt under %s, nor %s, nor --sbd_root is there; "
+            "taking the %d annotated images of Main/trainval and train that are not in val "
+            "(the published list has %d)",
+            root / "ImageSets",
+            root / "SegmentationClassAug",
+            len(ids),
+            EXPECTED_COUNTS["train_aug"],
+        )
+    return ids
+
+
+def _sbd_ids(sbd_root: Path) -> set[str]:
+    folders = [sbd_root, sbd_root / "dataset", sbd_root / "benchmark_RELEASE" / "dataset"]
+    for folder in folders:
+        lists = [folder / "train.txt", folder / "val.txt"]
+        if all(path.is_file() for path in lists):
+            return {image_id for path in lists for image_id in read_list(path)}
+    raise FileNotFoundError(
+        f"--sbd_root {sbd_root}: no train.txt and val.txt in it, in dataset/ or in "
+        "benchmark_RELEASE/dataset/"
+    )
+
+
+def _train(root: Path) -> set[str]:
+    return set(read_list(root / "ImageSets" / "Segmentation" / "train.txt"))
+
+
+def _without_val(root: Path, ids: Iterable[str]) -> list[str]:
+    return sorted(set(ids).difference(read_list(root / "ImageSets" / "Segmentation" / "val.txt")))
+
+
+def _stems(folder: Path, ending: str) -> set[str]:
+    # One listing, where asking for thousands of files one by one is slow on a network disk.
+    return {name.removesuffix(ending) for name in os.listdir(folder) if name.endswith(ending)}
+
+
+def _parse_line(line: str, place: str) -> str:
+    image_id = line
+    if line.startswith("/"):
+        published = _PUBLISHED_LINE.fullmatch(line)
+        if published is None:
+            raise ValueError(
+                f"{place}: {line!r} is no image id; accepted are an id, or "
+                "'/JPEGImages/ID.jpg /SegmentationClassAug/ID.png'"
+            )
+        image_id = published["id"]
+    # An id becomes part of file names, of those written too.
+    if any(mark in image_id for mark in ("/", "\\", "..")) or min(image_id) < " ":
+        raise ValueError(
+            f"{place}: {image_id!r} is no image id; it may hold no '/', '\\', '..' or control "
+            "character"
+        )
+    return image_id
+
+
+def _list_file(name: str) -> Path:
+    path = Path(name)
+    if path.is_file():
+        return path
+    accepted = f"accepted are {', '.join(SPLITS)} or a text file of image ids"
+    if path.suffix or len(path.parts) > 1:
+        raise FileNotFoundError(f"list {name!r}: no such file; {accepted}")
+    raise ValueError(f"unknown split {name!r}; {accepted}")
+
+
+def _check_count(root: Path, name: str, ids: list[str], source: str) -> None:
+    expected = EXPECTED_COUNTS[name]
+    if len(ids) != expected and not is_demo(root):
+        _log.warning(
+            "%s: split %s has %d images, VOC 2012's has %d", source, name, len(ids), expected
+        )
+
+
+def _check_images(root: Path, ids: list[str], source: str) -> None:
+    folder = root / "JPEGImages"
+    present = _stems(folder, ".jpg")
+    missing = [image_id for image_id in ids if image_id not in present]
+    if missing:
+        raise FileNotFoundError(
+            f"{source}: {len(missing)} of {len(ids)} ids have no image, the first is "
+            f"{missing[0]!r}; {folder / missing[0]}.jpg is expected"
+        )
