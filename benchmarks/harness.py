@@ -1,16 +1,19 @@
 """Timing and memory, measured the same way for every row."""
 
+import platform
 import resource
 import statistics
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from misc.measures import table
 
 
 @dataclass(kw_only=True)
@@ -80,3 +83,59 @@ def in_fresh_process(module: str, *arguments: str) -> str:
     """Run `python -m module arguments` and return what it printed (for clean peak memory)."""
     command = [sys.executable, "-m", module, *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def machine() -> str:
+    """Name the machine: processor, threads, GPU if there is one, versions."""
+    import torch
+
+    model = next(
+        (
+            line.split(":")[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.processor(),
+    )
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ", no GPU"
+    threads = f"{torch.get_num_threads()} threads"
+    return f"{model}, {threads}{gpu}, Python {platform.python_version()}, torch {torch.__version__}"
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """Lay out the rows as a Markdown table."""
+    cells = [
+        (
+            "what",
+            "goal",
+            "met",
+            "published way",
+            "ours",
+            "times faster",
+            "largest error",
+            "MB",
+            "note",
+        )
+    ]
+    for row in rows:
+        met = "" if row.met is None else "yes" if row.met else "no"
+        cells.append(
+            (
+                row.what,
+                row.goal,
+                met,
+                _seconds(row.published_seconds),
+                _seconds(row.seconds),
+                "" if row.ratio is None else f"{row.ratio:.1f}",
+                "" if row.error is None else f"{row.error:.1e}",
+                "" if row.peak_mb is None else f"{row.peak_mb:.0f}",
+                row.note,
+            )
+        )
+    return table(cells)
+
+
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value * 1000:.1f} ms" if value < 1 else f"{value:.2f} s"

@@ -85,9 +85,21 @@ def pair_sums(
     boundary = edge_logit.float().reshape(label.shape).sigmoid()
     displacement = displacement.float()
     foreground = (label > 0) & (label != IGNORE_LABEL)
-    kinds = pair_kinds(label, radius=radius)
-    decided = decided_pairs(boundary.detach(), kinds, radius=radius)
-    signs = displacement_signs(displacement.detach(), foreground, kinds, radius=radius)
+
+    # One image's maps stay in a CPU's caches; a GPU wants all the work at once.
+    images_at_once = 1 if label.device.type == "cpu" else max(1, len(label))
+    parts = [
+        _pixel_weights(*images, radius=radius)
+        for images in zip(
+            boundary.detach().split(images_at_once),
+            displacement.detach().split(images_at_once),
+            label.split(images_at_once),
+            foreground.split(images_at_once),
+            strict=True,
+        )
+    ]
+    decided = torch.cat([part[0] for part in parts], dim=1)
+    signs = torch.cat([part[1] for part in parts])
 
     weights = decided.to(boundary.dtype)
     positive_loss = -torch.log(1 - boundary + EPSILON)
@@ -103,6 +115,20 @@ def pair_sums(
     ]
     counts = decided.sum(dim=(1, 2, 3))[[BACKGROUND, FOREGROUND, NEGATIVE]]
     return PairSums(sums=torch.stack(sums), counts=counts.to(boundary.dtype))
+
+
+def _pixel_weights(
+    boundary: torch.Tensor,
+    displacement: torch.Tensor,
+    label: torch.Tensor,
+    foreground: torch.Tensor,
+    *,
+    radius: int,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The results of decided_pairs and displacement_signs."""
+    kinds = pair_kinds(label, radius=radius)
+    decided = decided_pairs(boundary, kinds, radius=radius)
+    return decided, displacement_signs(displacement, foreground, kinds, radius=radius)
 
 
 def pair_kinds(label: torch.Tensor, *, radius: int) -> torch.Tensor:

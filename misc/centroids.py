@@ -39,6 +39,8 @@ def find_centroids(displacement: np.ndarray | torch.Tensor, iterations: int = 30
         still = (position == start).all(axis=0)
         final[:, moving[still]] = position[:, still]
         moving, position = moving[~still], position[:, ~still]
+        if not len(moving):
+            break
     final[:, moving] = position
     return np.rint(final).astype(np.int64).reshape(field.shape)
 

@@ -146,7 +146,10 @@ class Config:
         0, "steps over which the rate rises", rule=NOT_NEGATIVE, presets=in_demo(40)
     )
     cam_scales: tuple[float, ...] = setting(
-        (1.0, 0.5, 1.5, 2.0), "image scales whose maps are summed", rule=SCALES
+        (1.0, 0.5, 1.5, 2.0),
+        "image scales whose maps are summed",
+        rule=SCALES,
+        presets=in_demo((1.0, 0.5, 1.5)),
     )
     cam_eval_thres: float = setting(0.15, "background score in eval_cam", rule=UNIT)
 

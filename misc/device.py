@@ -2,9 +2,12 @@
 
 import contextlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from torch import nn
+
+Model = TypeVar("Model", bound=nn.Module)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,6 +17,13 @@ class Compute:
     device: torch.device
     precision: str = "fp32"
     num_workers: int = 0
+
+    def place(self, model: Model) -> Model:
+        """Put a network on the device, its weights laid out for the arithmetic."""
+        if self.precision == "fp32":
+            return model.to(self.device)
+        # bf16 kernels work on channels last; other layouts are copied at every layer.
+        return model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         """Give the context in which networks run: bfloat16 autocast, or nothing for fp32."""

@@ -1,6 +1,6 @@
 """Instances with scores out of propagated score maps (paper, section 5.3)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 import cv2
@@ -46,7 +46,7 @@ def upsample_scores(propagated: torch.Tensor, size: tuple[int, int]) -> torch.Te
     large = functional.interpolate(
         propagated, scale_factor=4, mode="bilinear", align_corners=False
     )[:, 0, :height, :width]
-    peak = large.max()
+    peak = large.amax()
     # Dividing by a peak of 0 would give nan, which no background can beat.
     return large.div_(torch.where(peak > 0, peak, torch.ones_like(peak)))
 
@@ -83,15 +83,17 @@ def detect(
             f"{len(scores)} score maps for {len(keys)} classes of {n_instances} instances"
         )
     index, best = winners(scores, bg_threshold)
-    parts = list(_components(index))
-    masks = np.zeros((len(parts), *index.shape), dtype=bool)
-    peaks = np.zeros(len(parts), dtype=np.float32)
-    for number, (_, box, inside) in enumerate(parts):
-        masks[number][box] = inside
-        if np.count_nonzero(inside) >= min_area * index.size:
-            peaks[number] = best[box][inside].max()
-    classes = [keys[(winner - 1) // n_instances] for winner, _, _ in parts]
-    return {"score": peaks, "mask": masks, "class": np.array(classes, dtype=np.int64)}
+    component, owners = _components(index)
+    # From here on only the pixels that some map won, each with the number of its component.
+    pixels = np.flatnonzero(component)
+    numbers = component.reshape(-1)[pixels] - 1
+    masks = np.zeros((len(owners), *index.shape), dtype=bool)
+    masks.reshape(len(owners), index.size)[numbers, pixels] = True
+    peaks = np.zeros(len(owners), dtype=np.float32)
+    np.maximum.at(peaks, numbers, best.reshape(-1)[pixels])
+    peaks[np.bincount(numbers, minlength=len(owners)) < min_area * index.size] = 0
+    classes = np.asarray(keys, dtype=np.int64)[owners // n_instances]
+    return {"score": peaks, "mask": masks, "class": classes}
 
 
 def component_detections(
@@ -110,15 +112,20 @@ def component_detections(
     return detect(high_res, keys, 1, bg_threshold=threshold)
 
 
-def _components(index: np.ndarray) -> Iterator[tuple[int, tuple[slice, slice], np.ndarray]]:
-    """Find the 4-connected components of each positive value: value, box, mask in the box."""
-    for winner in np.flatnonzero(np.bincount(index.reshape(-1))[1:]) + 1:
-        won = (index == winner).astype(np.uint8)
+def _components(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Number the 4-connected components of equal positive values, value by value.
+
+    Returns:
+        component: int32 (H, W), 0 where `index` is, else the component's number from 1 on.
+        owners: int64 (N,), the value of each component, minus 1.
+    """
+    component = np.zeros(index.shape, dtype=np.int32)
+    owners: list[int] = []
+    for value in np.flatnonzero(np.bincount(index.reshape(-1))[1:]) + 1:
+        won = (index == value).view(np.uint8)
         left, top, width, height = cv2.boundingRect(won)
-        outer = won[top : top + height, left : left + width]
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(outer, connectivity=4)
-        for label in range(1, count):
-            x, y, box_width, box_height, _ = stats[label]
-            inside = labels[y : y + box_height, x : x + box_width] == label
-            rows = slice(top + y, top + y + box_height)
-            yield int(winner), (rows, slice(left + x, left + x + box_width)), inside
+        box = slice(top, top + height), slice(left, left + width)
+        count, labels = cv2.connectedComponents(won[box], connectivity=4)
+        np.add(labels, len(owners), out=component[box], where=labels > 0)
+        owners += [int(value) - 1] * (count - 1)
+    return component, np.array(owners, dtype=np.int64)

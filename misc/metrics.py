@@ -254,7 +254,7 @@ def average_precision_spread(
 def _first_of_each(masks: np.ndarray, reached: np.ndarray) -> np.ndarray:
     """Say which detections are the first to reach the true mask that they match best."""
     right = np.zeros(len(masks), dtype=bool)
-    candidates = np.flatnonzero(reached & (masks >= 0))
+    candidates = np.flatnonzero(reached)
     right[candidates[np.unique(masks[candidates], return_index=True)[1]]] = True
     return right
 

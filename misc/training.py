@@ -109,39 +109,81 @@ def train(
             "pass a smaller batch size or a longer list"
         )
     start = _resume(checkpoint, model, optimizer, compute.device)
-    base_rates = [group.setdefault("base_lr", group["lr"]) for group in optimizer.param_groups]
-    steps_an_epoch = len(samples) // schedule.batch_size
-    batches = _batches(len(samples), schedule.batch_size, seed, range(start, total))
-    loader = _loader(samples, batches, seed, compute.num_workers)
+    steps_an_epoch = total // schedule.epochs
+    keys = batch_keys(len(samples), schedule.batch_size, seed, range(start, total))
+    batches = loader(samples, keys, seed=seed, num_workers=compute.num_workers)
     meter = _Meter()
     model.train()
     with tqdm(total=total, initial=start, desc=description, unit="step") as progress:
-        for step, batch in enumerate(loader, start):
-            for group, base in zip(optimizer.param_groups, base_rates, strict=True):
-                group["lr"] = base * schedule.rate(step, total)
+        for step, batch in enumerate(batches, start):
+            _set_rate(optimizer, schedule.rate(step, total))
             with compute.autocast():
                 terms = losses(_to(batch, compute.device))
-            loss = sum((weights or {}).get(name, 1.0) * term for name, term in terms.items())
+            loss = torch.stack([(weights or {}).get(n, 1.0) * t for n, t in terms.items()]).sum()
             optimizer.zero_grad()
-            torch.as_tensor(loss).backward()
+            loss.backward()
             optimizer.step()
             meter.add(terms)
             progress.update()
+
             done = step + 1
-            epoch_ends = done % steps_an_epoch == 0
-            if done % report_every == 0 or epoch_ends:
+            epoch, place = divmod(done, steps_an_epoch)
+            if done % report_every == 0 or place == 0:
                 means = meter.means(done)
                 progress.set_postfix({name: f"{value:.4f}" for name, value in means.items()})
                 logger.debug("%s step %d/%d %s", description, done, total, _words(means))
-            if epoch_ends:
+            if place == 0:
                 if validate is not None:
-                    model.eval()
-                    measures = validate()
-                    model.train()
-                    logger.debug(
-                        "%s epoch %d: %s", description, done // steps_an_epoch, _words(measures)
-                    )
+                    measures = _in_eval_mode(model, validate)
+                    logger.debug("%s epoch %d: %s", description, epoch, _words(measures))
                 _save(checkpoint, model, optimizer, done)
+
+
+def loader(
+    samples: Samples, keys: Iterator[list[tuple[int, int]]], *, seed: int, num_workers: int
+) -> DataLoader[Any]:
+    """Make the augmented, collated batches for `keys` (see `batch_keys`) in worker processes.
+
+    An error of a sample comes in its batch's place, as a value.
+    """
+    return DataLoader(
+        _Augmented(samples, seed),
+        batch_sampler=_Once(keys),
+        num_workers=num_workers,
+        collate_fn=_collate,
+        worker_init_fn=start_worker,
+        pin_memory=torch.cuda.is_available(),
+    )
+
+
+def batch_keys(
+    images: int, batch_size: int, seed: int, steps: range
+) -> Iterator[list[tuple[int, int]]]:
+    """Give the batches of the steps: (epoch, index) of each image, an own order each epoch."""
+    steps_an_epoch = images // batch_size
+    order, order_epoch = np.arange(0), -1
+    for step in steps:
+        epoch, place = divmod(step, steps_an_epoch)
+        if epoch != order_epoch:
+            order = np.random.default_rng([seed, epoch]).permutation(images)
+            order_epoch = epoch
+        chosen = order[place * batch_size : (place + 1) * batch_size]
+        yield [(epoch, int(index)) for index in chosen]
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = group.setdefault("base_lr", group["lr"]) * factor
+
+
+def _in_eval_mode(
+    model: nn.Module, validate: Callable[[], Mapping[str, float]]
+) -> Mapping[str, float]:
+    model.eval()
+    try:
+        return validate()
+    finally:
+        model.train()
 
 
 class _Meter:
@@ -180,34 +222,6 @@ class _Augmented(Dataset[Any]):
             return self.samples.sample(index, np.random.default_rng([self.seed, epoch, index]))
         except Exception as error:
             return error
-
-
-def _batches(
-    images: int, batch_size: int, seed: int, steps: range
-) -> Iterator[list[tuple[int, int]]]:
-    """Give the batches of the steps: (epoch, index) of each image, an own order each epoch."""
-    steps_an_epoch = images // batch_size
-    order, order_epoch = np.arange(0), -1
-    for step in steps:
-        epoch, place = divmod(step, steps_an_epoch)
-        if epoch != order_epoch:
-            order = np.random.default_rng([seed, epoch]).permutation(images)
-            order_epoch = epoch
-        chosen = order[place * batch_size : (place + 1) * batch_size]
-        yield [(epoch, int(index)) for index in chosen]
-
-
-def _loader(
-    samples: Samples, batches: Iterator[list[tuple[int, int]]], seed: int, num_workers: int
-) -> DataLoader[Any]:
-    return DataLoader(
-        _Augmented(samples, seed),
-        batch_sampler=_Once(batches),
-        num_workers=num_workers,
-        collate_fn=_collate,
-        worker_init_fn=start_worker,
-        pin_memory=torch.cuda.is_available(),
-    )
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import torch
 
 import voc12
 from misc.config import Config
@@ -55,7 +54,7 @@ def network_module(name: str, flag: str, *wanted: str) -> ModuleType:
     return module
 
 
-def load_network(model: Any, path: str, *, flag: str, stage: str, device: torch.device) -> Any:
+def load_network(model: Any, path: str, *, flag: str, stage: str, compute: Compute) -> Any:
     """Load a weights file into a network and put it on the device, in eval mode.
 
     Raises:
@@ -67,7 +66,7 @@ def load_network(model: Any, path: str, *, flag: str, stage: str, device: torch.
             f"--{flag} {path}: no such file; the stage {stage} makes it: --{stage}_pass True"
         )
     model.load_published(read_state_dict(path), source=f"--{flag} {path}")
-    return model.to(device).eval()
+    return compute.place(model).eval()
 
 
 def compute_of(config: Config) -> Compute:

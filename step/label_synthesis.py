@@ -57,7 +57,7 @@ def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
         config.irn_weights_name,
         flag="irn_weights_name",
         stage="train_irn",
-        device=compute.device,
+        compute=compute,
     )
     overwrite = config.overwrite
     if instance:

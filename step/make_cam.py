@@ -34,7 +34,7 @@ def run(config: Config) -> None:
         config.cam_weights_name,
         flag="cam_weights_name",
         stage="train_cam",
-        device=compute.device,
+        compute=compute,
     )
     settings = shaped_by(config, "precision", "cam_network", "cam_weights_name", "cam_scales")
     claim_folder(config.cam_out_dir, settings, overwrite=config.overwrite)

@@ -52,7 +52,7 @@ def run(config: Config) -> None:
 
     compute = compute_of(config)
     torch.manual_seed(config.seed)
-    model = build_network(config, len(dataset.class_names)).to(compute.device)
+    model = compute.place(build_network(config, len(dataset.class_names)))
     samples = ClassificationSamples(
         ids=ids,
         labels=dataset.image_labels(ids),

@@ -57,7 +57,7 @@ def run(config: Config) -> None:
 
     compute = compute_of(config)
     torch.manual_seed(config.seed)
-    model = build_network(config).to(compute.device)
+    model = compute.place(build_network(config))
     samples = RelationSamples(
         ids=ids,
         read_image=dataset.image,

@@ -49,7 +49,7 @@ class _Placed:
 def draw_scene(first: str, *, size: tuple[int, int], rng: np.random.Generator) -> Scene:
     """Draw an image (height, width) of one to three objects of class `first`.
 
-    Four in ten show as many of a second class, too. All that varies is drawn from `rng`.
+    Four in ten show one to three of a second class, too. All that varies is drawn from `rng`.
     """
     background = _background(size, rng)
     _add_clutter(background, rng)

@@ -9,6 +9,7 @@ from misc.affinity import (
     KINDS,
     affinity_displacement_losses,
     decided_pairs,
+    displacement_signs,
     mean_terms,
     pair_kinds,
     pair_sums,
@@ -218,6 +219,22 @@ def test_every_pair_is_decided_by_one_pixel(radius, height, width, seed):
     assert decided.shape == (KINDS, *label.shape)
     by_kind = [(kinds == kind).sum().item() for kind in range(KINDS)]
     assert decided.sum(dim=(1, 2, 3)).tolist() == by_kind
+
+
+def test_a_batch_at_once_is_its_images_one_by_one():
+    label = blocks(9, 10, batch=3)
+    logit, displacement = (x.detach() for x in random_predictions(label))
+    foreground = (label > 0) & (label < 255)
+
+    def weights(at: slice):
+        kinds = pair_kinds(label[at], radius=3)
+        decided = decided_pairs(logit[at, 0], kinds, radius=3)
+        return decided, displacement_signs(displacement[at], foreground[at], kinds, radius=3)
+
+    decided, signs = weights(slice(0, 3))
+    singles = [weights(slice(i, i + 1)) for i in range(3)]
+    assert torch.equal(decided, torch.cat([single[0] for single in singles], dim=1))
+    assert torch.equal(signs, torch.cat([single[1] for single in singles]))
 
 
 @pytest.mark.gpu

@@ -54,6 +54,37 @@ def test_maps_sharing_one_lattice_get_the_labels_of_a_fresh_lattice_each(num_lab
     np.testing.assert_array_equal(refined, expected)
 
 
+def wavy_scene():
+    """An image of waves and a noisy map, whose refined edges move with every setting."""
+    rng = np.random.default_rng(4)
+    y, x = np.mgrid[:60, :80]
+    waves = 100 + 40 * np.sin(x / 9) + 20 * np.cos(y / 7)
+    image = (waves[..., None] + rng.normal(0, 6, (60, 80, 3))).clip(0, 255).astype(np.uint8)
+    label_map = (np.sin(x / 9) + np.cos(y / 7) + rng.normal(0, 1, (60, 80)) > 0.2).astype(int)
+    return image, label_map + ((y > 30) & (rng.random((60, 80)) < 0.4))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"iterations": 9},
+        {"gt_prob": 0.72},
+        {"gaussian_width": 3.3},
+        {"gaussian_weight": 3.3},
+        {"bilateral_width": 55},
+        {"bilateral_colour": 5.5},
+        {"bilateral_weight": 11},
+    ],
+)
+def test_the_defaults_are_the_published_numbers_and_each_is_used(changed):
+    pytest.importorskip("pydensecrf")
+    image, label_map = wavy_scene()
+    (refined,) = crf_inference_labels(image, [label_map], num_labels=3)
+    np.testing.assert_array_equal(refined, fresh_lattice_labels(image, label_map, 3))
+    (other,) = crf_inference_labels(image, [label_map], num_labels=3, **changed)
+    assert (other != refined).any()
+
+
 def test_a_ragged_map_is_drawn_to_the_edge_of_the_image():
     pytest.importorskip("pydensecrf")
     image = two_tone_image()

@@ -28,6 +28,8 @@ def dense_affinity(boundary: np.ndarray, *, radius: int, beta: float) -> np.ndar
         length = dy * dy + dx * dx
         if (dy == 0 and dx <= 0) or length >= radius * radius:
             continue
+        if dy >= height or abs(dx) >= width:
+            continue
         y, x = np.mgrid[: height - dy, max(0, -dx) : width - max(0, dx)]
         path = [
             boundary[y + row, x + column]
@@ -35,7 +37,7 @@ def dense_affinity(boundary: np.ndarray, *, radius: int, beta: float) -> np.ndar
             for column in range(min(0, dx), max(0, dx) + 1)
             if (dy * column - dx * row) ** 2 / length < 1
         ]
-        shared = (1 - np.max(path, axis=0)) ** beta if y.size else 0
+        shared = (1 - np.max(path, axis=0)) ** beta
         affinity[y, x, y + dy, x + dx] = affinity[y + dy, x + dx, y, x] = shared
     return affinity.reshape(height * width, height * width)
 

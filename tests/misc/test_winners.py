@@ -30,11 +30,12 @@ def test_is_the_argmax_with_a_background_channel_in_front(find, count, backgroun
     assert (index.dtype, best.dtype) == (np.int32, np.float32)
 
 
-def test_compares_in_float32():
-    # 0.05 is a little more in float32 than in float64: equal scores must stay background.
-    scores = np.full((1, 1, 2), 0.05, dtype=np.float32)
-    assert not winners(scores, 0.05)[0].any()
-    assert not winners(scores.astype(np.float64), 0.05)[0].any()
+@pytest.mark.parametrize("value", [0.05, 0.7])
+def test_compares_in_float32(value):
+    # In float32 0.05 is a little more than in float64, 0.7 a little less.
+    scores = np.full((1, 1, 2), value)
+    assert not winners(scores, value)[0].any()
+    assert not winners(scores.astype(np.float32), value)[0].any()
 
 
 def test_takes_tensors():
