@@ -8,7 +8,7 @@ from misc import measures
 from misc.config import Config
 from misc.flags import read_config, resolved
 from misc.log import logger, start_log
-from step import STAGES
+from step import STAGES, Stage
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,7 +16,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = read_config(arguments)
         start_log(f"{config.log_name}.log", resolved(config))
-        run_stages(config)
+        if config.show:
+            Stage("show", "show").run(config)
+        else:
+            run_stages(config)
     except (ValueError, OSError, ModuleNotFoundError) as error:
         logger.debug("stopped", exc_info=True)
         print(f"error: {error}", file=sys.stderr)

@@ -69,6 +69,7 @@ def _row(stage: str, samples: Any, step: Callable[[Any], None]) -> Row:
         goal="not the limit",
         met=alone > together,
         note=f"{alone:.1f} images/s alone, {together:.2f} with the network",
+        seconds_an_image={stage: 1 / together},
     )
 
 

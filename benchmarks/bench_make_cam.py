@@ -37,6 +37,7 @@ def rows(*, full: bool = False) -> list[Row]:
             seconds=seconds16,
             error=error,
             met=seconds32 / seconds16 >= 1.8 if native else None,
-            note="random weights; the effect on labels is in docs/SPEED.md",
+            note="random weights",
+            seconds_an_image={"make_cam": seconds32},
         )
     ]

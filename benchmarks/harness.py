@@ -18,7 +18,10 @@ from misc.measures import table
 
 @dataclass(kw_only=True)
 class Row:
-    """One line of the results: what was measured, the goal, and what came out."""
+    """One line of the results: what was measured, the goal, and what came out.
+
+    `seconds_an_image` names the stages whose time for one image was measured along with it.
+    """
 
     what: str
     goal: str
@@ -28,6 +31,7 @@ class Row:
     error: float | None = None
     peak_mb: float | None = None
     note: str = ""
+    seconds_an_image: dict[str, float] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -46,6 +46,14 @@ def in_demo(value: Any) -> dict[str, Any]:
     return {"demo": value}
 
 
+def place(default: str, help: str) -> Any:
+    """Declare where something is written; the demo preset and --run_dir move it as a whole."""
+    first, *rest = default.split("/")
+    demo = "/".join([first, "demo", *rest]) if rest else f"result/demo/{first}"
+    metadata = {"help": help, "rule": None, "presets": {"demo": demo}, "place": True}
+    return field(default=default, metadata=metadata)
+
+
 def stage_pass(stage: str) -> Any:
     """Declare the flag that switches a stage on or off."""
     return setting(None, f"run the stage {stage}")
@@ -74,17 +82,10 @@ class Config:
     seed: int = setting(
         0, "initial weights, sampling and augmentation follow from it", rule=NOT_NEGATIVE
     )
+    run_dir: str = setting("", "folder before every place below that no flag names")
     overwrite: bool = setting(False, "replace results that were made with other settings")
-    log_name: str = setting(
-        "sample_train_eval",
-        "the log is written to this name with .log appended",
-        presets=in_demo("result/demo/sample_train_eval"),
-    )
-    metrics_file: str = setting(
-        "result/metrics.jsonl",
-        "one line for each measure",
-        presets=in_demo("result/demo/metrics.jsonl"),
-    )
+    log_name: str = place("sample_train_eval", "the log is written to this name with .log appended")
+    metrics_file: str = place("result/metrics.jsonl", "one line for each measure")
 
     # Data
     voc12_root: str | None = setting(
@@ -99,15 +100,11 @@ class Config:
     val_list: str = setting("val", "split name or file of ids to validate on")
     infer_list: str = setting("train", "split name or file of ids to make labels for")
     chainer_eval_set: str = setting("train", "split name or file of ids to evaluate on")
-    cache_dir: str = setting(
-        "result/cache",
-        "image-level labels are kept here once read",
-        presets=in_demo("result/demo/cache"),
-    )
-    demo_root: str = setting("result/demo/VOC2012", "where the demo data are made")
+    cache_dir: str = place("result/cache", "image-level labels are kept here once read")
+    demo_root: str = place("result/VOC2012", "where the demo data are made")
     demo_seed: int = setting(0, "the demo data follow from it", rule=NOT_NEGATIVE)
     demo_train_images: int = setting(400, "demo images in its train split", rule=POSITIVE)
-    demo_val_images: int = setting(60, "demo images in its val split", rule=POSITIVE)
+    demo_val_images: int = setting(40, "demo images in its val split", rule=POSITIVE)
 
     # Classification network and class attention maps
     pretrained: str = setting(
@@ -117,15 +114,15 @@ class Config:
     )
     cam_network: str = setting("net.resnet50_cam", "module with Net and CAM")
     cam_crop_size: int = setting(
-        512, "side of a training crop, pixels", rule=CROP, presets=in_demo(176)
+        512, "side of a training crop, pixels", rule=CROP, presets=in_demo(160)
     )
     cam_resize_long: tuple[int, ...] = setting(
         (320, 640),
         "range of an image's long side in training, pixels",
         rule=LONG_SIDE,
-        presets=in_demo((160, 272)),
+        presets=in_demo((144, 248)),
     )
-    cam_batch_size: int = setting(16, "images a step", rule=POSITIVE)
+    cam_batch_size: int = setting(16, "images a step", rule=POSITIVE, presets=in_demo(8))
     cam_num_epoches: int = setting(5, "passes over train_list", rule=POSITIVE, presets=in_demo(16))
     cam_learning_rate: float = setting(
         0.1,
@@ -143,7 +140,7 @@ class Config:
         "sgd", "update rule", rule=one_of("sgd", "adamw"), presets=in_demo("adamw")
     )
     cam_warmup_steps: int = setting(
-        0, "steps over which the rate rises", rule=NOT_NEGATIVE, presets=in_demo(40)
+        0, "steps over which the rate rises", rule=NOT_NEGATIVE, presets=in_demo(80)
     )
     cam_scales: tuple[float, ...] = setting(
         (1.0, 0.5, 1.5, 2.0),
@@ -154,23 +151,21 @@ class Config:
     cam_eval_thres: float = setting(0.15, "background score in eval_cam", rule=UNIT)
 
     # Inter-pixel relations and IRNet
-    conf_fg_thres: float = setting(
-        0.30, "background score for confident foreground", rule=UNIT, presets=in_demo(0.5)
-    )
+    conf_fg_thres: float = setting(0.30, "background score for confident foreground", rule=UNIT)
     conf_bg_thres: float = setting(
-        0.05, "background score for confident background", rule=UNIT, presets=in_demo(0.25)
+        0.05, "background score for confident background", rule=UNIT, presets=in_demo(0.10)
     )
     irn_network: str = setting(
         "net.resnet50_irn", "module with Net, AffinityDisplacementLoss and EdgeDisplacement"
     )
     irn_crop_size: int = setting(
-        512, "side of a training crop, pixels", rule=CROP, presets=in_demo(176)
+        512, "side of a training crop, pixels", rule=CROP, presets=in_demo(160)
     )
     irn_batch_size: int = setting(
         32, "images a step", rule=POSITIVE, presets={"voc12_author": 16, "demo": 16}
     )
     irn_num_epoches: int = setting(
-        3, "passes over train_list", rule=POSITIVE, presets={"voc12_author": 5, "demo": 16}
+        3, "passes over train_list", rule=POSITIVE, presets={"voc12_author": 5, "demo": 10}
     )
     irn_learning_rate: float = setting(
         0.1, "of the boundary branch; the displacement branch's is ten times it", rule=POSITIVE
@@ -187,27 +182,15 @@ class Config:
     sem_seg_bg_thres: float = setting(0.25, "background score of semantic labels", rule=UNIT)
 
     # Files
-    cam_weights_name: str = setting(
-        "sess/res50_cam.pth",
-        "weights of the classification network",
-        presets=in_demo("sess/demo/res50_cam.pth"),
-    )
-    irn_weights_name: str = setting(
-        "sess/res50_irn.pth", "weights of IRNet", presets=in_demo("sess/demo/res50_irn.pth")
-    )
-    cam_out_dir: str = setting(
-        "result/cam",
-        "CAMs, ours (.npz) or of another method (.npy)",
-        presets=in_demo("result/demo/cam"),
-    )
-    ir_label_out_dir: str = setting(
-        "result/ir_label", "relation labels", presets=in_demo("result/demo/ir_label")
-    )
-    ins_seg_out_dir: str = setting(
-        "result/ins_seg", "instance labels", presets=in_demo("result/demo/ins_seg")
-    )
-    sem_seg_out_dir: str = setting(
-        "result/sem_seg", "semantic labels", presets=in_demo("result/demo/sem_seg")
+    cam_weights_name: str = place("sess/res50_cam.pth", "weights of the classification network")
+    irn_weights_name: str = place("sess/res50_irn.pth", "weights of IRNet")
+    cam_out_dir: str = place("result/cam", "CAMs, ours (.npz) or of another method (.npy)")
+    ir_label_out_dir: str = place("result/ir_label", "relation labels")
+    ins_seg_out_dir: str = place("result/ins_seg", "instance labels")
+    sem_seg_out_dir: str = place("result/sem_seg", "semantic labels")
+    show_dir: str = place("result/show", "where --show writes its pictures")
+    show: str | None = setting(
+        None, "instead of running stages, draw this image through all of them"
     )
 
     # Stages: none given runs all; any True runs only those; only False runs all the others

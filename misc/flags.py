@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import os
 import types
 import typing
 from collections.abc import Callable, Sequence
@@ -26,6 +27,9 @@ def read_config(arguments: Sequence[str] | None = None) -> Config:
     given = vars(build_parser().parse_args(arguments))
     given.setdefault("preset", "voc12" if given.get("voc12_root") else "demo")
     values = {field.name: _preset_value(field, given["preset"]) for field in _fields()}
+    for field in _fields():
+        if field.metadata.get("place"):
+            values[field.name] = os.path.join(given.get("run_dir", ""), values[field.name])
     values.update(given)
     for field in _fields():
         _check(field, values[field.name])

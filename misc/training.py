@@ -61,7 +61,7 @@ def make_optimizer(
         weight_decay: of both.
     """
     if name == "adamw":
-        return torch.optim.AdamW(groups, weight_decay=weight_decay)
+        return torch.optim.AdamW(groups, weight_decay=weight_decay, fused=True)
     return torch.optim.SGD(groups, momentum=momentum, weight_decay=weight_decay)
 
 

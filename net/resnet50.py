@@ -17,7 +17,9 @@ def resnet50() -> ResNet:
     Its stride stands in the 3×3 convolution, as in the published program. Output stride 16,
     no dilation, random weights; `conv1`, `bn1`, `layer1` … `layer4` keep torchvision's names.
     """
-    model = torchvision.models.resnet50(weights=None)
+    # Residual branches that begin at zero make training from scratch quicker; weights that are
+    # loaded replace them.
+    model = torchvision.models.resnet50(weights=None, zero_init_residual=True)
     first = model.layer4[0]
     first.conv2.stride = (1, 1)
     first.downsample[0].stride = (1, 1)

@@ -13,6 +13,7 @@ import voc12
 from misc.config import Config
 from misc.device import Compute, pick_device, resolve_precision
 from misc.flags import resolved
+from misc.log import logger
 from misc.measures import record
 from misc.provenance import fingerprint, read_settings
 from misc.weights import read_state_dict
@@ -23,6 +24,8 @@ def open_dataset(config: Config) -> voc12.Dataset:
     root = config.voc12_root
     if root is None:
         root = config.demo_root
+        if not Path(root).is_dir():
+            logger.info("making the demo data in %s", root)
         voc12.make_demo(
             root,
             train=config.demo_train_images,

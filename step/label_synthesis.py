@@ -21,7 +21,7 @@ from misc.instance_files import save_instances
 from misc.instances import detect, separate_scores, upsample_scores
 from misc.palette import voc_palette
 from misc.provenance import claim_folder
-from misc.winners import winners
+from misc.winners import label_map
 from misc.workers import run_images
 from step.common import (
     compute_of,
@@ -159,5 +159,4 @@ def semantic_label(
     """Make an image's semantic label, uint8 (H, W); arguments as `instance_labels`."""
     cam = torch.as_tensor(loaded.cam, device=boundary.device)
     propagated = propagate(cam, boundary)
-    index, _ = winners(upsample_scores(propagated, loaded.size), bg_threshold)
-    return np.concatenate([[0], loaded.keys + 1]).astype(np.uint8)[index]
+    return label_map(upsample_scores(propagated, loaded.size), loaded.keys, bg_threshold)

@@ -126,17 +126,16 @@ def draw_object(
         rng: draws all that varies: proportions, angle, texture, colours.
     """
     kind = KINDS[name]
-    # The part is to be a quarter to a half of what is seen; it hides some of the body.
-    share, slimness = rng.uniform(0.27, 0.47), rng.uniform(0.5, 0.95)
-    ratio = np.sqrt(share / (1 - share) * slimness * 0.85)
-    half_body = length / (2 + 1.45 * ratio)
+    # The part is to be half to two thirds of what is seen. Its centre lies on the body, as a face
+    # or a mark does, so that it hides some of it and juts out at one end.
+    share, slimness = rng.uniform(0.6, 0.95), rng.uniform(0.65, 1.0)
+    ratio = np.sqrt(share * slimness)
+    half_body = length / (2 + 0.7 * ratio)
     radius = ratio * half_body
     u, v = _coordinates(length, rng)
-    u_body = u + 0.72 * radius
+    u_body = u + 0.35 * radius
     body = BODIES[rng.integers(len(BODIES))](u_body / half_body, v / (slimness * half_body))
-    x, y = _turned(
-        (u_body - half_body - 0.45 * radius) / radius, v / radius, rng.uniform(-0.5, 0.5)
-    )
+    x, y = _turned((u_body - half_body + 0.3 * radius) / radius, v / radius, rng.uniform(-0.5, 0.5))
     part = kind.outline(x, y)
     light = _shading(u.shape, rng)
     colour = _body_texture(u, v, length, body_colour, rng)
@@ -186,15 +185,13 @@ def _body_texture(
 def _part_texture(
     kind: Kind, x: np.ndarray, y: np.ndarray, body_colour: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    hue = kind.hue + rng.normal(0, 0.035) if rng.random() < 0.9 else rng.random()
-    marks = _rgb(hue, rng.uniform(0.7, 1.0), rng.uniform(0.6, 1.0))
-    # Mostly the marks lie on the body's own colour, as on an animal; else on a light or dark one.
-    ground = body_colour if rng.random() < 0.6 else np.full(3, rng.choice([0.08, 0.92]))
-    if np.abs(marks - ground).max() < 0.3:
-        ground = 1 - marks if rng.random() < 0.5 else np.zeros(3)
+    marks = _rgb(kind.hue + rng.normal(0, 0.02), rng.uniform(0.7, 1.0), rng.uniform(0.6, 1.0))
+    # The marks lie on the body's own colour, as on an animal's fur, and differ from it.
+    if np.abs(marks - body_colour).max() < 0.3:
+        marks = marks * 0.3 if body_colour.max() > 0.5 else 0.4 + 0.6 * marks
     scale = rng.uniform(0.85, 1.2)
     marked = kind.pattern(scale * x + rng.uniform(-0.1, 0.1), scale * y) > 0
-    return np.where(marked[..., None], marks, ground).astype(np.float32)
+    return np.where(marked[..., None], marks, body_colour).astype(np.float32)
 
 
 def _reduced(whole: np.ndarray, part: np.ndarray, colour: np.ndarray) -> Sprite:

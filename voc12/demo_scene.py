@@ -7,7 +7,7 @@ import numpy as np
 
 from voc12.demo_objects import KINDS, Sprite, draw_object, random_colour
 
-SMALLEST, LARGEST = 0.36, 1.08  # length of an object over the image's shorter side: threefold
+SMALLEST, LARGEST = 0.30, 0.90  # length of an object over the image's shorter side: threefold
 LEAST_SEEN = 0.5  # of an object, and of its telling part, after all that hides it
 
 

@@ -34,6 +34,20 @@ def test_the_authors_preset_changes_irnet_alone():
     assert changed == {"preset": "voc12_author", "irn_batch_size": 16, "irn_num_epoches": 5}
 
 
+def test_the_demo_writes_in_folders_of_its_own():
+    config = read_config([])
+    assert config.cam_out_dir == "result/demo/cam"
+    assert config.cam_weights_name == "sess/demo/res50_cam.pth"
+    assert config.log_name == "result/demo/sample_train_eval"
+
+
+def test_a_run_dir_moves_every_place_that_no_flag_names():
+    config = read_config(["--run_dir", "runs/a", "--cam_out_dir", "mine"])
+    assert config.irn_weights_name == "runs/a/sess/demo/res50_irn.pth"
+    assert config.demo_root == "runs/a/result/demo/VOC2012"
+    assert config.cam_out_dir == "mine"
+
+
 def test_a_flag_wins_over_the_preset():
     assert read_config(["--conf_fg_thres", "0.4"]).conf_fg_thres == 0.4
 
@@ -106,7 +120,7 @@ def test_only_passes_set_false_run_all_the_others():
 def test_every_setting_is_read_somewhere():
     files = [ROOT / "run_sample.py", ROOT / "misc/config.py", ROOT / "misc/flags.py"]
     files += list((ROOT / "step").glob("*.py"))
-    read = {"preset"}
+    read = {"preset", "run_dir"}
     for path in files:
         for node in ast.walk(ast.parse(path.read_text())):
             is_config = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)

@@ -125,9 +125,8 @@ def test_fewer_images_than_a_batch_is_an_error(tmp_path):
 
 
 def test_validation_follows_each_epoch_in_eval_mode(tmp_path, caplog):
+    calls = []
     with caplog.at_level(logging.DEBUG, logger="irnet"):
-        logging.getLogger("irnet").propagate = True
-        calls = []
         run(tmp_path / "state", validate=lambda: calls.append(1) or {"val_loss": 0.5})
     assert len(calls) == 3
     assert "val_loss 0.5000" in caplog.text

@@ -1,0 +1,80 @@
+"""What bfloat16 changes in the labels: the demo's networks and images, in both precisions."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import voc12
+from benchmarks.harness import Row
+from misc.cam_files import strided_cam
+from misc.config import Config
+from misc.device import Compute
+from misc.flags import read_config
+from misc.indexing import propagate_to_edge
+from misc.metrics import confusion, mean_iou
+from net.resnet50_cam import CAM
+from net.resnet50_irn import EdgeDisplacement
+from step.common import image_labels, load_network
+from step.label_synthesis import Loaded, semantic_label
+from step.make_cam import load_scales, scale_maps
+
+IMAGES = 40
+
+
+def rows(*, full: bool = False) -> list[Row]:
+    """Compare semantic labels from CAMs and boundaries of both precisions."""
+    config = read_config(["--device", "cpu"])
+    what = f"semantic labels of {IMAGES} demo images, all networks in bf16 against float32"
+    goal = "the change is written down"
+    if not Path(config.irn_weights_name).is_file():
+        return [Row(what=what, goal=goal, note="needs the demo's weights: `make demo` first")]
+    dataset = voc12.Dataset(config.demo_root)
+    ids = dataset.split("train")[:: 400 // IMAGES][:IMAGES]
+    labels = {p: _labels(config, dataset, ids, p) for p in ("fp32", "bf16")}
+    changed = np.mean([np.mean(a != b) for a, b in zip(*labels.values(), strict=True)])
+    truths = [dataset.semantic_label(image_id) for image_id in ids]
+    count = len(dataset.class_names) + 1
+    score = {}
+    for precision, found in labels.items():
+        counts = [confusion(p, t, count) for p, t in zip(found, truths, strict=True)]
+        score[precision] = float(mean_iou(np.sum(counts, axis=0)))
+    note = f"{100 * changed:.2f} % of pixels differ; mIoU {score['fp32']:.4f} in float32, "
+    return [Row(what=what, goal=goal, met=True, note=note + f"{score['bf16']:.4f} in bf16")]
+
+
+def _labels(
+    config: Config, dataset: voc12.Dataset, ids: list[str], precision: str
+) -> list[np.ndarray]:
+    compute = Compute(device=torch.device("cpu"), precision=precision)
+    cam_network = load_network(
+        CAM(len(dataset.class_names)),
+        config.cam_weights_name,
+        flag="cam_weights_name",
+        stage="train_cam",
+        compute=compute,
+    )
+    irn = load_network(
+        EdgeDisplacement(crop_size=config.irn_crop_size),
+        config.irn_weights_name,
+        flag="irn_weights_name",
+        stage="train_irn",
+        compute=compute,
+    )
+    labels = []
+    for image_id, keys in image_labels(dataset, ids).items():
+        size, pairs = load_scales(dataset, config.cam_scales, image_id)
+        with torch.inference_mode(), compute.autocast():
+            maps = scale_maps(cam_network, pairs, keys=keys, device=compute.device)
+            boundary, _ = irn(torch.as_tensor(pairs[0]))
+        cam = strided_cam(maps, size).numpy()
+        loaded = Loaded(pair=pairs[0], cam=cam, keys=keys, size=size)
+        labels.append(
+            semantic_label(
+                boundary,
+                loaded,
+                bg_threshold=config.sem_seg_bg_thres,
+                propagate=propagate_to_edge,
+            )
+        )
+    return labels
