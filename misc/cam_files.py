@@ -109,17 +109,29 @@ def find_cams(folder: str | os.PathLike[str], image_id: str) -> Path:
     )
 
 
-def read_cams(path: str | os.PathLike[str]) -> CAMs:
+def read_cams(path: str | os.PathLike[str], *, size: tuple[int, int] | None = None) -> CAMs:
     """Read the CAMs of an image, from our `.npz` or from a published `.npy` dict.
 
+    Args:
+        path: the file.
+        size: the image's (H, W), if the maps are to be checked against it.
+
     Raises:
-        ValueError: the file is broken or holds something else; nothing in it is ever executed.
+        ValueError: the file is broken, holds something else, or is of an image of another size;
+            nothing in it is ever executed.
     """
-    keys, maps, size = _read(Path(path))
-    if size is None:
+    keys, maps, own_size = _read(Path(path))
+    if own_size is None:
         cam, high_res = maps
     else:
-        cam, high_res = combine_scales(maps, size)
+        cam, high_res = combine_scales(maps, own_size)
+    if size is not None:
+        grid = tuple((side - 1) // 4 + 1 for side in size)
+        if tuple(high_res.shape[1:]) != size or tuple(cam.shape[1:]) != grid:
+            raise ValueError(
+                f"{path}: holds cam {tuple(cam.shape)} and high_res {tuple(high_res.shape)}; an "
+                f"image of {size} takes cam (K, {grid[0]}, {grid[1]}) and high_res (K, H, W)"
+            )
     return CAMs(keys=keys, cam=cam.numpy(), high_res=high_res.numpy())
 
 

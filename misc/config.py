@@ -123,7 +123,7 @@ class Config:
         presets=in_demo((144, 248)),
     )
     cam_batch_size: int = setting(16, "images a step", rule=POSITIVE, presets=in_demo(8))
-    cam_num_epoches: int = setting(5, "passes over train_list", rule=POSITIVE, presets=in_demo(16))
+    cam_num_epoches: int = setting(5, "passes over train_list", rule=POSITIVE, presets=in_demo(12))
     cam_learning_rate: float = setting(
         0.1,
         "of the backbone; the classifier's is ten times it (sgd)",
@@ -168,11 +168,20 @@ class Config:
         3, "passes over train_list", rule=POSITIVE, presets={"voc12_author": 5, "demo": 10}
     )
     irn_learning_rate: float = setting(
-        0.1, "of the boundary branch; the displacement branch's is ten times it", rule=POSITIVE
+        0.1,
+        "of the boundary branch; the displacement branch's is ten times it (sgd)",
+        rule=POSITIVE,
+        presets=in_demo(1e-3),
     )
     irn_weight_decay: float = setting(1e-4, "decay of the weights", rule=NOT_NEGATIVE)
     irn_momentum: float = setting(
         1e-4, "of sgd; the published program's value, see CHANGELOG", rule=UNIT
+    )
+    irn_optimizer: str = setting(
+        "sgd", "update rule", rule=one_of("sgd", "adamw"), presets=in_demo("adamw")
+    )
+    irn_warmup_steps: int = setting(
+        0, "steps over which the rate rises", rule=NOT_NEGATIVE, presets=in_demo(20)
     )
 
     # Label synthesis

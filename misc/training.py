@@ -50,19 +50,29 @@ class Schedule:
 
 
 def make_optimizer(
-    name: str, groups: Sequence[dict[str, Any]], *, momentum: float, weight_decay: float
+    name: str,
+    groups: tuple[Sequence[nn.Parameter], Sequence[nn.Parameter]],
+    *,
+    rate: float,
+    momentum: float,
+    weight_decay: float,
 ) -> torch.optim.Optimizer:
-    """Make the optimiser: `sgd` (METHOD section 1) or `adamw` (training from scratch).
+    """Make the optimiser: `sgd` (METHOD section 1) or `adamw` (for training from scratch).
 
     Args:
         name: of the update rule.
-        groups: parameter groups, each with its `params` and `lr`.
+        groups: two groups of parameters. Under sgd the second learns at ten times the rate;
+            AdamW scales each step by itself.
+        rate: learning rate at the schedule's peak.
         momentum: of sgd.
         weight_decay: of both.
     """
+    factor = 1 if name == "adamw" else 10
+    slow, fast = groups
+    rated = [{"params": slow, "lr": rate}, {"params": fast, "lr": factor * rate}]
     if name == "adamw":
-        return torch.optim.AdamW(groups, weight_decay=weight_decay, fused=True)
-    return torch.optim.SGD(groups, momentum=momentum, weight_decay=weight_decay)
+        return torch.optim.AdamW(rated, weight_decay=weight_decay, fused=True)
+    return torch.optim.SGD(rated, momentum=momentum, weight_decay=weight_decay)
 
 
 def train(

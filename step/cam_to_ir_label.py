@@ -48,9 +48,10 @@ def write_relation_label(
     image_id: str,
 ) -> None:
     """Make and write one image's relation label."""
-    cams = read_cams(find_cams(cam_dir, image_id))
+    image = dataset.image(image_id)
+    cams = read_cams(find_cams(cam_dir, image_id), size=image.shape[:2])
     label = relation_label(
-        dataset.image(image_id),
+        image,
         cams.high_res,
         cams.keys,
         fg_threshold=fg_threshold,

@@ -73,8 +73,8 @@ def evaluate_image(
     Returns:
         int64 (T, C + 1, C + 1), and a record for each threshold of COMPONENT_CURVE.
     """
-    cams = read_cams(find_cams(cam_dir, image_id))
     truth = dataset.semantic_label(image_id)
+    cams = read_cams(find_cams(cam_dir, image_id), size=truth.shape)
     masks, classes = dataset.instance_label(image_id)
     confusion = threshold_confusions(
         cams.high_res, cams.keys, truth, thresholds, len(dataset.class_names) + 1

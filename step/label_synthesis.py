@@ -115,10 +115,9 @@ def semantic_paths(folder: str, image_id: str) -> tuple[Path, Path]:
 def load_image(dataset: voc12.Dataset, cam_dir: str, image_id: str) -> Loaded:
     """Read an image and its CAMs."""
     image = dataset.image(image_id)
-    cams = read_cams(find_cams(cam_dir, image_id))
-    return Loaded(
-        pair=with_mirror(normalize(image)), cam=cams.cam, keys=cams.keys, size=image.shape[:2]
-    )
+    size = image.shape[:2]
+    cams = read_cams(find_cams(cam_dir, image_id), size=size)
+    return Loaded(pair=with_mirror(normalize(image)), cam=cams.cam, keys=cams.keys, size=size)
 
 
 def instance_labels(

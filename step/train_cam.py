@@ -63,7 +63,13 @@ def run(config: Config) -> None:
     checkpoint = weights.with_suffix(".checkpoint")
     train(
         model,
-        build_optimizer(config, model),
+        make_optimizer(
+            config.cam_optimizer,
+            model.trainable_parameters(),
+            rate=config.cam_learning_rate,
+            momentum=config.cam_momentum,
+            weight_decay=config.cam_weight_decay,
+        ),
         samples,
         partial(classification_loss, model),
         schedule=Schedule(
@@ -88,7 +94,7 @@ def run(config: Config) -> None:
     checkpoint.unlink(missing_ok=True)
 
 
-def build_network(config: Config, num_classes: int) -> nn.Module:
+def build_network(config: Config, num_classes: int) -> Any:
     """Build the classification network with its first weights: ImageNet's, a file's or random."""
     from_scratch = config.pretrained == "none"
     module = network_module(config.cam_network, "cam_network", "Net")
@@ -96,20 +102,6 @@ def build_network(config: Config, num_classes: int) -> nn.Module:
     if not from_scratch:
         load_pretrained(model.resnet50, config.pretrained)
     return model
-
-
-def build_optimizer(config: Config, model: Any) -> torch.optim.Optimizer:
-    """Build the optimiser: the classifier learns at ten times the backbone's rate under sgd."""
-    backbone, classifier = model.trainable_parameters()
-    # AdamW scales each step by itself; the factor of ten is a rule for SGD.
-    factor = 1 if config.cam_optimizer == "adamw" else 10
-    rate = config.cam_learning_rate
-    return make_optimizer(
-        config.cam_optimizer,
-        [{"params": backbone, "lr": rate}, {"params": classifier, "lr": factor * rate}],
-        momentum=config.cam_momentum,
-        weight_decay=config.cam_weight_decay,
-    )
 
 
 def classification_loss(model: nn.Module, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:

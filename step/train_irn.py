@@ -39,6 +39,8 @@ SHAPED_BY = (
     "irn_learning_rate",
     "irn_weight_decay",
     "irn_momentum",
+    "irn_optimizer",
+    "irn_warmup_steps",
 )
 
 
@@ -67,10 +69,20 @@ def run(config: Config) -> None:
     checkpoint = weights.with_suffix(".checkpoint")
     train(
         model,
-        build_optimizer(config, model),
+        make_optimizer(
+            config.irn_optimizer,
+            model.trainable_parameters(),
+            rate=config.irn_learning_rate,
+            momentum=config.irn_momentum,
+            weight_decay=config.irn_weight_decay,
+        ),
         samples,
         lambda batch: model(*batch),
-        schedule=Schedule(epochs=config.irn_num_epoches, batch_size=config.irn_batch_size),
+        schedule=Schedule(
+            epochs=config.irn_num_epoches,
+            batch_size=config.irn_batch_size,
+            warmup_steps=config.irn_warmup_steps,
+        ),
         weights=TERM_WEIGHTS,
         checkpoint=checkpoint,
         compute=compute,
@@ -98,18 +110,6 @@ def build_network(config: Config) -> Any:
     model = module.AffinityDisplacementLoss(PathIndex(RADIUS, (grid, grid)))
     load_backbone(model.resnet50, config.pretrained, config.cam_weights_name)
     return model
-
-
-def build_optimizer(config: Config, model: Any) -> torch.optim.Optimizer:
-    """Build the optimiser: the displacement branch learns at ten times the boundary's rate."""
-    boundary, displacement = model.trainable_parameters()
-    rate = config.irn_learning_rate
-    return make_optimizer(
-        "sgd",
-        [{"params": boundary, "lr": rate}, {"params": displacement, "lr": 10 * rate}],
-        momentum=config.irn_momentum,
-        weight_decay=config.irn_weight_decay,
-    )
 
 
 def check_labels(label_dir: str, ids: Sequence[str]) -> None:

@@ -4,10 +4,10 @@ Meant as a fair trial, with what makes photographs hard for a method that learns
 labels alone:
 
 - An object is a plain body, which looks alike in every class and in the clutter, and a part that
-  tells its class, half to two thirds of it. A class attention map has reason to see the
+  tells its class, some two thirds of it. A class attention map has reason to see the
   part only.
-- The part is told by its outline, its pattern and its hue together; bodies, clutter and background
-  take all hues.
+- The part is told by its outline, its faint pattern and its hue together; bodies, clutter and
+  background take all hues.
 - An image shows one or two of six classes and up to three objects of each; most such groups touch
   or overlap, often with their own class. Objects are cut by the image's edge and hide each other,
   though at least half of an object and of its telling part is always seen.
@@ -15,10 +15,9 @@ labels alone:
   grounds, all with noise at several scales; light is uneven, cameras blur and add noise.
 
 And with what makes photographs possible: objects mostly differ from what is around them (one in
-ten is free not to), each has a body colour of its own, and the part is drawn on that colour, as
-marks on an animal's fur. Easier than VOC: no background goes with a class,
-pieces have crisp outlines, and a class has one look. VOC's names are borrowed; the drawings do
-not resemble them.
+ten is free not to), and body and part have each a colour of their own, nearly even. Easier than
+VOC: no background goes with a class, pieces have crisp outlines, and a class has one look and one
+hue. VOC's names are borrowed; the drawings do not resemble them.
 """
 
 import io
@@ -41,7 +40,7 @@ from voc12.demo_scene import Scene, draw_scene
 from voc12.names import CLASS_NAMES
 from voc12.splits import DEMO_MARKER
 
-VERSION = 4
+VERSION = 5
 
 
 def make_demo(

@@ -38,8 +38,8 @@ class Sprite:
 class Kind:
     """What tells a class: the outline, the pattern and the usual hue (0..1) of its part.
 
-    `outline` tells inside (true) from outside, about π in area; `pattern` is a wave whose positive
-    side takes the part's own colour. Both are functions of the part's coordinates, about -1..1.
+    `outline` tells inside (true) from outside, about π in area; `pattern` is a wave whose negative
+    side is darker. Both are functions of the part's coordinates, about -1..1.
     """
 
     outline: Shape
@@ -126,9 +126,9 @@ def draw_object(
         rng: draws all that varies: proportions, angle, texture, colours.
     """
     kind = KINDS[name]
-    # The part is to be half to two thirds of what is seen. Its centre lies on the body, as a face
+    # The part is to be some two thirds of what is seen. Its centre lies on the body, as a face
     # or a mark does, so that it hides some of it and juts out at one end.
-    share, slimness = rng.uniform(0.6, 0.95), rng.uniform(0.65, 1.0)
+    share, slimness = rng.uniform(0.9, 1.3), rng.uniform(0.65, 1.0)
     ratio = np.sqrt(share * slimness)
     half_body = length / (2 + 0.7 * ratio)
     radius = ratio * half_body
@@ -139,7 +139,7 @@ def draw_object(
     part = kind.outline(x, y)
     light = _shading(u.shape, rng)
     colour = _body_texture(u, v, length, body_colour, rng)
-    colour = np.where(part[..., None], _part_texture(kind, x, y, body_colour, rng), colour)
+    colour = np.where(part[..., None], _part_texture(kind, x, y, rng), colour)
     return _reduced((body | part), part, np.clip(colour * light[..., None], 0, 1))
 
 
@@ -182,16 +182,11 @@ def _body_texture(
     return colour + wave[..., None]
 
 
-def _part_texture(
-    kind: Kind, x: np.ndarray, y: np.ndarray, body_colour: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
-    marks = _rgb(kind.hue + rng.normal(0, 0.02), rng.uniform(0.7, 1.0), rng.uniform(0.6, 1.0))
-    # The marks lie on the body's own colour, as on an animal's fur, and differ from it.
-    if np.abs(marks - body_colour).max() < 0.3:
-        marks = marks * 0.3 if body_colour.max() > 0.5 else 0.4 + 0.6 * marks
+def _part_texture(kind: Kind, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    colour = _rgb(kind.hue + rng.normal(0, 0.02), rng.uniform(0.5, 1.0), rng.uniform(0.5, 0.95))
     scale = rng.uniform(0.85, 1.2)
     marked = kind.pattern(scale * x + rng.uniform(-0.1, 0.1), scale * y) > 0
-    return np.where(marked[..., None], marks, body_colour).astype(np.float32)
+    return np.where(marked[..., None], colour, rng.uniform(0.65, 0.85) * colour)
 
 
 def _reduced(whole: np.ndarray, part: np.ndarray, colour: np.ndarray) -> Sprite:

@@ -101,6 +101,13 @@ def test_a_truncated_file_is_refused_by_name(tmp_path, ending):
         read_cams(path)
 
 
+def test_cams_of_an_image_of_another_size_are_refused_by_name(tmp_path):
+    write_cams(tmp_path / "a.npz", keys=np.array([1]), maps=raw_maps(1), size=SIZE)
+    assert read_cams(tmp_path / "a.npz", size=SIZE).keys.tolist() == [1]
+    with pytest.raises(ValueError, match=r"a\.npz: holds cam \(1, 19, 26\).*image of \(75, 105\)"):
+        read_cams(tmp_path / "a.npz", size=(75, 105))
+
+
 def test_missing_cams_name_the_stage_that_makes_them(tmp_path):
     with pytest.raises(FileNotFoundError, match="make_cam_pass True"):
         find_cams(tmp_path, "2007_000032")

@@ -95,9 +95,17 @@ def assert_is_walk(result: torch.Tensor, expected: np.ndarray, tolerance: float 
     assert (np.abs(result.double().numpy() - expected) <= tolerance * largest).all()
 
 
-@pytest.mark.parametrize("kind", ["none", "smooth", "steep", "contours", "noise"])
+KINDS = ["none", "smooth", "steep", "contours", "noise"]
+
+
 @pytest.mark.parametrize(
-    "size", [(7, 61), (40, 52), pytest.param((94, 125), marks=pytest.mark.slow)], ids=str
+    ("size", "kind"),
+    [
+        *((size, kind) for size in ((7, 61), (40, 52)) for kind in KINDS),
+        # A photograph's grid takes most of a minute each; contours are the hardest.
+        pytest.param((94, 125), "contours", marks=pytest.mark.slow),
+    ],
+    ids=str,
 )
 def test_walk_is_the_dense_one(size: tuple[int, int], kind: str) -> None:
     x, edge = score_maps(size), boundaries(size)[kind][None]
