@@ -165,13 +165,13 @@ class Config:
         32, "images a step", rule=POSITIVE, presets={"voc12_author": 16, "demo": 16}
     )
     irn_num_epoches: int = setting(
-        3, "passes over train_list", rule=POSITIVE, presets={"voc12_author": 5, "demo": 10}
+        3, "passes over train_list", rule=POSITIVE, presets={"voc12_author": 5, "demo": 16}
     )
     irn_learning_rate: float = setting(
         0.1,
         "of the boundary branch; the displacement branch's is ten times it (sgd)",
         rule=POSITIVE,
-        presets=in_demo(1e-3),
+        presets=in_demo(1.5e-2),
     )
     irn_weight_decay: float = setting(1e-4, "decay of the weights", rule=NOT_NEGATIVE)
     irn_momentum: float = setting(
@@ -186,7 +186,10 @@ class Config:
 
     # Label synthesis
     beta: float = setting(10, "power of the affinities in the walk", rule=POSITIVE)
-    exp_times: int = setting(8, "the walk takes 2 to this power steps", rule=NOT_NEGATIVE)
+    # A walk spreads as the square root of its steps: the demo's grid is 0.38 times VOC's a side.
+    exp_times: int = setting(
+        8, "the walk takes 2 to this power steps", rule=NOT_NEGATIVE, presets=in_demo(5)
+    )
     ins_seg_bg_thres: float = setting(0.25, "background score of instance labels", rule=UNIT)
     sem_seg_bg_thres: float = setting(0.25, "background score of semantic labels", rule=UNIT)
 

@@ -54,6 +54,7 @@ def make_optimizer(
     groups: tuple[Sequence[nn.Parameter], Sequence[nn.Parameter]],
     *,
     rate: float,
+    factors: Mapping[str, float],
     momentum: float,
     weight_decay: float,
 ) -> torch.optim.Optimizer:
@@ -61,15 +62,14 @@ def make_optimizer(
 
     Args:
         name: of the update rule.
-        groups: two groups of parameters. Under sgd the second learns at ten times the rate;
-            AdamW scales each step by itself.
+        groups: two groups of parameters, the first learning at `rate`.
         rate: learning rate at the schedule's peak.
+        factors: for each update rule, how many times the rate the second group learns at.
         momentum: of sgd.
         weight_decay: of both.
     """
-    factor = 1 if name == "adamw" else 10
-    slow, fast = groups
-    rated = [{"params": slow, "lr": rate}, {"params": fast, "lr": factor * rate}]
+    first, second = groups
+    rated = [{"params": first, "lr": rate}, {"params": second, "lr": factors[name] * rate}]
     if name == "adamw":
         return torch.optim.AdamW(rated, weight_decay=weight_decay, fused=True)
     return torch.optim.SGD(rated, momentum=momentum, weight_decay=weight_decay)

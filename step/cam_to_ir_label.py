@@ -10,16 +10,18 @@ from misc.imutils import write_label
 from misc.provenance import claim_folder
 from misc.relation import relation_label
 from misc.workers import run_images
-from step.common import open_dataset, shaped_by
+from step.common import open_dataset, require_cams, shaped_by
 
 
 def run(config: Config) -> None:
     """Write the relation label of every image of train_list to --ir_label_out_dir."""
     dataset = open_dataset(config)
+    ids = dataset.split(config.train_list)
+    require_cams(config.cam_out_dir, ids)
     settings = shaped_by(config, "cam_out_dir", "conf_fg_thres", "conf_bg_thres")
     claim_folder(config.ir_label_out_dir, settings, overwrite=config.overwrite)
     run_images(
-        dataset.split(config.train_list),
+        ids,
         partial(
             write_relation_label,
             dataset,

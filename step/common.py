@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import voc12
+from misc.cam_files import find_cams
 from misc.config import Config
 from misc.device import Compute, pick_device, resolve_precision
 from misc.flags import resolved
@@ -85,7 +86,8 @@ def compute_of(config: Config) -> Compute:
 def shaped_by(config: Config, *names: str, ids: Sequence[str] = ()) -> dict[str, Any]:
     """Collect what shapes a stage's outputs: the named settings, the data, and a list of ids.
 
-    Of weights the file's digest is taken, of an output folder the settings that shaped it.
+    Of weights the file's digest is taken, of an output folder the settings that shaped it, if it
+    is one of ours.
     """
     values = resolved(config)
     data = [config.demo_seed, config.demo_train_images, config.demo_val_images]
@@ -97,14 +99,21 @@ def shaped_by(config: Config, *names: str, ids: Sequence[str] = ()) -> dict[str,
         if name == "precision":
             value = compute_of(config).precision
         elif name.endswith("_weights_name"):
-            value = f"{value} ({fingerprint(value)})"
-        elif name.endswith("_out_dir"):
-            shaped |= read_settings(value) or {}
+            value = f"a file of SHA-256 {fingerprint(value)}"
+        elif name.endswith("_out_dir") and (before := read_settings(value)) is not None:
+            shaped |= before
+            continue
         elif name.endswith("_list"):
             digest = hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
             value = f"{value} ({len(ids)} images, {digest})"
         shaped[name] = value
     return shaped
+
+
+def require_cams(folder: str, ids: Sequence[str]) -> None:
+    """Raise FileNotFoundError, naming the stage that makes them, if the CAMs of an image lack."""
+    for image_id in ids:
+        find_cams(folder, image_id)
 
 
 def record_measures(config: Config, stage: str, measures: dict[str, float]) -> None:

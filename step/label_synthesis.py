@@ -28,6 +28,7 @@ from step.common import (
     load_network,
     network_module,
     open_dataset,
+    require_cams,
     shaped_by,
 )
 
@@ -50,6 +51,8 @@ class Loaded:
 def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
     """Write the labels of every image of infer_list: instance labels, semantic labels, or both."""
     dataset = open_dataset(config)
+    ids = dataset.split(config.infer_list)
+    require_cams(config.cam_out_dir, ids)
     compute = compute_of(config)
     module = network_module(config.irn_network, "irn_network", "EdgeDisplacement")
     model = load_network(
@@ -93,7 +96,7 @@ def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
             write_label(grey, label)
 
     run_images(
-        dataset.split(config.infer_list),
+        ids,
         partial(load_image, dataset, config.cam_out_dir),
         process=process,
         outputs=outputs,

@@ -22,6 +22,8 @@ from misc.workers import map_images
 from net.resnet50 import load_pretrained
 from step.common import compute_of, network_module, open_dataset, shaped_by
 
+# The new classifier learns faster under SGD; AdamW scales each step by itself.
+RATE_FACTORS = {"sgd": 10.0, "adamw": 1.0}
 SHAPED_BY = (
     "seed",
     "precision",
@@ -67,6 +69,7 @@ def run(config: Config) -> None:
             config.cam_optimizer,
             model.trainable_parameters(),
             rate=config.cam_learning_rate,
+            factors=RATE_FACTORS,
             momentum=config.cam_momentum,
             weight_decay=config.cam_weight_decay,
         ),

@@ -26,6 +26,9 @@ from step.common import compute_of, network_module, open_dataset, shaped_by
 
 RADIUS = 10
 TERM_WEIGHTS = {"pos": 0.5, "neg": 0.5, "dp_fg": 0.5, "dp_bg": 0.5}
+# The displacement branch's rate over the boundary branch's. Under AdamW, which scales each step by
+# itself, the deeper displacement branch wants the smaller rate.
+RATE_FACTORS = {"sgd": 10.0, "adamw": 0.1}
 SHAPED_BY = (
     "seed",
     "precision",
@@ -73,6 +76,7 @@ def run(config: Config) -> None:
             config.irn_optimizer,
             model.trainable_parameters(),
             rate=config.irn_learning_rate,
+            factors=RATE_FACTORS,
             momentum=config.irn_momentum,
             weight_decay=config.irn_weight_decay,
         ),

@@ -27,7 +27,12 @@ def run(checkpoint, *, epochs=3, num_workers=0, stop_after=None, count=10, facto
     torch.manual_seed(0)
     model = nn.Linear(2, 1)
     optimizer = make_optimizer(
-        "sgd", ([model.weight], [model.bias]), rate=0.1, momentum=0.5, weight_decay=1e-4
+        "sgd",
+        ([model.weight], [model.bias]),
+        rate=0.1,
+        factors={"sgd": 1.0},
+        momentum=0.5,
+        weight_decay=1e-4,
     )
     steps = []
 
@@ -78,7 +83,12 @@ def test_sgd_takes_the_steps_of_its_definition():
     expected, velocity = weight.detach().clone(), torch.zeros(5, dtype=torch.float64)
     other = nn.Parameter(torch.zeros(1))
     optimizer = make_optimizer(
-        "sgd", ([weight], [other]), rate=0.1, momentum=1e-4, weight_decay=1e-4
+        "sgd",
+        ([weight], [other]),
+        rate=0.1,
+        factors={"sgd": 10.0},
+        momentum=1e-4,
+        weight_decay=1e-4,
     )
     assert [group["lr"] for group in optimizer.param_groups] == [0.1, 1.0]
     schedule = Schedule(epochs=1, batch_size=1)

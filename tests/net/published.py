@@ -25,6 +25,7 @@ def state_dict(network, seed=0):
     if network == "cam":
         state["newly_added.0.weight"] = state["classifier.weight"]
     else:
+        state["mean_shift.running_mean"] = state["fc_dp7.4.running_mean"]
         state["edge_layers.0.0.weight"] = state["fc_edge1.0.weight"]
         state["dp_layers.0.0.weight"] = state["fc_dp1.0.weight"]
         state["path_indices_0"] = torch.zeros(3, 4, dtype=torch.int64)
