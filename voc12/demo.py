@@ -8,9 +8,9 @@ labels alone:
   part only.
 - The part is told by its outline, its faint pattern and its hue together; bodies, clutter and
   background take all hues.
-- An image shows one or two of six classes and up to three objects of each; most such groups touch
-  or overlap, often with their own class. Objects are cut by the image's edge and hide each other,
-  though at least half of an object and of its telling part is always seen.
+- An image shows one to three objects of one of six classes, three in ten also one of another; most
+  such groups touch or overlap, often with their own class. Objects are cut by the image's edge and
+  hide each other, though at least half of an object and of its telling part is always seen.
 - Lengths vary threefold, angles freely; backgrounds are clouds, gradients, bent stripes or two
   grounds, all with noise at several scales; light is uneven, cameras blur and add noise.
 
@@ -40,7 +40,7 @@ from voc12.demo_scene import Scene, draw_scene
 from voc12.names import CLASS_NAMES
 from voc12.splits import DEMO_MARKER
 
-VERSION = 5
+VERSION = 6
 
 
 def make_demo(

@@ -66,11 +66,10 @@ def draw_scene(first: str, *, size: tuple[int, int], rng: np.random.Generator) -
 
 
 def _choose_names(first: str, rng: np.random.Generator) -> list[str]:
-    names = [first]
-    if rng.random() < 0.4:
+    names = [first] * int(rng.choice([1, 2, 3], p=[0.4, 0.35, 0.25]))
+    if rng.random() < 0.3:
         names.append(str(rng.choice([name for name in KINDS if name != first])))
-    counted = [name for name in names for _ in range(rng.choice(3, p=[0.55, 0.3, 0.15]))]
-    return names + [str(name) for name in rng.permutation(counted)]
+    return [first, *(str(name) for name in rng.permutation(names[1:]))]
 
 
 def _choose_length(size: tuple[int, int], count: int, rng: np.random.Generator) -> float:
@@ -103,7 +102,7 @@ def _place(
     """Find a place where the object and those it hides stay recognisable; None if there is none."""
     close = bool(placed) and rng.random() < 0.65
     for attempt in range(60):
-        centre = rng.beta(2, 2, 2) * size  # photographers keep things near the middle
+        centre = rng.beta(3, 3, 2) * size  # photographers keep things near the middle
         if close and attempt < 50:
             other = np.argwhere(placed[rng.integers(len(placed))].mask).mean(axis=0)
             centre = other + rng.normal(0, 0.5 * sprite.alpha.shape[0], 2)
