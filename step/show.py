@@ -67,7 +67,7 @@ def _relation(config: Config, image_id: str, image: np.ndarray) -> Pictures:
         return []
     label = read_label(path)
     palette = voc_palette()
-    return [("relation label (pale: ignored)", label_overlay(image, label, palette))]
+    return [("relation label", label_overlay(image, label, palette))]
 
 
 def _fields(config: Config, image: np.ndarray) -> Pictures:
@@ -88,7 +88,7 @@ def _fields(config: Config, image: np.ndarray) -> Pictures:
     grey = (255 * boundary[0].cpu().numpy()).astype(np.uint8)
     return [
         ("boundary", np.repeat(grey[..., None], 3, axis=2)),
-        ("displacement (hue: direction)", field_picture(displacement.cpu().numpy())),
+        ("displacement", field_picture(displacement.cpu().numpy())),
     ]
 
 
