@@ -61,7 +61,7 @@ def _lattice_row(images: int) -> Row:
     published_seconds, seconds = interleaved(
         lambda: published_relation_label(*examples[0]),
         lambda: relation_label(*examples[0], KEYS),
-        repeats=3,
+        repeats=5,
         warmup=0,
     )
     return Row(

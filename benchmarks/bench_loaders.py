@@ -62,7 +62,7 @@ def _relation(folder: Path) -> Row:
 
 
 def _row(stage: str, samples: Any, step: Callable[[Any], None]) -> Row:
-    alone = _images_a_second(samples, lambda batch: None, batches=16)
+    alone = _images_a_second(samples, lambda batch: None, batches=48)
     together = _images_a_second(samples, step, batches=5)
     return Row(
         what=f"loader of {stage}, crops of 512",

@@ -58,7 +58,7 @@ def rows(*, full: bool = False) -> list[Row]:
         *_speed_rows(),
         _bandwidth_row(),
         _large_row(),
-        _exactness_row(SMALL_GRID, repeats=3),
+        _exactness_row(SMALL_GRID, repeats=5),
         *([_exactness_row(GRID, repeats=1)] if full else []),
     ]
 
