@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ import voc12
 from misc.cam_files import find_cams, read_cams
 from misc.centroids import cluster_centroids, find_centroids
 from misc.config import Config
+from misc.device import Compute
 from misc.imutils import normalize, with_mirror, write_label
 from misc.indexing import propagate_to_edge
 from misc.instance_files import save_instances
@@ -54,14 +56,7 @@ def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
     ids = dataset.split(config.infer_list)
     require_cams(config.cam_out_dir, ids)
     compute = compute_of(config)
-    module = network_module(config.irn_network, "irn_network", "EdgeDisplacement")
-    model = load_network(
-        module.EdgeDisplacement(crop_size=config.irn_crop_size),
-        config.irn_weights_name,
-        flag="irn_weights_name",
-        stage="train_irn",
-        compute=compute,
-    )
+    model = load_irnet(config, compute)
     overwrite = config.overwrite
     if instance:
         shaped = shaped_by(config, *SHAPED_BY, *WALK, "ins_seg_bg_thres")
@@ -102,6 +97,18 @@ def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
         outputs=outputs,
         num_workers=compute.num_workers,
         description=" + ".join(["make_ins_seg"] * instance + ["make_sem_seg"] * semantic),
+    )
+
+
+def load_irnet(config: Config, compute: Compute) -> Any:
+    """Load IRNet in the form that is used, from --irn_weights_name."""
+    module = network_module(config.irn_network, "irn_network", "EdgeDisplacement")
+    return load_network(
+        module.EdgeDisplacement(crop_size=config.irn_crop_size),
+        config.irn_weights_name,
+        flag="irn_weights_name",
+        stage="train_irn",
+        compute=compute,
     )
 
 

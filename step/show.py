@@ -16,8 +16,8 @@ from misc.log import logger
 from misc.palette import voc_palette
 from misc.pictures import field_picture, heat, instance_overlay, label_overlay, panel
 from step.cam_to_ir_label import label_path
-from step.common import compute_of, load_network, network_module, open_dataset
-from step.label_synthesis import instance_path, semantic_paths
+from step.common import compute_of, open_dataset
+from step.label_synthesis import instance_path, load_irnet, semantic_paths
 
 Pictures = list[tuple[str, np.ndarray]]
 
@@ -74,14 +74,7 @@ def _fields(config: Config, image: np.ndarray) -> Pictures:
     if not Path(config.irn_weights_name).is_file():
         return []
     compute = compute_of(config)
-    module = network_module(config.irn_network, "irn_network", "EdgeDisplacement")
-    model = load_network(
-        module.EdgeDisplacement(crop_size=config.irn_crop_size),
-        config.irn_weights_name,
-        flag="irn_weights_name",
-        stage="train_irn",
-        compute=compute,
-    )
+    model = load_irnet(config, compute)
     pair = torch.as_tensor(with_mirror(normalize(image)), device=compute.device)
     with torch.inference_mode(), compute.autocast():
         boundary, displacement = model(pair)
