@@ -3,13 +3,14 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 from tqdm import tqdm
 
 from misc.device import Compute
@@ -32,20 +33,34 @@ class Samples(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """How long, in which batches and at which rate a network learns."""
+    """How long, in which batches and at which rate a network learns.
 
-    epochs: int
+    Attributes:
+        batch_size: images a step.
+        epochs: passes over the images; each drops its last, partial batch.
+        steps: T, where the length is given in steps; `epochs` does not count then.
+        warmup_steps: steps over which the rate rises.
+        power: of the polynomial by which the rate falls.
+        drops: steps after which the rate is divided by ten, in place of the polynomial.
+    """
+
     batch_size: int
+    epochs: int = 0
+    steps: int = 0
     warmup_steps: int = 0
     power: float = 0.9
+    drops: tuple[int, ...] = ()
 
     def total_steps(self, images: int) -> int:
-        """Give T: each epoch drops its last, partial batch."""
-        return images // self.batch_size * self.epochs
+        """Give T; 0 where the images do not fill a batch."""
+        steps_an_epoch = images // self.batch_size
+        return (self.steps if steps_an_epoch else 0) or steps_an_epoch * self.epochs
 
     def rate(self, step: int, total: int) -> float:
         """Give the factor of the learning rate before step t = 0, 1, …: (1 - t/T)^power."""
         warmup = min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
+        if self.drops:
+            return float(warmup * 0.1 ** sum(step >= drop for drop in self.drops))
         return float(warmup * (1 - step / total) ** self.power)
 
 
@@ -84,6 +99,8 @@ def train(
     schedule: Schedule,
     weights: Mapping[str, float] | None = None,
     validate: Callable[[], Mapping[str, float]] | None = None,
+    every: int | None = None,
+    collate: Callable[[list[Any]], Any] = default_collate,
     checkpoint: Path,
     compute: Compute,
     seed: int = 0,
@@ -102,8 +119,10 @@ def train(
         losses: maps a collated batch to named scalar terms.
         schedule: epochs, batch size and learning rate.
         weights: of the terms in the total; 1 where not named.
-        validate: called after each epoch, in eval mode; its measures are logged.
-        checkpoint: file of the state after each epoch; removed by the caller when all is saved.
+        validate: called in eval mode; its measures are logged.
+        every: steps between two validations, each followed by a checkpoint; by default an epoch.
+        collate: makes a batch of a list of samples.
+        checkpoint: file of the state; removed by the caller when all is saved.
         compute: device, arithmetic and loader processes.
         seed: of the order and augmentation.
         report_every: steps between two log lines.
@@ -119,9 +138,9 @@ def train(
             "pass a smaller batch size or a longer list"
         )
     start = _resume(checkpoint, model, optimizer, compute.device)
-    steps_an_epoch = total // schedule.epochs
+    every = every or len(samples) // schedule.batch_size
     keys = batch_keys(len(samples), schedule.batch_size, seed, range(start, total))
-    batches = loader(samples, keys, seed=seed, num_workers=compute.num_workers)
+    batches = loader(samples, keys, seed=seed, num_workers=compute.num_workers, collate=collate)
     meter = _Meter()
     model.train()
     with tqdm(total=total, initial=start, desc=description, unit="step") as progress:
@@ -137,20 +156,25 @@ def train(
             progress.update()
 
             done = step + 1
-            epoch, place = divmod(done, steps_an_epoch)
-            if done % report_every == 0 or place == 0:
+            pause = done % every == 0 or done == total
+            if done % report_every == 0 or pause:
                 means = meter.means(done)
                 progress.set_postfix({name: f"{value:.4f}" for name, value in means.items()})
                 logger.debug("%s step %d/%d %s", description, done, total, _words(means))
-            if place == 0:
+            if pause:
                 if validate is not None:
                     measures = _in_eval_mode(model, validate)
-                    logger.debug("%s epoch %d: %s", description, epoch, _words(measures))
+                    logger.debug("%s step %d/%d %s", description, done, total, _words(measures))
                 _save(checkpoint, model, optimizer, done)
 
 
 def loader(
-    samples: Samples, keys: Iterator[list[tuple[int, int]]], *, seed: int, num_workers: int
+    samples: Samples,
+    keys: Iterator[list[tuple[int, int]]],
+    *,
+    seed: int,
+    num_workers: int,
+    collate: Callable[[list[Any]], Any] = default_collate,
 ) -> DataLoader[Any]:
     """Make the augmented, collated batches for `keys` (see `batch_keys`) in worker processes.
 
@@ -160,7 +184,7 @@ def loader(
         _Augmented(samples, seed),
         batch_sampler=_Once(keys),
         num_workers=num_workers,
-        collate_fn=_collate,
+        collate_fn=partial(_collate, collate),
         worker_init_fn=start_worker,
         pin_memory=torch.cuda.is_available(),
     )
@@ -244,17 +268,22 @@ class _Once:
         return self.batches
 
 
-def _collate(items: list[Any]) -> Any:
+def _collate(collate: Callable[[list[Any]], Any], items: list[Any]) -> Any:
     for item in items:
         if isinstance(item, Exception):
             return item
-    return torch.utils.data.default_collate(items)
+    return collate(items)
 
 
 def _to(batch: Any, device: torch.device) -> Any:
+    """Move a batch, tensors in lists and dicts, to the device; raise it if it is an error."""
     if isinstance(batch, Exception):
         raise batch
-    return [tensor.to(device, non_blocking=True) for tensor in batch]
+    if isinstance(batch, torch.Tensor):
+        return batch.to(device, non_blocking=True)
+    if isinstance(batch, Mapping):
+        return {name: _to(value, device) for name, value in batch.items()}
+    return [_to(value, device) for value in batch]
 
 
 def _words(values: Mapping[str, float]) -> str:

@@ -77,6 +77,28 @@ def test_a_warm_up_rises_to_the_rate():
     assert [schedule.rate(t, 10) for t in range(5)] == [0.25, 0.5, 0.75, 1, 1]
 
 
+def test_a_rate_that_drops_is_divided_by_ten_after_each_drop():
+    schedule = Schedule(steps=18, batch_size=1, drops=(12, 16))
+    rates = [schedule.rate(t, 18) for t in (0, 11, 12, 15, 16, 17)]
+    assert rates == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])
+
+
+def test_a_length_in_steps_does_not_depend_on_the_number_of_images():
+    assert Schedule(steps=7, batch_size=4).total_steps(9) == 7
+    assert Schedule(steps=7, batch_size=4).total_steps(3) == 0
+
+
+def test_validation_comes_every_so_many_steps_and_at_the_end(tmp_path):
+    seen = []
+
+    def validate():
+        seen.append(len(seen))
+        return {"mean": 0.0}
+
+    run(tmp_path / "state", epochs=3, validate=validate, every=4)
+    assert len(seen) == 2  # after steps 4 and 6
+
+
 def test_sgd_takes_the_steps_of_its_definition():
     torch.manual_seed(0)
     weight = nn.Parameter(torch.randn(5, dtype=torch.float64))
