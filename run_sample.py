@@ -18,6 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         start_log(f"{config.log_name}.log", resolved(config))
         if config.show:
             Stage("show", "show").run(config)
+        elif config.tables:
+            Stage("tables", "tables").run(config)
         else:
             run_stages(config)
     except (ValueError, OSError, ModuleNotFoundError) as error:
@@ -40,6 +42,8 @@ def run_stages(config: Config) -> None:
         found = measures.read_since(config.metrics_file, offset)
         rows += measures.stage_rows(stage.name, seconds, found)
     logger.info("\n%s", measures.table(rows))
+    if measures.end_of(config.metrics_file):
+        Stage("tables", "tables").run(config)
 
 
 if __name__ == "__main__":

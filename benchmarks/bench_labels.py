@@ -23,7 +23,14 @@ def rows(*, full: bool = False) -> list[Row]:
     pair = torch.randn(2, 3, *SIZE)
 
     def labels() -> None:
-        instance_labels(edge, field, loaded, bg_threshold=0.25, propagate=propagate_to_edge)
+        instance_labels(
+            edge,
+            field,
+            loaded,
+            small_displacement=2.5,
+            bg_threshold=0.25,
+            propagate=propagate_to_edge,
+        )
         semantic_label(edge, loaded, bg_threshold=0.25, propagate=propagate_to_edge)
 
     with torch.inference_mode():

@@ -5,33 +5,21 @@ Defaults are those of the `voc12` preset: the published settings.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-
-@dataclass(frozen=True)
-class Rule:
-    """Which values a setting takes: a test, and the words for it."""
-
-    holds: Callable[[Any], bool]
-    accepted: str
-
-
-POSITIVE = Rule(lambda value: value > 0, "a number above 0")
-NOT_NEGATIVE = Rule(lambda value: value >= 0, "0 or more")
-UNIT = Rule(lambda value: 0 <= value <= 1, "a number from 0 to 1")
-CROP = Rule(lambda value: value > 0 and value % 16 == 0, "a positive multiple of 16")
-SCALES = Rule(lambda values: len(values) > 0 and min(values) > 0, "numbers above 0, as 1.0,0.5")
-LONG_SIDE = Rule(
-    lambda values: len(values) == 2 and 0 < values[0] <= values[1],
-    "the smallest and the largest length, as 320,640",
+from misc.rules import (
+    CROP,
+    LONG_SIDE,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SCALES,
+    UNIT,
+    Rule,
+    one_of,
+    some_of,
 )
-
-
-def one_of(*choices: str) -> Rule:
-    """Take one of a few words."""
-    return Rule(lambda value: value in choices, " or ".join(choices))
 
 
 def setting(
@@ -190,8 +178,74 @@ class Config:
     exp_times: int = setting(
         8, "the walk takes 2 to this power steps", rule=NOT_NEGATIVE, presets=in_demo(5)
     )
+    # Displacements are as long as objects are wide, so this follows the grid's size as well.
+    small_displacement: float = setting(
+        2.5,
+        "length under which a displacement is at an instance's centre, stride-4 pixels",
+        rule=POSITIVE,
+        presets=in_demo(1.0),
+    )
     ins_seg_bg_thres: float = setting(0.25, "background score of instance labels", rule=UNIT)
     sem_seg_bg_thres: float = setting(0.25, "background score of semantic labels", rule=UNIT)
+
+    # Networks trained on the labels
+    supervision: tuple[str, ...] = setting(
+        ("irn",),
+        "labels to learn from, each in turn: irn (ours), cam (components of the CAMs at "
+        "--cam_eval_thres, the lower bound), full (ground truth, the upper bound)",
+        rule=some_of("irn", "cam", "full"),
+    )
+    mask_rcnn_steps: int = setting(18000, "steps of training", rule=POSITIVE, presets=in_demo(300))
+    mask_rcnn_drops: tuple[int, ...] = setting(
+        (12000, 16000),
+        "steps after which the rate is divided by ten",
+        presets=in_demo((200, 270)),
+    )
+    mask_rcnn_batch_size: int = setting(4, "images a step, over all processes", rule=POSITIVE)
+    mask_rcnn_learning_rate: float = setting(0.01, "learning rate", rule=POSITIVE)
+    mask_rcnn_weight_decay: float = setting(1e-4, "decay of the weights", rule=NOT_NEGATIVE)
+    mask_rcnn_momentum: float = setting(0.9, "of sgd", rule=UNIT)
+    mask_rcnn_optimizer: str = setting("sgd", "update rule", rule=one_of("sgd", "adamw"))
+    mask_rcnn_warmup_steps: int = setting(
+        500, "steps over which the rate rises", rule=NOT_NEGATIVE, presets=in_demo(30)
+    )
+    mask_rcnn_min_size: int = setting(
+        512, "short side that images are resized to, pixels", rule=POSITIVE, presets=in_demo(144)
+    )
+    mask_rcnn_max_size: int = setting(
+        800, "the most that the long side may then have", rule=POSITIVE, presets=in_demo(192)
+    )
+    mask_rcnn_sampled_boxes: int = setting(
+        512, "proposals an image that the heads learn from", rule=POSITIVE, presets=in_demo(64)
+    )
+    mask_rcnn_eval_steps: int = setting(
+        2000, "steps between two validations and checkpoints", rule=POSITIVE, presets=in_demo(100)
+    )
+    deeplab_steps: int = setting(20000, "steps of training", rule=POSITIVE, presets=in_demo(200))
+    deeplab_batch_size: int = setting(10, "images a step", rule=POSITIVE, presets=in_demo(8))
+    deeplab_crop_size: int = setting(
+        321, "side of a training crop, pixels", rule=POSITIVE, presets=in_demo(160)
+    )
+    deeplab_learning_rate: float = setting(
+        2.5e-4, "of the backbone; the classifier's is ten times it", rule=POSITIVE
+    )
+    deeplab_weight_decay: float = setting(5e-4, "decay of the weights", rule=NOT_NEGATIVE)
+    deeplab_momentum: float = setting(0.9, "of sgd", rule=UNIT)
+    deeplab_optimizer: str = setting("sgd", "update rule", rule=one_of("sgd", "adamw"))
+    deeplab_warmup_steps: int = setting(0, "steps over which the rate rises", rule=NOT_NEGATIVE)
+    deeplab_eval_steps: int = setting(
+        2000, "steps between two validations and checkpoints", rule=POSITIVE, presets=in_demo(100)
+    )
+    deeplab_scales: tuple[float, ...] = setting(
+        (0.5, 0.75, 1.0, 1.25, 1.5),
+        "image scales whose probabilities are averaged at test",
+        rule=SCALES,
+        presets=in_demo((1.0,)),
+    )
+    deeplab_crf: bool = setting(True, "refine what DeepLab predicts with a dense CRF")
+    deeplab_server_list: str = setting(
+        "", "split to pack for the evaluation server, as test; none by default"
+    )
 
     # Files
     cam_weights_name: str = place("sess/res50_cam.pth", "weights of the classification network")
@@ -200,9 +254,22 @@ class Config:
     ir_label_out_dir: str = place("result/ir_label", "relation labels")
     ins_seg_out_dir: str = place("result/ins_seg", "instance labels")
     sem_seg_out_dir: str = place("result/sem_seg", "semantic labels")
+    coco_name: str = place(
+        "result/instances", "COCO annotations are written to this name with _SPLIT.json appended"
+    )
+    mask_rcnn_weights_name: str = place("sess/mask_rcnn.pth", "weights of Mask R-CNN")
+    mask_rcnn_out_dir: str = place("result/mask_rcnn", "Mask R-CNN's detections on val_list")
+    deeplab_weights_name: str = place("sess/deeplab.pth", "weights of DeepLab")
+    deeplab_out_dir: str = place("result/deeplab", "DeepLab's labels on val_list")
+    deeplab_server_dir: str = place("result/server", "what --deeplab_server_list packs")
+    tables_file: str = place("result/TABLES.md", "the tables of all measures")
     show_dir: str = place("result/show", "where --show writes its pictures")
     show: str | None = setting(
         None, "instead of running stages, draw this image through all of them"
+    )
+
+    tables: bool = setting(
+        False, "instead of running stages, make the tables of what --metrics_file holds"
     )
 
     # Stages: none given runs all; any True runs only those; only False runs all the others
@@ -215,6 +282,11 @@ class Config:
     eval_ins_seg_pass: bool | None = stage_pass("eval_ins_seg")
     make_sem_seg_pass: bool | None = stage_pass("make_sem_seg_labels")
     eval_sem_seg_pass: bool | None = stage_pass("eval_sem_seg")
+    make_cocoann_pass: bool | None = stage_pass("make_cocoann")
+    train_mask_rcnn_pass: bool | None = stage_pass("train_mask_rcnn")
+    eval_mask_rcnn_pass: bool | None = stage_pass("eval_mask_rcnn")
+    train_deeplab_pass: bool | None = stage_pass("train_deeplab")
+    eval_deeplab_pass: bool | None = stage_pass("eval_deeplab")
 
     def asked(self, flag: str) -> bool:
         """Whether a stage's flag, with the others, says that it runs."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from misc.files import atomic_path
+from misc.masks import run_lengths
 
 
 def save_instances(path: str | os.PathLike[str], detections: Mapping[str, np.ndarray]) -> None:
@@ -25,7 +26,7 @@ def save_instances(path: str | os.PathLike[str], detections: Mapping[str, np.nda
         "score": np.asarray(detections["score"], dtype=np.float32),
         "class": np.asarray(detections["class"], dtype=np.int64),
         "shape": np.array(masks.shape, dtype=np.int64),
-        "runs": _runs(masks.reshape(-1)),
+        "runs": run_lengths(masks),
     }
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, **members)
@@ -52,12 +53,6 @@ def load_instances(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     except Exception as error:  # zipfile, zlib and NumPy raise almost anything on a broken file
         raise ValueError(f"{path}: not a file of instances ({error})") from error
     return {"score": score, "mask": _mask(runs).reshape(count, height, width), "class": classes}
-
-
-def _runs(flat: np.ndarray) -> np.ndarray:
-    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    first = [0] if flat.size and flat[0] else []
-    return np.diff(np.concatenate([[0], first, changes, [flat.size]])).astype(np.uint32)
 
 
 def _mask(runs: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Overlap of masks."""
+"""Masks: their overlap and their run lengths."""
 
 import math
 
@@ -27,3 +27,27 @@ def mask_iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     area = np.count_nonzero(rows, axis=1)[:, None] + np.count_nonzero(columns, axis=1)
     union = area - common
     return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+
+
+def run_lengths(mask: np.ndarray) -> np.ndarray:
+    """Give the lengths of the runs of equal values in a flattened mask, uint32.
+
+    The runs alternate between False and True; the first is of False, and may be 0.
+    """
+    flat = mask.reshape(-1)
+    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    first = [0] if flat.size and flat[0] else []
+    return np.diff(np.concatenate([[0], first, changes, [flat.size]])).astype(np.uint32)
+
+
+def bounding_boxes(masks: np.ndarray) -> np.ndarray:
+    """Give the box around each mask of (N, H, W): float32 (N, 4), x0, y0, x1, y1 in pixels.
+
+    The right and lower sides lie outside the mask, so that a box's width is x1 - x0. No mask may
+    be empty.
+    """
+    boxes = np.zeros((len(masks), 4), np.float32)
+    for box, mask in zip(boxes, masks, strict=True):
+        rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+        box[:] = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+    return boxes

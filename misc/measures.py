@@ -12,6 +12,7 @@ def record(
     *,
     stage: str,
     split: str,
+    supervision: str = "irn",
     measures: Mapping[str, float],
     published: Mapping[str, float] | None = None,
 ) -> None:
@@ -19,8 +20,14 @@ def record(
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a", encoding="utf-8") as file:
         for measure, value in measures.items():
-            line = {"stage": stage, "split": split, "measure": measure, "value": float(value)}
-            line["published"] = (published or {}).get(measure)
+            line = {
+                "stage": stage,
+                "split": split,
+                "supervision": supervision,
+                "measure": measure,
+                "value": float(value),
+                "published": (published or {}).get(measure),
+            }
             file.write(json.dumps(line) + "\n")
 
 
@@ -54,5 +61,7 @@ def stage_rows(stage: str, seconds: str, measures: Sequence[Mapping[str, Any]]) 
     for number, line in enumerate(measures):
         published = "" if line["published"] is None else f"{line['published']:.3f}"
         head = [stage, seconds] if number == 0 else ["", ""]
-        rows.append([*head, line["measure"], f"{line['value']:.4f}", published])
+        trained_on = line.get("supervision", "irn")
+        measure = line["measure"] + ("" if trained_on == "irn" else f" ({trained_on})")
+        rows.append([*head, measure, f"{line['value']:.4f}", published])
     return rows

@@ -1,9 +1,11 @@
-"""Training samples: an image, augmented, with its image-level or relation label."""
+"""Training samples: an image, augmented, with its labels."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from misc.imutils import (
     IGNORE,
@@ -13,6 +15,7 @@ from misc.imutils import (
     resize,
     top_left_window,
 )
+from misc.masks import bounding_boxes
 
 ReadImage = Callable[[str], np.ndarray]
 
@@ -52,14 +55,15 @@ class ClassificationSamples:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RelationSamples:
-    """Images with their relation labels, for IRNet (METHOD section 4).
+class SegmentationSamples:
+    """Images with their label maps, for networks that label pixels.
 
     Attributes:
         ids: the images.
         read_image: gives an image as uint8 (H, W, 3).
-        read_label: gives its relation label as uint8 (H, W).
+        read_label: gives its label map as uint8 (H, W).
         crop_size: side of the crop, pixels.
+        remedy: what to do about a label of another size than its image's.
         scales: range of the random scale.
     """
 
@@ -67,6 +71,7 @@ class RelationSamples:
     read_image: ReadImage
     read_label: ReadImage
     crop_size: int
+    remedy: str
     scales: tuple[float, float] = (0.5, 1.5)
 
     def __len__(self) -> int:
@@ -74,19 +79,74 @@ class RelationSamples:
         return len(self.ids)
 
     def sample(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Make an augmented crop: normalised image (3, crop, crop), label (crop/4, crop/4)."""
+        """Make an augmented crop: normalised image (3, crop, crop), label uint8 (crop, crop)."""
         image, label = (read(self.ids[index]) for read in (self.read_image, self.read_label))
         if image.shape[:2] != label.shape:
             raise ValueError(
-                f"{self.ids[index]}: the relation label is {label.shape}, the image "
-                f"{image.shape[:2]}; make it again with --cam_to_ir_label_pass True"
+                f"{self.ids[index]}: the label is {label.shape}, the image {image.shape[:2]}; "
+                f"{self.remedy}"
             )
         scale = rng.uniform(*self.scales)
         image, label = normalize(rescale(image, scale)), rescale(label, scale, nearest=True)
         if rng.random() < 0.5:
             image, label = image[..., ::-1], label[..., ::-1]
         window = random_window(label.shape, self.crop_size, rng)
-        return window.cut(image, 0), stride4_label(window.cut(label, IGNORE))
+        return window.cut(image, 0), window.cut(label, IGNORE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelationSamples(SegmentationSamples):
+    """Images with their relation labels, for IRNet (METHOD section 4)."""
+
+    remedy: str = "make it again with --cam_to_ir_label_pass True"
+
+    def sample(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Make an augmented crop: normalised image (3, crop, crop), label (crop/4, crop/4)."""
+        image, label = super().sample(index, rng)
+        return image, stride4_label(label)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectionSamples:
+    """Images with their instances, for Mask R-CNN (METHOD section 9).
+
+    Attributes:
+        ids: the images.
+        read_image: gives an image as uint8 (H, W, 3).
+        read_instances: gives its instances: `mask` bool (N, H, W) and `class` int (N,) from 0.
+    """
+
+    ids: Sequence[str]
+    read_image: ReadImage
+    read_instances: Callable[[str], Mapping[str, np.ndarray]]
+
+    def __len__(self) -> int:
+        """Give the number of images."""
+        return len(self.ids)
+
+    def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """Mirror one image in two, and give it as torchvision's detectors take it.
+
+        Returns:
+            image float32 (3, H, W) in [0, 1]; `boxes` float32 (N, 4) as x0, y0, x1, y1, `labels`
+            int64 (N,) from 1, `masks` uint8 (N, H, W). Boxes and masks are in pixels.
+        """
+        image = self.read_image(self.ids[index])
+        found = self.read_instances(self.ids[index])
+        masks = found["mask"]
+        if rng.random() < 0.5:
+            image, masks = image[:, ::-1], masks[..., ::-1]
+        target = {
+            "boxes": torch.from_numpy(bounding_boxes(masks)),
+            "labels": torch.from_numpy(found["class"] + 1),
+            "masks": torch.from_numpy(masks.astype(np.uint8)),
+        }
+        return detector_image(image), target
+
+
+def detector_image(image: np.ndarray) -> Tensor:
+    """Turn a uint8 image (H, W, 3) into float32 (3, H, W) in [0, 1], as detectors take it."""
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float() / 255
 
 
 def stride4_label(label: np.ndarray) -> np.ndarray:

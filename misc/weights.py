@@ -61,9 +61,14 @@ def load_weights(
         for name, tensor in expected.items()
         if name in state and state[name].shape != tensor.shape
     ]
-    # Batch norm's step counter is absent from old files and used by nobody here.
+    # Batch norm's step counter is absent from old files and from frozen batch norm, and used by
+    # nobody here.
     missing = [n for n in expected if n not in state and not n.endswith("num_batches_tracked")]
-    unknown = [n for n in state if n not in expected and not n.startswith(tuple(ignore))]
+    unknown = [
+        n
+        for n in state
+        if not (n in expected or n.startswith(tuple(ignore)) or n.endswith("num_batches_tracked"))
+    ]
     problems = wrong + _listed("missing", missing) + _listed("unknown", unknown)
     if problems:
         raise ValueError(f"{source}: these weights are of another network: {'; '.join(problems)}")

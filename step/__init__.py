@@ -28,4 +28,9 @@ STAGES = (
     Stage("eval_ins_seg", "eval_ins_seg_pass"),
     Stage("make_sem_seg_labels", "make_sem_seg_pass"),
     Stage("eval_sem_seg", "eval_sem_seg_pass"),
+    Stage("make_cocoann", "make_cocoann_pass"),
+    Stage("train_mask_rcnn", "train_mask_rcnn_pass"),
+    Stage("eval_mask_rcnn", "eval_mask_rcnn_pass"),
+    Stage("train_deeplab", "train_deeplab_pass"),
+    Stage("eval_deeplab", "eval_deeplab_pass"),
 )

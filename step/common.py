@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 import voc12
 from misc.cam_files import find_cams
@@ -17,7 +18,8 @@ from misc.flags import resolved
 from misc.log import logger
 from misc.measures import record
 from misc.provenance import fingerprint, read_settings
-from misc.weights import read_state_dict
+from misc.weights import load_weights, read_state_dict
+from net.resnet50 import load_pretrained
 
 
 def open_dataset(config: Config) -> voc12.Dataset:
@@ -116,10 +118,54 @@ def require_cams(folder: str, ids: Sequence[str]) -> None:
         find_cams(folder, image_id)
 
 
-def record_measures(config: Config, stage: str, measures: dict[str, float]) -> None:
-    """Write a stage's measures on --chainer_eval_set, beside the published ones where there are."""
-    split = config.chainer_eval_set
+def load_backbone(backbone: nn.Module, config: Config) -> None:
+    """Fill a backbone: ImageNet's weights, or from scratch the classification network's.
+
+    Raises:
+        FileNotFoundError: the classification network's weights are not there.
+        ValueError: the weights do not fit.
+    """
+    if config.pretrained != "none":
+        load_pretrained(backbone, config.pretrained)
+        return
+    path = config.cam_weights_name
+    if not Path(path).is_file():
+        raise FileNotFoundError(
+            f"--cam_weights_name {path}: no such file, and --pretrained none takes the backbone "
+            "from it; the stage train_cam makes it: --train_cam_pass True"
+        )
+    prefix = "resnet50."
+    state = read_state_dict(path)
+    state = {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
+    load_weights(backbone, state, source=f"--cam_weights_name {path}")
+
+
+def record_measures(
+    config: Config,
+    stage: str,
+    measures: dict[str, float],
+    *,
+    split: str = "",
+    supervision: str = "irn",
+) -> None:
+    """Write a stage's measures on a split, beside the published ones where there are.
+
+    Args:
+        config: names the metrics file, the preset, and --chainer_eval_set, the default split.
+        stage: that measured.
+        measures: names to values.
+        split: that was measured on.
+        supervision: the labels that were learnt from, of networks trained on labels.
+    """
+    split = split or config.chainer_eval_set
     published = {}
-    if config.preset.startswith("voc12"):
+    if config.preset.startswith("voc12") and supervision == "irn":
         published = voc12.PUBLISHED.get((stage, split), {})
-    record(config.metrics_file, stage=stage, split=split, measures=measures, published=published)
+    record(
+        config.metrics_file,
+        stage=stage,
+        split=split,
+        supervision=supervision,
+        measures=measures,
+        published=published,
+    )

@@ -1,10 +1,11 @@
 """Evaluate instance labels: VOC's AP of masks (METHOD section 8)."""
 
+from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 import voc12
 from misc.config import Config
-from misc.instance_files import load_instances
 from misc.metrics import (
     ImageMatches,
     average_precision,
@@ -14,7 +15,7 @@ from misc.metrics import (
 )
 from misc.workers import map_images
 from step.common import open_dataset, record_measures
-from step.label_synthesis import instance_path
+from step.label_synthesis import read_instance_labels
 
 THRESHOLDS = (0.25, 0.5, 0.7, 0.75)
 
@@ -27,27 +28,26 @@ def run(config: Config) -> None:
     results = map_images(ids, load, num_workers=config.num_workers, description="eval_ins_seg")
     records = [record for _, record in results]
     num_classes = len(dataset.class_names)
-    means = mean_average_precision(average_precision(records, THRESHOLDS, num_classes=num_classes))
     spread = average_precision_spread(records, num_classes=num_classes)
     record_measures(
         config,
         "eval_ins_seg",
         {
-            **{f"AP{round(100 * t)}": v for t, v in zip(THRESHOLDS, means, strict=True)},
+            **precision_measures(records, num_classes),
             "AP50 smallest of 10 orders": spread["min"],
             "AP50 largest of 10 orders": spread["max"],
         },
     )
 
 
-def match_image(dataset: voc12.Dataset, folder: str, image_id: str) -> ImageMatches:
+def precision_measures(records: Sequence[ImageMatches], num_classes: int) -> dict[str, float]:
+    """Compute VOC's AP of masks at the four thresholds: `AP25` to `AP75`."""
+    means = mean_average_precision(average_precision(records, THRESHOLDS, num_classes=num_classes))
+    return {f"AP{round(100 * t)}": float(v) for t, v in zip(THRESHOLDS, means, strict=True)}
+
+
+def match_image(dataset: voc12.Dataset, folder: str | Path, image_id: str) -> ImageMatches:
     """Match an image's detections to its ground truth."""
-    path = instance_path(folder, image_id)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: no instance labels; the stage make_ins_seg_labels makes them: "
-            "--make_ins_seg_pass True, with this image in --infer_list"
-        )
-    found = load_instances(path)
+    found = read_instance_labels(folder, image_id)
     masks, classes = dataset.instance_label(image_id)
     return match_detections(found["mask"], found["score"], found["class"], masks, classes)

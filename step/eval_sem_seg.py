@@ -1,16 +1,16 @@
 """Evaluate semantic labels (METHOD section 8)."""
 
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
 import voc12
 from misc.config import Config
-from misc.imutils import read_label
 from misc.metrics import confusion, mean_iou
 from misc.workers import map_images
 from step.common import open_dataset, record_measures
-from step.label_synthesis import semantic_paths
+from step.label_synthesis import read_semantic_label
 
 
 def run(config: Config) -> None:
@@ -23,13 +23,7 @@ def run(config: Config) -> None:
     record_measures(config, "eval_sem_seg", {"mIoU": float(mean_iou(np.asarray(total)))})
 
 
-def count_image(dataset: voc12.Dataset, folder: str, image_id: str) -> np.ndarray:
+def count_image(dataset: voc12.Dataset, folder: str | Path, image_id: str) -> np.ndarray:
     """Count an image's confusion, int64 (C + 1, C + 1)."""
-    path, _ = semantic_paths(folder, image_id)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: no semantic label; the stage make_sem_seg_labels makes it: "
-            "--make_sem_seg_pass True, with this image in --infer_list"
-        )
     truth = dataset.semantic_label(image_id)
-    return confusion(read_label(path), truth, len(dataset.class_names) + 1)
+    return confusion(read_semantic_label(folder, image_id), truth, len(dataset.class_names) + 1)

@@ -17,9 +17,9 @@ from misc.cam_files import find_cams, read_cams
 from misc.centroids import cluster_centroids, find_centroids
 from misc.config import Config
 from misc.device import Compute
-from misc.imutils import normalize, with_mirror, write_label
+from misc.imutils import normalize, read_label, with_mirror, write_label
 from misc.indexing import propagate_to_edge
-from misc.instance_files import save_instances
+from misc.instance_files import load_instances, save_instances
 from misc.instances import detect, separate_scores, upsample_scores
 from misc.palette import voc_palette
 from misc.provenance import claim_folder
@@ -59,7 +59,7 @@ def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
     model = load_irnet(config, compute)
     overwrite = config.overwrite
     if instance:
-        shaped = shaped_by(config, *SHAPED_BY, *WALK, "ins_seg_bg_thres")
+        shaped = shaped_by(config, *SHAPED_BY, *WALK, "small_displacement", "ins_seg_bg_thres")
         claim_folder(config.ins_seg_out_dir, shaped, overwrite=overwrite)
     if semantic:
         shaped = shaped_by(config, *SHAPED_BY, *WALK, "sem_seg_bg_thres")
@@ -78,6 +78,7 @@ def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
                 boundary,
                 displacement,
                 loaded,
+                small_displacement=config.small_displacement,
                 bg_threshold=config.ins_seg_bg_thres,
                 propagate=propagate,
             )
@@ -86,9 +87,7 @@ def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
             label = semantic_label(
                 boundary, loaded, bg_threshold=config.sem_seg_bg_thres, propagate=propagate
             )
-            grey, coloured = semantic_paths(config.sem_seg_out_dir, image_id)
-            write_label(coloured, label, palette=voc_palette())
-            write_label(grey, label)
+            write_semantic_label(config.sem_seg_out_dir, image_id, label)
 
     run_images(
         ids,
@@ -112,12 +111,41 @@ def load_irnet(config: Config, compute: Compute) -> Any:
     )
 
 
-def instance_path(folder: str, image_id: str) -> Path:
+def instance_path(folder: str | Path, image_id: str) -> Path:
     """Give the path of an image's instance labels."""
     return Path(folder) / f"{image_id}.npz"
 
 
-def semantic_paths(folder: str, image_id: str) -> tuple[Path, Path]:
+def read_instance_labels(folder: str | Path, image_id: str) -> dict[str, np.ndarray]:
+    """Read an image's instance labels; FileNotFoundError names the stage that makes them."""
+    path = instance_path(folder, image_id)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: no instance labels; the stage make_ins_seg_labels makes them: "
+            "--make_ins_seg_pass True, with this image in --infer_list"
+        )
+    return load_instances(path)
+
+
+def read_semantic_label(folder: str | Path, image_id: str) -> np.ndarray:
+    """Read an image's semantic label; FileNotFoundError names the stage that makes it."""
+    path, _ = semantic_paths(folder, image_id)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: no semantic label; the stage make_sem_seg_labels makes it: "
+            "--make_sem_seg_pass True, with this image in --infer_list"
+        )
+    return read_label(path)
+
+
+def write_semantic_label(folder: str | Path, image_id: str, label: np.ndarray) -> None:
+    """Write a semantic label: grey indices last, so that where they are the copy is, too."""
+    grey, coloured = semantic_paths(folder, image_id)
+    write_label(coloured, label, palette=voc_palette())
+    write_label(grey, label)
+
+
+def semantic_paths(folder: str | Path, image_id: str) -> tuple[Path, Path]:
     """Give the paths of an image's semantic label: grey indices, and a coloured copy."""
     return Path(folder) / f"{image_id}.png", Path(folder) / "palette" / f"{image_id}.png"
 
@@ -135,6 +163,7 @@ def instance_labels(
     displacement: torch.Tensor,
     loaded: Loaded,
     *,
+    small_displacement: float,
     bg_threshold: float,
     propagate: Propagate,
 ) -> Mapping[str, np.ndarray]:
@@ -144,13 +173,15 @@ def instance_labels(
         boundary: probability (1, h, w) in [0, 1].
         displacement: (2, h, w), dy and dx in stride-4 pixels.
         loaded: the image's CAMs and size.
+        small_displacement: length in stride-4 pixels below which a displacement is small.
         bg_threshold: score of the background.
         propagate: the random walk, mapping scores and boundary to propagated scores.
 
     Returns:
         `score` float32 (N,), `mask` bool (N, H, W), `class` int64 (N,).
     """
-    instance_map = cluster_centroids(find_centroids(displacement), displacement)
+    centroids = find_centroids(displacement)
+    instance_map = cluster_centroids(centroids, displacement, threshold=small_displacement)
     cam = torch.as_tensor(loaded.cam, device=boundary.device)
     scores = separate_scores(cam, instance_map)
     propagated = propagate(scores, boundary)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 import voc12
 from misc.config import Config
@@ -18,11 +17,10 @@ from misc.log import logger
 from misc.provenance import claim_weights
 from misc.samples import RelationSamples, top_left_crop
 from misc.training import Schedule, make_optimizer, train
-from misc.weights import load_weights, read_state_dict, save_weights
+from misc.weights import save_weights
 from misc.workers import map_images
-from net.resnet50 import load_pretrained
 from step.cam_to_ir_label import label_path
-from step.common import compute_of, network_module, open_dataset, shaped_by
+from step.common import compute_of, load_backbone, network_module, open_dataset, shaped_by
 
 RADIUS = 10
 TERM_WEIGHTS = {"pos": 0.5, "neg": 0.5, "dp_fg": 0.5, "dp_bg": 0.5}
@@ -112,7 +110,7 @@ def build_network(config: Config) -> Any:
     module = network_module(config.irn_network, "irn_network", "AffinityDisplacementLoss")
     grid = config.irn_crop_size // 4
     model = module.AffinityDisplacementLoss(PathIndex(RADIUS, (grid, grid)))
-    load_backbone(model.resnet50, config.pretrained, config.cam_weights_name)
+    load_backbone(model.resnet50, config)
     return model
 
 
@@ -124,26 +122,6 @@ def check_labels(label_dir: str, ids: Sequence[str]) -> None:
             f"{label_path(label_dir, missing[0])}: no relation label for {len(missing)} of "
             f"{len(ids)} images; the stage cam_to_ir_label makes them: --cam_to_ir_label_pass True"
         )
-
-
-def load_backbone(backbone: nn.Module, pretrained: str, cam_weights: str) -> None:
-    """Fill the frozen backbone: ImageNet's weights, or from scratch the classification network's.
-
-    Raises:
-        FileNotFoundError: the classification network's weights are not there.
-    """
-    if pretrained != "none":
-        load_pretrained(backbone, pretrained)
-        return
-    if not Path(cam_weights).is_file():
-        raise FileNotFoundError(
-            f"--cam_weights_name {cam_weights}: no such file, and --pretrained none takes IRNet's "
-            "backbone from it; the stage train_cam makes it: --train_cam_pass True"
-        )
-    prefix = "resnet50."
-    state = read_state_dict(cam_weights)
-    state = {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
-    load_weights(backbone, state, source=f"--cam_weights_name {cam_weights}")
 
 
 def mean_displacement(

@@ -73,6 +73,11 @@ class Dataset:
             row[classes] = 1
         return labels
 
+    def has_truth(self, image_id: str) -> bool:
+        """Whether an image has ground truth of both kinds, semantic labels and instances."""
+        folders = ("SegmentationClass", "SegmentationObject")
+        return all((self.root / folder / f"{image_id}.png").is_file() for folder in folders)
+
     def semantic_label(self, image_id: str) -> np.ndarray:
         """Read a semantic label: uint8 (H, W), 0 background, class id + 1, 255 ignore.
 

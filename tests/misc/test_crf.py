@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from misc.crf import crf_inference_labels, label_energy
+from misc.crf import crf_inference_labels, crf_inference_probabilities, label_energy
 
 
 def two_tone_image(height=24, width=32):
@@ -143,3 +143,26 @@ def test_refuses_what_does_not_fit():
         crf_inference_labels(image, [fitting.T], num_labels=2)
     with pytest.raises(ValueError, match=r"labels 0..2 .* accepted are 0..1"):
         crf_inference_labels(image, [fitting + 2 * (image[..., 0] > 100)], num_labels=2)
+
+
+def test_probabilities_are_refined_as_the_package_does_it():
+    from pydensecrf import densecrf
+
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (12, 15, 3), dtype=np.uint8)
+    scores = rng.random((3, 12, 15)).astype(np.float32)
+    scores /= scores.sum(axis=0)
+    field = densecrf.DenseCRF2D(15, 12, 3)
+    field.setUnaryEnergy(-np.log(scores).reshape(3, -1))
+    field.addPairwiseGaussian(sxy=1, compat=3)
+    field.addPairwiseBilateral(sxy=67, srgb=3, rgbim=image, compat=4)
+    expected = np.array(field.inference(10)).reshape(3, 12, 15)
+    assert np.abs(crf_inference_probabilities(image, scores) - expected).max() < 1e-6
+
+
+def test_probabilities_of_0_stay_finite():
+    scores = np.zeros((2, 4, 5), np.float32)
+    scores[0] = 1
+    refined = crf_inference_probabilities(np.zeros((4, 5, 3), np.uint8), scores)
+    assert np.isfinite(refined).all()
+    assert (refined.argmax(axis=0) == 0).all()

@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from misc.samples import ClassificationSamples, RelationSamples, stride4_label, top_left_crop
+from misc.samples import (
+    ClassificationSamples,
+    DetectionSamples,
+    RelationSamples,
+    SegmentationSamples,
+    stride4_label,
+    top_left_crop,
+)
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
 LABEL = (np.arange(30 * 40).reshape(30, 40) % 5).astype(np.uint8)
@@ -58,9 +65,7 @@ def test_a_relation_sample_has_its_label_on_the_stride_4_grid_255_outside():
 
 
 def test_a_label_of_another_size_than_its_image_is_refused():
-    with pytest.raises(
-        ValueError, match=r"a: the relation label is \(5, 5\), the image \(30, 40\)"
-    ):
+    with pytest.raises(ValueError, match=r"a: the label is \(5, 5\), the image \(30, 40\)"):
         relation(lambda i: LABEL[:5, :5]).sample(0, np.random.default_rng(0))
 
 
@@ -73,3 +78,40 @@ def test_the_top_left_crop_pads_with_zeros():
     assert crop.shape == (3, 32, 32)
     assert not crop[:, 30:].any()
     assert crop[:, :30].all()
+
+
+def test_a_detectors_sample_mirrors_image_boxes_and_masks_together():
+    image = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    mask = np.zeros((1, 4, 6), bool)
+    mask[0, 1:3, 4:6] = True
+    samples = DetectionSamples(
+        ids=["a"],
+        read_image=lambda _: image,
+        read_instances=lambda _: {"mask": mask, "class": np.array([3])},
+    )
+    seen = set()
+    for seed in range(8):
+        found, target = samples.sample(0, np.random.default_rng(seed))
+        mirrored = target["boxes"].tolist() == [[0, 1, 2, 3]]
+        seen.add(mirrored)
+        assert mirrored or target["boxes"].tolist() == [[4, 1, 6, 3]]
+        assert target["labels"].tolist() == [4]
+        turn = slice(None, None, -1 if mirrored else 1)
+        assert (target["masks"].numpy() == mask[..., turn]).all()
+        assert np.allclose(found.numpy() * 255, image.transpose(2, 0, 1)[..., turn])
+    assert seen == {True, False}
+
+
+def test_a_segmentation_sample_keeps_the_labels_of_every_pixel():
+    samples = SegmentationSamples(
+        ids=["a"],
+        read_image=lambda _: np.zeros((30, 40, 3), np.uint8),
+        read_label=lambda _: np.full((30, 40), 7, np.uint8),
+        crop_size=64,
+        remedy="",
+        scales=(1.0, 1.0),
+    )
+    image, label = samples.sample(0, np.random.default_rng(0))
+    assert image.shape == (3, 64, 64)
+    assert (label == 7).sum() == 30 * 40
+    assert set(np.unique(label)) == {7, 255}

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tiny_run import arguments, error_line, only
 
 import run_sample
 from misc.cam_files import read_cams
@@ -16,69 +17,12 @@ from net.resnet50_cam import Net
 from step import STAGES
 from voc12 import Dataset
 
-TINY = {
-    "demo_train_images": 6,
-    "demo_val_images": 2,
-    "cam_num_epoches": 1,
-    "irn_num_epoches": 1,
-    "cam_batch_size": 3,
-    "irn_batch_size": 3,
-    "cam_crop_size": 64,
-    "irn_crop_size": 64,
-    "cam_resize_long": "60,80",
-    "cam_scales": "1.0,0.5",
-    "precision": "fp32",
-    "device": "cpu",
-    "num_workers": 2,
-}
-PLACES = {
-    "demo_root": "VOC2012",
-    "cache_dir": "cache",
-    "log_name": "run",
-    "metrics_file": "metrics.jsonl",
-    "cam_weights_name": "cam.pth",
-    "irn_weights_name": "irn.pth",
-    "cam_out_dir": "cam",
-    "ir_label_out_dir": "ir_label",
-    "ins_seg_out_dir": "ins_seg",
-    "sem_seg_out_dir": "sem_seg",
-}
-
-
-def arguments(folder, *more, **changes):
-    places = {name: folder / place for name, place in PLACES.items()}
-    settings = {**TINY, **places, **changes}
-    return [word for name, value in settings.items() for word in (f"--{name}", str(value))] + [
-        *more
-    ]
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """Run the real command line over a tiny demo, once for this module."""
-    folder = tmp_path_factory.mktemp("run")
-    assert run_sample.main(arguments(folder)) == 0
-    return folder
-
 
 @pytest.fixture
 def copied(finished, tmp_path):
     """Give a copy of the finished run that a test may spoil."""
     shutil.copytree(finished, tmp_path / "run")
     return tmp_path / "run"
-
-
-def only(stage, folder, **changes):
-    """Run one stage; give the exit status."""
-    return run_sample.main(arguments(folder, f"--{stage}_pass", "True", **changes))
-
-
-def error_line(capsys):
-    """Give what was printed after the progress bars, which is one line."""
-    lines = [line for line in capsys.readouterr().err.split("\n") if "\r" not in line and line]
-    assert len(lines) == 1
-    assert lines[0].startswith("error: ")
-    return lines[0]
 
 
 def test_every_stage_has_a_module_with_run():

@@ -1,0 +1,37 @@
+"""Which values a setting takes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Which values a setting takes: a test, and the words for it."""
+
+    holds: Callable[[Any], bool]
+    accepted: str
+
+
+POSITIVE = Rule(lambda value: value > 0, "a number above 0")
+NOT_NEGATIVE = Rule(lambda value: value >= 0, "0 or more")
+UNIT = Rule(lambda value: 0 <= value <= 1, "a number from 0 to 1")
+CROP = Rule(lambda value: value > 0 and value % 16 == 0, "a positive multiple of 16")
+SCALES = Rule(lambda values: len(values) > 0 and min(values) > 0, "numbers above 0, as 1.0,0.5")
+LONG_SIDE = Rule(
+    lambda values: len(values) == 2 and 0 < values[0] <= values[1],
+    "the smallest and the largest length, as 320,640",
+)
+
+
+def some_of(*choices: str) -> Rule:
+    """Take some of a few words, at least one and none twice."""
+    return Rule(
+        lambda values: 0 < len(set(values)) == len(values) and set(values) <= set(choices),
+        f"some of {', '.join(choices)}, as {choices[0]},{choices[-1]}",
+    )
+
+
+def one_of(*choices: str) -> Rule:
+    """Take one of a few words."""
+    return Rule(lambda value: value in choices, " or ".join(choices))

@@ -1,0 +1,69 @@
+"""DeepLab-v2 on ResNet-50 (Chen et al., PAMI 2018; METHOD section 9)."""
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+import torchvision
+from torch import nn
+from torchvision.ops import FrozenBatchNorm2d
+
+from misc.weights import load_weights
+from net.resnet50 import stem
+
+RATES = (6, 12, 18, 24)
+
+
+class DeepLab(nn.Module):
+    """ResNet-50 at output stride 8, and four parallel atrous classifiers that are summed.
+
+    Args:
+        num_labels: number of labels with the background, C + 1.
+    """
+
+    def __init__(self, num_labels: int) -> None:
+        super().__init__()
+        self.resnet50 = torchvision.models.resnet50(
+            weights=None,
+            replace_stride_with_dilation=[False, True, True],
+            norm_layer=FrozenBatchNorm2d,
+        )
+        del self.resnet50.fc, self.resnet50.avgpool
+        self.aspp = nn.ModuleList(_classifier(num_labels, rate) for rate in RATES)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Map normalised images (B, 3, H, W) to logits (B, C + 1, ⌈H/8⌉, ⌈W/8⌉)."""
+        x = stem(self.resnet50, image)
+        for layer in ("layer1", "layer2", "layer3", "layer4"):
+            x = self.resnet50.get_submodule(layer)(x)
+        return torch.stack([branch(x) for branch in self.aspp]).sum(dim=0)
+
+    def trainable_parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """Give the parameters of the backbone and those of the new classifiers."""
+        return list(self.resnet50.parameters()), list(self.aspp.parameters())
+
+    def load_published(self, state: Mapping[str, torch.Tensor], *, source: str) -> None:
+        """Load weights of ours; ValueError where they do not fit."""
+        load_weights(self, state, source=source)
+
+
+def _classifier(num_labels: int, rate: int) -> nn.Conv2d:
+    layer = nn.Conv2d(2048, num_labels, 3, padding=rate, dilation=rate)
+    nn.init.normal_(layer.weight, std=0.01)
+    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    return layer
+
+
+def label_loss(logit: torch.Tensor, label: torch.Tensor, *, ignore: int) -> torch.Tensor:
+    """Compute the mean cross entropy of logits, brought to the labels' size.
+
+    Args:
+        logit: (B, C + 1, h, w).
+        label: uint8 (B, H, W); pixels of `ignore` do not count.
+
+    Returns:
+        a scalar; 0 where no pixel counts.
+    """
+    large = F.interpolate(logit.float(), size=label.shape[1:], mode="bilinear", align_corners=False)
+    total = F.cross_entropy(large, label.long(), ignore_index=ignore, reduction="sum")
+    return total / (label != ignore).sum().clamp(min=1)

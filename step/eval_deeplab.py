@@ -1,0 +1,229 @@
+"""Evaluate DeepLab on val_list, and pack its labels for the server (METHOD section 9)."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import voc12
+from misc.config import Config
+from misc.crf import crf_inference_probabilities
+from misc.device import Compute
+from misc.files import atomic_path
+from misc.imutils import write_label
+from misc.log import logger
+from misc.metrics import confusion, mean_iou
+from misc.palette import voc_palette
+from misc.provenance import claim_folder
+from misc.workers import map_images, run_images
+from net.deeplab import DeepLab
+from step.common import compute_of, open_dataset, record_measures, shaped_by
+from step.eval_sem_seg import count_image
+from step.label_synthesis import semantic_paths, write_semantic_label
+from step.make_cam import LoadedScales, load_scales
+from step.supervision import read_trained, supervised_path, trained_with
+
+SERVER_FOLDER = Path("results", "VOC2012", "Segmentation", "comp6_test_cls")
+_STEPS = 65535
+
+
+def run(config: Config) -> None:
+    """Label val_list with each network of --supervision and measure; pack --deeplab_server_list."""
+    dataset = open_dataset(config)
+    ids = dataset.split(config.val_list)
+    compute = compute_of(config)
+    for name in config.supervision:
+        weights = supervised_path(config.deeplab_weights_name, name)
+        model = DeepLab(len(dataset.class_names) + 1)
+        source = f"--deeplab_weights_name {weights}"
+        model.load_published(read_trained(weights, "deeplab"), source=source)
+        model = compute.place(model).eval()
+        settings = shaped_by(config, "precision", "deeplab_scales", "deeplab_crf")
+        settings |= trained_with(weights, "deeplab_weights_name")
+
+        labels = ValLabels(supervised_path(config.deeplab_out_dir, name))
+        claim_folder(labels.folder, settings, overwrite=config.overwrite)
+        label_images(config, model, dataset, ids, labels, compute=compute)
+        found = {"mIoU": measure(dataset, ids, labels.folder, num_workers=config.num_workers)}
+        record_measures(config, "eval_deeplab", found, split=config.val_list, supervision=name)
+        if config.deeplab_server_list:
+            packed = ServerLabels(supervised_path(config.deeplab_server_dir, name))
+            claim_folder(packed.folder, settings, overwrite=config.overwrite)
+            listed = dataset.split(config.deeplab_server_list)
+            label_images(config, model, dataset, listed, packed, compute=compute)
+            logger.info("for the evaluation server: %s", packed.pack())
+
+
+@dataclass(frozen=True)
+class ValLabels:
+    """Labels in the form of our semantic labels."""
+
+    folder: Path
+
+    def path(self, image_id: str) -> Path:
+        """Give the path of an image's label."""
+        return semantic_paths(self.folder, image_id)[0]
+
+    def write(self, image_id: str, label: np.ndarray) -> None:
+        """Write an image's label, uint8 (H, W)."""
+        write_semantic_label(self.folder, image_id, label)
+
+
+@dataclass(frozen=True)
+class ServerLabels:
+    """Labels in the form that VOC's evaluation server takes: palette PNGs of 0..C."""
+
+    folder: Path
+
+    def path(self, image_id: str) -> Path:
+        """Give the path of an image's label."""
+        return self.folder / SERVER_FOLDER / f"{image_id}.png"
+
+    def write(self, image_id: str, label: np.ndarray) -> None:
+        """Write an image's label, uint8 (H, W)."""
+        write_label(self.path(image_id), label, palette=voc_palette())
+
+    def pack(self) -> Path:
+        """Pack the labels into the archive to upload."""
+        with atomic_path(self.folder / "results.tgz") as temporary:
+            made = shutil.make_archive(
+                str(temporary), "gztar", root_dir=self.folder, base_dir=SERVER_FOLDER.parts[0]
+            )
+            Path(made).replace(temporary)
+        return self.folder / "results.tgz"
+
+
+def label_images(
+    config: Config,
+    model: nn.Module,
+    dataset: voc12.Dataset,
+    ids: Sequence[str],
+    labels: ValLabels | ServerLabels,
+    *,
+    compute: Compute,
+) -> None:
+    """Label images in two passes: the network on the device, then the CRF in the workers.
+
+    In between, an image's probabilities rest on disk, on the stride-4 grid.
+    """
+    scores = labels.folder / "scores"
+
+    def process(image_id: str, loaded: LoadedScales) -> None:
+        size, pairs = loaded
+        grid = tuple((side - 1) // 4 + 1 for side in size)
+        write_scores(scores / f"{image_id}.npz", probabilities(model, pairs, grid, compute))
+
+    def outputs(image_id: str) -> list[Path]:
+        final = labels.path(image_id)
+        return [final if final.is_file() else scores / f"{image_id}.npz"]
+
+    run_images(
+        ids,
+        partial(load_scales, dataset, config.deeplab_scales),
+        process=process,
+        outputs=outputs,
+        num_workers=compute.num_workers,
+        description="deeplab",
+    )
+    run_images(
+        ids,
+        partial(write_final_label, dataset, labels, scores, config.deeplab_crf),
+        outputs=lambda image_id: [labels.path(image_id)],
+        num_workers=compute.num_workers,
+        description="deeplab labels",
+    )
+    shutil.rmtree(scores, ignore_errors=True)
+
+
+@torch.inference_mode()
+def probabilities(
+    model: nn.Module, pairs: Sequence[Any], grid: tuple[int, ...], compute: Compute
+) -> torch.Tensor:
+    """Average the network's probabilities over scales and mirror images.
+
+    Args:
+        model: maps images (B, 3, H, W) to logits (B, L, h, w).
+        pairs: for each scale the normalised image and its mirror, (2, 3, sH, sW).
+        grid: (height, width) of the result.
+        compute: device and arithmetic.
+
+    Returns:
+        float32 (L, height, width), which sum to 1 at each pixel.
+    """
+    total: Any = 0
+    for pair in pairs:
+        with compute.autocast():
+            logit = model(torch.as_tensor(pair, device=compute.device))
+        found = F.softmax(logit.float(), dim=1)
+        found = F.interpolate(found, grid, mode="bilinear", align_corners=False)
+        total = total + found[0] + found[1].flip(-1)
+    return total / (2 * len(pairs))
+
+
+def write_scores(path: Path, found: torch.Tensor) -> None:
+    """Write probabilities (L, h, w) as 16-bit fixed point."""
+    steps = (found * _STEPS).round().cpu().numpy().astype(np.uint16)
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, steps=steps)
+
+
+def read_scores(path: Path, size: tuple[int, ...]) -> np.ndarray:
+    """Read probabilities and bring them to the image's (H, W): float32 (L, H, W)."""
+    with np.load(path, allow_pickle=False) as stored:
+        small = torch.from_numpy(stored["steps"].astype(np.float32) / _STEPS)
+    return F.interpolate(small[None], size, mode="bilinear", align_corners=False)[0].numpy()
+
+
+def write_final_label(
+    dataset: voc12.Dataset,
+    labels: ValLabels | ServerLabels,
+    scores: Path,
+    crf: bool,
+    image_id: str,
+) -> None:
+    """Make an image's label of its probabilities, which are then deleted."""
+    image, path = dataset.image(image_id), scores / f"{image_id}.npz"
+    found = read_scores(path, image.shape[:2])
+    if crf:
+        found = crf_inference_probabilities(image, found)
+    labels.write(image_id, found.argmax(axis=0).astype(np.uint8))
+    path.unlink()
+
+
+def measure(dataset: voc12.Dataset, ids: Sequence[str], folder: Path, *, num_workers: int) -> float:
+    """Measure the mIoU of the labels in a folder."""
+    counts = map_images(
+        ids,
+        partial(count_image, dataset, folder),
+        num_workers=num_workers,
+        description="eval_deeplab",
+    )
+    return float(mean_iou(sum((count for _, count in counts), start=np.zeros((1, 1), np.int64))))
+
+
+def validation_iou(
+    model: nn.Module, dataset: voc12.Dataset, ids: Sequence[str], *, compute: Compute
+) -> dict[str, float]:
+    """Measure the mIoU of a network while it learns: one scale, no CRF, nothing written."""
+
+    def process(image_id: str, loaded: LoadedScales) -> np.ndarray:
+        size, pairs = loaded
+        label = probabilities(model, pairs, size, compute).argmax(dim=0).cpu().numpy()
+        return confusion(label, dataset.semantic_label(image_id), len(dataset.class_names) + 1)
+
+    counts = map_images(
+        ids,
+        partial(load_scales, dataset, (1.0,)),
+        process=process,
+        num_workers=compute.num_workers,
+        description="validate",
+    )
+    total = sum((count for _, count in counts), start=np.zeros((1, 1), np.int64))
+    return {"val_mIoU": float(mean_iou(total))}

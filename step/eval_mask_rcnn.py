@@ -1,0 +1,145 @@
+"""Evaluate Mask R-CNN on val_list (METHOD sections 8 and 9)."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+import voc12
+from misc.coco import coco_average_precision, instance_records
+from misc.config import Config
+from misc.device import Compute
+from misc.instance_files import load_instances, save_instances
+from misc.log import logger
+from misc.metrics import match_detections
+from misc.provenance import claim_folder
+from misc.samples import detector_image
+from misc.weights import load_weights
+from misc.workers import map_images, run_images
+from net.mask_rcnn import as_detections, mask_rcnn
+from step.common import compute_of, open_dataset, record_measures, shaped_by
+from step.eval_ins_seg import match_image, precision_measures
+from step.label_synthesis import instance_path
+from step.make_cocoann import annotations
+from step.supervision import (
+    read_trained,
+    supervised_path,
+    supervision_of,
+    trained_with,
+)
+
+
+def run(config: Config) -> None:
+    """Write the detections of each network of --supervision on val_list, and measure them."""
+    dataset = open_dataset(config)
+    ids = dataset.split(config.val_list)
+    compute = compute_of(config)
+    for name in config.supervision:
+        weights = supervised_path(config.mask_rcnn_weights_name, name)
+        model = load_mask_rcnn(config, dataset, weights, compute=compute)
+        folder = supervised_path(config.mask_rcnn_out_dir, name)
+        settings = shaped_by(config, "precision", "mask_rcnn_min_size", "mask_rcnn_max_size")
+        settings |= trained_with(weights, "mask_rcnn_weights_name")
+        claim_folder(folder, settings, overwrite=config.overwrite)
+        run_images(
+            ids,
+            partial(load_image, dataset),
+            process=partial(write_detections, model, folder, compute),
+            outputs=lambda image_id, folder=folder: [instance_path(folder, image_id)],
+            num_workers=compute.num_workers,
+            description=f"detect ({name})",
+        )
+        found = measure(dataset, ids, folder, num_workers=config.num_workers)
+        try:
+            found["COCO AP"] = coco_precision(
+                config, dataset, ids, folder, num_workers=config.num_workers
+            )
+        except ModuleNotFoundError as error:
+            logger.info("COCO AP is left out: %s", error)
+        record_measures(config, "eval_mask_rcnn", found, split=config.val_list, supervision=name)
+
+
+def load_mask_rcnn(
+    config: Config, dataset: voc12.Dataset, weights: Path, *, compute: Compute
+) -> nn.Module:
+    """Load a trained Mask R-CNN, in eval mode."""
+    model = mask_rcnn(
+        len(dataset.class_names),
+        min_size=config.mask_rcnn_min_size,
+        max_size=config.mask_rcnn_max_size,
+    )
+    source = f"--mask_rcnn_weights_name {weights}"
+    load_weights(model, read_trained(weights, "mask_rcnn"), source=source)
+    return compute.place(model).eval()
+
+
+def load_image(dataset: voc12.Dataset, image_id: str) -> torch.Tensor:
+    """Read an image as the detector takes it."""
+    return detector_image(dataset.image(image_id))
+
+
+@torch.inference_mode()
+def detect_objects(
+    model: nn.Module, compute: Compute, image: torch.Tensor
+) -> dict[str, np.ndarray]:
+    """Detect the objects in an image (3, H, W); see `net.mask_rcnn.as_detections`."""
+    with compute.autocast():
+        (output,) = model([image.to(compute.device)])
+    return as_detections(output)
+
+
+def write_detections(
+    model: nn.Module, folder: Path, compute: Compute, image_id: str, image: torch.Tensor
+) -> None:
+    """Detect the objects in an image and write them as instance labels are."""
+    save_instances(instance_path(folder, image_id), detect_objects(model, compute, image))
+
+
+def measure(
+    dataset: voc12.Dataset, ids: Sequence[str], folder: Path, *, num_workers: int
+) -> dict[str, float]:
+    """Measure VOC's AP of the detections in a folder."""
+    results = map_images(
+        ids,
+        partial(match_image, dataset, folder),
+        num_workers=num_workers,
+        description="eval_mask_rcnn",
+    )
+    return precision_measures([record for _, record in results], len(dataset.class_names))
+
+
+def coco_precision(
+    config: Config, dataset: voc12.Dataset, ids: Sequence[str], folder: Path, *, num_workers: int
+) -> float:
+    """Measure COCO's AP, the mean over IoU from 0.5 to 0.95, of the detections in a folder."""
+    truth = annotations(supervision_of(config, dataset, "full"), ids, num_workers=num_workers)
+    detections = [
+        {"image_id": number, **record}
+        for number, image_id in enumerate(ids, start=1)
+        for record in instance_records(load_instances(instance_path(folder, image_id)))
+    ]
+    return coco_average_precision(truth, detections)
+
+
+def validation_precision(
+    model: nn.Module, dataset: voc12.Dataset, ids: Sequence[str], *, compute: Compute
+) -> dict[str, float]:
+    """Measure VOC's AP of a network while it learns, without writing anything."""
+
+    def process(image_id: str, image: torch.Tensor) -> Any:
+        found = detect_objects(model, compute, image)
+        truth = dataset.instance_label(image_id)
+        return match_detections(found["mask"], found["score"], found["class"], *truth)
+
+    results = map_images(
+        ids,
+        partial(load_image, dataset),
+        process=process,
+        num_workers=compute.num_workers,
+        description="validate",
+    )
+    return precision_measures([record for _, record in results], len(dataset.class_names))

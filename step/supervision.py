@@ -1,0 +1,171 @@
+"""The labels that Mask R-CNN and DeepLab learn from: ours, the bare CAMs', or ground truth."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import voc12
+from misc.cam_files import find_cams, read_cams
+from misc.config import Config
+from misc.instances import component_detections
+from misc.log import logger
+from misc.provenance import fingerprint
+from misc.weights import read_state_dict
+from misc.winners import label_map
+from misc.workers import map_images
+from step.common import shaped_by
+from step.label_synthesis import instance_path, read_instance_labels, read_semantic_label
+
+
+@dataclass(frozen=True, kw_only=True)
+class Supervision:
+    """Where the labels of an image come from; can be sent to worker processes.
+
+    Attributes:
+        name: `irn`, the labels of IRNet; `cam`, the CAMs' own connected components and label maps,
+            the lower bound; `full`, ground truth, the upper bound.
+        dataset: the images' data set.
+        ins_seg_dir: folder of instance labels.
+        sem_seg_dir: folder of semantic labels.
+        cam_dir: folder of CAMs.
+        cam_threshold: background score of the CAMs.
+    """
+
+    name: str
+    dataset: voc12.Dataset
+    ins_seg_dir: str
+    sem_seg_dir: str
+    cam_dir: str
+    cam_threshold: float
+
+    def instances(self, image_id: str) -> dict[str, np.ndarray]:
+        """Give an image's instances: `score` float32, `mask` bool (N, H, W), `class` int64.
+
+        Raises:
+            FileNotFoundError: there are none; says which stage makes them.
+            ValueError: a class is not one of the data set's.
+        """
+        if self.name == "full":
+            masks, classes = self.dataset.instance_label(image_id)
+            return {"score": np.ones(len(masks), np.float32), "mask": masks, "class": classes}
+        if self.name == "cam":
+            cams = read_cams(find_cams(self.cam_dir, image_id))
+            return component_detections(cams.high_res, cams.keys, self.cam_threshold)
+        found = read_instance_labels(self.ins_seg_dir, image_id)
+        count = len(self.dataset.class_names)
+        strange = found["class"][(found["class"] < 0) | (found["class"] >= count)]
+        if strange.size:
+            path = instance_path(self.ins_seg_dir, image_id)
+            raise ValueError(
+                f"{path}: has the class {strange[0]}, accepted are 0 to {count - 1}; make it again "
+                "with --make_ins_seg_pass True"
+            )
+        return found
+
+    def whole_instances(self, image_id: str) -> dict[str, np.ndarray]:
+        """Give an image's instances without fragments: what detection scored 0 for its area."""
+        found = self.instances(image_id)
+        return {name: values[found["score"] > 0] for name, values in found.items()}
+
+    def semantic(self, image_id: str) -> np.ndarray:
+        """Give an image's semantic label, uint8 (H, W): 0, class + 1, 255 ignored.
+
+        Raises:
+            FileNotFoundError: there is none; says which stage makes it.
+        """
+        if self.name == "full":
+            return self.dataset.semantic_label(image_id)
+        if self.name == "cam":
+            cams = read_cams(find_cams(self.cam_dir, image_id))
+            return label_map(cams.high_res, cams.keys, self.cam_threshold)
+        return read_semantic_label(self.sem_seg_dir, image_id)
+
+
+def supervisions(config: Config, dataset: voc12.Dataset) -> list[Supervision]:
+    """Give the kinds of labels that --supervision asks for."""
+    return [supervision_of(config, dataset, name) for name in config.supervision]
+
+
+def supervision_of(config: Config, dataset: voc12.Dataset, name: str) -> Supervision:
+    """Give one kind of labels, from where the config says they lie."""
+    return Supervision(
+        name=name,
+        dataset=dataset,
+        ins_seg_dir=config.ins_seg_out_dir,
+        sem_seg_dir=config.sem_seg_out_dir,
+        cam_dir=config.cam_out_dir,
+        cam_threshold=config.cam_eval_thres,
+    )
+
+
+def supervised_path(path: str, name: str) -> Path:
+    """Give the place of what was learnt from a kind of labels: `irn` has the plain name."""
+    place = Path(path)
+    return place if name == "irn" else place.with_name(f"{place.stem}_{name}{place.suffix}")
+
+
+def supervised_by(config: Config, name: str, folder_flag: str) -> dict[str, Any]:
+    """Collect what shapes a kind of labels, as `step.common.shaped_by` does."""
+    names = {"irn": (folder_flag,), "cam": ("cam_out_dir", "cam_eval_thres"), "full": ()}[name]
+    return {"supervision": name} | shaped_by(config, *names)
+
+
+def trained_with(weights: Path, flag: str) -> dict[str, str]:
+    """Say which weights shaped an output folder; `read_trained` tells if they are missing."""
+    return {flag: f"a file of SHA-256 {fingerprint(weights)}"}
+
+
+def read_trained(weights: Path, network: str) -> dict[str, torch.Tensor]:
+    """Read a network's weights; FileNotFoundError names the stage that makes them."""
+    if not weights.is_file():
+        raise FileNotFoundError(
+            f"--{network}_weights_name {weights}: no such file; the stage train_{network} makes "
+            f"it: --train_{network}_pass True, with the same --supervision"
+        )
+    return read_state_dict(weights)
+
+
+def images_with_instances(
+    supervision: Supervision, ids: Sequence[str], *, num_workers: int, flag: str
+) -> list[str]:
+    """Leave out the images without any instance, and say how many they are.
+
+    Raises:
+        ValueError: no image has one.
+    """
+    counts = map_images(
+        ids,
+        partial(_count_instances, supervision),
+        num_workers=num_workers,
+        description="count instances",
+    )
+    kept = [image_id for image_id, count in counts if count]
+    if not kept:
+        raise ValueError(
+            f"--{flag}: none of the {len(ids)} images has an instance to learn from; make labels "
+            "with another --ins_seg_bg_thres, or look at the CAMs with --eval_cam_pass True"
+        )
+    if len(kept) < len(ids):
+        logger.info(
+            "%d of %d images have no instance and are left out", len(ids) - len(kept), len(ids)
+        )
+    return kept
+
+
+def require_truth(dataset: voc12.Dataset, split: str) -> None:
+    """Raise ValueError if an image of --val_list has no ground truth to measure against."""
+    for image_id in dataset.split(split):
+        if not dataset.has_truth(image_id):
+            raise ValueError(
+                f"--val_list {split}: {image_id} has no ground truth; name a split that has, as "
+                "--val_list val"
+            )
+
+
+def _count_instances(supervision: Supervision, image_id: str) -> int:
+    return len(supervision.whole_instances(image_id)["score"])

@@ -1,0 +1,110 @@
+"""Train DeepLab-v2 on semantic labels (METHOD section 9)."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+from torch import nn
+
+import voc12
+from misc.config import Config
+from misc.imutils import IGNORE
+from misc.log import logger
+from misc.provenance import claim_weights
+from misc.samples import SegmentationSamples
+from misc.training import Schedule, make_optimizer, train
+from misc.weights import save_weights
+from net.deeplab import DeepLab, label_loss
+from step.common import compute_of, load_backbone, open_dataset, shaped_by
+from step.eval_deeplab import validation_iou
+from step.supervision import (
+    Supervision,
+    require_truth,
+    supervised_by,
+    supervised_path,
+    supervisions,
+)
+from step.train_mask_rcnn import VALIDATED_IMAGES, note_split
+
+# The new classifiers learn faster under SGD; AdamW scales each step by itself.
+RATE_FACTORS = {"sgd": 10.0, "adamw": 1.0}
+SHAPED_BY = (
+    "seed",
+    "precision",
+    "pretrained",
+    "infer_list",
+    "deeplab_steps",
+    "deeplab_batch_size",
+    "deeplab_crop_size",
+    "deeplab_learning_rate",
+    "deeplab_weight_decay",
+    "deeplab_momentum",
+    "deeplab_optimizer",
+    "deeplab_warmup_steps",
+)
+
+
+def run(config: Config) -> None:
+    """Train a network for each kind of labels in --supervision; write its weights."""
+    dataset = open_dataset(config)
+    require_truth(dataset, config.val_list)
+    for supervision in supervisions(config, dataset):
+        train_one(config, dataset, supervision)
+
+
+def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) -> None:
+    """Train on infer_list's semantic labels of one kind."""
+    ids, val_ids = dataset.split(config.infer_list), dataset.split(config.val_list)
+    weights = supervised_path(config.deeplab_weights_name, supervision.name)
+    settings = shaped_by(config, *SHAPED_BY, ids=ids)
+    settings |= supervised_by(config, supervision.name, "sem_seg_out_dir")
+    if claim_weights(weights, settings, overwrite=config.overwrite):
+        logger.info("%s is already trained with these settings", weights)
+        return
+    note_split(config, "DeepLab")
+    compute = compute_of(config)
+    torch.manual_seed(config.seed)
+    model = DeepLab(len(dataset.class_names) + 1)
+    load_backbone(model.resnet50, config)
+    model = compute.place(model)
+    checkpoint = weights.with_suffix(".checkpoint")
+    train(
+        model,
+        make_optimizer(
+            config.deeplab_optimizer,
+            model.trainable_parameters(),
+            rate=config.deeplab_learning_rate,
+            factors=RATE_FACTORS,
+            momentum=config.deeplab_momentum,
+            weight_decay=config.deeplab_weight_decay,
+        ),
+        SegmentationSamples(
+            ids=ids,
+            read_image=dataset.image,
+            read_label=supervision.semantic,
+            crop_size=config.deeplab_crop_size,
+            remedy="make it again with --make_sem_seg_pass True",
+        ),
+        partial(segmentation_loss, model),
+        schedule=Schedule(
+            steps=config.deeplab_steps,
+            batch_size=config.deeplab_batch_size,
+            warmup_steps=config.deeplab_warmup_steps,
+        ),
+        validate=partial(
+            validation_iou, model, dataset, val_ids[:VALIDATED_IMAGES], compute=compute
+        ),
+        every=config.deeplab_eval_steps,
+        checkpoint=checkpoint,
+        compute=compute,
+        seed=config.seed,
+        description=f"train_deeplab ({supervision.name})",
+    )
+    save_weights(model, weights)
+    checkpoint.unlink(missing_ok=True)
+
+
+def segmentation_loss(model: nn.Module, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Compute the cross entropy of a batch (images, labels)."""
+    image, label = batch
+    return {"loss": label_loss(model(image), label, ignore=IGNORE)}

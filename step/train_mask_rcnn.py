@@ -1,0 +1,139 @@
+"""Train Mask R-CNN on instance labels (METHOD section 9)."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+import voc12
+from misc.config import Config
+from misc.log import logger
+from misc.provenance import claim_weights
+from misc.samples import DetectionSamples
+from misc.training import Schedule, make_optimizer, train
+from misc.weights import save_weights
+from net.mask_rcnn import mask_rcnn, trainable_parameters
+from step.common import compute_of, load_backbone, open_dataset, shaped_by
+from step.eval_mask_rcnn import validation_precision
+from step.supervision import (
+    Supervision,
+    images_with_instances,
+    require_truth,
+    supervised_by,
+    supervised_path,
+    supervisions,
+)
+
+VALIDATED_IMAGES = 200  # enough to see a curve; the stage eval_mask_rcnn measures on all
+SHAPED_BY = (
+    "seed",
+    "precision",
+    "pretrained",
+    "infer_list",
+    "mask_rcnn_steps",
+    "mask_rcnn_drops",
+    "mask_rcnn_batch_size",
+    "mask_rcnn_learning_rate",
+    "mask_rcnn_weight_decay",
+    "mask_rcnn_momentum",
+    "mask_rcnn_optimizer",
+    "mask_rcnn_warmup_steps",
+    "mask_rcnn_min_size",
+    "mask_rcnn_max_size",
+    "mask_rcnn_sampled_boxes",
+)
+
+
+def run(config: Config) -> None:
+    """Train a network for each kind of labels in --supervision; write its weights."""
+    dataset = open_dataset(config)
+    require_truth(dataset, config.val_list)
+    for supervision in supervisions(config, dataset):
+        train_one(config, dataset, supervision)
+
+
+def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) -> None:
+    """Train on infer_list's instances of one kind."""
+    ids, val_ids = dataset.split(config.infer_list), dataset.split(config.val_list)
+    weights = supervised_path(config.mask_rcnn_weights_name, supervision.name)
+    settings = shaped_by(config, *SHAPED_BY, ids=ids)
+    settings |= supervised_by(config, supervision.name, "ins_seg_out_dir")
+    if config.pretrained == "none":
+        settings |= shaped_by(config, "cam_weights_name")
+    if claim_weights(weights, settings, overwrite=config.overwrite):
+        logger.info("%s is already trained with these settings", weights)
+        return
+    note_split(config, "Mask R-CNN")
+    compute = compute_of(config)
+    ids = images_with_instances(
+        supervision, ids, num_workers=compute.num_workers, flag=f"supervision {supervision.name}"
+    )
+    torch.manual_seed(config.seed)
+    model = compute.place(build_network(config, len(dataset.class_names)))
+    checkpoint = weights.with_suffix(".checkpoint")
+    train(
+        model,
+        make_optimizer(
+            config.mask_rcnn_optimizer,
+            (trainable_parameters(model), []),
+            rate=config.mask_rcnn_learning_rate,
+            factors={"sgd": 1.0, "adamw": 1.0},
+            momentum=config.mask_rcnn_momentum,
+            weight_decay=config.mask_rcnn_weight_decay,
+        ),
+        DetectionSamples(
+            ids=ids, read_image=dataset.image, read_instances=supervision.whole_instances
+        ),
+        partial(detection_losses, model),
+        schedule=Schedule(
+            steps=config.mask_rcnn_steps,
+            batch_size=config.mask_rcnn_batch_size,
+            warmup_steps=config.mask_rcnn_warmup_steps,
+            drops=config.mask_rcnn_drops,
+        ),
+        validate=partial(
+            validation_precision, model, dataset, val_ids[:VALIDATED_IMAGES], compute=compute
+        ),
+        every=config.mask_rcnn_eval_steps,
+        collate=_as_lists,
+        checkpoint=checkpoint,
+        compute=compute,
+        seed=config.seed,
+        description=f"train_mask_rcnn ({supervision.name})",
+    )
+    save_weights(model, weights)
+    checkpoint.unlink(missing_ok=True)
+
+
+def note_split(config: Config, network: str) -> None:
+    """Say which images are learnt from, where they are not those of the published tables."""
+    if config.preset.startswith("voc12") and config.infer_list != "train_aug":
+        logger.info(
+            "%s learns from --infer_list %s; the published table learnt from train_aug",
+            network,
+            config.infer_list,
+        )
+
+
+def build_network(config: Config, num_classes: int) -> Any:
+    """Build Mask R-CNN with its backbone filled."""
+    model = mask_rcnn(
+        num_classes,
+        min_size=config.mask_rcnn_min_size,
+        max_size=config.mask_rcnn_max_size,
+        sampled_boxes=config.mask_rcnn_sampled_boxes,
+    )
+    load_backbone(model.backbone.body, config)
+    return model
+
+
+def detection_losses(model: nn.Module, batch: Sequence[Any]) -> dict[str, torch.Tensor]:
+    """Compute the five losses of the region proposals, the boxes and the masks of a batch."""
+    images, targets = batch
+    return {name.removeprefix("loss_"): loss for name, loss in model(images, targets).items()}
+
+
+def _as_lists(samples: list[tuple[Any, Any]]) -> list[list[Any]]:
+    return [list(part) for part in zip(*samples, strict=True)]

@@ -1,0 +1,211 @@
+import json
+import shutil
+import tarfile
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from pycocotools.coco import COCO
+from tiny_run import arguments, error_line, only
+
+import run_sample
+from misc.config import Config
+from misc.imutils import read_label
+from misc.instance_files import load_instances, save_instances
+from misc.measures import read_since
+from step.common import load_backbone
+from step.supervision import supervised_path
+from step.train_mask_rcnn import build_network
+from voc12 import Dataset
+
+STAGES = ("make_cocoann", "train_mask_rcnn", "eval_mask_rcnn", "train_deeplab", "eval_deeplab")
+EVERY_KIND = {"supervision": "irn,cam,full", "deeplab_server_list": "val"}
+
+
+@pytest.fixture(scope="module")
+def trained(finished, tmp_path_factory):
+    """Train on every kind of labels, on top of the finished run, once for this module."""
+    folder = tmp_path_factory.mktemp("networks") / "run"
+    shutil.copytree(finished, folder)
+    passes = [word for stage in STAGES for word in (f"--{stage}_pass", "True")]
+    assert run_sample.main(arguments(folder, *passes, **EVERY_KIND)) == 0
+    return folder
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    """Give a copy of the run without networks that a test may spoil."""
+    shutil.copytree(finished, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def masks_by_image(path):
+    """Read annotations with pycocotools: masks and categories by the image's name."""
+    known = COCO(str(path))
+    found = {image["file_name"]: [] for image in known.dataset["images"]}
+    for annotation in known.dataset["annotations"]:
+        name = known.imgs[annotation["image_id"]]["file_name"]
+        found[name].append((known.annToMask(annotation), annotation["category_id"]))
+    return known, found
+
+
+def test_pycocotools_reads_the_annotations_of_the_pseudo_instances(trained):
+    known, found = masks_by_image(trained / "instances_train.json")
+    numbers = [annotation["id"] for annotation in known.dataset["annotations"]]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(found) == 6
+    for name, instances in found.items():
+        ours = load_instances(trained / "ins_seg" / name.replace(".jpg", ".npz"))
+        assert [category - 1 for _, category in instances] == ours["class"].tolist()
+        for (mask, _), our_mask in zip(instances, ours["mask"], strict=True):
+            assert (mask == our_mask).all()
+
+
+def test_pycocotools_reads_the_annotations_of_the_ground_truth(trained):
+    _, found = masks_by_image(trained / "instances_val_full.json")
+    dataset = Dataset(trained / "VOC2012")
+    assert len(found) == 2
+    for name, instances in found.items():
+        masks, classes = dataset.instance_label(name.removesuffix(".jpg"))
+        assert [category - 1 for _, category in instances] == classes.tolist()
+        assert (np.array([mask for mask, _ in instances]) == masks).all()
+
+
+def test_annotations_hold_plain_numbers_only(trained):
+    content = json.loads((trained / "instances_train.json").read_text())
+    assert {category["id"] for category in content["categories"]} == set(range(1, 21))
+    for annotation in content["annotations"]:
+        assert isinstance(annotation["segmentation"]["counts"], str)
+        assert all(isinstance(number, int | float) for number in annotation["bbox"])
+
+
+def test_every_kind_of_labels_trains_networks_of_its_own(trained):
+    for network in ("mask_rcnn", "deeplab"):
+        states = [
+            torch.load(supervised_path(trained / f"{network}.pth", kind), weights_only=True)
+            for kind in ("irn", "cam", "full")
+        ]
+        last = list(states[0])[-1]
+        assert not torch.equal(states[0][last], states[1][last])
+        assert not torch.equal(states[1][last], states[2][last])
+        assert not list(trained.glob("*.checkpoint"))
+
+
+def test_detections_are_written_as_instance_labels_are(trained):
+    dataset = Dataset(trained / "VOC2012")
+    for image_id in dataset.split("val"):
+        found = load_instances(trained / "mask_rcnn" / f"{image_id}.npz")
+        assert found["mask"].shape[1:] == dataset.image(image_id).shape[:2]
+
+
+def test_measures_name_the_split_and_the_supervision(trained):
+    lines = read_since(trained / "metrics.jsonl", 0)
+    found = {(line["stage"], line["split"], line["supervision"], line["measure"]) for line in lines}
+    for kind in ("irn", "cam", "full"):
+        for measure in ("AP25", "AP50", "AP70", "AP75", "COCO AP"):
+            assert ("eval_mask_rcnn", "val", kind, measure) in found
+        assert ("eval_deeplab", "val", kind, "mIoU") in found
+
+
+def test_the_servers_archive_holds_palette_labels_of_the_original_size(trained):
+    dataset = Dataset(trained / "VOC2012")
+    with tarfile.open(trained / "server" / "results.tgz") as archive:
+        archive.extractall(trained / "unpacked", filter="data")
+    folder = trained / "unpacked" / "results" / "VOC2012" / "Segmentation" / "comp6_test_cls"
+    assert sorted(path.stem for path in folder.iterdir()) == sorted(dataset.split("val"))
+    for path in folder.iterdir():
+        assert Image.open(path).mode == "P"
+        label = read_label(path)
+        assert label.shape == dataset.image(path.stem).shape[:2]
+        assert label.max() <= 20
+        assert (label == read_label(trained / "deeplab" / path.name)).all()
+
+
+def test_the_tables_are_made_of_the_metrics_file_alone(trained, tmp_path, capsys):
+    shutil.copy(trained / "metrics.jsonl", tmp_path / "metrics.jsonl")
+    assert run_sample.main(arguments(tmp_path, "--tables", "True")) == 0
+    text = (tmp_path / "TABLES.md").read_text()
+    assert text == (trained / "TABLES.md").read_text()
+    assert "| Mask R-CNN" in text
+    assert text in capsys.readouterr().out
+    assert not (tmp_path / "VOC2012").exists()
+
+
+def test_tables_without_measures_name_the_stages_that_measure(tmp_path, capsys):
+    assert run_sample.main(arguments(tmp_path, "--tables", "True")) == 2
+    assert "--eval_cam_pass True" in error_line(capsys)
+
+
+def test_a_second_run_trains_nothing_again(trained):
+    before = (trained / "mask_rcnn.pth").stat().st_mtime_ns
+    assert only("train_mask_rcnn", trained, supervision="irn") == 0
+    assert (trained / "mask_rcnn.pth").stat().st_mtime_ns == before
+
+
+def no_instances(folder):
+    for path in (folder / "ins_seg").glob("*.npz"):
+        size = load_instances(path)["mask"].shape[1:]
+        empty = {"score": np.zeros(0), "mask": np.zeros((0, *size), bool), "class": np.zeros(0)}
+        save_instances(path, empty)
+
+
+def test_images_without_an_instance_are_left_out_and_counted(copied, capsys):
+    kept = dict(load_instances(copied / "ins_seg" / "demo_000001.npz"))
+    no_instances(copied)
+    kept |= {"score": np.ones(1), "class": np.zeros(1)}
+    kept["mask"] = np.ones((1, *kept["mask"].shape[1:]), bool)
+    save_instances(copied / "ins_seg" / "demo_000001.npz", kept)
+    assert only("train_mask_rcnn", copied, mask_rcnn_batch_size=1, mask_rcnn_steps=1) == 0
+    assert "5 of 6 images have no instance and are left out" in capsys.readouterr().out
+
+
+def test_labels_without_any_instance_name_the_flag_that_mends_it(copied, capsys):
+    no_instances(copied)
+    assert only("train_mask_rcnn", copied) == 2
+    assert "--ins_seg_bg_thres" in error_line(capsys)
+
+
+def test_a_class_out_of_range_names_the_file(copied, capsys):
+    path = sorted((copied / "ins_seg").glob("*.npz"))[0]
+    found = load_instances(path)
+    found["class"][:] = 20
+    save_instances(path, found)
+    assert only("make_cocoann", copied) == 2
+    assert f"{path}: has the class 20, accepted are 0 to 19" in error_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("missing", "stage", "maker"),
+    [
+        ("ins_seg", "train_mask_rcnn", "make_ins_seg_pass"),
+        ("ins_seg", "make_cocoann", "make_ins_seg_pass"),
+        ("sem_seg", "train_deeplab", "make_sem_seg_pass"),
+        ("nothing", "eval_mask_rcnn", "train_mask_rcnn_pass"),
+        ("nothing", "eval_deeplab", "train_deeplab_pass"),
+    ],
+)
+def test_a_missing_input_names_the_flag_that_makes_it(copied, capsys, missing, stage, maker):
+    shutil.rmtree(copied / missing, ignore_errors=True)
+    assert only(stage, copied) == 2
+    assert f"--{maker} True" in error_line(capsys)
+
+
+@pytest.mark.parametrize("stage", ["train_mask_rcnn", "train_deeplab"])
+def test_validation_without_ground_truth_is_told_before_training(copied, capsys, stage):
+    shutil.rmtree(copied / "VOC2012" / "SegmentationObject")
+    assert only(stage, copied) == 2
+    assert "--val_list val: demo_000007 has no ground truth" in error_line(capsys)
+
+
+def test_the_backbone_of_a_detector_takes_imagenets_names_only(tmp_path):
+    """Weights of a detector, as COCO-trained ones are published, are refused as a backbone."""
+    config = Config(pretrained="none", cam_weights_name=str(tmp_path / "no"))
+    with pytest.raises(FileNotFoundError, match="--train_cam_pass True"):
+        build_network(config, 20)
+    model = torch.nn.Module()
+    model.backbone = torch.nn.Linear(2, 2)
+    torch.save(model.state_dict(), tmp_path / "coco.pth")
+    with pytest.raises(ValueError, match=r"--pretrained .*coco.pth: these weights are of another"):
+        build_network(Config(pretrained=str(tmp_path / "coco.pth")), 20)
+    assert load_backbone is not None

@@ -1,0 +1,84 @@
+"""A tiny run of the real command line, for the tests of the stages."""
+
+import run_sample
+
+TINY = {
+    "demo_train_images": 6,
+    "demo_val_images": 2,
+    "cam_num_epoches": 1,
+    "irn_num_epoches": 1,
+    "cam_batch_size": 3,
+    "irn_batch_size": 3,
+    "cam_crop_size": 64,
+    "irn_crop_size": 64,
+    "cam_resize_long": "60,80",
+    "cam_scales": "1.0,0.5",
+    "mask_rcnn_steps": 2,
+    "mask_rcnn_drops": "1",
+    "mask_rcnn_batch_size": 2,
+    "mask_rcnn_min_size": 64,
+    "mask_rcnn_max_size": 96,
+    "mask_rcnn_sampled_boxes": 8,
+    "mask_rcnn_eval_steps": 2,
+    "deeplab_steps": 2,
+    "deeplab_batch_size": 2,
+    "deeplab_crop_size": 64,
+    "deeplab_eval_steps": 2,
+    "precision": "fp32",
+    "device": "cpu",
+    "num_workers": 2,
+}
+PLACES = {
+    "demo_root": "VOC2012",
+    "cache_dir": "cache",
+    "log_name": "run",
+    "metrics_file": "metrics.jsonl",
+    "cam_weights_name": "cam.pth",
+    "irn_weights_name": "irn.pth",
+    "cam_out_dir": "cam",
+    "ir_label_out_dir": "ir_label",
+    "ins_seg_out_dir": "ins_seg",
+    "sem_seg_out_dir": "sem_seg",
+    "coco_name": "instances",
+    "mask_rcnn_weights_name": "mask_rcnn.pth",
+    "mask_rcnn_out_dir": "mask_rcnn",
+    "deeplab_weights_name": "deeplab.pth",
+    "deeplab_out_dir": "deeplab",
+    "deeplab_server_dir": "server",
+    "tables_file": "TABLES.md",
+}
+
+
+# What trains on the labels is dear, and off where it is not what a test is about.
+NETWORKS_OFF = {
+    f"{stage}_pass": False
+    for stage in (
+        "make_cocoann",
+        "train_mask_rcnn",
+        "eval_mask_rcnn",
+        "train_deeplab",
+        "eval_deeplab",
+    )
+}
+
+
+def arguments(folder, *more, networks=False, **changes):
+    """Give the command line of a tiny run in a folder."""
+    places = {name: folder / place for name, place in PLACES.items()}
+    settings = {**TINY, **places, **({} if networks else NETWORKS_OFF), **changes}
+    return [word for name, value in settings.items() for word in (f"--{name}", str(value))] + [
+        *more
+    ]
+
+
+def only(stage, folder, **changes):
+    """Run one stage; give the exit status."""
+    return run_sample.main(arguments(folder, f"--{stage}_pass", "True", **changes))
+
+
+def error_line(capsys):
+    """Give what was printed after the progress bars, which is one line."""
+    lines = [line for line in capsys.readouterr().err.split("\n") if "\r" not in line and line]
+    assert len(lines) == 1
+    assert lines[0].startswith("error: ")
+    return lines[0]
