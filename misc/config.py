@@ -150,7 +150,7 @@ class Config:
         512, "side of a training crop, pixels", rule=CROP, presets=in_demo(160)
     )
     irn_batch_size: int = setting(
-        32, "images a step", rule=POSITIVE, presets={"voc12_author": 16, "demo": 16}
+        32, "images a step", rule=POSITIVE, presets={"voc12_author": 16, "demo": 8}
     )
     irn_num_epoches: int = setting(
         3, "passes over train_list", rule=POSITIVE, presets={"voc12_author": 5, "demo": 16}
@@ -159,7 +159,7 @@ class Config:
         0.1,
         "of the boundary branch; the displacement branch's is ten times it (sgd)",
         rule=POSITIVE,
-        presets=in_demo(1.5e-2),
+        presets=in_demo(1e-2),
     )
     irn_weight_decay: float = setting(1e-4, "decay of the weights", rule=NOT_NEGATIVE)
     irn_momentum: float = setting(
@@ -174,9 +174,10 @@ class Config:
 
     # Label synthesis
     beta: float = setting(10, "power of the affinities in the walk", rule=POSITIVE)
-    # A walk spreads as the square root of its steps: the demo's grid is 0.38 times VOC's a side.
+    # A walk spreads as the square root of its steps; the demo's grid is 0.38 times VOC's a side,
+    # and its objects lie closer together.
     exp_times: int = setting(
-        8, "the walk takes 2 to this power steps", rule=NOT_NEGATIVE, presets=in_demo(5)
+        8, "the walk takes 2 to this power steps", rule=NOT_NEGATIVE, presets=in_demo(3)
     )
     # Displacements are as long as objects are wide, so this follows the grid's size as well.
     small_displacement: float = setting(

@@ -6,8 +6,8 @@ labels alone:
 - An object is a plain body, which looks alike in every class and in the clutter, and a part that
   tells its class, some two thirds of it. A class attention map has reason to see the
   part only.
-- The part is told by its outline, its faint pattern and its hue together; bodies, clutter and
-  background take all hues.
+- The part is told by its outline, its faint pattern and its hue together; clutter and background
+  take all hues, and so do bodies, though a third of a body's colour is its part's.
 - An image shows one to three objects of one of six classes, three in ten also one of another; most
   such groups touch or overlap, often with their own class. Objects are cut by the image's edge and
   hide each other, though at least half of an object and of its telling part is always seen.
@@ -40,7 +40,7 @@ from voc12.demo_scene import Scene, draw_scene
 from voc12.names import CLASS_NAMES
 from voc12.splits import DEMO_MARKER
 
-VERSION = 6
+VERSION = 7
 
 
 def make_demo(

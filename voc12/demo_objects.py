@@ -12,6 +12,7 @@ import numpy as np
 
 Shape = Callable[[np.ndarray, np.ndarray], np.ndarray]
 OVERSAMPLING = 2
+KINSHIP = 0.35  # how much of a body's colour is its part's: things are of a piece, more or less
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +123,7 @@ def draw_object(
     Args:
         name: a key of KINDS.
         length: of the object, body and part together, in pixels.
-        body_colour: RGB in 0..1, float (3,).
+        body_colour: RGB in 0..1, float (3,), before the part's is mixed in.
         rng: draws all that varies: proportions, angle, texture, colours.
     """
     kind = KINDS[name]
@@ -138,8 +139,12 @@ def draw_object(
     x, y = _turned((u_body - half_body + 0.3 * radius) / radius, v / radius, rng.uniform(-0.5, 0.5))
     part = kind.outline(x, y)
     light = _shading(u.shape, rng)
+    part_colour = _rgb(
+        kind.hue + rng.normal(0, 0.02), rng.uniform(0.5, 1.0), rng.uniform(0.5, 0.95)
+    )
+    body_colour = KINSHIP * part_colour + (1 - KINSHIP) * body_colour
     colour = _body_texture(u, v, length, body_colour, rng)
-    colour = np.where(part[..., None], _part_texture(kind, x, y, rng), colour)
+    colour = np.where(part[..., None], _part_texture(kind, x, y, part_colour, rng), colour)
     return _reduced((body | part), part, np.clip(colour * light[..., None], 0, 1))
 
 
@@ -182,8 +187,9 @@ def _body_texture(
     return colour + wave[..., None]
 
 
-def _part_texture(kind: Kind, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    colour = _rgb(kind.hue + rng.normal(0, 0.02), rng.uniform(0.5, 1.0), rng.uniform(0.5, 0.95))
+def _part_texture(
+    kind: Kind, x: np.ndarray, y: np.ndarray, colour: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     scale = rng.uniform(0.85, 1.2)
     marked = kind.pattern(scale * x + rng.uniform(-0.1, 0.1), scale * y) > 0
     return np.where(marked[..., None], colour, rng.uniform(0.65, 0.85) * colour)
