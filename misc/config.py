@@ -74,6 +74,7 @@ class Config:
     overwrite: bool = setting(False, "replace results that were made with other settings")
     log_name: str = place("sample_train_eval", "the log is written to this name with .log appended")
     metrics_file: str = place("result/metrics.jsonl", "one line for each measure")
+    details_dir: str = place("result/details", "curves, classes and images behind the measures")
 
     # Data
     voc12_root: str | None = setting(

@@ -55,12 +55,17 @@ def write_label(
     path: str | os.PathLike[str], label: np.ndarray, *, palette: np.ndarray | None = None
 ) -> None:
     """Write a label map (H, W) of uint8 as an 8-bit grey PNG, or with a (256, 3) palette."""
-    image = Image.fromarray(np.ascontiguousarray(label, dtype=np.uint8))
+    write_bytes(path, encode_png(np.asarray(label, dtype=np.uint8), palette=palette))
+
+
+def encode_png(picture: np.ndarray, *, palette: np.ndarray | None = None) -> bytes:
+    """Encode uint8 (H, W), (H, W, 3) or (H, W, 4) as PNG; one channel with a palette if given."""
+    image = Image.fromarray(np.ascontiguousarray(picture))
     if palette is not None:
         image.putpalette(palette.astype(np.uint8).tobytes())
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")
-    write_bytes(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def resize(image: np.ndarray, size: tuple[int, int], *, nearest: bool = False) -> np.ndarray:

@@ -83,6 +83,24 @@ def detect(
             f"{len(scores)} score maps for {len(keys)} classes of {n_instances} instances"
         )
     index, best = winners(scores, bg_threshold)
+    owners = np.repeat(np.asarray(keys, dtype=np.int64), n_instances)
+    return split_winners(index, best, owners, min_area=min_area)
+
+
+def split_winners(
+    index: np.ndarray, best: np.ndarray, classes: np.ndarray, *, min_area: float = 0.01
+) -> dict[str, np.ndarray]:
+    """Split what each map wins into its 4-connected components, each of them a detection.
+
+    Args:
+        index: integer (H, W), the number of the winning map from 1 on, 0 for the background.
+        best: float32 (H, W), of which a component's score is the largest value inside.
+        classes: int64 (M,), the class of each map.
+        min_area: share of the image's pixels under which a component's score is 0.
+
+    Returns:
+        as `detect` does.
+    """
     component, owners = _components(index)
     # From here on only the pixels that some map won, each with the number of its component.
     pixels = np.flatnonzero(component)
@@ -92,8 +110,7 @@ def detect(
     peaks = np.zeros(len(owners), dtype=np.float32)
     np.maximum.at(peaks, numbers, best.reshape(-1)[pixels])
     peaks[np.bincount(numbers, minlength=len(owners)) < min_area * index.size] = 0
-    classes = np.asarray(keys, dtype=np.int64)[owners // n_instances]
-    return {"score": peaks, "mask": masks, "class": classes}
+    return {"score": peaks, "mask": masks, "class": classes[owners]}
 
 
 def component_detections(

@@ -51,3 +51,20 @@ def bounding_boxes(masks: np.ndarray) -> np.ndarray:
         rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
         box[:] = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
     return boxes
+
+
+def numbered_map(masks: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Number the detections that count, those with a score above 0, from the best on.
+
+    Args:
+        masks: bool (N, H, W); of masks that overlap the better one is seen.
+        scores: (N,).
+
+    Returns:
+        uint8 (H, W), 0 where there is none; the 255 best are numbered.
+    """
+    numbers = np.zeros(masks.shape[1:], np.uint8)
+    best = [i for i in np.argsort(-scores, kind="stable") if scores[i] > 0][:255]
+    for number, i in reversed(list(enumerate(best, start=1))):
+        numbers[masks[i]] = number
+    return numbers

@@ -89,23 +89,38 @@ def threshold_confusions(
     order = np.argsort(levels)
     # Without a map minus infinity is left, which is background at every threshold.
     index, best = winners(scores, -np.inf)
-    counted = truth != IGNORE
     labels = np.concatenate([[0], np.asarray(keys) + 1]).astype(np.int64)
-    predicted, actual = labels[index[counted]], truth[counted]
+    exceeded = np.searchsorted(levels[order], best, side="left")
+    result = np.empty((len(levels), num_labels, num_labels), np.int64)
+    result[order] = level_confusions(labels[index], exceeded, truth, len(levels), num_labels)
+    return result
+
+
+def level_confusions(
+    labels: np.ndarray, exceeded: np.ndarray, truth: np.ndarray, steps: int, num_labels: int
+) -> np.ndarray:
+    """Give the confusion at each of T rising thresholds: int64 (T, num_labels, num_labels).
+
+    Args:
+        labels: integer (H, W), what a pixel is where it is no background.
+        exceeded: integer (H, W) in 0..T, how many of the thresholds its score exceeds: it is
+            foreground at those, the lowest ones.
+        truth: integer (H, W), as for `threshold_confusions`, which raises alike.
+        steps: T.
+        num_labels: number of labels, the background included.
+    """
+    _check_same_shape(labels.shape, truth.shape)
+    counted = truth != IGNORE
+    predicted, actual = labels[counted].astype(np.int64), truth[counted]
     _check_labels("predicted", predicted, num_labels)
     _check_labels("true", actual, num_labels)
-    # How many thresholds a pixel's score exceeds: it is foreground at those, the lowest ones.
-    exceeded = np.searchsorted(levels[order], best[counted], side="left")
-    steps = len(levels) + 1
-    cells = (exceeded * num_labels + actual) * num_labels + predicted
-    counts = np.bincount(cells, minlength=steps * num_labels**2)
-    counts = counts.reshape(steps, num_labels, num_labels)
+    cells = (exceeded[counted].astype(np.int64) * num_labels + actual) * num_labels + predicted
+    counts = np.bincount(cells, minlength=(steps + 1) * num_labels**2)
+    counts = counts.reshape(steps + 1, num_labels, num_labels)
     below = np.cumsum(counts, axis=0)[:-1]
     above = counts.sum(axis=0) - below
     above[:, :, 0] += below.sum(axis=2)
-    result = np.empty_like(above)
-    result[order] = above
-    return result
+    return above
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,20 @@
 
 import numpy as np
 
+# Okabe and Ito's colours, told apart by colour-blind readers too.
+OBJECT_COLOURS = np.array(
+    [
+        (230, 159, 0),
+        (86, 180, 233),
+        (0, 158, 115),
+        (240, 228, 66),
+        (0, 114, 178),
+        (213, 94, 0),
+        (204, 121, 167),
+    ],
+    dtype=np.uint8,
+)
+
 
 def voc_palette() -> np.ndarray:
     """Give PASCAL VOC's colour of each label.
@@ -18,4 +32,11 @@ def voc_palette() -> np.ndarray:
         for place in range(3):
             bit = labels >> (3 * place + channel) & 1
             colours[:, channel] |= (bit << (7 - place)).astype(np.uint8)
+    return colours
+
+
+def object_palette() -> np.ndarray:
+    """Give the colour of each object's number, uint8 (256, 3): 0 is black, then they repeat."""
+    colours = OBJECT_COLOURS[(np.arange(256) - 1) % len(OBJECT_COLOURS)]
+    colours[0] = 0
     return colours

@@ -7,19 +7,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-# Okabe and Ito's colours, told apart by colour-blind readers too.
-INSTANCE_COLOURS = np.array(
-    [
-        (230, 159, 0),
-        (86, 180, 233),
-        (0, 158, 115),
-        (240, 228, 66),
-        (0, 114, 178),
-        (213, 94, 0),
-        (204, 121, 167),
-    ],
-    dtype=np.uint8,
-)
+from misc.palette import OBJECT_COLOURS
+
 _TITLE_HEIGHT = 22
 _GAP = 6
 
@@ -42,7 +31,7 @@ def instance_overlay(image: np.ndarray, masks: np.ndarray, *, opacity: float = 0
     """Lay instance masks, bool (N, H, W), over an image, each in a colour of its own."""
     result = image
     for number, mask in enumerate(masks):
-        colour = np.broadcast_to(INSTANCE_COLOURS[number % len(INSTANCE_COLOURS)], image.shape)
+        colour = np.broadcast_to(OBJECT_COLOURS[number % len(OBJECT_COLOURS)], image.shape)
         result = _blend(result, colour, opacity * mask)
     return result
 

@@ -7,6 +7,8 @@ import voc12
 from misc.cam_files import find_cams, read_cams
 from misc.config import Config
 from misc.imutils import write_label
+from misc.legend import class_entries, palette_path, write_legend
+from misc.palette import voc_palette
 from misc.provenance import claim_folder
 from misc.relation import relation_label
 from misc.workers import run_images
@@ -20,6 +22,7 @@ def run(config: Config) -> None:
     require_cams(config.cam_out_dir, ids)
     settings = shaped_by(config, "cam_out_dir", "conf_fg_thres", "conf_bg_thres")
     claim_folder(config.ir_label_out_dir, settings, overwrite=config.overwrite)
+    write_legend(config.ir_label_out_dir, class_entries(dataset.class_names, unsure=True))
     run_images(
         ids,
         partial(
@@ -30,7 +33,10 @@ def run(config: Config) -> None:
             config.conf_fg_thres,
             config.conf_bg_thres,
         ),
-        outputs=lambda image_id: [label_path(config.ir_label_out_dir, image_id)],
+        outputs=lambda image_id: [
+            label_path(config.ir_label_out_dir, image_id),
+            palette_path(config.ir_label_out_dir, image_id),
+        ],
         num_workers=config.num_workers,
         description="cam_to_ir_label",
     )
@@ -59,4 +65,5 @@ def write_relation_label(
         fg_threshold=fg_threshold,
         bg_threshold=bg_threshold,
     )
+    write_label(palette_path(label_dir, image_id), label, palette=voc_palette())
     write_label(label_path(label_dir, image_id), label)

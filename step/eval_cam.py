@@ -8,11 +8,11 @@ import voc12
 from misc.cam_files import find_cams, read_cams
 from misc.config import Config
 from misc.instances import component_detections
-from misc.log import logger
-from misc.measures import table
+from misc.levels import LEVELS
 from misc.metrics import (
     ImageMatches,
     average_precision,
+    iou_per_class,
     match_detections,
     mean_average_precision,
     mean_iou,
@@ -20,11 +20,12 @@ from misc.metrics import (
 )
 from misc.workers import map_images
 from step.common import open_dataset, record_measures
+from step.details import plain, threshold_details, write_details
 
 # The whole curve for mIoU; connected components are dearer, so theirs is coarser, most of all
 # where no CAM is at its best.
-CURVE = np.round(np.arange(0.01, 1.0, 0.01), 2)
-COMPONENT_CURVE = np.round(np.r_[0.01:0.41:0.02, 0.45:1:0.05], 2)
+CURVE = LEVELS
+COMPONENT_CURVE: np.ndarray = np.round(np.r_[0.01:0.41:0.02, 0.45:1:0.05], 2)
 
 
 def run(config: Config) -> None:
@@ -47,16 +48,23 @@ def run(config: Config) -> None:
             collected.append(image_record)
 
     curve = mean_iou(confusions)
-    component_ap50 = [
-        float(mean_average_precision(average_precision(m, (0.5,), num_classes=num_classes))[0])
-        for m in matches
+    by_class = [
+        average_precision(records, (0.5,), num_classes=num_classes)[0] for records in matches
     ]
+    component_ap50 = [float(mean_average_precision(values)) for values in by_class]
     best, best_ap = int(np.argmax(curve[:-1])), int(np.argmax(component_ap50))
     nearest = int(np.argmin(abs(COMPONENT_CURVE - CURVE[best])))
-    shown = [(f"{t:.2f}", f"{v:.4f}") for t, v in zip(CURVE[4::5], curve[4:-1:5], strict=True)]
-    logger.info("CAM mIoU by threshold:\n%s", table([("threshold", "mIoU"), *shown]))
-    named = dict(zip(CURVE.tolist(), curve[:-1].round(5).tolist(), strict=True))
-    logger.debug("CAM mIoU curve: %s", named)
+    lines = {
+        "mIoU": (CURVE.tolist(), curve[:-1].tolist()),
+        "component AP50": (COMPONENT_CURVE.tolist(), component_ap50),
+    }
+    details = {
+        "IoU": plain(iou_per_class(confusions[-1])),
+        "AP50": plain(by_class[nearest]),
+        "confusion": confusions[-1].tolist(),
+        "thresholds": threshold_details("cam_eval_thres", config.cam_eval_thres, lines),
+    }
+    write_details(config, "eval_cam", details)
     record_measures(
         config,
         "eval_cam",

@@ -2,28 +2,75 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import voc12
 from misc.config import Config
-from misc.metrics import confusion, mean_iou
+from misc.levels import LEVELS, levels_path, load_levels
+from misc.log import logger
+from misc.metrics import confusion, iou_per_class, level_confusions, mean_iou
 from misc.workers import map_images
 from step.common import open_dataset, record_measures
+from step.details import plain, threshold_details, write_details
 from step.label_synthesis import read_semantic_label
 
 
 def run(config: Config) -> None:
-    """Measure mIoU over --chainer_eval_set."""
+    """Measure mIoU over --chainer_eval_set, at --sem_seg_bg_thres and over the curve."""
     dataset = open_dataset(config)
     ids = dataset.split(config.chainer_eval_set)
-    load = partial(count_image, dataset, config.sem_seg_out_dir)
-    counts = map_images(ids, load, num_workers=config.num_workers, description="eval_sem_seg")
-    total = sum((count for _, count in counts), start=np.int64(0))
-    record_measures(config, "eval_sem_seg", {"mIoU": float(mean_iou(np.asarray(total)))})
+    load = partial(count_at_levels, dataset, config.sem_seg_out_dir)
+    results = map_images(ids, load, num_workers=config.num_workers, description="eval_sem_seg")
+    num_labels = len(dataset.class_names) + 1
+    total = np.zeros((num_labels, num_labels), np.int64)
+    by_threshold = np.zeros((len(LEVELS), num_labels, num_labels), np.int64)
+    images, without_levels = {}, 0
+    for image_id, (count, counts) in results:
+        total += count
+        images[image_id] = plain(mean_iou(count))
+        if counts is None:
+            without_levels += 1
+        else:
+            by_threshold += counts
+    details: dict[str, Any] = {
+        "IoU": plain(iou_per_class(total)),
+        "confusion": total.tolist(),
+        "images": images,
+    }
+    if without_levels:
+        logger.info(
+            "no curve over --sem_seg_bg_thres: %d images have no score levels, which "
+            "make_sem_seg_labels writes for the images of --chainer_eval_set",
+            without_levels,
+        )
+    else:
+        lines = {"mIoU": (LEVELS.tolist(), mean_iou(by_threshold).tolist())}
+        details["thresholds"] = threshold_details(
+            "sem_seg_bg_thres", config.sem_seg_bg_thres, lines
+        )
+    write_details(config, "eval_sem_seg", details)
+    record_measures(config, "eval_sem_seg", {"mIoU": float(mean_iou(total))})
 
 
 def count_image(dataset: voc12.Dataset, folder: str | Path, image_id: str) -> np.ndarray:
     """Count an image's confusion, int64 (C + 1, C + 1)."""
     truth = dataset.semantic_label(image_id)
     return confusion(read_semantic_label(folder, image_id), truth, len(dataset.class_names) + 1)
+
+
+def count_at_levels(
+    dataset: voc12.Dataset, folder: str | Path, image_id: str
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Count an image's confusion, and that at each level: int64 (T, C + 1, C + 1).
+
+    The second is None where the image has no score levels.
+    """
+    count = count_image(dataset, folder, image_id)
+    if not levels_path(folder, image_id).is_file():
+        return count, None
+    truth = dataset.semantic_label(image_id)
+    levels = load_levels(levels_path(folder, image_id))
+    labels = np.concatenate([[0], levels.classes + 1])[levels.index]
+    return count, level_confusions(labels, levels.level, truth, len(LEVELS), len(count))

@@ -21,7 +21,10 @@ from misc.imutils import normalize, read_label, with_mirror, write_label
 from misc.indexing import propagate_to_edge
 from misc.instance_files import load_instances, save_instances
 from misc.instances import detect, separate_scores, upsample_scores
-from misc.palette import voc_palette
+from misc.legend import class_entries, object_entries, palette_path, write_legend
+from misc.levels import levels_path, save_levels, score_levels
+from misc.masks import numbered_map
+from misc.palette import object_palette, voc_palette
 from misc.provenance import claim_folder
 from misc.winners import label_map
 from misc.workers import run_images
@@ -57,37 +60,40 @@ def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
     require_cams(config.cam_out_dir, ids)
     compute = compute_of(config)
     model = load_irnet(config, compute)
-    overwrite = config.overwrite
-    if instance:
-        shaped = shaped_by(config, *SHAPED_BY, *WALK, "small_displacement", "ins_seg_bg_thres")
-        claim_folder(config.ins_seg_out_dir, shaped, overwrite=overwrite)
-    if semantic:
-        shaped = shaped_by(config, *SHAPED_BY, *WALK, "sem_seg_bg_thres")
-        claim_folder(config.sem_seg_out_dir, shaped, overwrite=overwrite)
+    claim_outputs(config, dataset, instance=instance, semantic=semantic)
+    evaluated = set(dataset.split(config.chainer_eval_set))
+    ins_dir, sem_dir = config.ins_seg_out_dir, config.sem_seg_out_dir
 
     def outputs(image_id: str) -> list[Path]:
-        paths = [instance_path(config.ins_seg_out_dir, image_id)] if instance else []
-        return paths + (list(semantic_paths(config.sem_seg_out_dir, image_id)) if semantic else [])
+        paths = list(instance_paths(ins_dir, image_id)) if instance else []
+        paths += list(semantic_paths(sem_dir, image_id)) if semantic else []
+        folders = [ins_dir] * instance + [sem_dir] * semantic
+        levels = [levels_path(folder, image_id) for folder in folders]
+        return paths + (levels if image_id in evaluated else [])
 
     def process(image_id: str, loaded: Loaded) -> None:
         with torch.inference_mode(), compute.autocast():
             boundary, displacement = model(torch.as_tensor(loaded.pair, device=compute.device))
         propagate = partial(propagate_to_edge, beta=config.beta, exp_times=config.exp_times)
         if instance:
-            found = instance_labels(
+            scores, count = instance_scores(
                 boundary,
                 displacement,
                 loaded,
                 small_displacement=config.small_displacement,
-                bg_threshold=config.ins_seg_bg_thres,
                 propagate=propagate,
             )
-            save_instances(instance_path(config.ins_seg_out_dir, image_id), found)
+            if image_id in evaluated:
+                levels = score_levels(scores, np.repeat(loaded.keys, count))
+                save_levels(levels_path(ins_dir, image_id), levels)
+            found = detect(scores, loaded.keys, count, bg_threshold=config.ins_seg_bg_thres)
+            write_instances(ins_dir, image_id, found)
         if semantic:
-            label = semantic_label(
-                boundary, loaded, bg_threshold=config.sem_seg_bg_thres, propagate=propagate
-            )
-            write_semantic_label(config.sem_seg_out_dir, image_id, label)
+            scores = semantic_scores(boundary, loaded, propagate)
+            if image_id in evaluated:
+                save_levels(levels_path(sem_dir, image_id), score_levels(scores, loaded.keys))
+            label = label_map(scores, loaded.keys, config.sem_seg_bg_thres)
+            write_semantic_label(sem_dir, image_id, label)
 
     run_images(
         ids,
@@ -97,6 +103,28 @@ def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
         num_workers=compute.num_workers,
         description=" + ".join(["make_ins_seg"] * instance + ["make_sem_seg"] * semantic),
     )
+
+
+def claim_outputs(
+    config: Config, dataset: voc12.Dataset, *, instance: bool, semantic: bool
+) -> None:
+    """Claim the folders of the labels that are asked for, and put a legend beside the palettes."""
+    if instance:
+        shaped = shaped_by(config, *SHAPED_BY, *WALK, "small_displacement", "ins_seg_bg_thres")
+        claim_folder(config.ins_seg_out_dir, shaped, overwrite=config.overwrite)
+        write_legend(config.ins_seg_out_dir, object_entries())
+    if semantic:
+        shaped = shaped_by(config, *SHAPED_BY, *WALK, "sem_seg_bg_thres")
+        claim_folder(config.sem_seg_out_dir, shaped, overwrite=config.overwrite)
+        write_legend(config.sem_seg_out_dir, class_entries(dataset.class_names))
+
+
+def write_instances(folder: str, image_id: str, found: Mapping[str, np.ndarray]) -> None:
+    """Write an image's instance labels, and the palette picture of them."""
+    path, coloured = instance_paths(folder, image_id)
+    numbers = numbered_map(found["mask"], found["score"])
+    write_label(coloured, numbers, palette=object_palette())
+    save_instances(path, found)
 
 
 def load_irnet(config: Config, compute: Compute) -> Any:
@@ -145,9 +173,14 @@ def write_semantic_label(folder: str | Path, image_id: str, label: np.ndarray) -
     write_label(grey, label)
 
 
+def instance_paths(folder: str | Path, image_id: str) -> tuple[Path, Path]:
+    """Give the paths of an image's instance labels, and of the palette picture of them."""
+    return instance_path(folder, image_id), palette_path(folder, image_id)
+
+
 def semantic_paths(folder: str | Path, image_id: str) -> tuple[Path, Path]:
     """Give the paths of an image's semantic label: grey indices, and a coloured copy."""
-    return Path(folder) / f"{image_id}.png", Path(folder) / "palette" / f"{image_id}.png"
+    return Path(folder) / f"{image_id}.png", palette_path(folder, image_id)
 
 
 def load_image(dataset: voc12.Dataset, cam_dir: str, image_id: str) -> Loaded:
@@ -156,6 +189,39 @@ def load_image(dataset: voc12.Dataset, cam_dir: str, image_id: str) -> Loaded:
     size = image.shape[:2]
     cams = read_cams(find_cams(cam_dir, image_id), size=size)
     return Loaded(pair=with_mirror(normalize(image)), cam=cams.cam, keys=cams.keys, size=size)
+
+
+def instance_scores(
+    boundary: torch.Tensor,
+    displacement: torch.Tensor,
+    loaded: Loaded,
+    *,
+    small_displacement: float,
+    propagate: Propagate,
+) -> tuple[torch.Tensor, int]:
+    """Make an image's propagated score maps, one for each class and instance.
+
+    Args:
+        boundary: probability (1, h, w) in [0, 1].
+        displacement: (2, h, w), dy and dx in stride-4 pixels.
+        loaded: the image's CAMs and size.
+        small_displacement: length in stride-4 pixels below which a displacement is small.
+        propagate: the random walk, mapping scores and boundary to propagated scores.
+
+    Returns:
+        float32 (K·n, H, W), class by class, divided by the largest; and n.
+    """
+    centroids = find_centroids(displacement)
+    instance_map = cluster_centroids(centroids, displacement, threshold=small_displacement)
+    cam = torch.as_tensor(loaded.cam, device=boundary.device)
+    scores = separate_scores(cam, instance_map)
+    return upsample_scores(propagate(scores, boundary), loaded.size), scores.shape[1]
+
+
+def semantic_scores(boundary: torch.Tensor, loaded: Loaded, propagate: Propagate) -> torch.Tensor:
+    """Make an image's propagated class scores, float32 (K, H, W); as `instance_scores`."""
+    cam = torch.as_tensor(loaded.cam, device=boundary.device)
+    return upsample_scores(propagate(cam, boundary), loaded.size)
 
 
 def instance_labels(
@@ -167,36 +233,20 @@ def instance_labels(
     bg_threshold: float,
     propagate: Propagate,
 ) -> Mapping[str, np.ndarray]:
-    """Make an image's instance labels.
-
-    Args:
-        boundary: probability (1, h, w) in [0, 1].
-        displacement: (2, h, w), dy and dx in stride-4 pixels.
-        loaded: the image's CAMs and size.
-        small_displacement: length in stride-4 pixels below which a displacement is small.
-        bg_threshold: score of the background.
-        propagate: the random walk, mapping scores and boundary to propagated scores.
-
-    Returns:
-        `score` float32 (N,), `mask` bool (N, H, W), `class` int64 (N,).
-    """
-    centroids = find_centroids(displacement)
-    instance_map = cluster_centroids(centroids, displacement, threshold=small_displacement)
-    cam = torch.as_tensor(loaded.cam, device=boundary.device)
-    scores = separate_scores(cam, instance_map)
-    propagated = propagate(scores, boundary)
-    return detect(
-        upsample_scores(propagated, loaded.size),
-        loaded.keys,
-        scores.shape[1],
-        bg_threshold=bg_threshold,
+    """Make an image's instance labels: those of `detect` in its `instance_scores`."""
+    scores, count = instance_scores(
+        boundary,
+        displacement,
+        loaded,
+        small_displacement=small_displacement,
+        propagate=propagate,
     )
+    return detect(scores, loaded.keys, count, bg_threshold=bg_threshold)
 
 
 def semantic_label(
     boundary: torch.Tensor, loaded: Loaded, *, bg_threshold: float, propagate: Propagate
 ) -> np.ndarray:
-    """Make an image's semantic label, uint8 (H, W); arguments as `instance_labels`."""
-    cam = torch.as_tensor(loaded.cam, device=boundary.device)
-    propagated = propagate(cam, boundary)
-    return label_map(upsample_scores(propagated, loaded.size), loaded.keys, bg_threshold)
+    """Make an image's semantic label, uint8 (H, W), from its `semantic_scores`."""
+    scores = semantic_scores(boundary, loaded, propagate)
+    return label_map(scores, loaded.keys, bg_threshold)

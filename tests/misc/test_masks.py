@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from misc import masks
-from misc.masks import mask_iou
+from misc.masks import mask_iou, numbered_map
 
 
 def naive(first, second):
@@ -42,3 +42,16 @@ def test_is_exact_beyond_the_integers_of_float32():
     other = mask.copy()
     other[..., :2] = False
     assert mask_iou(mask, other).item() == (2**24 + 1) / (2**24 + 3)
+
+
+def test_detections_are_numbered_by_falling_score_without_those_of_score_0():
+    masks = np.zeros((3, 1, 4), bool)
+    masks[0, 0, 0] = masks[1, 0, 1:3] = masks[2, 0, 3] = True
+    numbers = numbered_map(masks, np.array([0.5, 1.0, 0.0]))
+    assert numbers.tolist() == [[2, 1, 1, 0]]
+
+
+def test_of_detections_that_overlap_the_better_one_is_seen():
+    masks = np.ones((2, 1, 2), bool)
+    masks[1, 0, 0] = False
+    assert numbered_map(masks, np.array([0.5, 1.0])).tolist() == [[2, 1]]

@@ -1,6 +1,6 @@
 import numpy as np
 
-from misc.palette import voc_palette
+from misc.palette import OBJECT_COLOURS, object_palette, voc_palette
 
 
 def test_has_the_published_colours_of_the_first_labels_and_of_the_ignored_one():
@@ -23,3 +23,11 @@ def test_is_256_different_colours():
     assert colours.shape == (256, 3)
     assert colours.dtype == np.uint8
     assert len(np.unique(colours, axis=0)) == 256
+
+
+def test_objects_have_colours_of_their_own_from_number_1_on_which_repeat():
+    colours = object_palette()
+    assert colours[0].tolist() == [0, 0, 0]
+    assert (colours[1:8] == OBJECT_COLOURS).all()
+    assert (colours[8] == OBJECT_COLOURS[0]).all()
+    assert len(np.unique(OBJECT_COLOURS, axis=0)) == 7

@@ -1,4 +1,5 @@
 import importlib
+import json
 import shutil
 
 import numpy as np
@@ -72,7 +73,51 @@ def test_the_log_has_the_settings_at_its_head_and_the_table_at_its_end(finished)
     log = (finished / "run.log").read_text()
     assert "--cam_batch_size 3" in log.splitlines()[0]
     assert "| eval_sem_seg" in log
-    assert "CAM mIoU by threshold" in log
+    for flag in ("cam_eval_thres", "sem_seg_bg_thres", "ins_seg_bg_thres"):
+        assert f"by --{flag}" in log
+        assert f"best --{flag}" in log
+    assert "it is for analysis" in log
+
+
+@pytest.mark.parametrize(
+    ("stage", "measure", "used"),
+    [("eval_cam", "mIoU", 0.15), ("eval_sem_seg", "mIoU", 0.25), ("eval_ins_seg", "AP50", 0.25)],
+)
+def test_the_curve_over_a_threshold_meets_the_measure_where_it_was_used(
+    finished, stage, measure, used
+):
+    (value,) = [
+        line["value"]
+        for line in read_since(finished / "metrics.jsonl", 0)
+        if (line["stage"], line["measure"]) == (stage, measure)
+    ]
+    curve = json.loads((finished / "details" / f"{stage}.json").read_text())["thresholds"]
+    xs, ys = curve["lines"][measure]
+    assert ys[xs.index(used)] == pytest.approx(value, abs=1e-5)
+    assert ys[xs.index(curve["best"])] == max(ys)
+    assert f"used {used}" in (finished / "details" / f"{stage}.svg").read_text()
+
+
+def test_labels_without_score_levels_are_measured_without_a_curve(copied, capsys):
+    for kind in ("ins_seg", "sem_seg"):
+        shutil.rmtree(copied / kind / "levels")
+        assert only(f"eval_{kind}", copied) == 0
+        details = json.loads((copied / "details" / f"eval_{kind}.json").read_text())
+        assert "thresholds" not in details
+        assert f"no curve over --{kind}_bg_thres: 6 images" in capsys.readouterr().out
+
+
+def test_every_label_folder_has_palette_pictures_and_a_legend(finished):
+    image_id = Dataset(finished / "VOC2012").split("train")[0]
+    for kind in ("ir_label", "ins_seg", "sem_seg"):
+        folder = finished / kind / "palette"
+        assert Image.open(folder / f"{image_id}.png").mode == "P"
+        assert Image.open(folder / "legend.png").size[0] > 100
+    relation = read_label(finished / "ir_label" / f"{image_id}.png")
+    assert (read_label(finished / "ir_label/palette" / f"{image_id}.png") == relation).all()
+    found = load_instances(finished / "ins_seg" / f"{image_id}.npz")
+    numbers = read_label(finished / "ins_seg/palette" / f"{image_id}.png")
+    assert set(np.unique(numbers)) - {0} == set(range(1, (found["score"] > 0).sum() + 1))
 
 
 def test_the_stored_mean_displacement_is_set(finished):

@@ -39,6 +39,7 @@ PLACES = {
     "ir_label_out_dir": "ir_label",
     "ins_seg_out_dir": "ins_seg",
     "sem_seg_out_dir": "sem_seg",
+    "details_dir": "details",
     "coco_name": "instances",
     "mask_rcnn_weights_name": "mask_rcnn.pth",
     "mask_rcnn_out_dir": "mask_rcnn",

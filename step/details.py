@@ -1,0 +1,96 @@
+"""What lies behind the measures: curves over the threshold, classes, confusions, images.
+
+An evaluation writes them to --details_dir as JSON, and its curve as a picture; the report reads
+the JSON.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from misc.charts import Line, line_chart
+from misc.config import Config
+from misc.files import write_bytes, write_json
+from misc.log import logger
+from misc.measures import table
+
+Details = Mapping[str, Any]
+
+
+def plain(values: np.ndarray) -> Any:
+    """Turn an array into nested lists for JSON, which has no word for what is not a number."""
+    if np.ndim(values):
+        return [plain(value) for value in values]
+    return None if np.isnan(values) else round(float(values), 5)
+
+
+def threshold_details(flag: str, used: float, lines: Mapping[str, Line]) -> dict[str, Any]:
+    """Print the first line's measure over a threshold, name its best, and give what to write.
+
+    Args:
+        flag: the threshold's.
+        used: its value in this run.
+        lines: for each measure the thresholds and its values there; the first one rules.
+    """
+    measure, (thresholds, values) = next(iter(lines.items()))
+    shown = [
+        (f"{x:.2f}", f"{y:.4f}")
+        for x, y in zip(thresholds, values, strict=True)
+        if round(100 * x) % 5 == 0
+    ]
+    logger.info("%s by --%s:\n%s", measure, flag, table([("threshold", measure), *shown]))
+    best = max(range(len(values)), key=lambda place: values[place])
+    logger.info(
+        "best --%s: %.2f with %s %.4f (used: %g). Chosen on ground truth it is for analysis: "
+        "labels made with it would have seen more than the names of what is in an image",
+        flag,
+        thresholds[best],
+        measure,
+        values[best],
+        used,
+    )
+    return {
+        "flag": flag,
+        "used": used,
+        "best": float(thresholds[best]),
+        "lines": {name: plain(np.array(line)) for name, line in lines.items()},
+    }
+
+
+def write_details(config: Config, stage: str, details: Details) -> None:
+    """Write what lies behind a stage's measures on --chainer_eval_set, and draw its curve."""
+    path = details_path(config, stage)
+    write_json(path, {"stage": stage, "split": config.chainer_eval_set, **details})
+    if details.get("thresholds"):
+        write_bytes(path.with_suffix(".svg"), threshold_chart(stage, details).encode())
+
+
+def read_details(config: Config, stage: str) -> dict[str, Any]:
+    """Read what lies behind a stage's measures; empty where the stage has not run."""
+    path = details_path(config, stage)
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path}: not readable ({error}); its stage writes it again") from error
+    return dict(content)
+
+
+def details_path(config: Config, stage: str) -> Path:
+    """Give the path of a stage's details."""
+    return Path(config.details_dir) / f"{stage}.json"
+
+
+def threshold_chart(stage: str, details: Details) -> str:
+    """Draw the measures of a stage over its threshold, as SVG."""
+    curve = details["thresholds"]
+    return line_chart(
+        f"{stage}: by --{curve['flag']}",
+        curve["lines"],
+        x_label=f"{curve['flag']} (background's score)",
+        marks={f"used {curve['used']:g}": curve["used"], f"best {curve['best']:g}": curve["best"]},
+    )
