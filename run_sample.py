@@ -38,9 +38,10 @@ def run_stages(config: Config) -> None:
         logger.info("%s ...", stage.name)
         start, offset = time.perf_counter(), measures.end_of(config.metrics_file)
         stage.run(config)
-        seconds = f"{time.perf_counter() - start:.1f}"
+        seconds = time.perf_counter() - start
         found = measures.read_since(config.metrics_file, offset)
-        rows += measures.stage_rows(stage.name, seconds, found)
+        rows += measures.stage_rows(stage.name, f"{seconds:.1f}", found)
+        measures.record_seconds(f"{config.details_dir}/seconds.jsonl", stage.name, seconds)
     logger.info("\n%s", measures.table(rows))
     if measures.end_of(config.metrics_file):
         Stage("tables", "tables").run(config)

@@ -15,11 +15,13 @@ Line = tuple[Sequence[float], Sequence[float]]
 STYLE = """
 svg.chart{color:#1d2433;background:#fff;font:12px system-ui,sans-serif;max-width:100%;height:auto}
 svg.chart text{fill:currentColor} svg.chart .grid{stroke:currentColor;opacity:.15}
+svg.chart .halo{paint-order:stroke;stroke:#fff;stroke-width:4px}
 svg.chart .title{font-size:14px;font-weight:600} svg.chart .line{fill:none;stroke-width:2}
 svg.chart .mark{stroke:currentColor;stroke-dasharray:2 3;opacity:.8}
 svg.chart .s0{--c:#c04f00} svg.chart .s1{--c:#0072b2} svg.chart .s2{--c:#00805d}
 svg.chart .s3{--c:#a0599c} svg.chart .s4{--c:#7a6a00}
 @media(prefers-color-scheme:dark){svg.chart{color:#e4e7ee;background:#171a21}
+svg.chart .halo{stroke:#171a21}
 svg.chart .s0{--c:#f5914a} svg.chart .s1{--c:#56b4e9} svg.chart .s2{--c:#2bc498}
 svg.chart .s3{--c:#e29bd3} svg.chart .s4{--c:#f0e442}}
 svg.chart .line{stroke:var(--c)} svg.chart .fill{fill:var(--c)}
@@ -69,12 +71,13 @@ def line_chart(
     for tick in (tick for tick in x_ticks if tick <= x_high):
         parts.append(_text(at(tick, 0)[0], bottom + 16, f"{tick:g}", anchor="middle"))
     parts.append(_text((left + right) / 2, height - 8, x_label, anchor="middle"))
+    words: list[str] = []  # over the lines
     for row, (name, place) in enumerate((marks or {}).items()):
         x = at(place, 0)[0]
         parts.append(f'<path class="mark" d="M{x:.1f} {top}V{bottom}"/>')
-        end = x > (left + right) / 2
-        shift, anchor = (-4, "end") if end else (4, "start")
-        parts.append(_text(x + shift, bottom - 8 - 15 * row, name, anchor=anchor))
+        before = place == min(marks.values()) and x > left + 80 if marks else False
+        shift, anchor = (-4, "end") if before or x > right - 80 else (4, "start")
+        words.append(_text(x + shift, bottom - 8 - 15 * row, name, anchor=anchor, halo=True))
     for number, line in enumerate(points.values()):
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y in (at(*point) for point in line))
         dash = _DASHES[number % _SERIES]
@@ -82,7 +85,7 @@ def line_chart(
             parts.append(
                 f'<path class="line s{number % _SERIES}" stroke-dasharray="{dash}" d="M{path}"/>'
             )
-    parts.append(_series_legend(list(points), left, dashed=True))
+    parts += [*words, _series_legend(list(points), left, dashed=True)]
     return _svg(title, parts, size)
 
 
@@ -193,8 +196,11 @@ def _series_legend(names: Sequence[str], x: float, *, dashed: bool = False) -> s
     return "".join(parts)
 
 
-def _text(x: float, y: float, words: str, *, anchor: str = "start", size: int = 12) -> str:
-    look = f' text-anchor="{anchor}"' * (anchor != "start") + f' font-size="{size}"' * (size != 12)
+def _text(
+    x: float, y: float, words: str, *, anchor: str = "start", size: int = 12, halo: bool = False
+) -> str:
+    look = ' class="halo"' * halo
+    look += f' text-anchor="{anchor}"' * (anchor != "start") + f' font-size="{size}"' * (size != 12)
     return f'<text x="{x:.1f}" y="{y:.1f}"{look}>{escape(words)}</text>'
 
 

@@ -75,6 +75,8 @@ class Config:
     log_name: str = place("sample_train_eval", "the log is written to this name with .log appended")
     metrics_file: str = place("result/metrics.jsonl", "one line for each measure")
     details_dir: str = place("result/details", "curves, classes and images behind the measures")
+    tensorboard: bool = setting(False, "write the training curves for TensorBoard too")
+    tensorboard_dir: str = place("result/tensorboard", "where TensorBoard's files are written")
 
     # Data
     voc12_root: str | None = setting(

@@ -45,6 +45,21 @@ def end_of(path: str | os.PathLike[str]) -> int:
     return Path(path).stat().st_size if Path(path).is_file() else 0
 
 
+def record_seconds(path: str | os.PathLike[str], stage: str, seconds: float) -> None:
+    """Append how long a stage ran."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(json.dumps({"stage": stage, "seconds": round(seconds, 3)}) + "\n")
+
+
+def read_seconds(path: str | os.PathLike[str]) -> dict[str, float]:
+    """Read how long each stage's longest run took: one that finds its work done takes none."""
+    seconds: dict[str, float] = {}
+    for line in read_since(path, 0):
+        seconds[line["stage"]] = max(seconds.get(line["stage"], 0.0), line["seconds"])
+    return seconds
+
+
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Lay out rows, the first of them the heading, as an aligned Markdown table."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]

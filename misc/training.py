@@ -99,6 +99,7 @@ def train(
     schedule: Schedule,
     weights: Mapping[str, float] | None = None,
     validate: Callable[[], Mapping[str, float]] | None = None,
+    note: Callable[[int, Mapping[str, float]], None] | None = None,
     every: int | None = None,
     collate: Callable[[list[Any]], Any] = default_collate,
     checkpoint: Path,
@@ -120,6 +121,7 @@ def train(
         schedule: epochs, batch size and learning rate.
         weights: of the terms in the total; 1 where not named.
         validate: called in eval mode; its measures are logged.
+        note: takes the steps done and what is logged after them: mean terms, measures.
         every: steps between two validations, each followed by a checkpoint; by default an epoch.
         collate: makes a batch of a list of samples.
         checkpoint: file of the state; removed by the caller when all is saved.
@@ -161,10 +163,14 @@ def train(
                 means = meter.means(done)
                 progress.set_postfix({name: f"{value:.4f}" for name, value in means.items()})
                 logger.debug("%s step %d/%d %s", description, done, total, _words(means))
+                if note is not None:
+                    note(done, means)
             if pause:
                 if validate is not None:
                     measures = _in_eval_mode(model, validate)
                     logger.debug("%s step %d/%d %s", description, done, total, _words(measures))
+                    if note is not None:
+                        note(done, measures)
                 _save(checkpoint, model, optimizer, done)
 
 

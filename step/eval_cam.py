@@ -25,7 +25,7 @@ from step.details import plain, threshold_details, write_details
 # The whole curve for mIoU; connected components are dearer, so theirs is coarser, most of all
 # where no CAM is at its best.
 CURVE = LEVELS
-COMPONENT_CURVE: np.ndarray = np.round(np.r_[0.01:0.41:0.02, 0.45:1:0.05], 2)
+COMPONENT_CURVE = np.append(np.arange(0.01, 0.41, 0.02), np.arange(0.45, 1, 0.05)).round(2)
 
 
 def run(config: Config) -> None:

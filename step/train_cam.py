@@ -20,7 +20,7 @@ from misc.training import Schedule, make_optimizer, train
 from misc.weights import save_weights
 from misc.workers import map_images
 from net.resnet50 import load_pretrained
-from step.common import compute_of, network_module, open_dataset, shaped_by
+from step.common import compute_of, network_module, open_dataset, shaped_by, start_curve
 
 # The new classifier learns faster under SGD; AdamW scales each step by itself.
 RATE_FACTORS = {"sgd": 10.0, "adamw": 1.0}
@@ -63,6 +63,7 @@ def run(config: Config) -> None:
         resize_long=config.cam_resize_long,
     )
     checkpoint = weights.with_suffix(".checkpoint")
+    curve = start_curve(config, "train_cam", weights, checkpoint)
     train(
         model,
         make_optimizer(
@@ -88,6 +89,7 @@ def run(config: Config) -> None:
             crop_size=config.cam_crop_size,
             compute=compute,
         ),
+        note=curve.add,
         checkpoint=checkpoint,
         compute=compute,
         seed=config.seed,

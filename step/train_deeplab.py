@@ -15,7 +15,7 @@ from misc.samples import SegmentationSamples
 from misc.training import Schedule, make_optimizer, train
 from misc.weights import save_weights
 from net.deeplab import DeepLab, label_loss
-from step.common import compute_of, load_backbone, open_dataset, shaped_by
+from step.common import compute_of, load_backbone, open_dataset, shaped_by, start_curve
 from step.eval_deeplab import validation_iou
 from step.supervision import (
     Supervision,
@@ -68,6 +68,7 @@ def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) 
     load_backbone(model.resnet50, config)
     model = compute.place(model)
     checkpoint = weights.with_suffix(".checkpoint")
+    curve = start_curve(config, f"train_deeplab_{supervision.name}", weights, checkpoint)
     train(
         model,
         make_optimizer(
@@ -95,6 +96,7 @@ def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) 
             validation_iou, model, dataset, val_ids[:VALIDATED_IMAGES], compute=compute
         ),
         every=config.deeplab_eval_steps,
+        note=curve.add,
         checkpoint=checkpoint,
         compute=compute,
         seed=config.seed,

@@ -20,7 +20,14 @@ from misc.training import Schedule, make_optimizer, train
 from misc.weights import save_weights
 from misc.workers import map_images
 from step.cam_to_ir_label import label_path
-from step.common import compute_of, load_backbone, network_module, open_dataset, shaped_by
+from step.common import (
+    compute_of,
+    load_backbone,
+    network_module,
+    open_dataset,
+    shaped_by,
+    start_curve,
+)
 
 RADIUS = 10
 TERM_WEIGHTS = {"pos": 0.5, "neg": 0.5, "dp_fg": 0.5, "dp_bg": 0.5}
@@ -68,6 +75,7 @@ def run(config: Config) -> None:
         crop_size=config.irn_crop_size,
     )
     checkpoint = weights.with_suffix(".checkpoint")
+    curve = start_curve(config, "train_irn", weights, checkpoint)
     train(
         model,
         make_optimizer(
@@ -86,6 +94,7 @@ def run(config: Config) -> None:
             warmup_steps=config.irn_warmup_steps,
         ),
         weights=TERM_WEIGHTS,
+        note=curve.add,
         checkpoint=checkpoint,
         compute=compute,
         seed=config.seed,

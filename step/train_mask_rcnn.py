@@ -15,7 +15,7 @@ from misc.samples import DetectionSamples
 from misc.training import Schedule, make_optimizer, train
 from misc.weights import save_weights
 from net.mask_rcnn import mask_rcnn, trainable_parameters
-from step.common import compute_of, load_backbone, open_dataset, shaped_by
+from step.common import compute_of, load_backbone, open_dataset, shaped_by, start_curve
 from step.eval_mask_rcnn import validation_precision
 from step.supervision import (
     Supervision,
@@ -73,6 +73,7 @@ def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) 
     torch.manual_seed(config.seed)
     model = compute.place(build_network(config, len(dataset.class_names)))
     checkpoint = weights.with_suffix(".checkpoint")
+    curve = start_curve(config, f"train_mask_rcnn_{supervision.name}", weights, checkpoint)
     train(
         model,
         make_optimizer(
@@ -98,6 +99,7 @@ def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) 
         ),
         every=config.mask_rcnn_eval_steps,
         collate=_as_lists,
+        note=curve.add,
         checkpoint=checkpoint,
         compute=compute,
         seed=config.seed,

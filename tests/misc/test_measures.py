@@ -1,4 +1,12 @@
-from misc.measures import end_of, read_since, record, stage_rows, table
+from misc.measures import (
+    end_of,
+    read_seconds,
+    read_since,
+    record,
+    record_seconds,
+    stage_rows,
+    table,
+)
 
 
 def test_measures_are_appended_and_read_from_a_place_on(tmp_path):
@@ -27,3 +35,10 @@ def test_a_stage_without_measures_has_one_row():
 def test_the_table_is_aligned_markdown():
     lines = table([("stage", "value"), ("eval_cam", "0.5")]).splitlines()
     assert lines == ["| stage    | value |", "| -------- | ----- |", "| eval_cam | 0.5   |"]
+
+
+def test_of_a_stages_runs_the_longest_counts(tmp_path):
+    for stage, seconds in (("a", 3.0), ("b", 2.0), ("a", 0.5)):
+        record_seconds(tmp_path / "details" / "seconds.jsonl", stage, seconds)
+    assert read_seconds(tmp_path / "details" / "seconds.jsonl") == {"a": 3.0, "b": 2.0}
+    assert read_seconds(tmp_path / "none.jsonl") == {}

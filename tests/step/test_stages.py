@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny_run import arguments, error_line, only
+from tiny_run import NETWORKS_OFF, arguments, error_line, only
 
 import run_sample
 from misc.cam_files import read_cams
+from misc.curves import read_curves
 from misc.flags import read_config
 from misc.imutils import read_label
 from misc.instance_files import load_instances
-from misc.measures import read_since
+from misc.measures import read_seconds, read_since
 from net.resnet50_cam import Net
 from step import STAGES
 from voc12 import Dataset
@@ -67,6 +68,14 @@ def test_every_measure_is_recorded(finished):
         ("eval_ins_seg", "AP75"),
         ("eval_sem_seg", "mIoU"),
     } <= found
+
+
+def test_every_stages_seconds_and_every_trainings_curves_are_kept(finished):
+    seconds = read_seconds(finished / "details" / "seconds.jsonl")
+    assert set(seconds) == {stage.name for stage in STAGES if stage.flag not in NETWORKS_OFF}
+    assert min(seconds.values()) > 0
+    assert read_curves(finished / "cam.curve.jsonl").keys() == {"loss", "val_loss", "val_accuracy"}
+    assert read_curves(finished / "irn.curve.jsonl").keys() == {"pos", "neg", "dp_fg", "dp_bg"}
 
 
 def test_the_log_has_the_settings_at_its_head_and_the_table_at_its_end(finished):

@@ -1,0 +1,83 @@
+"""Training curves: one JSON line a report, beside the weights; TensorBoard's too where asked."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+Curves = dict[str, tuple[list[int], list[float]]]
+
+
+class TrainingCurve:
+    """Takes what a training reports and appends it to a file.
+
+    Args:
+        path: the file.
+        resumed: whether the training goes on where one was stopped; else the file begins anew.
+        tensorboard: a folder for TensorBoard's event files, if they are wanted.
+
+    Raises:
+        ModuleNotFoundError: TensorBoard is wanted and is not installed.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        resumed: bool = False,
+        tensorboard: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self.board = None if tensorboard is None else _open_board(tensorboard)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if not resumed:
+            self.path.unlink(missing_ok=True)
+
+    def add(self, step: int, values: Mapping[str, float]) -> None:
+        """Note the values that are reported after a step."""
+        # Appended and closed each time: whatever stops the run, all lines but the last are whole.
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, **values}) + "\n")
+        if self.board is not None:
+            for name, value in values.items():
+                self.board.add_scalar(name, value, step)
+            self.board.flush()
+
+
+def read_curves(path: str | os.PathLike[str]) -> Curves:
+    """Read a training's curves: for each name the steps, rising, and its values there.
+
+    A training that was resumed reports some steps again; the last report of a step counts. A line
+    that was cut off is left out. Empty where there is no file.
+    """
+    found: dict[str, dict[int, float]] = {}
+    if Path(path).is_file():
+        for line in Path(path).read_text(encoding="utf-8").splitlines():
+            try:
+                values = json.loads(line)
+            except ValueError:
+                continue
+            step = int(values.pop("step"))
+            for name, value in values.items():
+                found.setdefault(name, {})[step] = float(value)
+    return {
+        name: (sorted(values), [values[step] for step in sorted(values)])
+        for name, values in found.items()
+    }
+
+
+def curve_path(weights: str | os.PathLike[str]) -> Path:
+    """Give the path of the curves of the training that made a weights file."""
+    return Path(weights).with_suffix(".curve.jsonl")
+
+
+def _open_board(folder: str | os.PathLike[str]) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "--tensorboard True: TensorBoard is not installed: pip install tensorboard, or leave "
+            "the flag out; the report draws the same curves"
+        ) from error
+    return SummaryWriter(str(folder))
