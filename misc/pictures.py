@@ -1,43 +1,41 @@
-"""Pictures of what the stages make, for people: overlays, fields, and panels with titles."""
+"""Pictures of what the stages make, for people: scores, labels, fields and centroids as colours.
+
+A picture is uint8 (h, w, 3), or (h, w, 4) where the image is to be seen through it.
+"""
 
 import colorsys
-from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from misc.palette import OBJECT_COLOURS
 
-_TITLE_HEIGHT = 22
-_GAP = 6
+_ARROWS = 14  # along the longer side of a field
 
 
-def heat(image: np.ndarray, scores: np.ndarray, *, opacity: float = 0.6) -> np.ndarray:
-    """Lay scores (H, W) in [0, 1] over a uint8 image (H, W, 3), dark blue to yellow."""
-    levels = (np.clip(scores, 0, 1) * 255).astype(np.uint8)
-    colours = cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS)[..., ::-1]
-    return _blend(image, colours, np.full(scores.shape, opacity))
+def heat_colours(scores: np.ndarray) -> np.ndarray:
+    """Colour scores (H, W) in [0, 1], dark blue to yellow: uint8 (H, W, 3)."""
+    levels = np.rint(np.clip(scores, 0, 1) * 255).astype(np.uint8)
+    return np.ascontiguousarray(cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS)[..., ::-1])
 
 
-def label_overlay(
-    image: np.ndarray, label: np.ndarray, palette: np.ndarray, *, opacity: float = 0.65
-) -> np.ndarray:
-    """Lay a label map (H, W) over an image, each label in its colour of the palette (256, 3)."""
-    return _blend(image, palette[label].astype(np.uint8), opacity * (label > 0))
+def grey(values: np.ndarray) -> np.ndarray:
+    """Draw values (h, w) in [0, 1] from black to white: uint8 (h, w, 3)."""
+    levels = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
+    return np.repeat(levels[..., None], 3, axis=2)
 
 
-def instance_overlay(image: np.ndarray, masks: np.ndarray, *, opacity: float = 0.6) -> np.ndarray:
-    """Lay instance masks, bool (N, H, W), over an image, each in a colour of its own."""
-    result = image
-    for number, mask in enumerate(masks):
-        colour = np.broadcast_to(OBJECT_COLOURS[number % len(OBJECT_COLOURS)], image.shape)
-        result = _blend(result, colour, opacity * mask)
-    return result
+def label_colours(label: np.ndarray, palette: np.ndarray) -> np.ndarray:
+    """Colour a label map (H, W) by a palette (256, 3); label 0 is clear: uint8 (H, W, 4)."""
+    opaque = np.where(label > 0, 255, 0)
+    return np.dstack([palette[label], opaque]).astype(np.uint8)
 
 
 def field_picture(displacement: np.ndarray, *, longest: float = 12.0) -> np.ndarray:
-    """Draw a displacement field (2, h, w): the hue is its direction, the strength its length."""
+    """Draw a displacement field (2, h, w): the hue is its direction, the strength its length.
+
+    Full strength stands for `longest` pixels of the field's grid or more. uint8 (h, w, 3).
+    """
     dy, dx = displacement
     hue = (np.arctan2(dy, dx) / (2 * np.pi)) % 1.0
     strength = np.clip(np.hypot(dy, dx) / longest, 0, 1)
@@ -46,25 +44,71 @@ def field_picture(displacement: np.ndarray, *, longest: float = 12.0) -> np.ndar
     return (picture * 255).astype(np.uint8)
 
 
-def panel(
-    pictures: Sequence[tuple[str, np.ndarray]], size: tuple[int, int], columns: int
+def arrow_picture(displacement: np.ndarray, *, longest: float, scale: int = 4) -> np.ndarray:
+    """Draw a field as `field_picture`, `scale` times as large, with arrows of its true lengths."""
+    colours = field_picture(displacement, longest=longest)
+    picture = cv2.resize(colours, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
+    _, height, width = displacement.shape
+    step = max(2, round(max(height, width) / _ARROWS))
+    for y in range(step // 2, height, step):
+        for x in range(step // 2, width, step):
+            dy, dx = displacement[:, y, x]
+            if np.hypot(dy, dx) > 1:
+                start = _pixel(x, y, scale)
+                cv2.arrowedLine(
+                    picture, start, _pixel(x + dx, y + dy, scale), (30, 30, 30), 1, cv2.LINE_AA
+                )
+    return picture
+
+
+def colour_wheel(size: int = 96) -> np.ndarray:
+    """Draw the field that points outwards, as `field_picture` would: uint8 (size, size, 3)."""
+    radius = (size - 1) / 2
+    field = np.indices((size, size), dtype=np.float64) - radius
+    wheel = field_picture(field, longest=radius)
+    wheel[np.hypot(*field) > radius] = 255
+    return wheel
+
+
+def centroid_picture(
+    centroids: np.ndarray, instance_map: np.ndarray, *, scale: int = 4
 ) -> np.ndarray:
-    """Set titled pictures, each brought to `size` = (H, W), in rows on a white page."""
-    height, width = size
-    rows = -(-len(pictures) // columns)
-    cell_height, cell_width = height + _TITLE_HEIGHT + _GAP, width + _GAP
-    page = Image.new("RGB", (columns * cell_width + _GAP, rows * cell_height + _GAP), "white")
-    draw = ImageDraw.Draw(page)
-    font = ImageFont.load_default(size=14)
-    for number, (title, picture) in enumerate(pictures):
-        row, column = divmod(number, columns)
-        x, y = _GAP + column * cell_width, _GAP + row * cell_height
-        draw.text((x, y), title, fill="black", font=font)
-        resized = Image.fromarray(picture).resize((width, height), Image.Resampling.NEAREST)
-        page.paste(resized, (x, y + _TITLE_HEIGHT))
-    return np.asarray(page)
+    """Draw where pixels gather, in the colour of their instance, on a tint of its pixels.
+
+    Args:
+        centroids: integer (2, h, w), y and x of each pixel's centroid.
+        instance_map: integer (h, w), ids 0..n-1.
+        scale: size of a pixel of this grid.
+
+    Returns:
+        uint8 (scale·h, scale·w, 4); a disc's area is the number of pixels that gather there.
+    """
+    height, width = instance_map.shape
+    colours = OBJECT_COLOURS[instance_map % len(OBJECT_COLOURS)]
+    tint = np.dstack([colours, np.full((height, width), 110, np.uint8)])
+    picture = np.repeat(np.repeat(tint, scale, axis=0), scale, axis=1)
+    gathered = np.bincount(
+        (centroids[0] * width + centroids[1]).reshape(-1), minlength=height * width
+    )
+    for place in np.flatnonzero(gathered > max(1, gathered.sum() // 300)):
+        y, x = divmod(int(place), width)
+        colour = OBJECT_COLOURS[instance_map[y, x] % len(OBJECT_COLOURS)]
+        radius = max(2, round(scale * np.sqrt(gathered[place] / np.pi) / 4))
+        centre = _pixel(x, y, scale)
+        cv2.circle(picture, centre, radius, (*map(int, colour), 255), -1, cv2.LINE_AA)
+        cv2.circle(picture, centre, radius, (0, 0, 0, 255), 1, cv2.LINE_AA)
+    return picture
 
 
-def _blend(image: np.ndarray, colours: np.ndarray, opacity: np.ndarray) -> np.ndarray:
-    share = opacity[..., None]
-    return (image * (1 - share) + colours * share).astype(np.uint8)
+def lay(image: np.ndarray, picture: np.ndarray, opacity: float) -> np.ndarray:
+    """Lay a picture, brought to the image's size, over a uint8 image (H, W, 3)."""
+    height, width = image.shape[:2]
+    method = cv2.INTER_LINEAR if picture.shape[2] == 3 else cv2.INTER_NEAREST
+    large = cv2.resize(picture, (width, height), interpolation=method).astype(np.float32)
+    share = opacity * (large[..., 3:] / 255 if picture.shape[2] == 4 else 1)
+    return (image * (1 - share) + large[..., :3] * share).astype(np.uint8)
+
+
+def _pixel(x: float, y: float, scale: int) -> tuple[int, int]:
+    """Give the middle of a grid's pixel in a picture `scale` times as large, as cv2 takes it."""
+    return round(float((x + 0.5) * scale)), round(float((y + 0.5) * scale))

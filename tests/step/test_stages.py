@@ -17,6 +17,7 @@ from misc.instance_files import load_instances
 from misc.measures import read_seconds, read_since
 from net.resnet50_cam import Net
 from step import STAGES
+from step.layers import image_layers
 from voc12 import Dataset
 
 
@@ -292,12 +293,40 @@ def test_show_draws_an_image_through_every_stage_that_has_run(copied, capsys):
     folder = copied / "show"
     assert run_sample.main(arguments(copied, "--show", image_id, show_dir=folder)) == 0
     whole = Image.open(folder / f"{image_id}.png").size
+    assert whole[0] > whole[1]
+    film = Image.open(folder / f"{image_id}.gif")
+    assert film.n_frames > 5
+    assert (folder / f"{image_id}.gif").stat().st_size < 1.5e6
+    (folder / f"{image_id}.gif").unlink()
     for name in ("cam", "ir_label", "ins_seg", "sem_seg"):
         shutil.rmtree(copied / name)
     assert run_sample.main(arguments(copied, "--show", image_id, show_dir=folder)) == 0
     assert Image.open(folder / f"{image_id}.png").size < whole
+    assert not (folder / f"{image_id}.gif").exists()
     assert run_sample.main(arguments(copied, "--show", "nobody", show_dir=folder)) == 2
     assert "nobody" in capsys.readouterr().err
+
+
+def test_every_stage_gives_its_layer_and_the_ground_truth_comes_last(finished):
+    config = read_config(arguments(finished))
+    dataset = Dataset(finished / "VOC2012")
+    image_id = dataset.split("train")[0]
+    height, width = (-(-side // 4) for side in dataset.image(image_id).shape[:2])
+    fields = np.full((height, width), 0.5), np.zeros((2, height, width), np.float32)
+    names = [layer.name for layer in image_layers(config, dataset, image_id, fields)]
+    keys = np.flatnonzero(dataset.image_labels([image_id])[0])
+    cams = [f"CAM: {dataset.class_names[key]}" for key in keys]
+    assert names == [
+        *cams,
+        "relation label",
+        "boundary",
+        "displacement",
+        "centroids",
+        "instance labels",
+        "semantic label",
+        "ground truth: objects",
+        "ground truth: classes",
+    ]
 
 
 def test_cams_are_made_for_the_training_and_the_inference_list(tmp_path):

@@ -1,0 +1,168 @@
+"""One image through every stage, as pictures to lay over it: for --show and for the report."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+import voc12
+from misc.cam_files import find_cams, read_cams
+from misc.centroids import cluster_centroids, find_centroids
+from misc.config import Config
+from misc.device import Compute
+from misc.imutils import IGNORE, normalize, read_label, with_mirror
+from misc.instance_files import load_instances
+from misc.legend import Entry, class_entries, object_entries
+from misc.masks import numbered_map
+from misc.palette import object_palette, voc_palette
+from misc.pictures import arrow_picture, centroid_picture, grey, heat_colours, label_colours
+from step.cam_to_ir_label import label_path
+from step.label_synthesis import instance_path, semantic_paths
+
+Fields = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """What a stage made of an image.
+
+    Attributes:
+        name: what it is.
+        picture: uint8 (h, w, 3), or (h, w, 4) where the image is seen through it.
+        opacity: with which it is first laid over the image.
+        entries: the names of its colours.
+        note: how to read it.
+        scale: "heat" or "wheel" where its colours are a scale, else "".
+    """
+
+    name: str
+    picture: np.ndarray
+    opacity: float
+    entries: list[Entry] = field(default_factory=list)
+    note: str = ""
+    scale: str = ""
+
+
+def instance_sources(config: Config) -> tuple[tuple[str, str], ...]:
+    """Name the folders that have detections as instance labels have them: ID.npz."""
+    return (("instance labels", config.ins_seg_out_dir),)
+
+
+def semantic_sources(config: Config) -> tuple[tuple[str, str], ...]:
+    """Name the folders that have label maps as semantic labels are: grey ID.png."""
+    return (("semantic label", config.sem_seg_out_dir),)
+
+
+def image_layers(
+    config: Config, dataset: voc12.Dataset, image_id: str, fields: Fields | None
+) -> list[Layer]:
+    """Give whatever the stages have made of an image, in their order, and the ground truth.
+
+    Args:
+        config: where the stages wrote.
+        dataset: where the ground truth is.
+        image_id: the image.
+        fields: its boundary and displacement, of `irnet_fields`; None leaves them out.
+    """
+    return [
+        *_cams(config, dataset, image_id),
+        *_relation(config, dataset, image_id),
+        *([] if fields is None else _fields(config, *fields)),
+        *_instances(config, dataset, image_id),
+        *_semantics(config, dataset, image_id),
+        *_truth(dataset, image_id),
+    ]
+
+
+def irnet_fields(model: Any, compute: Compute, image: np.ndarray) -> Fields:
+    """Apply IRNet to a uint8 image: boundary (h, w) in [0, 1] and displacement (2, h, w)."""
+    pair = torch.as_tensor(with_mirror(normalize(image)), device=compute.device)
+    with torch.inference_mode(), compute.autocast():
+        boundary, displacement = model(pair)
+    return boundary[0].float().cpu().numpy(), displacement.float().cpu().numpy()
+
+
+def _cams(config: Config, dataset: voc12.Dataset, image_id: str) -> Iterator[Layer]:
+    try:
+        cams = read_cams(find_cams(config.cam_out_dir, image_id))
+    except FileNotFoundError:
+        return
+    for key, scores in zip(cams.keys, cams.high_res, strict=True):
+        name = f"CAM: {dataset.class_names[key]}"
+        yield Layer(name=name, picture=heat_colours(scores), opacity=0.6, scale="heat")
+
+
+def _relation(config: Config, dataset: voc12.Dataset, image_id: str) -> Iterator[Layer]:
+    path = label_path(config.ir_label_out_dir, image_id)
+    if path.is_file():
+        label = read_label(path)
+        note = "clear: sure background"
+        yield _classes("relation label", label, dataset, note=note)
+
+
+def _fields(config: Config, boundary: np.ndarray, displacement: np.ndarray) -> Iterator[Layer]:
+    yield Layer(name="boundary", picture=grey(boundary), opacity=1.0, note="white: probability 1")
+    longest = max(4.0, float(np.percentile(np.hypot(*displacement), 98)))
+    yield Layer(
+        name="displacement",
+        picture=arrow_picture(displacement, longest=longest),
+        opacity=1.0,
+        note=f"hue: direction; at the rim {4 * longest:.0f} pixels or more",
+        scale="wheel",
+    )
+    centroids = find_centroids(displacement)
+    instance_map = cluster_centroids(centroids, displacement, threshold=config.small_displacement)
+    yield Layer(
+        name="centroids",
+        picture=centroid_picture(centroids, instance_map),
+        opacity=1.0,
+        note="a disc: where pixels gather; a tint: the pixels of one instance",
+    )
+
+
+def _instances(config: Config, dataset: voc12.Dataset, image_id: str) -> Iterator[Layer]:
+    for name, folder in instance_sources(config):
+        path = instance_path(folder, image_id)
+        if path.is_file():
+            found = load_instances(path)
+            order = np.argsort(-found["score"], kind="stable")
+            words = [
+                f"{dataset.class_names[found['class'][i]]} {found['score'][i]:.2f}"
+                for i in order
+                if found["score"][i] > 0
+            ]
+            yield _objects(name, numbered_map(found["mask"], found["score"]), words)
+
+
+def _semantics(config: Config, dataset: voc12.Dataset, image_id: str) -> Iterator[Layer]:
+    for name, folder in semantic_sources(config):
+        path, _ = semantic_paths(folder, image_id)
+        if path.is_file():
+            yield _classes(name, read_label(path), dataset)
+
+
+def _truth(dataset: voc12.Dataset, image_id: str) -> Iterator[Layer]:
+    try:
+        masks, classes = dataset.instance_label(image_id)
+    except FileNotFoundError:
+        return
+    words = [dataset.class_names[class_id] for class_id in classes]
+    # Equal scores: numbered in the order of the file.
+    yield _objects("ground truth: objects", numbered_map(masks, np.ones(len(masks))), words)
+    yield _classes("ground truth: classes", dataset.semantic_label(image_id), dataset)
+
+
+def _classes(name: str, label: np.ndarray, dataset: voc12.Dataset, *, note: str = "") -> Layer:
+    labels = [int(value) for value in np.unique(label) if value not in (0, IGNORE)]
+    entries = class_entries(dataset.class_names, labels, unsure=bool((label == IGNORE).any()))
+    colours = label_colours(label, voc_palette())
+    return Layer(name=name, picture=colours, opacity=0.65, entries=entries, note=note)
+
+
+def _objects(name: str, numbers: np.ndarray, words: list[str]) -> Layer:
+    colours = label_colours(numbers, object_palette())
+    entries = object_entries(words) if words else []
+    note = "" if words else "none"
+    return Layer(name=name, picture=colours, opacity=0.65, entries=entries, note=note)
