@@ -36,7 +36,7 @@ def line_chart(
     *,
     x_label: str,
     marks: Mapping[str, float] | None = None,
-    size: tuple[int, int] = (460, 280),
+    size: tuple[int, int] = (400, 260),
 ) -> str:
     """Draw named lines over x, from y = 0 on.
 
@@ -56,7 +56,7 @@ def line_chart(
     xs = [x for line in points.values() for x, _ in line] or [0.0, 1.0]
     ys = [y for line in points.values() for _, y in line] or [1.0]
     x_ticks, y_ticks = ticks(min(xs), max(xs)), ticks(0.0, max(ys))
-    x_low, x_high = min(x_ticks[0], min(xs)), max(xs[-1], max(xs))
+    x_low, x_high = min(x_ticks[0], min(xs)), max(xs)
     y_high = y_ticks[-1]
 
     def at(x: float, y: float) -> tuple[float, float]:
@@ -107,7 +107,7 @@ def bar_chart(
     Returns:
         an <svg> element.
     """
-    left, right, top, bar = 128, width - 52, 56, 9
+    left, right, top, bar = 128, width - 52, 56, 11
     row_height = bar * len(series) + 9
     parts = [_series_legend(list(series), 14)]
     for number, (name, colour, values) in enumerate(rows):
@@ -126,7 +126,7 @@ def bar_chart(
                 f'<rect class="fill s{place % _SERIES}" x="{left}" y="{y_bar}" '
                 f'width="{length:.1f}" height="{bar - 1}"/>'
             )
-            parts.append(_text(left + length + 4, y_bar + bar - 1, f"{value:.2f}", size=9))
+            parts.append(_text(left + length + 4, y_bar + bar - 2, f"{value:.2f}", size=10))
     return _svg(title, parts, (width, top + len(rows) * row_height + 6))
 
 
@@ -144,9 +144,9 @@ def confusion_chart(title: str, names: Sequence[str], matrix: np.ndarray, cell: 
     """
     counts = np.asarray(matrix, dtype=np.float64)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    left, top = 112, 140
+    left, top = 112, 150
     side = cell * len(names)
-    parts = [_text(left, top + side + 18, "columns: label given; rows: ground truth; % of a row")]
+    parts = [_text(14, 40, "rows: ground truth; columns: label given; % of a row")]
     for row, name in enumerate(names):
         y = top + (row + 0.5) * cell
         x = left + (row + 0.5) * cell
@@ -164,7 +164,7 @@ def confusion_chart(title: str, names: Sequence[str], matrix: np.ndarray, cell: 
             if value >= 0.005:
                 place = (left + (column + 0.5) * cell - 0.5, y + 3)
                 parts.append(_text(*place, f"{100 * value:.0f}", anchor="middle", size=10))
-    return _svg(title, parts, (left + side + 60, top + side + 30))
+    return _svg(title, parts, (max(left + side + 60, 360), top + side + 14))
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:

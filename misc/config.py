@@ -267,6 +267,8 @@ class Config:
     deeplab_out_dir: str = place("result/deeplab", "DeepLab's labels on val_list")
     deeplab_server_dir: str = place("result/server", "what --deeplab_server_list packs")
     tables_file: str = place("result/TABLES.md", "the tables of all measures")
+    report_file: str = place("result/report.html", "the page that the stage report writes")
+    report_images: int = setting(24, "images in the report's gallery", rule=POSITIVE)
     show_dir: str = place("result/show", "where --show writes its pictures")
     show: str | None = setting(
         None, "instead of running stages, draw this image through all of them"
@@ -291,6 +293,7 @@ class Config:
     eval_mask_rcnn_pass: bool | None = stage_pass("eval_mask_rcnn")
     train_deeplab_pass: bool | None = stage_pass("train_deeplab")
     eval_deeplab_pass: bool | None = stage_pass("eval_deeplab")
+    report_pass: bool | None = stage_pass("report")
 
     def asked(self, flag: str) -> bool:
         """Whether a stage's flag, with the others, says that it runs."""

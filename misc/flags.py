@@ -61,6 +61,11 @@ def resolved(config: Config) -> dict[str, Any]:
     return {name: list(v) if isinstance(v, tuple) else v for name, v in vars(config).items()}
 
 
+def is_place(name: str) -> bool:
+    """Say whether a setting only names where something is written."""
+    return any(field.name == name and field.metadata.get("place", False) for field in _fields())
+
+
 def table() -> str:
     """Write the settings as the Markdown table of the README."""
     lines = ["| flag | default | demo | what it sets |", "| --- | --- | --- | --- |"]

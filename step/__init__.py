@@ -33,4 +33,5 @@ STAGES = (
     Stage("eval_mask_rcnn", "eval_mask_rcnn_pass"),
     Stage("train_deeplab", "train_deeplab_pass"),
     Stage("eval_deeplab", "eval_deeplab_pass"),
+    Stage("report", "report_pass"),
 )

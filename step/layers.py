@@ -150,8 +150,8 @@ def _truth(dataset: voc12.Dataset, image_id: str) -> Iterator[Layer]:
         return
     words = [dataset.class_names[class_id] for class_id in classes]
     # Equal scores: numbered in the order of the file.
-    yield _objects("ground truth: objects", numbered_map(masks, np.ones(len(masks))), words)
-    yield _classes("ground truth: classes", dataset.semantic_label(image_id), dataset)
+    yield _objects("truth: objects", numbered_map(masks, np.ones(len(masks))), words)
+    yield _classes("truth: classes", dataset.semantic_label(image_id), dataset)
 
 
 def _classes(name: str, label: np.ndarray, dataset: voc12.Dataset, *, note: str = "") -> Layer:

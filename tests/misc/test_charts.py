@@ -55,7 +55,7 @@ def test_bars_are_as_long_as_their_values_and_missing_ones_are_left_out():
     bars = [
         float(node.attrib["width"])
         for node in ET.fromstring(chart).findall(f"{SVG}rect")
-        if node.attrib.get("height") == "8"
+        if node.attrib.get("height") == "10"
     ]
     assert bars == [(460 - 52 - 128) / 2]
 

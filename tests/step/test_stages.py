@@ -1,12 +1,14 @@
 import importlib
 import json
+import re
 import shutil
 
 import numpy as np
 import pytest
 import torch
+from browser import drive, needs_chromium
 from PIL import Image
-from tiny_run import NETWORKS_OFF, arguments, error_line, only
+from tiny_run import NETWORKS_OFF, PLACES, arguments, error_line, only
 
 import run_sample
 from misc.cam_files import read_cams
@@ -307,6 +309,67 @@ def test_show_draws_an_image_through_every_stage_that_has_run(copied, capsys):
     assert "nobody" in capsys.readouterr().err
 
 
+def articles(page):
+    """Give the images of a report's gallery."""
+    (data,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page)
+    return json.loads(data)["images"]
+
+
+def test_the_report_shows_the_run_and_every_image_through_every_stage(finished):
+    page = (finished / "report.html").read_text()
+    images = articles(page)
+    assert {image["id"] for image in images} == set(Dataset(finished / "VOC2012").split("train"))
+    assert {"relation label", "boundary", "displacement", "semantic label"} <= {
+        layer["name"] for layer in images[0]["layers"]
+    }
+    for stage in STAGES[:9]:
+        assert f"<td>{stage.name}</td>" in page
+    assert "<td>--cam_crop_size</td><td>160</td><td>64</td>" in page
+    assert "<td>--cam_scales</td><td>1.0,0.5,1.5</td><td>1.0,0.5</td>" in page
+    assert "--num_workers" not in page
+    titles = ["by --cam_eval_thres", "by --ins_seg_bg_thres", "by --sem_seg_bg_thres"]
+    titles += ["train_cam: loss", "train_cam: accuracy", "train_irn: pos", "train_irn: dp_bg"]
+    titles += ["IoU by class", "AP50 by class", "Confusion of classes: semantic labels, train"]
+    for title in titles:
+        assert title in page
+    assert "to exceed" in page
+
+
+def test_a_report_alone_tells_the_settings_that_made_what_is_on_disk(copied, capsys):
+    flags = {"preset": "demo", "voc12_root": copied / "VOC2012", "device": "cpu", "num_workers": 0}
+    places = {name: copied / place for name, place in PLACES.items()}
+    words = [w for name, value in {**places, **flags}.items() for w in (f"--{name}", str(value))]
+    images = ["--report_pass", "True", "--report_images", "2"]
+    assert run_sample.main([*words, *images]) == 0
+    page = (copied / "report.html").read_text()
+    assert len(articles(page)) == 2
+    assert "<td>--cam_crop_size</td><td>160</td><td>64</td>" in page
+    assert "report.html: 2 images" in capsys.readouterr().out
+
+
+def test_a_report_of_nothing_but_images_says_what_makes_the_rest(tmp_path):
+    assert only("report", tmp_path) == 0
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("No curve yet") == 2
+    assert "No measure by class yet" in page
+    names = [layer["name"] for layer in articles(page)[0]["layers"]]
+    assert names == ["image", "truth: objects", "truth: classes"]
+
+
+@needs_chromium
+def test_the_report_of_a_run_opens_without_an_error_in_light_and_dark(finished, tmp_path):
+    page = (finished / "report.html").read_text()
+    script = """
+    document.querySelectorAll(".tile")[3].click();
+    press("ArrowDown");
+    return document.getElementById("viewer-title").textContent;
+    """
+    for dark in (False, True):
+        outcome = drive(page, script, tmp_path, dark=dark)
+        assert outcome["errors"] == outcome["asked"] == []
+        assert outcome["found"].startswith(articles(page)[1]["id"])
+
+
 def test_every_stage_gives_its_layer_and_the_ground_truth_comes_last(finished):
     config = read_config(arguments(finished))
     dataset = Dataset(finished / "VOC2012")
@@ -324,8 +387,8 @@ def test_every_stage_gives_its_layer_and_the_ground_truth_comes_last(finished):
         "centroids",
         "instance labels",
         "semantic label",
-        "ground truth: objects",
-        "ground truth: classes",
+        "truth: objects",
+        "truth: classes",
     ]
 
 

@@ -40,6 +40,7 @@ PLACES = {
     "ins_seg_out_dir": "ins_seg",
     "sem_seg_out_dir": "sem_seg",
     "details_dir": "details",
+    "report_file": "report.html",
     "tensorboard_dir": "tensorboard",
     "coco_name": "instances",
     "mask_rcnn_weights_name": "mask_rcnn.pth",

@@ -1,0 +1,172 @@
+"""Write the report: one page of what is on disk, to be opened in any browser."""
+
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import voc12
+from misc.charts import bar_chart, confusion_chart, line_chart
+from misc.config import Config
+from misc.curves import curve_path, read_curves
+from misc.files import write_bytes
+from misc.gallery import choose_images
+from misc.legend import class_entries
+from misc.log import logger
+from misc.palette import voc_palette
+from misc.report import cards, css_colour, data_uri, fill_page, html_table
+from misc.workers import map_images
+from step.common import compute_of, image_labels, open_dataset
+from step.details import read_details, threshold_chart
+from step.label_synthesis import load_irnet
+from step.layers import Layer, image_layers, irnet_fields
+from step.run_facts import changed_settings, measure_rows
+
+# Whose per-class values stand beside each other: a name, and the stage that measured them.
+IOU_SOURCES = (("CAM", "eval_cam"), ("semantic labels", "eval_sem_seg"))
+AP_SOURCES = (("CAM components", "eval_cam"), ("instance labels", "eval_ins_seg"))
+CURVES = ("eval_cam", "eval_ins_seg", "eval_sem_seg")
+
+
+def trainings(config: Config) -> tuple[tuple[str, str], ...]:
+    """Name the trainings, each with the weights that its curves lie beside."""
+    return (("train_cam", config.cam_weights_name), ("train_irn", config.irn_weights_name))
+
+
+def run(config: Config) -> None:
+    """Write --report_file from what the stages have left on disk."""
+    dataset = open_dataset(config)
+    images = gallery(config, dataset)
+    settings = changed_settings(config)
+    curves = {stage: read_details(config, stage) for stage in CURVES}
+    reasons = "The images are the worst and the best by IoU, then such that every class is shown."
+    preset = f"preset {config.preset}, evaluated on {config.chainer_eval_set}"
+    parts = {
+        "title": "IRNet: report of a run",
+        "subtitle": f"{preset}; written {time.strftime('%Y-%m-%d %H:%M')}",
+        "measures": html_table(
+            ("stage", "seconds", "measure", "value", "beside it"),
+            measure_rows(config),
+            numbers=(1, 3),
+        )
+        + '<p class="soft">Seconds are those of a stage\'s longest run: one that finds its work '
+        "done takes none.</p>",
+        "settings": html_table(("flag", "preset", "this run"), settings) if settings else "None.",
+        "thresholds": cards(
+            [threshold_chart(stage, d) for stage, d in curves.items() if "thresholds" in d],
+            "No curve yet: the stages eval_cam, eval_ins_seg and eval_sem_seg draw them.",
+        ),
+        "training": cards(training_charts(config), "No curve yet: the trainings write them."),
+        "gallery_note": reasons,
+        "classes": cards(
+            class_charts(config, dataset),
+            "No measure by class yet: the evaluations write them.",
+        ),
+    }
+    page = fill_page(parts, images).encode()
+    write_bytes(config.report_file, page)
+    logger.info("%s: %d images, %.1f MB", config.report_file, len(images), len(page) / 1e6)
+
+
+def gallery(config: Config, dataset: voc12.Dataset) -> list[dict[str, Any]]:
+    """Draw the images of the gallery, each through every stage that has run."""
+    ids = dataset.split(config.chainer_eval_set)
+    keys = image_labels(dataset, ids)
+    scores = read_details(config, "eval_sem_seg").get("images", {})
+    chosen = choose_images(ids, keys, scores, config.report_images)
+    compute = compute_of(config)
+    model = load_irnet(config, compute) if Path(config.irn_weights_name).is_file() else None
+
+    def process(image_id: str, image: np.ndarray) -> dict[str, Any]:
+        fields = None if model is None else irnet_fields(model, compute, image)
+        layers = image_layers(config, dataset, image_id, fields)
+        iou = scores.get(image_id)
+        words = chosen[image_id] + ("" if iou is None else f", IoU {iou:.3f}")
+        names = class_entries(dataset.class_names, [int(key) + 1 for key in keys[image_id]])
+        return {
+            "id": image_id,
+            "words": words,
+            "classes": [(name, css_colour(colour)) for name, colour in names],
+            "size": image.shape[1::-1],
+            "photo": data_uri(image),
+            "layers": [_plain(None), *(_plain(layer) for layer in layers)],
+        }
+
+    results = map_images(
+        list(chosen),
+        partial(_read_image, dataset),
+        process=process,
+        num_workers=compute.num_workers,
+        description="report",
+    )
+    return [entry for _, entry in results]
+
+
+def training_charts(config: Config) -> list[str]:
+    """Draw what each training reported, a chart for each loss term or measure."""
+    charts = []
+    for stage, weights in trainings(config):
+        curves = read_curves(curve_path(weights))
+        for name in dict.fromkeys(name.removeprefix("val_") for name in curves):
+            lines = {n: curves[n] for n in (name, f"val_{name}") if n in curves}
+            charts.append(line_chart(f"{stage}: {name}", lines, x_label="step"))
+    return charts
+
+
+def class_charts(config: Config, dataset: voc12.Dataset) -> list[str]:
+    """Draw IoU and AP50 by class, and the confusion of classes."""
+    names = ["background", *dataset.class_names]
+    charts = []
+    for title, key, sources, first in (
+        ("IoU by class", "IoU", IOU_SOURCES, 0),
+        ("AP50 by class", "AP50", AP_SOURCES, 1),
+    ):
+        found = {n: d for n, s in sources if key in (d := read_details(config, s))}
+        series = [f"{name}, {details['split']}" for name, details in found.items()]
+        values = [details[key] for details in found.values()]
+        if series:
+            charts.append(bar_chart(title, _bars(names[first:], values, first), series))
+    for name, stage in IOU_SOURCES[::-1]:
+        details = read_details(config, stage)
+        if "confusion" in details:
+            matrix = np.array(details["confusion"])
+            seen = np.flatnonzero(matrix.sum(axis=0) + matrix.sum(axis=1))
+            title = f"Confusion of classes: {name}, {details['split']}"
+            chart = confusion_chart(title, [names[i] for i in seen], matrix[np.ix_(seen, seen)])
+            return [*charts, chart]
+    return charts
+
+
+def _bars(
+    names: Sequence[str], values: Sequence[Sequence[float | None]], first: int
+) -> list[tuple[str, str, list[float]]]:
+    """Give name, colour and values of each label that has any; labels count from `first`."""
+    palette = voc_palette()
+    rows = zip(names, zip(*values, strict=True), strict=True)
+    return [
+        (name, css_colour(palette[number]), [np.nan if v is None else v for v in row])
+        for number, (name, row) in enumerate(rows, start=first)
+        if any(value is not None for value in row)
+    ]
+
+
+def _plain(layer: Layer | None) -> dict[str, Any]:
+    """Turn a layer into what the page takes; None is the image itself."""
+    if layer is None:
+        return {"name": "image", "src": None, "opacity": 1, "entries": [], "note": "", "scale": ""}
+    return {
+        "name": layer.name,
+        "src": data_uri(layer.picture),
+        "clear": layer.picture.shape[2] == 4,
+        "opacity": layer.opacity,
+        "entries": [(name, css_colour(colour)) for name, colour in layer.entries],
+        "note": layer.note,
+        "scale": layer.scale,
+    }
+
+
+def _read_image(dataset: voc12.Dataset, image_id: str) -> np.ndarray:
+    return dataset.image(image_id)

@@ -1,0 +1,102 @@
+"""What a run was: its settings and its measures, read from what it left on disk."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from misc.config import Config
+from misc.flags import format_value, is_place, read_config, resolved
+from misc.measures import read_seconds, read_since
+from misc.provenance import read_settings
+from step import STAGES
+
+Key = tuple[str, str, str]  # measure, split, supervision
+Line = dict[str, Any]
+
+# What a measure must exceed to have been worth its stage: another stage's measure.
+BOUNDS = {
+    ("eval_sem_seg", "mIoU"): ("eval_cam", "best mIoU"),
+    ("eval_ins_seg", "AP50"): ("eval_cam", "component AP50"),
+}
+# They say how a command ran, not what it made.
+_NOT_SHAPING = {"show", "overwrite", "run_dir", "num_workers", "tensorboard", "report_images"}
+
+
+def changed_settings(config: Config) -> list[tuple[str, str, str]]:
+    """Give flag, preset's value and this run's, where they differ.
+
+    What the outputs say shaped them counts more than this command's flags: the report may be
+    written by another command than made them.
+    """
+    preset = resolved(read_config(["--preset", config.preset]))
+    used = resolved(config) | {
+        name: value for name, value in _shaping(config).items() if name in preset
+    }
+    return [
+        (f"--{name}", _words(preset[name]), _words(value))
+        for name, value in used.items()
+        if value != preset[name]
+        and name not in _NOT_SHAPING
+        and not name.endswith("_pass")
+        and not is_place(name)
+    ]
+
+
+def measure_rows(config: Config) -> list[tuple[str, ...]]:
+    """Give stage, seconds, measure, value and what stands beside it, by stage; the latest count."""
+    found: dict[str, dict[Key, Line]] = {stage.name: {} for stage in STAGES}
+    for line in read_since(config.metrics_file, 0):
+        key = line["measure"], line["split"], line.get("supervision", "irn")
+        found.setdefault(line["stage"], {})[key] = line
+    seconds = read_seconds(seconds_file(config))
+    rows: list[tuple[str, ...]] = []
+    for stage, lines in found.items():
+        head = (stage, f"{seconds[stage]:.1f}" if stage in seconds else "")
+        if not lines and stage in seconds:
+            rows.append((*head, "", "", ""))
+        for number, (key, line) in enumerate(lines.items()):
+            measure, split, supervision = key
+            words = f"{measure}, {split}" + f" ({supervision})" * (supervision != "irn")
+            first = head if number == 0 else ("", "")
+            rows.append((*first, words, f"{line['value']:.4f}", _beside(found, stage, key)))
+    return rows
+
+
+def seconds_file(config: Config) -> str:
+    """Give the path of the file of the stages' seconds."""
+    return f"{config.details_dir}/seconds.jsonl"
+
+
+def _beside(found: Mapping[str, Mapping[Key, Line]], stage: str, key: Key) -> str:
+    """Name what a measure is to be compared with: the published value, and its bounds."""
+    measure, split, supervision = key
+    published = found[stage][key]["published"]
+    words = [] if published is None else [f"published {published:.3f}"]
+    other, other_measure = BOUNDS.get((stage, measure), ("", ""))
+    if bound := found.get(other, {}).get((other_measure, split, "irn")):
+        words.append(f"to exceed {bound['value']:.4f}: {other}'s {other_measure}")
+    for kind, name in (("cam", "from CAMs"), ("full", "from ground truth")):
+        if supervision == "irn" and (bound := found[stage].get((measure, split, kind))):
+            words.append(f"{name} {bound['value']:.4f}")
+    return "; ".join(words)
+
+
+def _words(value: Any) -> str:
+    return format_value(tuple(value) if isinstance(value, list) else value)
+
+
+def _shaping(config: Config) -> dict[str, Any]:
+    """Collect what shaped the outputs that are there, as far as it is a plain setting."""
+    places = (
+        config.cam_weights_name,
+        config.cam_out_dir,
+        config.ir_label_out_dir,
+        config.irn_weights_name,
+        config.ins_seg_out_dir,
+        config.sem_seg_out_dir,
+    )
+    shaping: dict[str, Any] = {}
+    for path in places:
+        shaping |= read_settings(path) or {}
+    # These are written down as what they led to: a digest, a device's arithmetic.
+    indirect = {"voc12_root", "precision", "train_list", "infer_list"}
+    return {n: v for n, v in shaping.items() if n not in indirect and not is_place(n)}
