@@ -17,7 +17,6 @@ from misc.pictures import heat_colours, lay
 MOVES = (0, 1, 2, 4, 6, 8, 11, 16, 23, 32, 45, 64, 90, 128, 181, 256, 300)
 _LAST = 8  # frames for which the end is held
 _LATTICE = 32  # points along the longer side
-_COLOURS = 128
 _DURATION = 160  # milliseconds a frame
 
 
@@ -51,12 +50,14 @@ def film(
     large = np.asarray(Image.fromarray(image).resize((width, height)))
     centroids = find_centroids(displacement)
     instance_map = cluster_centroids(centroids, displacement, threshold=small_displacement)
+    # Under the scores' colours the image's own would pass for scores.
+    colourless = np.repeat(large.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
     powers = np.linspace(-1, exp_times, len(MOVES)).round().astype(int)
     frames = []
     for moves, power in zip(MOVES, powers, strict=True):
         steps = 0 if power < 0 else 2**power
         scores = _scores(cam, boundary, image.shape[:2], beta=beta, power=int(power))
-        spread = lay(large, heat_colours(scores), 0.7)
+        spread = lay(colourless, heat_colours(scores), 0.7)
         moved = _points(large, displacement, instance_map, moves)
         cells = [
             Cell(title=f"centroids, moves: {moves}", picture=moved, note="a colour: one instance"),
@@ -100,8 +101,9 @@ def _points(
 
 def encode_gif(frames: list[np.ndarray]) -> bytes:
     """Encode frames as a GIF that repeats, all in the same few colours."""
-    some = np.concatenate([frames[0], frames[len(frames) // 2], frames[-1]])
-    colours = Image.fromarray(some).quantize(_COLOURS, dither=Image.Dither.NONE)
+    # Few pixels of every frame, so that colours that only some frames have are among the 256.
+    some = np.concatenate([frame[::2, ::2] for frame in frames])
+    colours = Image.fromarray(some).quantize(256, kmeans=2, dither=Image.Dither.NONE)
     pages = [
         Image.fromarray(frame).quantize(palette=colours, dither=Image.Dither.NONE)
         for frame in frames

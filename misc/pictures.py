@@ -45,7 +45,10 @@ def field_picture(displacement: np.ndarray, *, longest: float = 12.0) -> np.ndar
 
 
 def arrow_picture(displacement: np.ndarray, *, longest: float, scale: int = 4) -> np.ndarray:
-    """Draw a field as `field_picture`, `scale` times as large, with arrows of its true lengths."""
+    """Draw a field as `field_picture`, `scale` times as large, with arrows half as long as it is.
+
+    At their full length they would hide each other.
+    """
     colours = field_picture(displacement, longest=longest)
     picture = cv2.resize(colours, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
     _, height, width = displacement.shape
@@ -56,7 +59,12 @@ def arrow_picture(displacement: np.ndarray, *, longest: float, scale: int = 4) -
             if np.hypot(dy, dx) > 1:
                 start = _pixel(x, y, scale)
                 cv2.arrowedLine(
-                    picture, start, _pixel(x + dx, y + dy, scale), (30, 30, 30), 1, cv2.LINE_AA
+                    picture,
+                    start,
+                    _pixel(x + dx / 2, y + dy / 2, scale),
+                    (30, 30, 30),
+                    1,
+                    cv2.LINE_AA,
                 )
     return picture
 

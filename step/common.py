@@ -39,6 +39,17 @@ def open_dataset(config: Config) -> voc12.Dataset:
     return voc12.Dataset(root, sbd_root=config.sbd_root, cache_dir=config.cache_dir)
 
 
+def evaluated_ids(config: Config, dataset: voc12.Dataset) -> list[str]:
+    """Give the images of --chainer_eval_set; none where that list is not there.
+
+    For stages that do more for images that can be evaluated, and need no list of them.
+    """
+    try:
+        return dataset.split(config.chainer_eval_set)
+    except FileNotFoundError:
+        return []
+
+
 def image_labels(dataset: voc12.Dataset, ids: Sequence[str]) -> dict[str, np.ndarray]:
     """Give for each image the classes in its image-level label: `keys`, int64 (K,)."""
     labels = dataset.image_labels(ids)

@@ -30,6 +30,7 @@ from misc.winners import label_map
 from misc.workers import run_images
 from step.common import (
     compute_of,
+    evaluated_ids,
     load_network,
     network_module,
     open_dataset,
@@ -61,7 +62,7 @@ def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
     compute = compute_of(config)
     model = load_irnet(config, compute)
     claim_outputs(config, dataset, instance=instance, semantic=semantic)
-    evaluated = set(dataset.split(config.chainer_eval_set))
+    evaluated = set(evaluated_ids(config, dataset))
     ins_dir, sem_dir = config.ins_seg_out_dir, config.sem_seg_out_dir
 
     def outputs(image_id: str) -> list[Path]:

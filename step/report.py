@@ -19,7 +19,7 @@ from misc.log import logger
 from misc.palette import voc_palette
 from misc.report import cards, css_colour, data_uri, fill_page, html_table
 from misc.workers import map_images
-from step.common import compute_of, image_labels, open_dataset
+from step.common import compute_of, evaluated_ids, image_labels, open_dataset
 from step.details import read_details, threshold_chart
 from step.label_synthesis import load_irnet
 from step.layers import Layer, image_layers, irnet_fields
@@ -73,7 +73,7 @@ def run(config: Config) -> None:
 
 def gallery(config: Config, dataset: voc12.Dataset) -> list[dict[str, Any]]:
     """Draw the images of the gallery, each through every stage that has run."""
-    ids = dataset.split(config.chainer_eval_set)
+    ids = evaluated_ids(config, dataset) or dataset.split(config.infer_list)
     keys = image_labels(dataset, ids)
     scores = read_details(config, "eval_sem_seg").get("images", {})
     chosen = choose_images(ids, keys, scores, config.report_images)

@@ -64,7 +64,8 @@ def test_arrows_point_where_the_field_does():
     picture = arrow_picture(field, longest=12)
     dark = (picture < 120).all(axis=2)
     assert picture.shape == (80, 80, 3)
-    assert dark[46, 50:70].all()
+    assert dark[46, 47:57].all()
+    assert not dark[:, 62:].any()
     assert not dark[:36].any()
 
 

@@ -119,6 +119,17 @@ def test_labels_without_score_levels_are_measured_without_a_curve(copied, capsys
         assert f"no curve over --{kind}_bg_thres: 6 images" in capsys.readouterr().out
 
 
+def test_labels_are_made_and_reported_where_there_is_no_list_to_evaluate(copied):
+    (copied / "some.txt").write_text(Dataset(copied / "VOC2012").split("train")[0])
+    lists = {"infer_list": copied / "some.txt", "chainer_eval_set": "test"}
+    shutil.rmtree(copied / "sem_seg")
+    assert only("make_sem_seg", copied, **lists) == 0
+    assert len(list((copied / "sem_seg").glob("*.png"))) == 1
+    assert not (copied / "sem_seg" / "levels").exists()
+    assert only("report", copied, **lists) == 0
+    assert len(articles((copied / "report.html").read_text())) == 1
+
+
 def test_every_label_folder_has_palette_pictures_and_a_legend(finished):
     image_id = Dataset(finished / "VOC2012").split("train")[0]
     for kind in ("ir_label", "ins_seg", "sem_seg"):
