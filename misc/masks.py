@@ -53,18 +53,24 @@ def bounding_boxes(masks: np.ndarray) -> np.ndarray:
     return boxes
 
 
-def numbered_map(masks: np.ndarray, scores: np.ndarray) -> np.ndarray:
+def numbered_map(masks: np.ndarray, scores: np.ndarray, *, least: float = 0.0) -> np.ndarray:
     """Number the detections that count, those with a score above 0, from the best on.
 
     Args:
         masks: bool (N, H, W); of masks that overlap the better one is seen.
         scores: (N,).
+        least: score below which a detection does not count either.
 
     Returns:
         uint8 (H, W), 0 where there is none; the 255 best are numbered.
     """
     numbers = np.zeros(masks.shape[1:], np.uint8)
-    best = [i for i in np.argsort(-scores, kind="stable") if scores[i] > 0][:255]
-    for number, i in reversed(list(enumerate(best, start=1))):
+    for number, i in reversed(list(enumerate(counted_order(scores, least=least), start=1))):
         numbers[masks[i]] = number
     return numbers
+
+
+def counted_order(scores: np.ndarray, *, least: float = 0.0) -> list[int]:
+    """Give the places of the detections that `numbered_map` numbers, the best first."""
+    order = np.argsort(-scores, kind="stable")
+    return [int(i) for i in order if scores[i] > 0 and scores[i] >= least][:255]

@@ -16,6 +16,7 @@ from misc.config import Config
 from misc.files import write_bytes, write_json
 from misc.log import logger
 from misc.measures import table
+from misc.metrics import iou_per_class, mean_iou
 
 Details = Mapping[str, Any]
 
@@ -60,10 +61,28 @@ def threshold_details(flag: str, used: float, lines: Mapping[str, Line]) -> dict
     }
 
 
-def write_details(config: Config, stage: str, details: Details) -> None:
-    """Write what lies behind a stage's measures on --chainer_eval_set, and draw its curve."""
+def semantic_details(counts: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Give what lies behind a mean IoU, from the confusion (n, n) of each image."""
+    total = np.sum(list(counts.values()), axis=0)
+    return {
+        "IoU": plain(iou_per_class(total)),
+        "confusion": total.tolist(),
+        "images": {image_id: plain(mean_iou(count)) for image_id, count in counts.items()},
+    }
+
+
+def network_details(stage: str, supervision: str) -> str:
+    """Name the details of a network by the labels that it learnt from; `irn` has the plain name."""
+    return stage if supervision == "irn" else f"{stage}_{supervision}"
+
+
+def write_details(config: Config, stage: str, details: Details, *, split: str = "") -> None:
+    """Write what lies behind a stage's measures on a split, and draw its curve.
+
+    The split is --chainer_eval_set by default.
+    """
     path = details_path(config, stage)
-    write_json(path, {"stage": stage, "split": config.chainer_eval_set, **details})
+    write_json(path, {"stage": stage, "split": split or config.chainer_eval_set, **details})
     if details.get("thresholds"):
         write_bytes(path.with_suffix(".svg"), threshold_chart(stage, details).encode())
 

@@ -18,6 +18,7 @@ from misc.crf import crf_inference_probabilities
 from misc.device import Compute
 from misc.files import atomic_path
 from misc.imutils import write_label
+from misc.legend import class_entries, write_legend
 from misc.log import logger
 from misc.metrics import confusion, mean_iou
 from misc.palette import voc_palette
@@ -25,6 +26,7 @@ from misc.provenance import claim_folder
 from misc.workers import map_images, run_images
 from net.deeplab import DeepLab
 from step.common import compute_of, open_dataset, record_measures, shaped_by
+from step.details import network_details, semantic_details, write_details
 from step.eval_sem_seg import count_image
 from step.label_synthesis import semantic_paths, write_semantic_label
 from step.make_cam import LoadedScales, load_scales
@@ -51,7 +53,10 @@ def run(config: Config) -> None:
         labels = ValLabels(supervised_path(config.deeplab_out_dir, name))
         claim_folder(labels.folder, settings, overwrite=config.overwrite)
         label_images(config, model, dataset, ids, labels, compute=compute)
-        found = {"mIoU": measure(dataset, ids, labels.folder, num_workers=config.num_workers)}
+        write_legend(labels.folder, class_entries(dataset.class_names))
+        details = measure(dataset, ids, labels.folder, num_workers=config.num_workers)
+        write_details(config, network_details("eval_deeplab", name), details, split=config.val_list)
+        found = {"mIoU": float(mean_iou(np.array(details["confusion"])))}
         record_measures(config, "eval_deeplab", found, split=config.val_list, supervision=name)
         if config.deeplab_server_list:
             packed = ServerLabels(supervised_path(config.deeplab_server_dir, name))
@@ -197,15 +202,17 @@ def write_final_label(
     path.unlink()
 
 
-def measure(dataset: voc12.Dataset, ids: Sequence[str], folder: Path, *, num_workers: int) -> float:
-    """Measure the mIoU of the labels in a folder."""
+def measure(
+    dataset: voc12.Dataset, ids: Sequence[str], folder: Path, *, num_workers: int
+) -> dict[str, Any]:
+    """Measure the labels in a folder; see `step.details.semantic_details`."""
     counts = map_images(
         ids,
         partial(count_image, dataset, folder),
         num_workers=num_workers,
         description="eval_deeplab",
     )
-    return float(mean_iou(sum((count for _, count in counts), start=np.zeros((1, 1), np.int64))))
+    return semantic_details(dict(counts))
 
 
 def validation_iou(

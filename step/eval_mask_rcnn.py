@@ -13,17 +13,19 @@ import voc12
 from misc.coco import coco_average_precision, instance_records
 from misc.config import Config
 from misc.device import Compute
-from misc.instance_files import load_instances, save_instances
+from misc.instance_files import load_instances
+from misc.legend import object_entries, write_legend
 from misc.log import logger
-from misc.metrics import match_detections
+from misc.metrics import average_precision, match_detections
 from misc.provenance import claim_folder
 from misc.samples import detector_image
 from misc.weights import load_weights
 from misc.workers import map_images, run_images
 from net.mask_rcnn import as_detections, mask_rcnn
 from step.common import compute_of, open_dataset, record_measures, shaped_by
+from step.details import network_details, plain, write_details
 from step.eval_ins_seg import match_image, precision_measures
-from step.label_synthesis import instance_path
+from step.label_synthesis import SURE, instance_path, instance_paths, write_instances
 from step.make_cocoann import annotations
 from step.supervision import (
     read_trained,
@@ -45,15 +47,20 @@ def run(config: Config) -> None:
         settings = shaped_by(config, "precision", "mask_rcnn_min_size", "mask_rcnn_max_size")
         settings |= trained_with(weights, "mask_rcnn_weights_name")
         claim_folder(folder, settings, overwrite=config.overwrite)
+        write_legend(folder, object_entries())
         run_images(
             ids,
             partial(load_image, dataset),
             process=partial(write_detections, model, folder, compute),
-            outputs=lambda image_id, folder=folder: [instance_path(folder, image_id)],
+            outputs=lambda image_id, folder=folder: instance_paths(folder, image_id),
             num_workers=compute.num_workers,
             description=f"detect ({name})",
         )
-        found = measure(dataset, ids, folder, num_workers=config.num_workers)
+        found, by_class = measure(dataset, ids, folder, num_workers=config.num_workers)
+        details = {"AP50": plain(by_class)}
+        write_details(
+            config, network_details("eval_mask_rcnn", name), details, split=config.val_list
+        )
         try:
             found["COCO AP"] = coco_precision(
                 config, dataset, ids, folder, num_workers=config.num_workers
@@ -96,20 +103,23 @@ def write_detections(
     model: nn.Module, folder: Path, compute: Compute, image_id: str, image: torch.Tensor
 ) -> None:
     """Detect the objects in an image and write them as instance labels are."""
-    save_instances(instance_path(folder, image_id), detect_objects(model, compute, image))
+    found = detect_objects(model, compute, image)
+    write_instances(folder, image_id, found, least_score=SURE)
 
 
 def measure(
     dataset: voc12.Dataset, ids: Sequence[str], folder: Path, *, num_workers: int
-) -> dict[str, float]:
-    """Measure VOC's AP of the detections in a folder."""
+) -> tuple[dict[str, float], np.ndarray]:
+    """Measure VOC's AP of the detections in a folder, and AP50 of each class (C,)."""
     results = map_images(
         ids,
         partial(match_image, dataset, folder),
         num_workers=num_workers,
         description="eval_mask_rcnn",
     )
-    return precision_measures([record for _, record in results], len(dataset.class_names))
+    records, num_classes = [record for _, record in results], len(dataset.class_names)
+    by_class = average_precision(records, (0.5,), num_classes=num_classes)[0]
+    return precision_measures(records, num_classes), by_class
 
 
 def coco_precision(

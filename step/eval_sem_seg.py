@@ -2,7 +2,6 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -10,10 +9,10 @@ import voc12
 from misc.config import Config
 from misc.levels import LEVELS, levels_path, load_levels
 from misc.log import logger
-from misc.metrics import confusion, iou_per_class, level_confusions, mean_iou
+from misc.metrics import confusion, level_confusions, mean_iou
 from misc.workers import map_images
 from step.common import open_dataset, record_measures
-from step.details import plain, threshold_details, write_details
+from step.details import semantic_details, threshold_details, write_details
 from step.label_synthesis import read_semantic_label
 
 
@@ -24,21 +23,15 @@ def run(config: Config) -> None:
     load = partial(count_at_levels, dataset, config.sem_seg_out_dir)
     results = map_images(ids, load, num_workers=config.num_workers, description="eval_sem_seg")
     num_labels = len(dataset.class_names) + 1
-    total = np.zeros((num_labels, num_labels), np.int64)
     by_threshold = np.zeros((len(LEVELS), num_labels, num_labels), np.int64)
     images, without_levels = {}, 0
     for image_id, (count, counts) in results:
-        total += count
-        images[image_id] = plain(mean_iou(count))
+        images[image_id] = count
         if counts is None:
             without_levels += 1
         else:
             by_threshold += counts
-    details: dict[str, Any] = {
-        "IoU": plain(iou_per_class(total)),
-        "confusion": total.tolist(),
-        "images": images,
-    }
+    details = semantic_details(images)
     if without_levels:
         logger.info(
             "no curve over --sem_seg_bg_thres: %d images have no score levels, which "
@@ -51,7 +44,9 @@ def run(config: Config) -> None:
             "sem_seg_bg_thres", config.sem_seg_bg_thres, lines
         )
     write_details(config, "eval_sem_seg", details)
-    record_measures(config, "eval_sem_seg", {"mIoU": float(mean_iou(total))})
+    record_measures(
+        config, "eval_sem_seg", {"mIoU": float(mean_iou(np.array(details["confusion"])))}
+    )
 
 
 def count_image(dataset: voc12.Dataset, folder: str | Path, image_id: str) -> np.ndarray:

@@ -39,6 +39,7 @@ from step.common import (
 )
 
 SHAPED_BY = ("cam_out_dir", "precision", "irn_network", "irn_weights_name", "irn_crop_size")
+SURE = 0.5  # the score from which on a network's detections are shown
 WALK = ("beta", "exp_times")
 
 Propagate = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -120,10 +121,16 @@ def claim_outputs(
         write_legend(config.sem_seg_out_dir, class_entries(dataset.class_names))
 
 
-def write_instances(folder: str, image_id: str, found: Mapping[str, np.ndarray]) -> None:
-    """Write an image's instance labels, and the palette picture of them."""
+def write_instances(
+    folder: str | Path,
+    image_id: str,
+    found: Mapping[str, np.ndarray],
+    *,
+    least_score: float = 0.0,
+) -> None:
+    """Write an image's instance labels, and the palette picture of those with some score."""
     path, coloured = instance_paths(folder, image_id)
-    numbers = numbered_map(found["mask"], found["score"])
+    numbers = numbered_map(found["mask"], found["score"], least=least_score)
     write_label(coloured, numbers, palette=object_palette())
     save_instances(path, found)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,12 @@ from misc.device import Compute
 from misc.imutils import IGNORE, normalize, read_label, with_mirror
 from misc.instance_files import load_instances
 from misc.legend import Entry, class_entries, object_entries
-from misc.masks import numbered_map
+from misc.masks import counted_order, numbered_map
 from misc.palette import object_palette, voc_palette
 from misc.pictures import arrow_picture, centroid_picture, grey, heat_colours, label_colours
 from step.cam_to_ir_label import label_path
-from step.label_synthesis import instance_path, semantic_paths
+from step.label_synthesis import SURE, instance_path, semantic_paths
+from step.supervision import supervised_path
 
 Fields = tuple[np.ndarray, np.ndarray]
 
@@ -45,14 +47,27 @@ class Layer:
     scale: str = ""
 
 
-def instance_sources(config: Config) -> tuple[tuple[str, str], ...]:
-    """Name the folders that have detections as instance labels have them: ID.npz."""
-    return (("instance labels", config.ins_seg_out_dir),)
+def instance_sources(config: Config) -> list[tuple[str, Path, float]]:
+    """Name the folders that hold detections as ID.npz, and from which score on they are shown."""
+    networks = [
+        (f"Mask R-CNN{learnt_from(name)}", supervised_path(config.mask_rcnn_out_dir, name), SURE)
+        for name in config.supervision
+    ]
+    return [("instance labels", Path(config.ins_seg_out_dir), 0.0), *networks]
 
 
-def semantic_sources(config: Config) -> tuple[tuple[str, str], ...]:
-    """Name the folders that have label maps as semantic labels are: grey ID.png."""
-    return (("semantic label", config.sem_seg_out_dir),)
+def semantic_sources(config: Config) -> list[tuple[str, Path]]:
+    """Name the folders that hold label maps as grey ID.png."""
+    networks = [
+        (f"DeepLab{learnt_from(name)}", supervised_path(config.deeplab_out_dir, name))
+        for name in config.supervision
+    ]
+    return [("semantic label", Path(config.sem_seg_out_dir)), *networks]
+
+
+def learnt_from(supervision: str) -> str:
+    """Name the labels that a network learnt from, where they are not IRNet's."""
+    return {"irn": "", "cam": " of CAMs", "full": " of ground truth"}[supervision]
 
 
 def image_layers(
@@ -123,17 +138,16 @@ def _fields(config: Config, boundary: np.ndarray, displacement: np.ndarray) -> I
 
 
 def _instances(config: Config, dataset: voc12.Dataset, image_id: str) -> Iterator[Layer]:
-    for name, folder in instance_sources(config):
+    for name, folder, least in instance_sources(config):
         path = instance_path(folder, image_id)
         if path.is_file():
             found = load_instances(path)
-            order = np.argsort(-found["score"], kind="stable")
             words = [
                 f"{dataset.class_names[found['class'][i]]} {found['score'][i]:.2f}"
-                for i in order
-                if found["score"][i] > 0
+                for i in counted_order(found["score"], least=least)
             ]
-            yield _objects(name, numbered_map(found["mask"], found["score"]), words)
+            numbers = numbered_map(found["mask"], found["score"], least=least)
+            yield _objects(name, numbers, words, note=f"score {least:g} or more" * (least > 0))
 
 
 def _semantics(config: Config, dataset: voc12.Dataset, image_id: str) -> Iterator[Layer]:
@@ -161,8 +175,8 @@ def _classes(name: str, label: np.ndarray, dataset: voc12.Dataset, *, note: str 
     return Layer(name=name, picture=colours, opacity=0.65, entries=entries, note=note)
 
 
-def _objects(name: str, numbers: np.ndarray, words: list[str]) -> Layer:
+def _objects(name: str, numbers: np.ndarray, words: list[str], *, note: str = "") -> Layer:
     colours = label_colours(numbers, object_palette())
     entries = object_entries(words) if words else []
-    note = "" if words else "none"
+    note = note if words else "none"
     return Layer(name=name, picture=colours, opacity=0.65, entries=entries, note=note)

@@ -22,18 +22,44 @@ from misc.workers import map_images
 from step.common import compute_of, evaluated_ids, image_labels, open_dataset
 from step.details import read_details, threshold_chart
 from step.label_synthesis import load_irnet
-from step.layers import Layer, image_layers, irnet_fields
+from step.layers import (
+    Layer,
+    image_layers,
+    instance_sources,
+    irnet_fields,
+    learnt_from,
+    semantic_sources,
+)
 from step.run_facts import changed_settings, measure_rows
+from step.supervision import supervised_path
 
-# Whose per-class values stand beside each other: a name, and the stage that measured them.
-IOU_SOURCES = (("CAM", "eval_cam"), ("semantic labels", "eval_sem_seg"))
-AP_SOURCES = (("CAM components", "eval_cam"), ("instance labels", "eval_ins_seg"))
+# Whose per-class values stand beside each other: a name, and the details that hold them.
+IOU_SOURCES = (
+    ("CAM", "eval_cam"),
+    ("semantic labels", "eval_sem_seg"),
+    ("DeepLab", "eval_deeplab"),
+)
+AP_SOURCES = (
+    ("CAM components", "eval_cam"),
+    ("instance labels", "eval_ins_seg"),
+    ("Mask R-CNN", "eval_mask_rcnn"),
+)
+CONFUSIONS = ("eval_sem_seg", "eval_deeplab")
 CURVES = ("eval_cam", "eval_ins_seg", "eval_sem_seg")
 
 
-def trainings(config: Config) -> tuple[tuple[str, str], ...]:
+def trainings(config: Config) -> list[tuple[str, Path]]:
     """Name the trainings, each with the weights that its curves lie beside."""
-    return (("train_cam", config.cam_weights_name), ("train_irn", config.irn_weights_name))
+    networks = [
+        (f"{stage}{learnt_from(name)}", supervised_path(weights, name))
+        for stage, weights in (
+            ("train_mask_rcnn", config.mask_rcnn_weights_name),
+            ("train_deeplab", config.deeplab_weights_name),
+        )
+        for name in config.supervision
+    ]
+    labels = [("train_cam", config.cam_weights_name), ("train_irn", config.irn_weights_name)]
+    return [*((name, Path(weights)) for name, weights in labels), *networks]
 
 
 def run(config: Config) -> None:
@@ -73,10 +99,8 @@ def run(config: Config) -> None:
 
 def gallery(config: Config, dataset: voc12.Dataset) -> list[dict[str, Any]]:
     """Draw the images of the gallery, each through every stage that has run."""
-    ids = evaluated_ids(config, dataset) or dataset.split(config.infer_list)
-    keys = image_labels(dataset, ids)
-    scores = read_details(config, "eval_sem_seg").get("images", {})
-    chosen = choose_images(ids, keys, scores, config.report_images)
+    chosen, scores = gallery_images(config, dataset)
+    keys = image_labels(dataset, list(chosen))
     compute = compute_of(config)
     model = load_irnet(config, compute) if Path(config.irn_weights_name).is_file() else None
 
@@ -105,6 +129,32 @@ def gallery(config: Config, dataset: voc12.Dataset) -> list[dict[str, Any]]:
     return [entry for _, entry in results]
 
 
+def gallery_images(
+    config: Config, dataset: voc12.Dataset
+) -> tuple[dict[str, str], dict[str, float]]:
+    """Choose the gallery's images: for each why it was chosen; and their IoU where known.
+
+    A quarter are of --val_list where a network that was trained on the labels has been there.
+    """
+    networks = [folder for _, folder, _ in instance_sources(config)[1:]]
+    networks += [folder for _, folder in semantic_sources(config)[1:]]
+    from_val = config.report_images // 4 if any(folder.is_dir() for folder in networks) else 0
+    lists = [
+        (evaluated_ids(config, dataset) or dataset.split(config.infer_list), "eval_sem_seg"),
+        (dataset.split(config.val_list) if from_val else [], "eval_deeplab"),
+    ]
+    chosen: dict[str, str] = {}
+    scores: dict[str, float] = {}
+    counts = (config.report_images - from_val, from_val)
+    for (ids, stage), count in zip(lists, counts, strict=True):
+        known = read_details(config, stage).get("images", {})
+        found = choose_images(ids, image_labels(dataset, ids), known, count)
+        where = " of what the networks were measured on" if stage == "eval_deeplab" else ""
+        chosen |= {image_id: why + where for image_id, why in found.items()}
+        scores |= {image_id: known[image_id] for image_id in found if image_id in known}
+    return chosen, scores
+
+
 def training_charts(config: Config) -> list[str]:
     """Draw what each training reported, a chart for each loss term or measure."""
     charts = []
@@ -129,14 +179,15 @@ def class_charts(config: Config, dataset: voc12.Dataset) -> list[str]:
         values = [details[key] for details in found.values()]
         if series:
             charts.append(bar_chart(title, _bars(names[first:], values, first), series))
-    for name, stage in IOU_SOURCES[::-1]:
+    for name, stage in IOU_SOURCES:
         details = read_details(config, stage)
-        if "confusion" in details:
+        if stage in CONFUSIONS and "confusion" in details:
             matrix = np.array(details["confusion"])
             seen = np.flatnonzero(matrix.sum(axis=0) + matrix.sum(axis=1))
             title = f"Confusion of classes: {name}, {details['split']}"
-            chart = confusion_chart(title, [names[i] for i in seen], matrix[np.ix_(seen, seen)])
-            return [*charts, chart]
+            charts.append(
+                confusion_chart(title, [names[i] for i in seen], matrix[np.ix_(seen, seen)])
+            )
     return charts
 
 

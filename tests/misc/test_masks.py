@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from misc import masks
-from misc.masks import mask_iou, numbered_map
+from misc.masks import counted_order, mask_iou, numbered_map
 
 
 def naive(first, second):
@@ -49,6 +49,14 @@ def test_detections_are_numbered_by_falling_score_without_those_of_score_0():
     masks[0, 0, 0] = masks[1, 0, 1:3] = masks[2, 0, 3] = True
     numbers = numbered_map(masks, np.array([0.5, 1.0, 0.0]))
     assert numbers.tolist() == [[2, 1, 1, 0]]
+
+
+def test_detections_below_a_score_are_not_numbered():
+    masks = np.zeros((2, 1, 2), bool)
+    masks[0, 0, 0] = masks[1, 0, 1] = True
+    scores = np.array([0.4, 0.5])
+    assert numbered_map(masks, scores, least=0.5).tolist() == [[0, 1]]
+    assert counted_order(scores, least=0.5) == [1]
 
 
 def test_of_detections_that_overlap_the_better_one_is_seen():

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 from pycocotools.coco import COCO
-from tiny_run import arguments, error_line, only
+from tiny_run import arguments, articles, error_line, only
 
 import run_sample
 from misc.config import Config
@@ -31,6 +31,29 @@ def trained(finished, tmp_path_factory):
     passes = [word for stage in STAGES for word in (f"--{stage}_pass", "True")]
     assert run_sample.main(arguments(folder, *passes, **EVERY_KIND)) == 0
     return folder
+
+
+def test_the_report_shows_the_networks_beside_what_they_learnt_from(trained):
+    assert only("report", trained, report_images=8, **EVERY_KIND) == 0
+    page = (trained / "report.html").read_text()
+    images = articles(page)
+    assert {image["id"] for image in images[-2:]} == set(Dataset(trained / "VOC2012").split("val"))
+    assert {"Mask R-CNN", "Mask R-CNN of CAMs", "DeepLab", "DeepLab of ground truth"} <= {
+        layer["name"] for layer in images[-1]["layers"]
+    }
+    assert "of what the networks were measured on, IoU" in images[-1]["words"]
+    for title in ("train_mask_rcnn: mask", "train_deeplab of CAMs: loss", "DeepLab, val"):
+        assert title in page
+    assert "Confusion of classes: DeepLab, val" in page
+
+
+def test_detections_have_palette_pictures_of_those_that_are_sure(trained):
+    image_id = Dataset(trained / "VOC2012").split("val")[0]
+    found = load_instances(trained / "mask_rcnn" / f"{image_id}.npz")
+    numbers = read_label(trained / "mask_rcnn" / "palette" / f"{image_id}.png")
+    assert numbers.max() <= (found["score"] >= 0.5).sum()
+    assert (trained / "mask_rcnn" / "palette" / "legend.png").is_file()
+    assert (trained / "deeplab" / "palette" / "legend.png").is_file()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 import importlib
 import json
-import re
 import shutil
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 import torch
 from browser import drive, needs_chromium
 from PIL import Image
-from tiny_run import NETWORKS_OFF, PLACES, arguments, error_line, only
+from tiny_run import NETWORKS_OFF, PLACES, arguments, articles, error_line, only
 
 import run_sample
 from misc.cam_files import read_cams
@@ -318,12 +317,6 @@ def test_show_draws_an_image_through_every_stage_that_has_run(copied, capsys):
     assert not (folder / f"{image_id}.gif").exists()
     assert run_sample.main(arguments(copied, "--show", "nobody", show_dir=folder)) == 2
     assert "nobody" in capsys.readouterr().err
-
-
-def articles(page):
-    """Give the images of a report's gallery."""
-    (data,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page)
-    return json.loads(data)["images"]
 
 
 def test_the_report_shows_the_run_and_every_image_through_every_stage(finished):

@@ -1,5 +1,8 @@
 """A tiny run of the real command line, for the tests of the stages."""
 
+import json
+import re
+
 import run_sample
 
 TINY = {
@@ -85,3 +88,9 @@ def error_line(capsys):
     assert len(lines) == 1
     assert lines[0].startswith("error: ")
     return lines[0]
+
+
+def articles(page):
+    """Give the images of a report's gallery."""
+    (data,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page)
+    return json.loads(data)["images"]
