@@ -6,6 +6,7 @@ travels with each chart, so that it looks the same in a page and as a file of it
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 
 import numpy as np
@@ -27,6 +28,7 @@ svg.chart .s3{--c:#e29bd3} svg.chart .s4{--c:#f0e442}}
 svg.chart .line{stroke:var(--c)} svg.chart .fill{fill:var(--c)}
 """
 _SERIES = 5
+_LEFT, _TOP = 46, 52  # of the plane of a line chart
 _DASHES = ("", "7 3", "2 2", "9 3 2 3", "4 4")
 
 
@@ -50,43 +52,68 @@ def line_chart(
     Returns:
         an <svg> element.
     """
-    width, height = size
-    left, right, top, bottom = 46, width - 14, 52, height - 42
     points = {name: _numbers(*line) for name, line in lines.items()}
-    xs = [x for line in points.values() for x, _ in line] or [0.0, 1.0]
-    ys = [y for line in points.values() for _, y in line] or [1.0]
-    x_ticks, y_ticks = ticks(min(xs), max(xs)), ticks(0.0, max(ys))
-    x_low, x_high = min(x_ticks[0], min(xs)), max(xs)
-    y_high = y_ticks[-1]
-
-    def at(x: float, y: float) -> tuple[float, float]:
-        across = (x - x_low) / ((x_high - x_low) or 1)
-        return left + across * (right - left), bottom - y / y_high * (bottom - top)
-
-    parts = []
-    for tick in y_ticks:
-        y = at(x_low, tick)[1]
-        parts.append(f'<path class="grid" d="M{left} {y:.1f}H{right}"/>')
-        parts.append(_text(left - 6, y + 4, f"{tick:g}", anchor="end"))
-    for tick in (tick for tick in x_ticks if tick <= x_high):
-        parts.append(_text(at(tick, 0)[0], bottom + 16, f"{tick:g}", anchor="middle"))
-    parts.append(_text((left + right) / 2, height - 8, x_label, anchor="middle"))
-    words: list[str] = []  # over the lines
-    for row, (name, place) in enumerate((marks or {}).items()):
-        x = at(place, 0)[0]
-        parts.append(f'<path class="mark" d="M{x:.1f} {top}V{bottom}"/>')
-        before = place == min(marks.values()) and x > left + 80 if marks else False
-        shift, anchor = (-4, "end") if before or x > right - 80 else (4, "start")
-        words.append(_text(x + shift, bottom - 8 - 15 * row, name, anchor=anchor, halo=True))
+    plane = _plane([point for line in points.values() for point in line], size)
+    parts = [*plane.axes(), _text(size[0] / 2 + 16, size[1] - 8, x_label, "middle")]
     for number, line in enumerate(points.values()):
-        path = "L".join(f"{x:.1f} {y:.1f}" for x, y in (at(*point) for point in line))
+        path = "L".join(f"{x:.1f} {y:.1f}" for x, y in (plane.at(*point) for point in line))
         dash = _DASHES[number % _SERIES]
         if path:
             parts.append(
                 f'<path class="line s{number % _SERIES}" stroke-dasharray="{dash}" d="M{path}"/>'
             )
-    parts += [*words, _series_legend(list(points), left, dashed=True)]
+    parts += [*plane.marks(marks or {}), _series_legend(list(points), _LEFT, dashed=True)]
     return _svg(title, parts, size)
+
+
+@dataclass(frozen=True)
+class _Plane:
+    """Where numbers lie on a line chart: x from x_ticks[0] to x_high, y from 0 to y_ticks[-1]."""
+
+    x_ticks: list[float]
+    y_ticks: list[float]
+    x_high: float
+    size: tuple[int, int]
+
+    @property
+    def right(self) -> int:
+        return self.size[0] - 14
+
+    @property
+    def bottom(self) -> int:
+        return self.size[1] - 42
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        across = (x - self.x_ticks[0]) / ((self.x_high - self.x_ticks[0]) or 1)
+        up = y / self.y_ticks[-1]
+        return _LEFT + across * (self.right - _LEFT), self.bottom - up * (self.bottom - _TOP)
+
+    def axes(self) -> list[str]:
+        parts = []
+        for tick in self.y_ticks:
+            y = self.at(0, tick)[1]
+            parts.append(f'<path class="grid" d="M{_LEFT} {y:.1f}H{self.right}"/>')
+            parts.append(_text(_LEFT - 6, y + 4, f"{tick:g}", "end"))
+        for tick in (tick for tick in self.x_ticks if tick <= self.x_high):
+            parts.append(_text(self.at(tick, 0)[0], self.bottom + 16, f"{tick:g}", "middle"))
+        return parts
+
+    def marks(self, marks: Mapping[str, float]) -> list[str]:
+        parts = []
+        for row, (name, place) in enumerate(marks.items()):
+            x = self.at(place, 0)[0]
+            parts.append(f'<path class="mark" d="M{x:.1f} {_TOP}V{self.bottom}"/>')
+            # The words of the first place stand before it, where there is room.
+            before = place == min(marks.values()) and x > _LEFT + 80
+            shift, anchor = (-4, "end") if before or x > self.right - 80 else (4, "start")
+            y = self.bottom - 8 - 15 * row
+            parts.append(_text(x + shift, y, name, anchor, halo=True))
+        return parts
+
+
+def _plane(points: Sequence[tuple[float, float]], size: tuple[int, int]) -> _Plane:
+    xs, ys = [x for x, _ in points] or [0.0, 1.0], [y for _, y in points] or [1.0]
+    return _Plane(ticks(min(xs), max(xs)), ticks(0.0, max(ys)), max(xs), size)
 
 
 def bar_chart(
@@ -150,7 +177,7 @@ def confusion_chart(title: str, names: Sequence[str], matrix: np.ndarray, cell: 
     for row, name in enumerate(names):
         y = top + (row + 0.5) * cell
         x = left + (row + 0.5) * cell
-        parts.append(_text(left - 6, y + 4, name, anchor="end"))
+        parts.append(_text(left - 6, y + 4, name, "end"))
         turned = f' transform="rotate(-60 {x:.1f} {top - 6})"'
         parts.append(f'<text x="{x:.1f}" y="{top - 6}"{turned}>{escape(name)}</text>')
         for column, other in enumerate(names):
@@ -163,7 +190,7 @@ def confusion_chart(title: str, names: Sequence[str], matrix: np.ndarray, cell: 
             )
             if value >= 0.005:
                 place = (left + (column + 0.5) * cell - 0.5, y + 3)
-                parts.append(_text(*place, f"{100 * value:.0f}", anchor="middle", size=10))
+                parts.append(_text(*place, f"{100 * value:.0f}", "middle", size=10))
     return _svg(title, parts, (max(left + side + 60, 360), top + side + 14))
 
 
@@ -197,7 +224,7 @@ def _series_legend(names: Sequence[str], x: float, *, dashed: bool = False) -> s
 
 
 def _text(
-    x: float, y: float, words: str, *, anchor: str = "start", size: int = 12, halo: bool = False
+    x: float, y: float, words: str, anchor: str = "start", *, size: int = 12, halo: bool = False
 ) -> str:
     look = ' class="halo"' * halo
     look += f' text-anchor="{anchor}"' * (anchor != "start") + f' font-size="{size}"' * (size != 12)
