@@ -57,6 +57,7 @@ def line_chart(
     parts = [*plane.axes(), _text(size[0] / 2 + 16, size[1] - 8, x_label, "middle")]
     for number, line in enumerate(points.values()):
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y in (plane.at(*point) for point in line))
+        path += "h4" * (len(line) == 1)  # a point alone has no length to be seen by
         dash = _DASHES[number % _SERIES]
         if path:
             parts.append(

@@ -46,6 +46,10 @@ def test_every_line_has_its_own_colour_dashes_and_name():
     assert {"loss", "val <loss>", "used 0.5", "x", "t"} <= set(words)
 
 
+def test_a_point_alone_is_seen():
+    assert "h4" in line_chart("t", {"a": ([1], [0.5])}, x_label="x")
+
+
 def test_a_chart_without_any_number_is_still_a_chart():
     ET.fromstring(line_chart("t", {"a": ([], [])}, x_label="x"))
 
