@@ -1,6 +1,7 @@
 import importlib
 import json
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -237,8 +238,6 @@ def test_published_cams_of_another_method_are_taken(copied):
 
 
 def test_pydensecrf_missing_stops_its_stage_alone(copied, capsys, monkeypatch):
-    import sys
-
     monkeypatch.setitem(sys.modules, "pydensecrf", None)
     monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
     shutil.rmtree(copied / "ir_label")
@@ -372,6 +371,15 @@ def test_the_report_of_a_run_opens_without_an_error_in_light_and_dark(finished, 
         outcome = drive(page, script, tmp_path, dark=dark)
         assert outcome["errors"] == outcome["asked"] == []
         assert outcome["found"].startswith(articles(page)[1]["id"])
+
+
+def test_tensorboard_that_is_not_installed_stops_a_training_in_one_line(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    assert only("train_cam", tmp_path, tensorboard=True) == 2
+    assert "pip install tensorboard" in error_line(capsys)
+    assert not (tmp_path / "cam.pth").exists()
 
 
 def test_every_stage_gives_its_layer_and_the_ground_truth_comes_last(finished):
