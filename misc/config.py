@@ -71,6 +71,9 @@ class Config:
         0, "initial weights, sampling and augmentation follow from it", rule=NOT_NEGATIVE
     )
     run_dir: str = setting("", "folder before every place below that no flag names")
+    checkpoint_every: float = setting(
+        60, "seconds of training between two checkpoints", rule=NOT_NEGATIVE
+    )
     overwrite: bool = setting(False, "replace results that were made with other settings")
     log_name: str = place("sample_train_eval", "the log is written to this name with .log appended")
     metrics_file: str = place("result/metrics.jsonl", "one line for each measure")

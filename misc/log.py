@@ -18,6 +18,8 @@ def start_log(path: str | os.PathLike[str], settings: Mapping[str, Any]) -> None
     Warnings of other modules go the same ways.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
+    # Where the log itself cannot be written, the error that stops the run is the one to show.
+    logging.raiseExceptions = False
     file = logging.FileHandler(path, encoding="utf-8")
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     terminal = _BesideProgressBars(logging.INFO)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from misc.files import write_json
+from misc.files import is_temporary, remove_abandoned, write_json
 
 Settings = Mapping[str, Any]
 
@@ -33,12 +33,13 @@ def claim_folder(
     folder = Path(folder)
     found = read_settings(folder)
     difference = _difference(found, settings)
-    has_content = folder.is_dir() and any(folder.iterdir())
+    has_content = folder.is_dir() and not all(map(is_temporary, folder.iterdir()))
     if has_content and difference is not None:
         if not overwrite:
             raise ValueError(_refusal(folder, difference))
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(folder)
     if difference is not None:
         write_json(_settings_path(folder), dict(settings))
 
@@ -55,9 +56,13 @@ def claim_weights(
         ValueError: weights or checkpoint were made with other settings or unknown ones.
     """
     path = Path(path)
-    parts = [part for part in (path, path.with_suffix(".checkpoint")) if part.exists()]
+    checkpoint = path.with_suffix(".checkpoint")
+    parts = [part for part in (path, checkpoint) if part.exists()]
     difference = _difference(read_settings(path), settings)
+    remove_abandoned(path.parent)
     if difference is None:
+        if path.exists():
+            checkpoint.unlink(missing_ok=True)  # a run was killed after its last file
         return path.exists()
     if parts and not overwrite:
         raise ValueError(_refusal(parts[0], difference))

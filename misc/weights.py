@@ -1,7 +1,6 @@
 """Weights files: read without running code, checked by name and shape before they are used."""
 
 import os
-import pickle
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,11 +23,7 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such weights file")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"{path}: not a readable weights file ({reason})") from error
+    content = read_tensors(path)
     for wrapper in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
@@ -83,9 +78,29 @@ def save_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
 
 
 def save_tensors(content: Any, path: str | os.PathLike[str]) -> None:
-    """Write with torch.save, atomically."""
+    """Write with torch.save, atomically; OSError where that fails."""
     with atomic_path(path) as temporary:
-        torch.save(content, temporary)
+        try:
+            # A path's name, here a random one, would go into the file.
+            with temporary.open("wb") as file:
+                torch.save(content, file)
+        except RuntimeError as error:
+            # torch's writer reports a full disk so, and does not say why.
+            raise OSError(f"writing failed, is the disk full? {_first_line(error)}") from error
+
+
+def read_tensors(path: str | os.PathLike[str], *, device: torch.device | str = "cpu") -> Any:
+    """Read what torch.save wrote; nothing in it is executed, ValueError if it is broken."""
+    try:
+        return torch.load(path, map_location=device, weights_only=True)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # torch's readers raise almost anything on a broken file
+        raise ValueError(f"{path}: not a readable weights file ({_first_line(error)})") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _is_state_dict(content: Any) -> bool:

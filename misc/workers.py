@@ -49,12 +49,13 @@ def map_images(
         num_workers=min(num_workers, len(todo)),
         collate_fn=_as_loaded,
         worker_init_fn=start_worker,
+        generator=own_generator(),
         pin_memory=torch.cuda.is_available(),
     )
     with tqdm(
         total=len(ids), initial=len(ids) - len(todo), desc=description, unit="image"
     ) as progress:
-        for image_id, loaded in zip(todo, loader, strict=True):
+        for image_id, loaded in zip(todo, watched(loader), strict=True):
             if isinstance(loaded, Exception):
                 raise loaded
             yield image_id, loaded if process is None else process(image_id, loaded)
@@ -65,6 +66,25 @@ def run_images(ids: Sequence[str], load: Load, **options: Any) -> None:
     """Map over images for the files that are written alone; arguments as `map_images`."""
     for _ in map_images(ids, load, **options):
         pass
+
+
+def watched(loader: DataLoader[Any]) -> Iterator[Any]:
+    """Give what a loader gives; OSError in one line where one of its processes died."""
+    try:
+        yield from loader
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker (pid"):
+            raise
+        raise OSError(
+            f"a loader process died ({str(error).splitlines()[0]}), most often for want of "
+            "memory: pass a smaller --num_workers (0 loads in the main process) and give the same "
+            "command again"
+        ) from error
+
+
+def own_generator() -> torch.Generator:
+    """Give a loader a generator, or it would draw its seed from the random state of networks."""
+    return torch.Generator().manual_seed(0)
 
 
 def start_worker(worker: int) -> None:

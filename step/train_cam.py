@@ -89,6 +89,7 @@ def run(config: Config) -> None:
             compute=compute,
         ),
         checkpoint=checkpoint,
+        checkpoint_seconds=config.checkpoint_every,
         compute=compute,
         seed=config.seed,
         description="train_cam",

@@ -87,6 +87,7 @@ def run(config: Config) -> None:
         ),
         weights=TERM_WEIGHTS,
         checkpoint=checkpoint,
+        checkpoint_seconds=config.checkpoint_every,
         compute=compute,
         seed=config.seed,
         description="train_irn",
