@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, default_collate
 
+from misc import ranks
 from misc.workers import own_generator, start_worker
 
 
@@ -37,7 +38,7 @@ def loader(
     return DataLoader(
         _Augmented(samples, seed),
         batch_sampler=_Once(keys),
-        num_workers=num_workers,
+        num_workers=ranks.share_of_processes(num_workers),
         collate_fn=partial(_collate, collate),
         worker_init_fn=start_worker,
         generator=own_generator(),
@@ -48,7 +49,10 @@ def loader(
 def batch_keys(
     images: int, batch_size: int, seed: int, steps: range
 ) -> Iterator[list[tuple[int, int]]]:
-    """Give the batches of the steps: (epoch, index) of each image, an own order each epoch."""
+    """Give this rank's part of the steps' batches: (epoch, index) of each image.
+
+    Every epoch has an order of its own.
+    """
     steps_an_epoch = images // batch_size
     order, order_epoch = np.arange(0), -1
     for step in steps:
@@ -57,7 +61,7 @@ def batch_keys(
             order = np.random.default_rng([seed, epoch]).permutation(images)
             order_epoch = epoch
         chosen = order[place * batch_size : (place + 1) * batch_size]
-        yield [(epoch, int(index)) for index in chosen]
+        yield [(epoch, index) for index in ranks.share(chosen.tolist())]
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from misc import ranks
 from misc.log import logger
-from misc.weights import read_tensors, save_tensors
+from misc.weights import read_tensors, save_tensors, save_weights
 
 
 def save_checkpoint(
@@ -41,7 +42,10 @@ def resume(
     Raises:
         ValueError: the file is broken, or of another network, optimiser or schedule.
     """
-    if not path.is_file():
+    found = ranks.gather([path.is_file()])
+    if not all(found):
+        if any(found):
+            raise ValueError(f"{path}: only some processes find it: they must share their folders")
         return 0
     state = read_tensors(path, device=device)
     try:
@@ -58,6 +62,16 @@ def resume(
         ) from error
     logger.info("resuming from %s at step %d", path, step)
     return step
+
+
+def finish(model: nn.Module, weights: Path, checkpoint: Path) -> None:
+    """Write the weights of a finished training and delete its checkpoint, on the first rank."""
+
+    def write() -> None:
+        save_weights(model, weights)
+        checkpoint.unlink(missing_ok=True)
+
+    ranks.on_first(write)
 
 
 class Interval:

@@ -267,6 +267,12 @@ class Config:
     deeplab_out_dir: str = place("result/deeplab", "DeepLab's labels on val_list")
     deeplab_server_dir: str = place("result/server", "what --deeplab_server_list packs")
     tables_file: str = place("result/TABLES.md", "the tables of all measures")
+    dry_run: bool = setting(
+        False, "read and check all that the chosen stages read, say what they would do, and stop"
+    )
+    limit: int | None = setting(
+        None, "take only the first images of every list, so many", rule=POSITIVE
+    )
     show_dir: str = place("result/show", "where --show writes its pictures")
     show: str | None = setting(
         None, "instead of running stages, draw this image through all of them"

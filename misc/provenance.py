@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from misc import ranks
 from misc.files import is_temporary, remove_abandoned, write_json
 
 Settings = Mapping[str, Any]
@@ -30,7 +31,10 @@ def claim_folder(
     Raises:
         ValueError: the folder holds outputs of other settings, or of unknown ones.
     """
-    folder = Path(folder)
+    ranks.on_first(lambda: _claim_folder(Path(folder), settings, overwrite))
+
+
+def _claim_folder(folder: Path, settings: Settings, overwrite: bool) -> None:
     found = read_settings(folder)
     difference = _difference(found, settings)
     has_content = folder.is_dir() and not all(map(is_temporary, folder.iterdir()))
@@ -55,7 +59,10 @@ def claim_weights(
     Raises:
         ValueError: weights or checkpoint were made with other settings or unknown ones.
     """
-    path = Path(path)
+    return ranks.on_first(lambda: _claim_weights(Path(path), settings, overwrite))
+
+
+def _claim_weights(path: Path, settings: Settings, overwrite: bool) -> bool:
     checkpoint = path.with_suffix(".checkpoint")
     parts = [part for part in (path, checkpoint) if part.exists()]
     difference = _difference(read_settings(path), settings)

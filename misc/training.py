@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils.data import default_collate
 from tqdm import tqdm
 
+from misc import ranks
 from misc.batches import Samples, batch_keys, loader
 from misc.checkpoints import Interval, resume, save_checkpoint
 from misc.device import Compute
@@ -25,7 +26,7 @@ class Schedule:
     """How long, in which batches and at which rate a network learns.
 
     Attributes:
-        batch_size: images a step.
+        batch_size: images a step, of all ranks together.
         epochs: passes over the images; each drops its last, partial batch.
         steps: T, where the length is given in steps; `epochs` does not count then.
         warmup_steps: steps over which the rate rises.
@@ -128,17 +129,29 @@ def train(
             f"a batch of {schedule.batch_size} images cannot be made of {len(samples)}: "
             "pass a smaller batch size or a longer list"
         )
+    if schedule.batch_size % ranks.world_size():
+        raise ValueError(
+            f"a batch of {schedule.batch_size} images cannot be shared by {ranks.world_size()} "
+            "processes: pass a batch size that their number divides, or start another number"
+        )
     start = resume(checkpoint, model, optimizer, compute.device, schedule)
     every = every or len(samples) // schedule.batch_size
     keys = batch_keys(len(samples), schedule.batch_size, seed, range(start, total))
+    step_losses = ranks.distributed(_Losses(model, losses))
     batches = loader(samples, keys, seed=seed, num_workers=compute.num_workers, collate=collate)
     meter, interval = _Meter(), Interval(checkpoint_seconds)
     model.train()
-    with tqdm(total=total, initial=start, desc=description, unit="step") as progress:
+    with tqdm(
+        total=total,
+        initial=start,
+        desc=description,
+        unit="step",
+        disable=not ranks.is_first(),
+    ) as progress:
         for step, batch in enumerate(watched(batches), start):
             _set_rate(optimizer, schedule.rate(step, total))
             with compute.autocast():
-                terms = losses(_to(batch, compute.device))
+                terms = step_losses(_to(batch, compute.device))
             loss = torch.stack([(weights or {}).get(n, 1.0) * t for n, t in terms.items()]).sum()
             optimizer.zero_grad()
             loss.backward()
@@ -155,7 +168,7 @@ def train(
             if pause and validate is not None:
                 measures = _in_eval_mode(model, validate)
                 logger.debug("%s step %d/%d %s", description, done, total, _words(measures))
-            if pause or interval.is_over():
+            if ranks.is_first() and (pause or interval.is_over()):
                 meter.check(done)
                 save_checkpoint(checkpoint, model, optimizer, done, schedule)
                 interval.restart()
@@ -176,6 +189,18 @@ def _in_eval_mode(
         model.train()
 
 
+class _Losses(nn.Module):
+    """The losses as a module, which is what ranks average the gradients of."""
+
+    def __init__(self, model: nn.Module, losses: Callable[[Any], Terms]) -> None:
+        super().__init__()
+        self.model = model
+        self.losses = losses
+
+    def forward(self, batch: Any) -> Terms:
+        return self.losses(batch)
+
+
 class _Meter:
     """Running means of the loss terms, kept on the device: reading one makes the device wait."""
 
@@ -190,6 +215,8 @@ class _Meter:
 
     def means(self, step: int) -> dict[str, float]:
         """Give the means since the last call; ValueError names a term that is not finite."""
+        sums = ranks.mean(torch.stack([value.float() for value in self.sums.values()]))
+        self.sums = dict(zip(self.sums, sums, strict=True))
         self.check(step)
         means = {name: float(value) / self.count for name, value in self.sums.items()}
         self.sums, self.count = {}, 0

@@ -12,6 +12,8 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from misc import ranks
+
 Load = Callable[[str], Any]
 Process = Callable[[str, Any], Any]
 
@@ -46,14 +48,18 @@ def map_images(
     loader = DataLoader(
         _Loaded(todo, load),
         batch_size=None,
-        num_workers=min(num_workers, len(todo)),
+        num_workers=min(ranks.share_of_processes(num_workers), len(todo)),
         collate_fn=_as_loaded,
         worker_init_fn=start_worker,
         generator=own_generator(),
         pin_memory=torch.cuda.is_available(),
     )
     with tqdm(
-        total=len(ids), initial=len(ids) - len(todo), desc=description, unit="image"
+        total=len(ids),
+        initial=len(ids) - len(todo),
+        desc=description,
+        unit="image",
+        disable=not ranks.is_first(),
     ) as progress:
         for image_id, loaded in zip(todo, watched(loader), strict=True):
             if isinstance(loaded, Exception):
@@ -63,9 +69,21 @@ def map_images(
 
 
 def run_images(ids: Sequence[str], load: Load, **options: Any) -> None:
-    """Map over images for the files that are written alone; arguments as `map_images`."""
-    for _ in map_images(ids, load, **options):
+    """Map over images for the files that are written alone, each on one of the ranks.
+
+    Arguments as `map_images`.
+    """
+    for _ in map_images(ranks.share(ids), load, **options):
         pass
+    ranks.wait()
+
+
+def collect_images(ids: Sequence[str], load: Load, **options: Any) -> list[Any]:
+    """Map over images, each on one of the ranks, and give all small results to all ranks.
+
+    Arguments as `map_images`; the results are in the order of `ids`.
+    """
+    return ranks.gather([result for _, result in map_images(ranks.share(ids), load, **options)])
 
 
 def watched(loader: DataLoader[Any]) -> Iterator[Any]:

@@ -7,10 +7,11 @@ import voc12
 from misc.cam_files import find_cams, read_cams
 from misc.config import Config
 from misc.imutils import write_label
+from misc.plan import Plan
 from misc.provenance import claim_folder
 from misc.relation import relation_label
 from misc.workers import run_images
-from step.common import open_dataset, require_cams, shaped_by
+from step.common import cams_need, open_dataset, require_cams, shaped_by
 
 
 def run(config: Config) -> None:
@@ -33,6 +34,18 @@ def run(config: Config) -> None:
         outputs=lambda image_id: [label_path(config.ir_label_out_dir, image_id)],
         num_workers=config.num_workers,
         description="cam_to_ir_label",
+    )
+
+
+def plan(config: Config, dataset: voc12.Dataset) -> Plan:
+    """Say what is read and written."""
+    ids = dataset.split(config.train_list)
+    return Plan(
+        images=ids,
+        needs=[cams_need(config, ids)],
+        modules={"pydensecrf.densecrf": "pydensecrf2"},
+        writes=[label_path(config.ir_label_out_dir, image_id) for image_id in ids],
+        bytes_each=8_000,
     )
 
 

@@ -18,13 +18,14 @@ from misc.metrics import (
     mean_iou,
     threshold_confusions,
 )
+from misc.plan import Plan
 from misc.workers import map_images
-from step.common import open_dataset, record_measures
+from step.common import cams_need, open_dataset, record_measures
 
 # The whole curve for mIoU; connected components are dearer, so theirs is coarser, most of all
 # where no CAM is at its best.
 CURVE = np.round(np.arange(0.01, 1.0, 0.01), 2)
-COMPONENT_CURVE = np.round(np.r_[0.01:0.41:0.02, 0.45:1:0.05], 2)
+COMPONENT_CURVE: np.ndarray = np.round(np.r_[0.01:0.41:0.02, 0.45:1:0.05], 2)
 
 
 def run(config: Config) -> None:
@@ -69,6 +70,12 @@ def run(config: Config) -> None:
             "best component threshold": COMPONENT_CURVE[best_ap],
         },
     )
+
+
+def plan(config: Config, dataset: voc12.Dataset) -> Plan:
+    """Say what is read."""
+    ids = dataset.split(config.chainer_eval_set)
+    return Plan(truths=ids, needs=[cams_need(config, ids)])
 
 
 def evaluate_image(

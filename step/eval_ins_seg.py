@@ -6,6 +6,7 @@ from pathlib import Path
 
 import voc12
 from misc.config import Config
+from misc.instance_files import load_instances
 from misc.metrics import (
     ImageMatches,
     average_precision,
@@ -13,9 +14,10 @@ from misc.metrics import (
     match_detections,
     mean_average_precision,
 )
+from misc.plan import Plan, made_by
 from misc.workers import map_images
 from step.common import open_dataset, record_measures
-from step.label_synthesis import read_instance_labels
+from step.label_synthesis import instance_path, read_instance_labels
 
 THRESHOLDS = (0.25, 0.5, 0.7, 0.75)
 
@@ -44,6 +46,14 @@ def precision_measures(records: Sequence[ImageMatches], num_classes: int) -> dic
     """Compute VOC's AP of masks at the four thresholds: `AP25` to `AP75`."""
     means = mean_average_precision(average_precision(records, THRESHOLDS, num_classes=num_classes))
     return {f"AP{round(100 * t)}": float(v) for t, v in zip(THRESHOLDS, means, strict=True)}
+
+
+def plan(config: Config, dataset: voc12.Dataset) -> Plan:
+    """Say what is read."""
+    ids = dataset.split(config.chainer_eval_set)
+    paths = [instance_path(config.ins_seg_out_dir, image_id) for image_id in ids]
+    need = made_by("ins_seg_out_dir", "make_ins_seg", paths, load_instances)
+    return Plan(truths=ids, needs=[need])
 
 
 def match_image(dataset: voc12.Dataset, folder: str | Path, image_id: str) -> ImageMatches:

@@ -3,7 +3,7 @@
 Both kinds of label come from one pass of the network where both are asked for.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,10 +22,13 @@ from misc.indexing import propagate_to_edge
 from misc.instance_files import load_instances, save_instances
 from misc.instances import detect, separate_scores, upsample_scores
 from misc.palette import voc_palette
+from misc.plan import Plan, made_by
 from misc.provenance import claim_folder
+from misc.weights import read_state_dict
 from misc.winners import label_map
 from misc.workers import run_images
 from step.common import (
+    cams_need,
     compute_of,
     load_network,
     network_module,
@@ -96,6 +99,23 @@ def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
         outputs=outputs,
         num_workers=compute.num_workers,
         description=" + ".join(["make_ins_seg"] * instance + ["make_sem_seg"] * semantic),
+    )
+
+
+def plan_labels(
+    config: Config, dataset: voc12.Dataset, paths: Callable[[str], Sequence[Path]]
+) -> Plan:
+    """Say what is read and written; `paths` gives the files of an image."""
+    ids = dataset.split(config.infer_list)
+    weights = [Path(config.irn_weights_name)]
+    return Plan(
+        images=ids,
+        needs=[
+            cams_need(config, ids),
+            made_by("irn_weights_name", "train_irn", weights, read_state_dict),
+        ],
+        writes=[path for image_id in ids for path in paths(image_id)],
+        bytes_each=6_000,
     )
 
 

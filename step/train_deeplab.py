@@ -7,13 +7,13 @@ import torch
 from torch import nn
 
 import voc12
+from misc.checkpoints import finish
 from misc.config import Config
 from misc.imutils import IGNORE
 from misc.log import logger
 from misc.provenance import claim_weights
 from misc.samples import SegmentationSamples
 from misc.training import Schedule, make_optimizer, train
-from misc.weights import save_weights
 from net.deeplab import DeepLab, label_loss
 from step.common import compute_of, load_backbone, open_dataset, shaped_by
 from step.eval_deeplab import validation_iou
@@ -96,12 +96,12 @@ def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) 
         ),
         every=config.deeplab_eval_steps,
         checkpoint=checkpoint,
+        checkpoint_seconds=config.checkpoint_every,
         compute=compute,
         seed=config.seed,
         description=f"train_deeplab ({supervision.name})",
     )
-    save_weights(model, weights)
-    checkpoint.unlink(missing_ok=True)
+    finish(model, weights, checkpoint)
 
 
 def segmentation_loss(model: nn.Module, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -9,18 +9,28 @@ import numpy as np
 import torch
 
 import voc12
+from misc.checkpoints import finish
 from misc.config import Config
 from misc.device import Compute
 from misc.imutils import read_label
 from misc.indexing import PathIndex
 from misc.log import logger
+from misc.plan import Plan, made_by
 from misc.provenance import claim_weights
 from misc.samples import RelationSamples, top_left_crop
 from misc.training import Schedule, make_optimizer, train
-from misc.weights import save_weights
-from misc.workers import map_images
+from misc.weights import read_state_dict
+from misc.workers import collect_images
 from step.cam_to_ir_label import label_path
-from step.common import compute_of, load_backbone, network_module, open_dataset, shaped_by
+from step.common import (
+    WEIGHTS_BYTES,
+    compute_of,
+    load_backbone,
+    network_module,
+    open_dataset,
+    pretrained_need,
+    shaped_by,
+)
 
 RADIUS = 10
 TERM_WEIGHTS = {"pos": 0.5, "neg": 0.5, "dp_fg": 0.5, "dp_bg": 0.5}
@@ -102,8 +112,23 @@ def run(config: Config) -> None:
             compute=compute,
         )
     )
-    save_weights(model, weights)
-    checkpoint.unlink(missing_ok=True)
+    finish(model, weights, checkpoint)
+
+
+def plan(config: Config, dataset: voc12.Dataset) -> Plan:
+    """Say what is read and written."""
+    ids = dataset.split(config.train_list)
+    labels = [label_path(config.ir_label_out_dir, image_id) for image_id in ids]
+    needs = [made_by("ir_label_out_dir", "cam_to_ir_label", labels, read_label)]
+    if config.pretrained == "none":
+        weights = [Path(config.cam_weights_name)]
+        needs.append(made_by("cam_weights_name", "train_cam", weights, read_state_dict))
+    return Plan(
+        images=[*ids, *dataset.split(config.infer_list)],
+        needs=needs + pretrained_need(config.pretrained),
+        writes=[Path(config.irn_weights_name)],
+        bytes_each=WEIGHTS_BYTES,
+    )
 
 
 def build_network(config: Config) -> Any:
@@ -149,16 +174,16 @@ def mean_displacement(
     def process(image_id: str, crop: np.ndarray) -> torch.Tensor:
         with torch.inference_mode(), compute.autocast():
             image = torch.as_tensor(crop, device=compute.device)[None]
-            return displacement(image).float().mean(dim=(0, 2, 3))
+            return displacement(image).float().mean(dim=(0, 2, 3)).cpu()
 
-    means = map_images(
+    means = collect_images(
         ids,
         partial(_load_crop, dataset, crop_size),
         process=process,
         num_workers=compute.num_workers,
         description="mean displacement",
     )
-    return torch.stack([mean for _, mean in means]).mean(dim=0)
+    return torch.stack(means).mean(dim=0)
 
 
 def _load_crop(dataset: voc12.Dataset, crop_size: int, image_id: str) -> np.ndarray:

@@ -8,12 +8,12 @@ import torch
 from torch import nn
 
 import voc12
+from misc.checkpoints import finish
 from misc.config import Config
 from misc.log import logger
 from misc.provenance import claim_weights
 from misc.samples import DetectionSamples
 from misc.training import Schedule, make_optimizer, train
-from misc.weights import save_weights
 from net.mask_rcnn import mask_rcnn, trainable_parameters
 from step.common import compute_of, load_backbone, open_dataset, shaped_by
 from step.eval_mask_rcnn import validation_precision
@@ -99,12 +99,12 @@ def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) 
         every=config.mask_rcnn_eval_steps,
         collate=_as_lists,
         checkpoint=checkpoint,
+        checkpoint_seconds=config.checkpoint_every,
         compute=compute,
         seed=config.seed,
         description=f"train_mask_rcnn ({supervision.name})",
     )
-    save_weights(model, weights)
-    checkpoint.unlink(missing_ok=True)
+    finish(model, weights, checkpoint)
 
 
 def note_split(config: Config, network: str) -> None:

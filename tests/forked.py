@@ -6,6 +6,7 @@ A new interpreter would take seconds to import it; what runs is the same `run_sa
 import multiprocessing
 import os
 import signal
+import socket
 import sys
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -42,6 +43,9 @@ TINY = {
     "device": "cpu",
     "num_workers": 1,
 }
+# What is trained on the labels has no tiny form.
+NETWORKS = ("make_cocoann", "train_mask_rcnn", "eval_mask_rcnn", "train_deeplab", "eval_deeplab")
+TINY |= {f"{stage}_pass": False for stage in NETWORKS}
 
 
 def arguments(folder, *more, **changes):
@@ -70,6 +74,19 @@ def run(words, output, call=None, **environment):
     return finish(start(words, output, call, **environment))
 
 
+def start_ranks(words, output, number=2):
+    """Start the ranks of a run on this machine, as torchrun does; each writes a file of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    common |= {"WORLD_SIZE": number, "LOCAL_WORLD_SIZE": number}
+    return [
+        start(words, f"{output}{rank}", **common, RANK=rank, LOCAL_RANK=rank)
+        for rank in range(number)
+    ]
+
+
 def kill(process):
     """Kill the process and its loader processes as `kill -9` does; give whether it was alive."""
     try:
@@ -81,7 +98,7 @@ def kill(process):
 
 def _child(words, output, call, environment):
     os.setsid()
-    os.environ.update(environment)
+    os.environ.update({name: str(value) for name, value in environment.items()})
     handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(handle, 1)
     os.dup2(handle, 2)

@@ -56,7 +56,8 @@ def whole(tmp_path_factory):
     assert forked.run(forked.arguments(folder), folder / "output") == 0
     log = (folder / "result/demo/sample_train_eval.log").read_text()
     seconds = dict(re.findall(r"^\| (\w+) +\| ([\d.]+)", log, re.MULTILINE))
-    assert list(seconds) == [stage.name for stage in STAGES]
+    chosen = [stage.name for stage in STAGES if stage.name not in forked.NETWORKS]
+    assert list(seconds) == chosen
     return folder, {name: float(value) for name, value in seconds.items()}
 
 

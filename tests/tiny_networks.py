@@ -14,7 +14,7 @@ def _layer(channels, out_channels, stride):
     return nn.Sequential(convolution, nn.BatchNorm2d(out_channels), nn.ReLU())
 
 
-def _backbone():
+def backbone():
     model = nn.Module()
     model.conv1 = nn.Conv2d(3, 64, 3, stride=2, padding=1, bias=False)
     model.bn1, model.relu, model.maxpool = nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(2)
@@ -25,7 +25,7 @@ def _backbone():
 
 class Net(resnet50_cam.Net):
     def __init__(self, *arguments, **options):
-        with mock.patch("net.resnet50_cam.resnet50", _backbone):
+        with mock.patch("net.resnet50_cam.resnet50", backbone):
             super().__init__(*arguments, **options)
 
 
@@ -35,7 +35,7 @@ class CAM(Net, resnet50_cam.CAM):
 
 class _Relations:
     def __init__(self, *arguments, **options):
-        with mock.patch("net.resnet50_irn.resnet50", _backbone):
+        with mock.patch("net.resnet50_irn.resnet50", backbone):
             super().__init__(*arguments, **options)
 
 
