@@ -86,7 +86,7 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, Any] | None:
         content = json.loads(_settings_path(Path(path)).read_text())
     except FileNotFoundError:
         return None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{_settings_path(Path(path))}: not readable ({error})") from error
     return content if isinstance(content, dict) else None
 

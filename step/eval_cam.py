@@ -25,7 +25,7 @@ from step.common import cams_need, open_dataset, record_measures
 # The whole curve for mIoU; connected components are dearer, so theirs is coarser, most of all
 # where no CAM is at its best.
 CURVE = np.round(np.arange(0.01, 1.0, 0.01), 2)
-COMPONENT_CURVE: np.ndarray = np.round(np.r_[0.01:0.41:0.02, 0.45:1:0.05], 2)
+COMPONENT_CURVE = np.round(np.append(np.arange(0.01, 0.41, 0.02), np.arange(0.45, 1, 0.05)), 2)
 
 
 def run(config: Config) -> None:
