@@ -17,7 +17,7 @@ def _layer(channels, out_channels, stride):
 def backbone():
     model = nn.Module()
     model.conv1 = nn.Conv2d(3, 64, 3, stride=2, padding=1, bias=False)
-    model.bn1, model.relu, model.maxpool = nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(2)
+    model.bn1, model.relu, model.maxpool = nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(3, 2, 1)
     model.layer1, model.layer2 = _layer(64, 256, 1), _layer(256, 512, 2)
     model.layer3, model.layer4 = _layer(512, 1024, 2), _layer(1024, 2048, 1)
     return model
