@@ -136,6 +136,14 @@ def pretrained_need(pretrained: str) -> list[Need]:
     return [Need(flag="pretrained", paths=[Path(pretrained)], read=read_state_dict, remedy=remedy)]
 
 
+def backbone_need(config: Config) -> list[Need]:
+    """Need what a backbone is filled from: see `load_backbone`."""
+    if config.pretrained != "none":
+        return pretrained_need(config.pretrained)
+    weights = [Path(config.cam_weights_name)]
+    return [made_by("cam_weights_name", "train_cam", weights, read_state_dict)]
+
+
 def require_cams(folder: str, ids: Sequence[str]) -> None:
     """Raise FileNotFoundError, naming the stage that makes them, if the CAMs of an image lack."""
     for image_id in ids:

@@ -11,6 +11,7 @@ from misc.checkpoints import finish
 from misc.config import Config
 from misc.imutils import IGNORE
 from misc.log import logger
+from misc.plan import Plan
 from misc.provenance import claim_weights
 from misc.samples import SegmentationSamples
 from misc.training import Schedule, make_optimizer, train
@@ -23,6 +24,7 @@ from step.supervision import (
     supervised_by,
     supervised_path,
     supervisions,
+    training_plan,
 )
 from step.train_mask_rcnn import VALIDATED_IMAGES, note_split
 
@@ -50,6 +52,11 @@ def run(config: Config) -> None:
     require_truth(dataset, config.val_list)
     for supervision in supervisions(config, dataset):
         train_one(config, dataset, supervision)
+
+
+def plan(config: Config, dataset: voc12.Dataset) -> Plan:
+    """Say what is read and written."""
+    return training_plan(config, dataset, config.deeplab_weights_name, semantic=True)
 
 
 def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) -> None:

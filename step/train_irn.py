@@ -19,16 +19,15 @@ from misc.plan import Plan, made_by
 from misc.provenance import claim_weights
 from misc.samples import RelationSamples, top_left_crop
 from misc.training import Schedule, make_optimizer, train
-from misc.weights import read_state_dict
 from misc.workers import collect_images
 from step.cam_to_ir_label import label_path
 from step.common import (
     WEIGHTS_BYTES,
+    backbone_need,
     compute_of,
     load_backbone,
     network_module,
     open_dataset,
-    pretrained_need,
     shaped_by,
 )
 
@@ -120,12 +119,9 @@ def plan(config: Config, dataset: voc12.Dataset) -> Plan:
     ids = dataset.split(config.train_list)
     labels = [label_path(config.ir_label_out_dir, image_id) for image_id in ids]
     needs = [made_by("ir_label_out_dir", "cam_to_ir_label", labels, read_label)]
-    if config.pretrained == "none":
-        weights = [Path(config.cam_weights_name)]
-        needs.append(made_by("cam_weights_name", "train_cam", weights, read_state_dict))
     return Plan(
         images=[*ids, *dataset.split(config.infer_list)],
-        needs=needs + pretrained_need(config.pretrained),
+        needs=needs + backbone_need(config),
         writes=[Path(config.irn_weights_name)],
         bytes_each=WEIGHTS_BYTES,
     )

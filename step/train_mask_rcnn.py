@@ -11,6 +11,7 @@ import voc12
 from misc.checkpoints import finish
 from misc.config import Config
 from misc.log import logger
+from misc.plan import Plan
 from misc.provenance import claim_weights
 from misc.samples import DetectionSamples
 from misc.training import Schedule, make_optimizer, train
@@ -24,6 +25,7 @@ from step.supervision import (
     supervised_by,
     supervised_path,
     supervisions,
+    training_plan,
 )
 
 VALIDATED_IMAGES = 200  # enough to see a curve; the stage eval_mask_rcnn measures on all
@@ -52,6 +54,11 @@ def run(config: Config) -> None:
     require_truth(dataset, config.val_list)
     for supervision in supervisions(config, dataset):
         train_one(config, dataset, supervision)
+
+
+def plan(config: Config, dataset: voc12.Dataset) -> Plan:
+    """Say what is read and written."""
+    return training_plan(config, dataset, config.mask_rcnn_weights_name, semantic=False)
 
 
 def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) -> None:

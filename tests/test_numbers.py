@@ -92,7 +92,12 @@ def test_maps_of_all_zeros_or_ones_give_whole_labels(cam, boundary, classes):
     edge, displacement = torch.full((1, 6, 8), boundary), torch.zeros(2, 6, 8)
     label = semantic_label(edge, loaded, bg_threshold=0.25, propagate=propagate_to_edge)
     found = instance_labels(
-        edge, displacement, loaded, bg_threshold=0.25, propagate=propagate_to_edge
+        edge,
+        displacement,
+        loaded,
+        small_displacement=2.5,
+        bg_threshold=0.25,
+        propagate=propagate_to_edge,
     )
     assert label.shape == (21, 30)
     # A boundary everywhere lets nothing through: all is background.

@@ -14,12 +14,13 @@ from tests import forked
 from tests.tiny_networks import backbone
 
 ROOT = Path(__file__).parent.parent
-# As published: batch norm frozen, SGD.
+# As published: batch norm frozen, SGD. The rates are small, because the displacement loss has no
+# derivative where it is 0: at a large one, rounding alone leads two runs apart within 10 steps.
 PUBLISHED = {
     "cam_optimizer": "sgd",
     "irn_optimizer": "sgd",
     "cam_learning_rate": 0.01,
-    "irn_learning_rate": 0.01,
+    "irn_learning_rate": 0.001,
     "cam_weight_decay": 1e-4,
     "cam_num_epoches": 5,
     "irn_num_epoches": 5,

@@ -14,6 +14,7 @@ def test_measures_are_appended_and_read_from_a_place_on(tmp_path):
     assert line == {
         "stage": "eval_sem_seg",
         "split": "train",
+        "supervision": "irn",
         "measure": "mIoU",
         "value": 0.6,
         "published": 0.665,

@@ -133,3 +133,15 @@ def test_a_run_with_another_limit_does_not_take_up_the_weights(folder, capsys):
     assert run(folder, "train_cam", limit=2) == 0
     assert run(folder, "train_cam", limit=3) == 2
     assert "train (2 images" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("network", ["mask_rcnn", "deeplab"])
+def test_labels_that_a_network_would_lack_are_missed_before_the_first_stage(
+    folder, capsys, network
+):
+    stages = ("train_cam", f"train_{network}", f"eval_{network}", "make_cocoann")
+    assert dry_run(folder, *stages, supervision="irn,cam") == 2
+    out = capsys.readouterr().out
+    for words in ("--make_cam_pass True", "--make_ins_seg_pass True"):
+        assert words in out
+    assert f"--train_{network}_pass True" not in out
