@@ -121,19 +121,10 @@ def train(
         description: of the progress bar.
 
     Raises:
-        ValueError: a loss term is not finite (named), or a batch takes more images than there are.
+        ValueError: a loss term is not finite (named), a batch takes more images than there are,
+            or the ranks cannot share it evenly.
     """
-    total = schedule.total_steps(len(samples))
-    if total == 0:
-        raise ValueError(
-            f"a batch of {schedule.batch_size} images cannot be made of {len(samples)}: "
-            "pass a smaller batch size or a longer list"
-        )
-    if schedule.batch_size % ranks.world_size():
-        raise ValueError(
-            f"a batch of {schedule.batch_size} images cannot be shared by {ranks.world_size()} "
-            "processes: pass a batch size that their number divides, or start another number"
-        )
+    total = _steps_to_take(schedule, len(samples))
     start = resume(checkpoint, model, optimizer, compute.device, schedule)
     every = every or len(samples) // schedule.batch_size
     keys = batch_keys(len(samples), schedule.batch_size, seed, range(start, total))
@@ -172,6 +163,21 @@ def train(
                 meter.check(done)
                 save_checkpoint(checkpoint, model, optimizer, done, schedule)
                 interval.restart()
+
+
+def _steps_to_take(schedule: Schedule, images: int) -> int:
+    total = schedule.total_steps(images)
+    if total == 0:
+        raise ValueError(
+            f"a batch of {schedule.batch_size} images cannot be made of {images}: "
+            "pass a smaller batch size or a longer list"
+        )
+    if schedule.batch_size % ranks.world_size():
+        raise ValueError(
+            f"a batch of {schedule.batch_size} images cannot be shared by {ranks.world_size()} "
+            "processes: pass a batch size that their number divides, or start another number"
+        )
+    return total
 
 
 def _set_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
