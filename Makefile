@@ -3,13 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench format
+.PHONY: demo test fuzz check bench format
 
 demo: $(VENV)/installed
 	$(BIN)/python run_sample.py
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest
+
+fuzz: $(VENV)/installed-dev
+	FUZZ_CASES=2000 $(BIN)/python -m pytest -q tests/test_fuzz.py
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -13,10 +13,10 @@ import torch
 
 from benchmarks.harness import Row
 from benchmarks.scenes import SIZE
+from misc.batches import batch_keys, loader
 from misc.imutils import write_label
 from misc.indexing import PathIndex
 from misc.samples import ClassificationSamples, RelationSamples
-from misc.training import batch_keys, loader
 from net.resnet50_cam import Net
 from net.resnet50_irn import AffinityDisplacementLoss
 

@@ -5,7 +5,6 @@ point: some 20 KB an image where the published program's float32 `high_res` take
 """
 
 import os
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from misc.files import atomic_path
+from misc.limits import LARGEST_RATIO, check_archive, check_shape
 from misc.safe_npy import load_published_dict
 
 _STEPS = 65535
@@ -121,6 +121,8 @@ def read_cams(path: str | os.PathLike[str], *, size: tuple[int, int] | None = No
             nothing in it is ever executed.
     """
     keys, maps, own_size = _read(Path(path))
+    if size is not None and own_size not in (None, size):
+        raise ValueError(f"{path}: holds CAMs of an image of {own_size}, not of an image of {size}")
     if own_size is None:
         cam, high_res = maps
     else:
@@ -132,30 +134,48 @@ def read_cams(path: str | os.PathLike[str], *, size: tuple[int, int] | None = No
                 f"{path}: holds cam {tuple(cam.shape)} and high_res {tuple(high_res.shape)}; an "
                 f"image of {size} takes cam (K, {grid[0]}, {grid[1]}) and high_res (K, H, W)"
             )
+    if not (cam.isfinite().all() and high_res.isfinite().all()):
+        raise ValueError(f"{path}: holds values that are not finite numbers")
     return CAMs(keys=keys, cam=cam.numpy(), high_res=high_res.numpy())
 
 
 def _read(path: Path) -> tuple[np.ndarray, list[torch.Tensor], tuple[int, int] | None]:
     """Give keys, and either the raw maps with the image's size, or cam and high_res."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
     if path.suffix == ".npy":
         published = load_published_dict(path)
-        return (
-            published["keys"],
-            [torch.from_numpy(published[n]) for n in ("cam", "high_res")],
-            None,
-        )
+        _check_keys(path, published["keys"])
+        maps = [torch.from_numpy(published[n]) for n in ("cam", "high_res")]
+        return published["keys"], maps, None
     try:
+        check_archive(path, path.stat().st_size, ratio=LARGEST_RATIO)
         with np.load(path, allow_pickle=False) as file:
             height, width = (int(side) for side in file["size"])
             count = sum(name.startswith("map") for name in file.files)
             maps = [_dequantized(file[f"map{n}"], file[f"peak{n}"]) for n in range(count)]
-            return file["keys"], maps, (height, width)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            keys = file["keys"].astype(np.int64, casting="same_kind")
+        check_shape((len(keys), height, width))
+        if min(height, width) < 1 or any(len(scale) != len(keys) for scale in maps):
+            raise ValueError("its arrays do not fit each other")
+    except Exception as error:  # zipfile, zlib and NumPy raise almost anything on a broken file
         raise ValueError(f"{path}: not a CAM file of this program ({error})") from error
+    _check_keys(path, keys)
+    return keys, maps, (height, width)
+
+
+def _check_keys(path: Path, keys: np.ndarray) -> None:
+    # A label map is 8-bit: class + 1, and 255 to ignore.
+    if keys.ndim != 1 or len(np.unique(keys)) < len(keys) or ((keys < 0) | (keys > 253)).any():
+        raise ValueError(f"{path}: its keys {keys} are not classes, each once, from 0 to 253")
 
 
 def _dequantized(steps: np.ndarray, peaks: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(steps * (peaks / np.float32(_STEPS))[:, None, None])
+    if steps.dtype != np.uint16 or steps.ndim != 3 or peaks.shape != steps.shape[:1]:
+        raise ValueError(f"a map of {steps.dtype} {steps.shape} with peaks {peaks.shape}")
+    if 0 in steps.shape[1:]:
+        raise ValueError(f"an empty map {steps.shape}")
+    return torch.from_numpy(steps * (peaks.astype(np.float32) / np.float32(_STEPS))[:, None, None])
 
 
 def _sum_resized(maps: Sequence[torch.Tensor], size: tuple[int, int]) -> torch.Tensor:

@@ -14,6 +14,7 @@ from misc.rules import (
     LONG_SIDE,
     NOT_NEGATIVE,
     POSITIVE,
+    RADIUS,
     SCALES,
     UNIT,
     Rule,
@@ -71,6 +72,9 @@ class Config:
         0, "initial weights, sampling and augmentation follow from it", rule=NOT_NEGATIVE
     )
     run_dir: str = setting("", "folder before every place below that no flag names")
+    checkpoint_every: float = setting(
+        60, "seconds of training between two checkpoints", rule=NOT_NEGATIVE
+    )
     overwrite: bool = setting(False, "replace results that were made with other settings")
     log_name: str = place("sample_train_eval", "the log is written to this name with .log appended")
     metrics_file: str = place("result/metrics.jsonl", "one line for each measure")
@@ -151,6 +155,13 @@ class Config:
     )
     irn_crop_size: int = setting(
         512, "side of a training crop, pixels", rule=CROP, presets=in_demo(160)
+    )
+    # Pairs across neighbouring objects mislead; the demo's grid is 0.38 times VOC's a side.
+    irn_radius: int = setting(
+        10,
+        "how far apart the pixels of a pair are at most, stride-4 pixels",
+        rule=RADIUS,
+        presets=in_demo(5),
     )
     irn_batch_size: int = setting(
         32, "images a step", rule=POSITIVE, presets={"voc12_author": 16, "demo": 8}
@@ -269,6 +280,12 @@ class Config:
     tables_file: str = place("result/TABLES.md", "the tables of all measures")
     report_file: str = place("result/report.html", "the page that the stage report writes")
     report_images: int = setting(24, "images in the report's gallery", rule=POSITIVE)
+    dry_run: bool = setting(
+        False, "read and check all that the chosen stages read, say what they would do, and stop"
+    )
+    limit: int | None = setting(
+        None, "take only the first images of every list, so many", rule=POSITIVE
+    )
     show_dir: str = place("result/show", "where --show writes its pictures")
     show: str | None = setting(
         None, "instead of running stages, draw this image through all of them"

@@ -3,10 +3,15 @@
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+TEMPORARY = ".tmp"
+# Older than this a temporary file was left by a run that was killed, not by one that is writing.
+ABANDONED_SECONDS = 3600
 
 
 @contextmanager
@@ -15,18 +20,31 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     A run that dies in between leaves no half-written file under the final name.
     The parent folder is made if it is missing.
+
+    Raises:
+        OSError: the disk is full or the folder cannot be written, in one line; what was there
+            stays as it was.
     """
     final = Path(path)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{final.name}.", suffix=".tmp", dir=final.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = None
     try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            prefix=f".{final.name}.", suffix=TEMPORARY, dir=final.parent
+        )
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
         _give_default_mode(temporary)
         os.replace(temporary, final)
+    except OSError as error:
+        raise OSError(
+            f"{final}: cannot be written ({error.strerror or error}); what was there is as it "
+            "was: free space or name another place, then give the same command again"
+        ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
@@ -38,6 +56,21 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Write `value` as JSON to `path` atomically."""
     write_bytes(path, (json.dumps(value, indent=1) + "\n").encode())
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a file is what `atomic_path` writes to before it renames."""
+    return path.name.startswith(".") and path.name.endswith(TEMPORARY)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Delete the temporary files that killed runs left in a folder."""
+    for path in folder.glob(f".*{TEMPORARY}"):
+        try:
+            if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
+                path.unlink()
+        except FileNotFoundError:
+            pass  # another process has just renamed or deleted it
 
 
 def _give_default_mode(path: Path) -> None:

@@ -144,5 +144,5 @@ def _tuple_reader(item: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]
 
 def _check(field: dataclasses.Field[Any], value: Any) -> None:
     rule = field.metadata["rule"]
-    if rule is not None and not rule.holds(value):
+    if rule is not None and value is not None and not rule.holds(value):
         raise ValueError(f"--{field.name} {format_value(value)}: accepted is {rule.accepted}")

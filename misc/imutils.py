@@ -15,6 +15,8 @@ from misc.files import write_bytes
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 IGNORE = 255
+# Others are no data set's, and some of PIL's readers start programs (EPS).
+FORMATS = ("JPEG", "PNG", "BMP")
 
 
 def read_image(path: str | os.PathLike[str]) -> np.ndarray:
@@ -155,7 +157,7 @@ def _decode(path: Path, convert: Callable[[Image.Image], Image.Image]) -> Image.
         with warnings.catch_warnings():
             # Beyond PIL's limit a file is more likely a bomb than a photograph.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as opened:
+            with Image.open(path, formats=FORMATS) as opened:
                 return convert(opened)
     except Exception as error:  # PIL's plugins raise almost anything on a broken file
         raise ValueError(f"{path}: cannot be read as an image ({error})") from error

@@ -8,7 +8,11 @@ from typing import Any
 import numpy as np
 
 from misc.files import atomic_path
+from misc.limits import LARGEST_RATIO, check_archive, check_shape
 from misc.masks import run_lengths
+
+# A byte a pixel: a hundred masks of 4096 × 4096.
+LARGEST_MASKS = 100 << 24
 
 
 def save_instances(path: str | os.PathLike[str], detections: Mapping[str, np.ndarray]) -> None:
@@ -45,14 +49,20 @@ def load_instances(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such file")
     try:
+        check_archive(path, Path(path).stat().st_size, ratio=LARGEST_RATIO)
         with np.load(path, allow_pickle=False) as stored:
-            score, classes, runs = stored["score"], stored["class"], stored["runs"]
+            score = stored["score"].astype(np.float32, casting="same_kind")
+            classes = stored["class"].astype(np.int64, casting="same_kind")
+            runs = stored["runs"].astype(np.uint32, casting="same_kind")
             count, height, width = (int(side) for side in stored["shape"])
-        if not len(score) == len(classes) == count or runs.sum() != count * height * width:
+        check_shape((count, height, width), LARGEST_MASKS)
+        fits = score.shape == classes.shape == (count,) and runs.ndim == 1
+        if not fits or int(runs.sum(dtype=np.float64)) != count * height * width:
             raise ValueError("its arrays do not fit each other")
+        mask = _mask(runs).reshape(count, height, width)
     except Exception as error:  # zipfile, zlib and NumPy raise almost anything on a broken file
         raise ValueError(f"{path}: not a file of instances ({error})") from error
-    return {"score": score, "mask": _mask(runs).reshape(count, height, width), "class": classes}
+    return {"score": score, "mask": mask, "class": classes}
 
 
 def _mask(runs: np.ndarray) -> np.ndarray:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from misc import ranks
+
 logger = logging.getLogger("irnet")
 _handlers: list[logging.Handler] = []
 
@@ -15,9 +17,14 @@ _handlers: list[logging.Handler] = []
 def start_log(path: str | os.PathLike[str], settings: Mapping[str, Any]) -> None:
     """Send the log to the terminal and append it to `path`; write the settings at its head.
 
-    Warnings of other modules go the same ways.
+    Warnings of other modules go the same ways. Of several ranks the first alone uses the terminal.
     """
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not ranks.is_first():
+        path = path.with_suffix(f".rank{ranks.rank()}{path.suffix}")
+    # Where the log itself cannot be written, the error that stops the run is the one to show.
+    logging.raiseExceptions = False
     file = logging.FileHandler(path, encoding="utf-8")
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     terminal = _BesideProgressBars(logging.INFO)
@@ -25,7 +32,7 @@ def start_log(path: str | os.PathLike[str], settings: Mapping[str, Any]) -> None
     for old in _handlers:
         root.removeHandler(old)
         old.close()
-    _handlers[:] = [file, terminal]
+    _handlers[:] = [file, terminal] if ranks.is_first() else [file]
     for handler in _handlers:
         root.addHandler(handler)
     logger.setLevel(logging.DEBUG)

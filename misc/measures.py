@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from misc.files import write_bytes
+
 
 def record(
     path: str | os.PathLike[str],
@@ -17,18 +19,19 @@ def record(
     published: Mapping[str, float] | None = None,
 ) -> None:
     """Append measures of a stage to the metrics file, with the published value where known."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a", encoding="utf-8") as file:
-        for measure, value in measures.items():
-            line = {
-                "stage": stage,
-                "split": split,
-                "supervision": supervision,
-                "measure": measure,
-                "value": float(value),
-                "published": (published or {}).get(measure),
-            }
-            file.write(json.dumps(line) + "\n")
+    lines = Path(path).read_bytes() if Path(path).is_file() else b""
+    for measure, value in measures.items():
+        line = {
+            "stage": stage,
+            "split": split,
+            "supervision": supervision,
+            "measure": measure,
+            "value": float(value),
+            "published": (published or {}).get(measure),
+        }
+        lines += (json.dumps(line) + "\n").encode()
+    # As a whole, so that a run which is killed leaves no half line.
+    write_bytes(path, lines)
 
 
 def read_since(path: str | os.PathLike[str], offset: int) -> list[dict[str, Any]]:

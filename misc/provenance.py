@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from misc.files import write_json
+from misc import ranks
+from misc.files import is_temporary, remove_abandoned, write_json
 
 Settings = Mapping[str, Any]
 
@@ -30,15 +31,19 @@ def claim_folder(
     Raises:
         ValueError: the folder holds outputs of other settings, or of unknown ones.
     """
-    folder = Path(folder)
+    ranks.on_first(lambda: _claim_folder(Path(folder), settings, overwrite))
+
+
+def _claim_folder(folder: Path, settings: Settings, overwrite: bool) -> None:
     found = read_settings(folder)
     difference = _difference(found, settings)
-    has_content = folder.is_dir() and any(folder.iterdir())
+    has_content = folder.is_dir() and not all(map(is_temporary, folder.iterdir()))
     if has_content and difference is not None:
         if not overwrite:
             raise ValueError(_refusal(folder, difference))
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(folder)
     if difference is not None:
         write_json(_settings_path(folder), dict(settings))
 
@@ -54,10 +59,17 @@ def claim_weights(
     Raises:
         ValueError: weights or checkpoint were made with other settings or unknown ones.
     """
-    path = Path(path)
-    parts = [part for part in (path, path.with_suffix(".checkpoint")) if part.exists()]
+    return ranks.on_first(lambda: _claim_weights(Path(path), settings, overwrite))
+
+
+def _claim_weights(path: Path, settings: Settings, overwrite: bool) -> bool:
+    checkpoint = path.with_suffix(".checkpoint")
+    parts = [part for part in (path, checkpoint) if part.exists()]
     difference = _difference(read_settings(path), settings)
+    remove_abandoned(path.parent)
     if difference is None:
+        if path.exists():
+            checkpoint.unlink(missing_ok=True)  # a run was killed after its last file
         return path.exists()
     if parts and not overwrite:
         raise ValueError(_refusal(parts[0], difference))
@@ -74,7 +86,7 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, Any] | None:
         content = json.loads(_settings_path(Path(path)).read_text())
     except FileNotFoundError:
         return None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{_settings_path(Path(path))}: not readable ({error})") from error
     return content if isinstance(content, dict) else None
 

@@ -15,6 +15,7 @@ class Rule:
 
 POSITIVE = Rule(lambda value: value > 0, "a number above 0")
 NOT_NEGATIVE = Rule(lambda value: value >= 0, "0 or more")
+RADIUS = Rule(lambda value: value >= 2, "2 or more")
 UNIT = Rule(lambda value: 0 <= value <= 1, "a number from 0 to 1")
 CROP = Rule(lambda value: value > 0 and value % 16 == 0, "a positive multiple of 16")
 SCALES = Rule(lambda values: len(values) > 0 and min(values) > 0, "numbers above 0, as 1.0,0.5")

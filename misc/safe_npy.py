@@ -4,11 +4,14 @@ import collections
 import io
 import os
 import pickle
+import pickletools
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+
+from misc.limits import check_archive, check_shape
 
 _FIELDS = ("keys", "cam", "high_res")
 
@@ -28,7 +31,7 @@ def load_published_dict(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     try:
         content = _read_object(Path(path))
         # The keys are written as an array, a tensor or a list; the maps as arrays or tensors.
-        arrays = {name: np.asarray(content[name]) for name in _FIELDS}
+        arrays = {name: _array(content[name]) for name in _FIELDS}
         result = {name: arrays[name].astype(np.float32) for name in ("cam", "high_res")}
         result["keys"] = arrays["keys"].astype(np.int64)
     except Exception as error:  # a broken pickle can raise anything
@@ -57,7 +60,21 @@ def _read_object(path: Path) -> Any:
         shape, _, dtype = read_header(file)
         if shape != () or not dtype.hasobject:
             raise ValueError(f"an array of shape {shape} and type {dtype}")
-        return _Unpickler(file).load().item()
+        return _unpickled(file.read()).item()
+
+
+def _unpickled(data: bytes) -> Any:
+    # A memo's place is taken as the length of a list, which a few bytes can make gigabytes long.
+    for opcode, argument, _ in pickletools.genops(data):
+        if opcode.name.endswith("PUT") and int(argument or 0) > len(data):
+            raise pickle.UnpicklingError(f"a memo of {argument} places")
+    return _Unpickler(io.BytesIO(data)).load()
+
+
+def _array(value: Any) -> np.ndarray:
+    # A tensor's strides can make a few bytes look like gigabytes; nothing is copied before this.
+    check_shape(getattr(value, "shape", ()))
+    return np.asarray(value)
 
 
 class _Unpickler(pickle.Unpickler):
@@ -70,6 +87,8 @@ class _Unpickler(pickle.Unpickler):
 
 def _load_storage(data: bytes) -> Any:
     # A torch storage inside a pickle carries a torch file of its own; its reader is the safe one.
+    if data.startswith(b"PK"):
+        check_archive(io.BytesIO(data), len(data), ratio=2)
     return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
 
 

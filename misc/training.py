@@ -1,34 +1,24 @@
 """The training loop: named loss terms, a polynomial schedule, checkpoints, resume."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import default_collate
 from tqdm import tqdm
 
+from misc import ranks
+from misc.batches import Samples, batch_keys, loader
+from misc.checkpoints import Interval, resume, save_checkpoint
 from misc.device import Compute
 from misc.log import logger
-from misc.weights import save_tensors
-from misc.workers import start_worker
+from misc.workers import watched
 
 Terms = dict[str, torch.Tensor]
-
-
-class Samples(Protocol):
-    """What is trained on: a sample depends on its index and the generator alone."""
-
-    def __len__(self) -> int:
-        """Give the number of images."""
-
-    def sample(self, index: int, rng: np.random.Generator) -> Any:
-        """Make the augmented sample of an image."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +26,7 @@ class Schedule:
     """How long, in which batches and at which rate a network learns.
 
     Attributes:
-        batch_size: images a step.
+        batch_size: images a step, of all ranks together.
         epochs: passes over the images; each drops its last, partial batch.
         steps: T, where the length is given in steps; `epochs` does not count then.
         warmup_steps: steps over which the rate rises.
@@ -103,6 +93,7 @@ def train(
     every: int | None = None,
     collate: Callable[[list[Any]], Any] = default_collate,
     checkpoint: Path,
+    checkpoint_seconds: float = 60,
     compute: Compute,
     seed: int = 0,
     report_every: int = 50,
@@ -125,31 +116,35 @@ def train(
         every: steps between two validations, each followed by a checkpoint; by default an epoch.
         collate: makes a batch of a list of samples.
         checkpoint: file of the state; removed by the caller when all is saved.
+        checkpoint_seconds: longest time between two checkpoints; the steps do not depend on it.
         compute: device, arithmetic and loader processes.
         seed: of the order and augmentation.
         report_every: steps between two log lines.
         description: of the progress bar.
 
     Raises:
-        ValueError: a loss term is not finite (named), or a batch takes more images than there are.
+        ValueError: a loss term is not finite (named), a batch takes more images than there are,
+            or the ranks cannot share it evenly.
     """
-    total = schedule.total_steps(len(samples))
-    if total == 0:
-        raise ValueError(
-            f"a batch of {schedule.batch_size} images cannot be made of {len(samples)}: "
-            "pass a smaller batch size or a longer list"
-        )
-    start = _resume(checkpoint, model, optimizer, compute.device)
+    total = _steps_to_take(schedule, len(samples))
+    start = resume(checkpoint, model, optimizer, compute.device, schedule)
     every = every or len(samples) // schedule.batch_size
     keys = batch_keys(len(samples), schedule.batch_size, seed, range(start, total))
+    step_losses = ranks.distributed(_Losses(model, losses))
     batches = loader(samples, keys, seed=seed, num_workers=compute.num_workers, collate=collate)
-    meter = _Meter()
+    meter, interval = _Meter(), Interval(checkpoint_seconds)
     model.train()
-    with tqdm(total=total, initial=start, desc=description, unit="step") as progress:
-        for step, batch in enumerate(batches, start):
+    with tqdm(
+        total=total,
+        initial=start,
+        desc=description,
+        unit="step",
+        disable=not ranks.is_first(),
+    ) as progress:
+        for step, batch in enumerate(watched(batches), start):
             _set_rate(optimizer, schedule.rate(step, total))
             with compute.autocast():
-                terms = losses(_to(batch, compute.device))
+                terms = step_losses(_to(batch, compute.device))
             loss = torch.stack([(weights or {}).get(n, 1.0) * t for n, t in terms.items()]).sum()
             optimizer.zero_grad()
             loss.backward()
@@ -163,52 +158,32 @@ def train(
                 means = meter.means(done)
                 progress.set_postfix({name: f"{value:.4f}" for name, value in means.items()})
                 logger.debug("%s step %d/%d %s", description, done, total, _words(means))
-                if note is not None:
+                if note is not None and ranks.is_first():
                     note(done, means)
-            if pause:
-                if validate is not None:
-                    measures = _in_eval_mode(model, validate)
-                    logger.debug("%s step %d/%d %s", description, done, total, _words(measures))
-                    if note is not None:
-                        note(done, measures)
-                _save(checkpoint, model, optimizer, done)
+            if pause and validate is not None:
+                measures = _in_eval_mode(model, validate)
+                logger.debug("%s step %d/%d %s", description, done, total, _words(measures))
+                if note is not None and ranks.is_first():
+                    note(done, measures)
+            if ranks.is_first() and (pause or interval.is_over()):
+                meter.check(done)
+                save_checkpoint(checkpoint, model, optimizer, done, schedule)
+                interval.restart()
 
 
-def loader(
-    samples: Samples,
-    keys: Iterator[list[tuple[int, int]]],
-    *,
-    seed: int,
-    num_workers: int,
-    collate: Callable[[list[Any]], Any] = default_collate,
-) -> DataLoader[Any]:
-    """Make the augmented, collated batches for `keys` (see `batch_keys`) in worker processes.
-
-    An error of a sample comes in its batch's place, as a value.
-    """
-    return DataLoader(
-        _Augmented(samples, seed),
-        batch_sampler=_Once(keys),
-        num_workers=num_workers,
-        collate_fn=partial(_collate, collate),
-        worker_init_fn=start_worker,
-        pin_memory=torch.cuda.is_available(),
-    )
-
-
-def batch_keys(
-    images: int, batch_size: int, seed: int, steps: range
-) -> Iterator[list[tuple[int, int]]]:
-    """Give the batches of the steps: (epoch, index) of each image, an own order each epoch."""
-    steps_an_epoch = images // batch_size
-    order, order_epoch = np.arange(0), -1
-    for step in steps:
-        epoch, place = divmod(step, steps_an_epoch)
-        if epoch != order_epoch:
-            order = np.random.default_rng([seed, epoch]).permutation(images)
-            order_epoch = epoch
-        chosen = order[place * batch_size : (place + 1) * batch_size]
-        yield [(epoch, int(index)) for index in chosen]
+def _steps_to_take(schedule: Schedule, images: int) -> int:
+    total = schedule.total_steps(images)
+    if total == 0:
+        raise ValueError(
+            f"a batch of {schedule.batch_size} images cannot be made of {images}: "
+            "pass a smaller batch size or a longer list"
+        )
+    if schedule.batch_size % ranks.world_size():
+        raise ValueError(
+            f"a batch of {schedule.batch_size} images cannot be shared by {ranks.world_size()} "
+            "processes: pass a batch size that their number divides, or start another number"
+        )
+    return total
 
 
 def _set_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
@@ -226,6 +201,18 @@ def _in_eval_mode(
         model.train()
 
 
+class _Losses(nn.Module):
+    """The losses as a module, which is what ranks average the gradients of."""
+
+    def __init__(self, model: nn.Module, losses: Callable[[Any], Terms]) -> None:
+        super().__init__()
+        self.model = model
+        self.losses = losses
+
+    def forward(self, batch: Any) -> Terms:
+        return self.losses(batch)
+
+
 class _Meter:
     """Running means of the loss terms, kept on the device: reading one makes the device wait."""
 
@@ -240,45 +227,21 @@ class _Meter:
 
     def means(self, step: int) -> dict[str, float]:
         """Give the means since the last call; ValueError names a term that is not finite."""
+        sums = ranks.mean(torch.stack([value.float() for value in self.sums.values()]))
+        self.sums = dict(zip(self.sums, sums, strict=True))
+        self.check(step)
         means = {name: float(value) / self.count for name, value in self.sums.items()}
-        for name, value in means.items():
-            if not math.isfinite(value):
-                raise ValueError(
-                    f"the loss {name} is {value} at step {step}: training stopped, the last "
-                    "checkpoint is whole; a lower learning rate may help"
-                )
         self.sums, self.count = {}, 0
         return means
 
-
-@dataclass(frozen=True)
-class _Augmented(Dataset[Any]):
-    samples: Samples
-    seed: int
-
-    def __getitem__(self, key: tuple[int, int]) -> Any:
-        epoch, index = key
-        try:
-            return self.samples.sample(index, np.random.default_rng([self.seed, epoch, index]))
-        except Exception as error:
-            return error
-
-
-@dataclass(frozen=True)
-class _Once:
-    """A batch sampler of batches that are made once."""
-
-    batches: Iterator[list[tuple[int, int]]]
-
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        return self.batches
-
-
-def _collate(collate: Callable[[list[Any]], Any], items: list[Any]) -> Any:
-    for item in items:
-        if isinstance(item, Exception):
-            return item
-    return collate(items)
+    def check(self, step: int) -> None:
+        """Raise ValueError, naming it, if a term was not finite since the last means."""
+        for name, value in self.sums.items():
+            if not math.isfinite(value):
+                raise ValueError(
+                    f"the loss {name} is {float(value)} at step {step}: training stopped, the "
+                    "last checkpoint is whole; a lower learning rate may help"
+                )
 
 
 def _to(batch: Any, device: torch.device) -> Any:
@@ -294,21 +257,3 @@ def _to(batch: Any, device: torch.device) -> Any:
 
 def _words(values: Mapping[str, float]) -> str:
     return " ".join(f"{name} {value:.4f}" for name, value in values.items())
-
-
-def _save(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
-    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
-    save_tensors(state, path)
-
-
-def _resume(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device
-) -> int:
-    """Load a checkpoint if there is one, and give the number of steps that it has taken."""
-    if not path.is_file():
-        return 0
-    state = torch.load(path, map_location=device, weights_only=True)
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    logger.info("resuming from %s at step %d", path, state["step"])
-    return int(state["step"])

@@ -1,7 +1,7 @@
 """Weights files: read without running code, checked by name and shape before they are used."""
 
 import os
-import pickle
+import zipfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from misc.files import atomic_path
+from misc.limits import check_archive
 
 
 def read_state_dict(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
@@ -24,11 +25,7 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such weights file")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"{path}: not a readable weights file ({reason})") from error
+    content = read_tensors(path)
     for wrapper in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
@@ -53,7 +50,8 @@ def load_weights(
         ignore: prefixes of names in `state` that the model may lack.
 
     Raises:
-        ValueError: names are missing or unknown, or a shape differs; the model is left as it was.
+        ValueError: names are missing or unknown, a shape differs, or a value is not finite; the
+            model is left as it was.
     """
     expected = model.state_dict()
     wrong = [
@@ -73,6 +71,9 @@ def load_weights(
     if problems:
         raise ValueError(f"{source}: these weights are of another network: {'; '.join(problems)}")
     known = {name: tensor for name, tensor in state.items() if name in expected}
+    broken = [name for name, tensor in known.items() if not tensor.isfinite().all()]
+    if broken:
+        raise ValueError(f"{source}: {broken[0]} holds values that are not finite numbers")
     model.load_state_dict(known, strict=False)
 
 
@@ -83,17 +84,51 @@ def save_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
 
 
 def save_tensors(content: Any, path: str | os.PathLike[str]) -> None:
-    """Write with torch.save, atomically."""
+    """Write with torch.save, atomically; OSError where that fails."""
     with atomic_path(path) as temporary:
-        torch.save(content, temporary)
+        try:
+            # A path's name, here a random one, would go into the file.
+            with temporary.open("wb") as file:
+                torch.save(content, file)
+        except RuntimeError as error:
+            # torch's writer reports a full disk so, and does not say why.
+            raise OSError(f"writing failed, is the disk full? {_first_line(error)}") from error
+
+
+def read_tensors(path: str | os.PathLike[str], *, device: torch.device | str = "cpu") -> Any:
+    """Read what torch.save wrote; nothing in it is executed, ValueError if it is broken."""
+    try:
+        if zipfile.is_zipfile(path):
+            _check_zip(Path(path))
+        return torch.load(path, map_location=device, weights_only=True)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # torch's readers raise almost anything on a broken file
+        raise ValueError(f"{path}: not a readable weights file ({_first_line(error)})") from error
+
+
+def _check_zip(path: Path) -> None:
+    check_archive(path, path.stat().st_size, ratio=2)
+    with zipfile.ZipFile(path) as archive:
+        # torch compares no checksums, and trusts the lengths that it reads.
+        if (broken := archive.testzip()) is not None:
+            raise ValueError(f"{broken} in it is broken")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _is_state_dict(content: Any) -> bool:
     return (
         isinstance(content, Mapping)
         and len(content) > 0
-        and all(isinstance(n, str) and isinstance(t, torch.Tensor) for n, t in content.items())
+        and all(isinstance(n, str) and _is_plain(t) for n, t in content.items())
     )
+
+
+def _is_plain(tensor: Any) -> bool:
+    return isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided
 
 
 def _listed(word: str, names: list[str]) -> list[str]:

@@ -12,6 +12,8 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from misc import ranks
+
 Load = Callable[[str], Any]
 Process = Callable[[str, Any], Any]
 
@@ -46,15 +48,20 @@ def map_images(
     loader = DataLoader(
         _Loaded(todo, load),
         batch_size=None,
-        num_workers=min(num_workers, len(todo)),
+        num_workers=min(ranks.share_of_processes(num_workers), len(todo)),
         collate_fn=_as_loaded,
         worker_init_fn=start_worker,
+        generator=own_generator(),
         pin_memory=torch.cuda.is_available(),
     )
     with tqdm(
-        total=len(ids), initial=len(ids) - len(todo), desc=description, unit="image"
+        total=len(ids),
+        initial=len(ids) - len(todo),
+        desc=description,
+        unit="image",
+        disable=not ranks.is_first(),
     ) as progress:
-        for image_id, loaded in zip(todo, loader, strict=True):
+        for image_id, loaded in zip(todo, watched(loader), strict=True):
             if isinstance(loaded, Exception):
                 raise loaded
             yield image_id, loaded if process is None else process(image_id, loaded)
@@ -62,9 +69,40 @@ def map_images(
 
 
 def run_images(ids: Sequence[str], load: Load, **options: Any) -> None:
-    """Map over images for the files that are written alone; arguments as `map_images`."""
-    for _ in map_images(ids, load, **options):
+    """Map over images for the files that are written alone, each on one of the ranks.
+
+    Arguments as `map_images`.
+    """
+    for _ in map_images(ranks.share(ids), load, **options):
         pass
+    ranks.wait()
+
+
+def collect_images(ids: Sequence[str], load: Load, **options: Any) -> list[Any]:
+    """Map over images, each on one of the ranks, and give all small results to all ranks.
+
+    Arguments as `map_images`; the results are in the order of `ids`.
+    """
+    return ranks.gather([result for _, result in map_images(ranks.share(ids), load, **options)])
+
+
+def watched(loader: DataLoader[Any]) -> Iterator[Any]:
+    """Give what a loader gives; OSError in one line where one of its processes died."""
+    try:
+        yield from loader
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker (pid"):
+            raise
+        raise OSError(
+            f"a loader process died ({str(error).splitlines()[0]}), most often for want of "
+            "memory: pass a smaller --num_workers (0 loads in the main process) and give the same "
+            "command again"
+        ) from error
+
+
+def own_generator() -> torch.Generator:
+    """Give a loader a generator, or it would draw its seed from the random state of networks."""
+    return torch.Generator().manual_seed(0)
 
 
 def start_worker(worker: int) -> None:

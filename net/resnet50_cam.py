@@ -29,7 +29,8 @@ class Net(nn.Module):
         self.resnet50 = resnet50()
         self.classifier = nn.Conv2d(2048, num_classes, 1, bias=False)
         if not train_whole:
-            for parameter in [*self.resnet50.conv1.parameters(), *self.resnet50.bn1.parameters()]:
+            frozen = ("conv1", "bn1", "layer1", "layer2")  # all below where features are detached
+            for parameter in (p for n in frozen for p in getattr(self.resnet50, n).parameters()):
                 parameter.requires_grad = False
 
     def features(self, image: torch.Tensor) -> torch.Tensor:

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from misc import ranks
 from misc.affinity import affinity_displacement_losses
 from misc.indexing import PathIndex
 from misc.weights import load_weights
@@ -139,7 +140,13 @@ class AffinityDisplacementLoss(Net):
                 255 ignored.
         """
         boundary_logit, displacement = super().forward(image)
-        return affinity_displacement_losses(boundary_logit, displacement, label, radius=self.radius)
+        return affinity_displacement_losses(
+            boundary_logit,
+            displacement,
+            label,
+            radius=self.radius,
+            reduce_counts=ranks.mean,
+        )
 
 
 class EdgeDisplacement(Net):

@@ -9,10 +9,11 @@ from misc.config import Config
 from misc.imutils import write_label
 from misc.legend import class_entries, palette_path, write_legend
 from misc.palette import voc_palette
+from misc.plan import Plan
 from misc.provenance import claim_folder
 from misc.relation import relation_label
 from misc.workers import run_images
-from step.common import open_dataset, require_cams, shaped_by
+from step.common import cams_need, open_dataset, require_cams, shaped_by
 
 
 def run(config: Config) -> None:
@@ -39,6 +40,18 @@ def run(config: Config) -> None:
         ],
         num_workers=config.num_workers,
         description="cam_to_ir_label",
+    )
+
+
+def plan(config: Config, dataset: voc12.Dataset) -> Plan:
+    """Say what is read and written."""
+    ids = dataset.split(config.train_list)
+    return Plan(
+        images=ids,
+        needs=[cams_need(config, ids)],
+        modules={"pydensecrf.densecrf": "pydensecrf2"},
+        writes=[label_path(config.ir_label_out_dir, image_id) for image_id in ids],
+        bytes_each=8_000,
     )
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,16 +12,21 @@ import numpy as np
 from torch import nn
 
 import voc12
-from misc.cam_files import find_cams
+from misc import ranks
+from misc.cam_files import cam_path, find_cams, read_cams
 from misc.config import Config
 from misc.curves import TrainingCurve, curve_path
 from misc.device import Compute, pick_device, resolve_precision
 from misc.flags import resolved
 from misc.log import logger
 from misc.measures import record
+from misc.plan import Need, made_by
 from misc.provenance import fingerprint, read_settings
 from misc.weights import load_weights, read_state_dict
 from net.resnet50 import load_pretrained
+
+# A ResNet-50's, with the checkpoint beside it while it is trained.
+WEIGHTS_BYTES = 400_000_000
 
 
 def open_dataset(config: Config) -> voc12.Dataset:
@@ -30,13 +36,17 @@ def open_dataset(config: Config) -> voc12.Dataset:
         root = config.demo_root
         if not Path(root).is_dir():
             logger.info("making the demo data in %s", root)
-        voc12.make_demo(
+        make = partial(
+            voc12.make_demo,
             root,
             train=config.demo_train_images,
             val=config.demo_val_images,
             seed=config.demo_seed,
         )
-    return voc12.Dataset(root, sbd_root=config.sbd_root, cache_dir=config.cache_dir)
+        ranks.on_first(make)
+    return voc12.Dataset(
+        root, sbd_root=config.sbd_root, cache_dir=config.cache_dir, limit=config.limit
+    )
 
 
 def evaluated_ids(config: Config, dataset: voc12.Dataset) -> list[str]:
@@ -124,6 +134,28 @@ def shaped_by(config: Config, *names: str, ids: Sequence[str] = ()) -> dict[str,
     return shaped
 
 
+def cams_need(config: Config, ids: Sequence[str]) -> Need:
+    """Need the CAMs of images."""
+    paths = [cam_path(config.cam_out_dir, image_id) for image_id in ids]
+    return made_by("cam_out_dir", "make_cam", paths, read_cams)
+
+
+def pretrained_need(pretrained: str) -> list[Need]:
+    """Need the file of pretrained weights, if --pretrained names one."""
+    if pretrained in ("imagenet", "none"):
+        return []
+    remedy = "accepted are imagenet, none, or a ResNet-50 file"
+    return [Need(flag="pretrained", paths=[Path(pretrained)], read=read_state_dict, remedy=remedy)]
+
+
+def backbone_need(config: Config) -> list[Need]:
+    """Need what a backbone is filled from: see `load_backbone`."""
+    if config.pretrained != "none":
+        return pretrained_need(config.pretrained)
+    weights = [Path(config.cam_weights_name)]
+    return [made_by("cam_weights_name", "train_cam", weights, read_state_dict)]
+
+
 def require_cams(folder: str, ids: Sequence[str]) -> None:
     """Raise FileNotFoundError, naming the stage that makes them, if the CAMs of an image lack."""
     for image_id in ids:
@@ -156,7 +188,7 @@ def start_curve(config: Config, stage: str, weights: Path, checkpoint: Path) -> 
     """Open the curves of a training, to go on where its checkpoint, if there is one, stands."""
     return TrainingCurve(
         curve_path(weights),
-        resumed=checkpoint.is_file(),
+        resumed=checkpoint.is_file() or not ranks.is_first(),
         tensorboard=Path(config.tensorboard_dir) / stage if config.tensorboard else None,
     )
 
@@ -178,7 +210,7 @@ def record_measures(
         split: that was measured on.
         supervision: the labels that were learnt from, of networks trained on labels.
     """
-    split = split or config.chainer_eval_set
+    split = (split or config.chainer_eval_set) + (f"[:{config.limit}]" if config.limit else "")
     published = {}
     if config.preset.startswith("voc12") and supervision == "irn":
         published = voc12.PUBLISHED.get((stage, split), {})

@@ -18,8 +18,9 @@ from misc.metrics import (
     mean_iou,
     threshold_confusions,
 )
+from misc.plan import Plan
 from misc.workers import map_images
-from step.common import open_dataset, record_measures
+from step.common import cams_need, open_dataset, record_measures
 from step.details import plain, threshold_details, write_details
 
 # The whole curve for mIoU; connected components are dearer, so theirs is coarser, most of all
@@ -77,6 +78,12 @@ def run(config: Config) -> None:
             "best component threshold": COMPONENT_CURVE[best_ap],
         },
     )
+
+
+def plan(config: Config, dataset: voc12.Dataset) -> Plan:
+    """Say what is read."""
+    ids = dataset.split(config.chainer_eval_set)
+    return Plan(truths=ids, needs=[cams_need(config, ids)])
 
 
 def evaluate_image(

@@ -22,6 +22,7 @@ from misc.legend import class_entries, write_legend
 from misc.log import logger
 from misc.metrics import confusion, mean_iou
 from misc.palette import voc_palette
+from misc.plan import Plan
 from misc.provenance import claim_folder
 from misc.workers import map_images, run_images
 from net.deeplab import DeepLab
@@ -30,7 +31,7 @@ from step.details import network_details, semantic_details, write_details
 from step.eval_sem_seg import count_image
 from step.label_synthesis import semantic_paths, write_semantic_label
 from step.make_cam import LoadedScales, load_scales
-from step.supervision import read_trained, supervised_path, trained_with
+from step.supervision import evaluation_plan, read_trained, supervised_path, trained_with
 
 SERVER_FOLDER = Path("results", "VOC2012", "Segmentation", "comp6_test_cls")
 _STEPS = 65535
@@ -64,6 +65,15 @@ def run(config: Config) -> None:
             listed = dataset.split(config.deeplab_server_list)
             label_images(config, model, dataset, listed, packed, compute=compute)
             logger.info("for the evaluation server: %s", packed.pack())
+
+
+def plan(config: Config, dataset: voc12.Dataset) -> Plan:
+    """Say what is read and written."""
+
+    def path(name: str, image_id: str) -> Path:
+        return ValLabels(supervised_path(config.deeplab_out_dir, name)).path(image_id)
+
+    return evaluation_plan(config, dataset, "deeplab", config.deeplab_weights_name, path)
 
 
 @dataclass(frozen=True)

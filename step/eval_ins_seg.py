@@ -9,6 +9,7 @@ import numpy as np
 
 import voc12
 from misc.config import Config
+from misc.instance_files import load_instances
 from misc.instances import split_winners
 from misc.levels import LEVELS, levels_path, load_levels
 from misc.log import logger
@@ -19,10 +20,11 @@ from misc.metrics import (
     match_detections,
     mean_average_precision,
 )
+from misc.plan import Plan, made_by
 from misc.workers import map_images
 from step.common import open_dataset, record_measures
 from step.details import plain, threshold_details, write_details
-from step.label_synthesis import read_instance_labels
+from step.label_synthesis import instance_path, read_instance_labels
 
 THRESHOLDS = (0.25, 0.5, 0.7, 0.75)
 CURVE = range(4, len(LEVELS), 5)  # every fifth level: 0.05, 0.10, …
@@ -67,6 +69,14 @@ def precision_measures(records: Sequence[ImageMatches], num_classes: int) -> dic
     """Compute VOC's AP of masks at the four thresholds: `AP25` to `AP75`."""
     means = mean_average_precision(average_precision(records, THRESHOLDS, num_classes=num_classes))
     return {f"AP{round(100 * t)}": float(v) for t, v in zip(THRESHOLDS, means, strict=True)}
+
+
+def plan(config: Config, dataset: voc12.Dataset) -> Plan:
+    """Say what is read."""
+    ids = dataset.split(config.chainer_eval_set)
+    paths = [instance_path(config.ins_seg_out_dir, image_id) for image_id in ids]
+    need = made_by("ins_seg_out_dir", "make_ins_seg", paths, load_instances)
+    return Plan(truths=ids, needs=[need])
 
 
 def match_image(dataset: voc12.Dataset, folder: str | Path, image_id: str) -> ImageMatches:

@@ -17,6 +17,7 @@ from misc.instance_files import load_instances
 from misc.legend import object_entries, write_legend
 from misc.log import logger
 from misc.metrics import average_precision, match_detections
+from misc.plan import Plan
 from misc.provenance import claim_folder
 from misc.samples import detector_image
 from misc.weights import load_weights
@@ -28,6 +29,7 @@ from step.eval_ins_seg import match_image, precision_measures
 from step.label_synthesis import SURE, instance_path, instance_paths, write_instances
 from step.make_cocoann import annotations
 from step.supervision import (
+    evaluation_plan,
     read_trained,
     supervised_path,
     supervision_of,
@@ -68,6 +70,15 @@ def run(config: Config) -> None:
         except ModuleNotFoundError as error:
             logger.info("COCO AP is left out: %s", error)
         record_measures(config, "eval_mask_rcnn", found, split=config.val_list, supervision=name)
+
+
+def plan(config: Config, dataset: voc12.Dataset) -> Plan:
+    """Say what is read and written."""
+
+    def path(name: str, image_id: str) -> Path:
+        return instance_path(supervised_path(config.mask_rcnn_out_dir, name), image_id)
+
+    return evaluation_plan(config, dataset, "mask_rcnn", config.mask_rcnn_weights_name, path)
 
 
 def load_mask_rcnn(

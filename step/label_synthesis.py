@@ -3,7 +3,7 @@
 Both kinds of label come from one pass of the network where both are asked for.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,10 +25,13 @@ from misc.legend import class_entries, object_entries, palette_path, write_legen
 from misc.levels import levels_path, save_levels, score_levels
 from misc.masks import numbered_map
 from misc.palette import object_palette, voc_palette
+from misc.plan import Plan, made_by
 from misc.provenance import claim_folder
+from misc.weights import read_state_dict
 from misc.winners import label_map
 from misc.workers import run_images
 from step.common import (
+    cams_need,
     compute_of,
     evaluated_ids,
     load_network,
@@ -133,6 +136,23 @@ def write_instances(
     numbers = numbered_map(found["mask"], found["score"], least=least_score)
     write_label(coloured, numbers, palette=object_palette())
     save_instances(path, found)
+
+
+def plan_labels(
+    config: Config, dataset: voc12.Dataset, paths: Callable[[str], Sequence[Path]]
+) -> Plan:
+    """Say what is read and written; `paths` gives the files of an image."""
+    ids = dataset.split(config.infer_list)
+    weights = [Path(config.irn_weights_name)]
+    return Plan(
+        images=ids,
+        needs=[
+            cams_need(config, ids),
+            made_by("irn_weights_name", "train_irn", weights, read_state_dict),
+        ],
+        writes=[path for image_id in ids for path in paths(image_id)],
+        bytes_each=6_000,
+    )
 
 
 def load_irnet(config: Config, compute: Compute) -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,7 +11,9 @@ import voc12
 from misc.cam_files import cam_path, write_cams
 from misc.config import Config
 from misc.imutils import normalize, rescale, with_mirror
+from misc.plan import Plan, made_by
 from misc.provenance import claim_folder
+from misc.weights import read_state_dict
 from misc.workers import run_images
 from step.common import (
     compute_of,
@@ -56,6 +59,19 @@ def run(config: Config) -> None:
         outputs=lambda image_id: [cam_path(config.cam_out_dir, image_id)],
         num_workers=compute.num_workers,
         description="make_cam",
+    )
+
+
+def plan(config: Config, dataset: voc12.Dataset) -> Plan:
+    """Say what is read and written."""
+    ids = images_needed(config, dataset)
+    weights = [Path(config.cam_weights_name)]
+    return Plan(
+        images=ids,
+        labelled=ids,
+        needs=[made_by("cam_weights_name", "train_cam", weights, read_state_dict)],
+        writes=[cam_path(config.cam_out_dir, image_id) for image_id in ids],
+        bytes_each=25_000,
     )
 
 

@@ -6,13 +6,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import voc12
 from misc.coco import coco_dataset, instance_records
 from misc.config import Config
 from misc.files import write_bytes
 from misc.log import logger
+from misc.plan import Plan
 from misc.workers import map_images
 from step.common import open_dataset
-from step.supervision import Supervision, supervised_path, supervision_of, supervisions
+from step.supervision import (
+    Supervision,
+    labels_needs,
+    supervised_path,
+    supervision_of,
+    supervisions,
+)
 
 
 def run(config: Config) -> None:
@@ -27,6 +35,21 @@ def run(config: Config) -> None:
         write_bytes(path, json.dumps(content).encode())
         counts = len(content["annotations"]), len(content["images"])
         logger.info("%s: %d instances in %d images", path, *counts)
+
+
+def plan(config: Config, dataset: voc12.Dataset) -> Plan:
+    """Say what is read and written."""
+    kinds = [(config.infer_list, name) for name in config.supervision]
+    listed = {config.val_list, *([config.infer_list] if "full" in config.supervision else [])}
+    return Plan(
+        truths=[image_id for split in sorted(listed) for image_id in dataset.split(split)],
+        needs=labels_needs(config, dataset, semantic=False),
+        writes=[
+            annotation_path(config.coco_name, split, name)
+            for split, name in dict.fromkeys([*kinds, (config.val_list, "full")])
+        ],
+        bytes_each=10_000_000,
+    )
 
 
 def annotation_path(name: str, split: str, supervision: str) -> Path:

@@ -17,6 +17,7 @@ from misc.gallery import choose_images
 from misc.legend import class_entries
 from misc.log import logger
 from misc.palette import voc_palette
+from misc.plan import Plan
 from misc.report import cards, css_colour, data_uri, fill_page, html_table
 from misc.workers import map_images
 from step.common import compute_of, evaluated_ids, image_labels, open_dataset
@@ -95,6 +96,11 @@ def run(config: Config) -> None:
     page = fill_page(parts, images).encode()
     write_bytes(config.report_file, page)
     logger.info("%s: %d images, %.1f MB", config.report_file, len(images), len(page) / 1e6)
+
+
+def plan(config: Config, dataset: voc12.Dataset) -> Plan:
+    """Say what is written; what is not there to be read is left out of the page."""
+    return Plan(writes=[Path(config.report_file)], bytes_each=2_000_000)
 
 
 def gallery(config: Config, dataset: voc12.Dataset) -> list[dict[str, Any]]:

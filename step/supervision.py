@@ -1,6 +1,6 @@
 """The labels that Mask R-CNN and DeepLab learn from: ours, the bare CAMs', or ground truth."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,14 +12,22 @@ import torch
 import voc12
 from misc.cam_files import find_cams, read_cams
 from misc.config import Config
+from misc.imutils import read_label
+from misc.instance_files import load_instances
 from misc.instances import component_detections
 from misc.log import logger
+from misc.plan import Need, Plan, made_by
 from misc.provenance import fingerprint
 from misc.weights import read_state_dict
 from misc.winners import label_map
 from misc.workers import map_images
-from step.common import shaped_by
-from step.label_synthesis import instance_path, read_instance_labels, read_semantic_label
+from step.common import WEIGHTS_BYTES, backbone_need, cams_need, shaped_by
+from step.label_synthesis import (
+    instance_path,
+    read_instance_labels,
+    read_semantic_label,
+    semantic_paths,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +163,52 @@ def images_with_instances(
             "%d of %d images have no instance and are left out", len(ids) - len(kept), len(ids)
         )
     return kept
+
+
+def labels_needs(config: Config, dataset: voc12.Dataset, *, semantic: bool) -> list[Need]:
+    """Need the labels of infer_list that --supervision asks for and other stages make."""
+    ids = dataset.split(config.infer_list)
+    needs = [cams_need(config, ids)] if "cam" in config.supervision else []
+    if "irn" in config.supervision and semantic:
+        paths = [semantic_paths(config.sem_seg_out_dir, i)[0] for i in ids]
+        needs.append(made_by("sem_seg_out_dir", "make_sem_seg", paths, read_label))
+    elif "irn" in config.supervision:
+        paths = [instance_path(config.ins_seg_out_dir, i) for i in ids]
+        needs.append(made_by("ins_seg_out_dir", "make_ins_seg", paths, load_instances))
+    return needs
+
+
+def training_plan(
+    config: Config, dataset: voc12.Dataset, weights_name: str, *, semantic: bool
+) -> Plan:
+    """Say what a training on labels reads and writes."""
+    ids, val_ids = dataset.split(config.infer_list), dataset.split(config.val_list)
+    return Plan(
+        images=[*ids, *val_ids],
+        truths=[*val_ids, *(ids if "full" in config.supervision else [])],
+        needs=labels_needs(config, dataset, semantic=semantic) + backbone_need(config),
+        writes=[supervised_path(weights_name, name) for name in config.supervision],
+        bytes_each=WEIGHTS_BYTES,
+    )
+
+
+def evaluation_plan(
+    config: Config,
+    dataset: voc12.Dataset,
+    network: str,
+    weights_name: str,
+    path: Callable[[str, str], Path],
+) -> Plan:
+    """Say what the evaluation of a network reads and writes; `path` of a kind and an image."""
+    ids = dataset.split(config.val_list)
+    weights = [supervised_path(weights_name, name) for name in config.supervision]
+    return Plan(
+        images=ids,
+        truths=ids,
+        needs=[made_by(f"{network}_weights_name", f"train_{network}", weights, read_state_dict)],
+        writes=[path(name, image_id) for name in config.supervision for image_id in ids],
+        bytes_each=6_000,
+    )
 
 
 def require_truth(dataset: voc12.Dataset, split: str) -> None:

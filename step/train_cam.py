@@ -11,16 +11,25 @@ import torch.nn.functional as F
 from torch import nn
 
 import voc12
+from misc.checkpoints import finish
 from misc.config import Config
 from misc.device import Compute
 from misc.log import logger
+from misc.plan import Plan
 from misc.provenance import claim_weights
 from misc.samples import ClassificationSamples, top_left_crop
 from misc.training import Schedule, make_optimizer, train
-from misc.weights import save_weights
-from misc.workers import map_images
+from misc.workers import collect_images
 from net.resnet50 import load_pretrained
-from step.common import compute_of, network_module, open_dataset, shaped_by, start_curve
+from step.common import (
+    WEIGHTS_BYTES,
+    compute_of,
+    network_module,
+    open_dataset,
+    pretrained_need,
+    shaped_by,
+    start_curve,
+)
 
 # The new classifier learns faster under SGD; AdamW scales each step by itself.
 RATE_FACTORS = {"sgd": 10.0, "adamw": 1.0}
@@ -91,12 +100,24 @@ def run(config: Config) -> None:
         ),
         note=curve.add,
         checkpoint=checkpoint,
+        checkpoint_seconds=config.checkpoint_every,
         compute=compute,
         seed=config.seed,
         description="train_cam",
     )
-    save_weights(model, weights)
-    checkpoint.unlink(missing_ok=True)
+    finish(model, weights, checkpoint)
+
+
+def plan(config: Config, dataset: voc12.Dataset) -> Plan:
+    """Say what is read and written."""
+    ids = [*dataset.split(config.train_list), *dataset.split(config.val_list)]
+    return Plan(
+        images=ids,
+        labelled=ids,
+        needs=pretrained_need(config.pretrained),
+        writes=[Path(config.cam_weights_name)],
+        bytes_each=WEIGHTS_BYTES,
+    )
 
 
 def build_network(config: Config, num_classes: int) -> Any:
@@ -133,14 +154,14 @@ def validation_loss(
         loss = F.multilabel_soft_margin_loss(logit[None], label[None])
         return torch.stack([loss, ((logit > 0) == (label > 0)).float().mean()])
 
-    results = map_images(
+    results = collect_images(
         ids,
         partial(_load_crop, dataset, crop_size),
         process=measure,
         num_workers=compute.num_workers,
         description="validate",
     )
-    loss, right = torch.stack([result for _, result in results]).mean(dim=0)
+    loss, right = torch.stack(results).mean(dim=0)
     return {"val_loss": float(loss), "val_accuracy": float(right)}
 
 

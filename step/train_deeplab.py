@@ -7,13 +7,14 @@ import torch
 from torch import nn
 
 import voc12
+from misc.checkpoints import finish
 from misc.config import Config
 from misc.imutils import IGNORE
 from misc.log import logger
+from misc.plan import Plan
 from misc.provenance import claim_weights
 from misc.samples import SegmentationSamples
 from misc.training import Schedule, make_optimizer, train
-from misc.weights import save_weights
 from net.deeplab import DeepLab, label_loss
 from step.common import compute_of, load_backbone, open_dataset, shaped_by, start_curve
 from step.eval_deeplab import validation_iou
@@ -23,6 +24,7 @@ from step.supervision import (
     supervised_by,
     supervised_path,
     supervisions,
+    training_plan,
 )
 from step.train_mask_rcnn import VALIDATED_IMAGES, note_split
 
@@ -50,6 +52,11 @@ def run(config: Config) -> None:
     require_truth(dataset, config.val_list)
     for supervision in supervisions(config, dataset):
         train_one(config, dataset, supervision)
+
+
+def plan(config: Config, dataset: voc12.Dataset) -> Plan:
+    """Say what is read and written."""
+    return training_plan(config, dataset, config.deeplab_weights_name, semantic=True)
 
 
 def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) -> None:
@@ -98,12 +105,12 @@ def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) 
         every=config.deeplab_eval_steps,
         note=curve.add,
         checkpoint=checkpoint,
+        checkpoint_seconds=config.checkpoint_every,
         compute=compute,
         seed=config.seed,
         description=f"train_deeplab ({supervision.name})",
     )
-    save_weights(model, weights)
-    checkpoint.unlink(missing_ok=True)
+    finish(model, weights, checkpoint)
 
 
 def segmentation_loss(model: nn.Module, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -9,18 +9,21 @@ import numpy as np
 import torch
 
 import voc12
+from misc.checkpoints import finish
 from misc.config import Config
 from misc.device import Compute
 from misc.imutils import read_label
 from misc.indexing import PathIndex
 from misc.log import logger
+from misc.plan import Plan, made_by
 from misc.provenance import claim_weights
 from misc.samples import RelationSamples, top_left_crop
 from misc.training import Schedule, make_optimizer, train
-from misc.weights import save_weights
-from misc.workers import map_images
+from misc.workers import collect_images
 from step.cam_to_ir_label import label_path
 from step.common import (
+    WEIGHTS_BYTES,
+    backbone_need,
     compute_of,
     load_backbone,
     network_module,
@@ -29,7 +32,6 @@ from step.common import (
     start_curve,
 )
 
-RADIUS = 10
 TERM_WEIGHTS = {"pos": 0.5, "neg": 0.5, "dp_fg": 0.5, "dp_bg": 0.5}
 # The displacement branch's rate over the boundary branch's. Under AdamW, which scales each step by
 # itself, the deeper displacement branch wants the smaller rate.
@@ -42,6 +44,7 @@ SHAPED_BY = (
     "ir_label_out_dir",
     "irn_network",
     "irn_crop_size",
+    "irn_radius",
     "irn_batch_size",
     "irn_num_epoches",
     "irn_learning_rate",
@@ -96,6 +99,7 @@ def run(config: Config) -> None:
         weights=TERM_WEIGHTS,
         note=curve.add,
         checkpoint=checkpoint,
+        checkpoint_seconds=config.checkpoint_every,
         compute=compute,
         seed=config.seed,
         description="train_irn",
@@ -110,15 +114,27 @@ def run(config: Config) -> None:
             compute=compute,
         )
     )
-    save_weights(model, weights)
-    checkpoint.unlink(missing_ok=True)
+    finish(model, weights, checkpoint)
+
+
+def plan(config: Config, dataset: voc12.Dataset) -> Plan:
+    """Say what is read and written."""
+    ids = dataset.split(config.train_list)
+    labels = [label_path(config.ir_label_out_dir, image_id) for image_id in ids]
+    needs = [made_by("ir_label_out_dir", "cam_to_ir_label", labels, read_label)]
+    return Plan(
+        images=[*ids, *dataset.split(config.infer_list)],
+        needs=needs + backbone_need(config),
+        writes=[Path(config.irn_weights_name)],
+        bytes_each=WEIGHTS_BYTES,
+    )
 
 
 def build_network(config: Config) -> Any:
     """Build IRNet in the form that is trained, its backbone filled."""
     module = network_module(config.irn_network, "irn_network", "AffinityDisplacementLoss")
     grid = config.irn_crop_size // 4
-    model = module.AffinityDisplacementLoss(PathIndex(RADIUS, (grid, grid)))
+    model = module.AffinityDisplacementLoss(PathIndex(config.irn_radius, (grid, grid)))
     load_backbone(model.resnet50, config)
     return model
 
@@ -157,16 +173,16 @@ def mean_displacement(
     def process(image_id: str, crop: np.ndarray) -> torch.Tensor:
         with torch.inference_mode(), compute.autocast():
             image = torch.as_tensor(crop, device=compute.device)[None]
-            return displacement(image).float().mean(dim=(0, 2, 3))
+            return displacement(image).float().mean(dim=(0, 2, 3)).cpu()
 
-    means = map_images(
+    means = collect_images(
         ids,
         partial(_load_crop, dataset, crop_size),
         process=process,
         num_workers=compute.num_workers,
         description="mean displacement",
     )
-    return torch.stack([mean for _, mean in means]).mean(dim=0)
+    return torch.stack(means).mean(dim=0)
 
 
 def _load_crop(dataset: voc12.Dataset, crop_size: int, image_id: str) -> np.ndarray:

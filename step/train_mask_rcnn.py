@@ -8,12 +8,13 @@ import torch
 from torch import nn
 
 import voc12
+from misc.checkpoints import finish
 from misc.config import Config
 from misc.log import logger
+from misc.plan import Plan
 from misc.provenance import claim_weights
 from misc.samples import DetectionSamples
 from misc.training import Schedule, make_optimizer, train
-from misc.weights import save_weights
 from net.mask_rcnn import mask_rcnn, trainable_parameters
 from step.common import compute_of, load_backbone, open_dataset, shaped_by, start_curve
 from step.eval_mask_rcnn import validation_precision
@@ -24,6 +25,7 @@ from step.supervision import (
     supervised_by,
     supervised_path,
     supervisions,
+    training_plan,
 )
 
 VALIDATED_IMAGES = 200  # enough to see a curve; the stage eval_mask_rcnn measures on all
@@ -52,6 +54,11 @@ def run(config: Config) -> None:
     require_truth(dataset, config.val_list)
     for supervision in supervisions(config, dataset):
         train_one(config, dataset, supervision)
+
+
+def plan(config: Config, dataset: voc12.Dataset) -> Plan:
+    """Say what is read and written."""
+    return training_plan(config, dataset, config.mask_rcnn_weights_name, semantic=False)
 
 
 def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) -> None:
@@ -101,12 +108,12 @@ def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) 
         collate=_as_lists,
         note=curve.add,
         checkpoint=checkpoint,
+        checkpoint_seconds=config.checkpoint_every,
         compute=compute,
         seed=config.seed,
         description=f"train_mask_rcnn ({supervision.name})",
     )
-    save_weights(model, weights)
-    checkpoint.unlink(missing_ok=True)
+    finish(model, weights, checkpoint)
 
 
 def note_split(config: Config, network: str) -> None:

@@ -68,7 +68,7 @@ class Annotations:
             path = self.folder / f"{image_id}.xml"
             stamp = _stamp(path)
             entry = self._stored.get(image_id)
-            if entry is None or entry["file"] != stamp:
+            if entry is None or not _is_entry(entry, stamp):
                 entry = {"file": stamp, "classes": read_classes(path)}
                 self._stored[image_id] = entry
                 parsed += 1
@@ -81,14 +81,25 @@ class Annotations:
             return {}
         try:
             content = json.loads(self._store.read_text())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             content = None  # not there yet, or broken: the XML files say it all again
         if not isinstance(content, dict) or content.get("header") != self._header():
             return {}
-        return content["images"]
+        images = content.get("images")
+        return images if isinstance(images, dict) else {}
 
     def _header(self) -> dict[str, Any]:
         return {"folder": os.path.abspath(self.folder), "class_names": list(CLASS_NAMES)}
+
+
+def _is_entry(entry: Any, stamp: list[int]) -> bool:
+    """Whether what was stored for an image is of the file with this stamp, and whole."""
+    return (
+        isinstance(entry, dict)
+        and entry.get("file") == stamp
+        and isinstance(entry.get("classes"), list)
+        and all(number in range(len(CLASS_NAMES)) for number in entry["classes"])
+    )
 
 
 def _stamp(path: Path) -> list[int]:

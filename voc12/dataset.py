@@ -28,6 +28,7 @@ class Dataset:
         sbd_root: folder of the Semantic Boundaries Dataset, one source of train_aug.
         cache_dir: a writable folder that keeps the image-level labels between processes, so that
             the XML files are parsed once and not in every stage.
+        limit: take only so many images, the first, of every list.
 
     Raises:
         FileNotFoundError: `root` or `sbd_root` is not there, or `root` lacks a folder.
@@ -41,8 +42,10 @@ class Dataset:
         *,
         sbd_root: str | os.PathLike[str] | None = None,
         cache_dir: str | os.PathLike[str] | None = None,
+        limit: int | None = None,
     ) -> None:
         self.root = Path(root)
+        self.limit = limit
         self.sbd_root = None if sbd_root is None else Path(sbd_root)
         _check_root(self.root)
         if self.sbd_root is not None and not self.sbd_root.is_dir():
@@ -53,7 +56,7 @@ class Dataset:
 
     def split(self, name_or_file: str | os.PathLike[str]) -> list[str]:
         """Give the ids of a split or of a text file of ids; see voc12.splits.read_split."""
-        return read_split(self.root, name_or_file, sbd_root=self.sbd_root)
+        return read_split(self.root, name_or_file, sbd_root=self.sbd_root)[: self.limit]
 
     def image_path(self, image_id: str) -> Path:
         """Give the path of an image's file."""

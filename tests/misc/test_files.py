@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from misc.files import atomic_path, write_json
+from misc.files import atomic_path, remove_abandoned, write_json
 
 
 def test_a_file_appears_under_its_name_when_it_is_whole(tmp_path):
@@ -27,3 +27,18 @@ def test_a_failed_write_leaves_what_was_there(tmp_path):
         write_half_and_fail(path)
     assert path.read_text() == '{\n "a": 1\n}\n'
     assert os.listdir(tmp_path) == ["file.json"]
+
+
+def test_what_a_killed_run_left_is_deleted_when_it_is_old(tmp_path):
+    old, new, result = tmp_path / ".a.png.x.tmp", tmp_path / ".b.png.y.tmp", tmp_path / "c.png"
+    for path in (old, new, result):
+        path.touch()
+    os.utime(old, (0, 0))
+    remove_abandoned(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".b.png.y.tmp", "c.png"]
+
+
+def test_a_write_that_fails_is_one_line_with_the_file(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"file/a\.json: cannot be written \(.*\); what was there"):
+        write_json(tmp_path / "file" / "a.json", {})

@@ -67,3 +67,17 @@ def test_the_fingerprint_follows_the_content(tmp_path):
     (tmp_path / "a").write_bytes(b"1")
     (tmp_path / "b").write_bytes(b"2")
     assert fingerprint(tmp_path / "a") != fingerprint(tmp_path / "b")
+
+
+def test_a_folder_whose_claim_was_killed_can_be_claimed_again(tmp_path):
+    (tmp_path / ".settings.json.x.tmp").write_text("{")
+    claim_folder(tmp_path, SETTINGS)
+    assert read_settings(tmp_path) is not None
+
+
+def test_the_checkpoint_of_finished_weights_is_deleted(tmp_path):
+    claim_weights(tmp_path / "net.pth", SETTINGS)
+    for name in ("net.pth", "net.checkpoint"):
+        (tmp_path / name).write_bytes(b"")
+    assert claim_weights(tmp_path / "net.pth", SETTINGS)
+    assert not (tmp_path / "net.checkpoint").exists()

@@ -1,4 +1,5 @@
 import logging
+from functools import partial
 
 import numpy as np
 import pytest
@@ -23,9 +24,21 @@ class Points:
         return np.array([x, 1], np.float32), np.float32(2 * x)
 
 
-def run(checkpoint, *, epochs=3, num_workers=0, stop_after=None, count=10, factor=1.0, **options):
+def run(
+    checkpoint,
+    *,
+    epochs=3,
+    num_workers=0,
+    stop_after=None,
+    count=10,
+    factor=1.0,
+    change=None,
+    **options,
+):
     torch.manual_seed(0)
     model = nn.Linear(2, 1)
+    if change is not None:
+        change(model)
     optimizer = make_optimizer(
         "sgd",
         ([model.weight], [model.bias]),
@@ -139,6 +152,47 @@ def test_a_stopped_run_takes_the_steps_of_one_that_was_not_stopped(tmp_path):
     assert len(steps) == 2
     assert torch.equal(whole.weight, resumed.weight)
     assert torch.equal(whole.bias, resumed.bias)
+
+
+@pytest.mark.parametrize("seconds", [0, 1e9])
+def test_where_a_checkpoint_was_made_does_not_show_in_the_result(tmp_path, seconds):
+    whole, _ = run(tmp_path / "whole", epochs=4)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "stopped", epochs=4, stop_after=5, checkpoint_seconds=seconds)
+    resumed, steps = run(tmp_path / "stopped", epochs=4, checkpoint_seconds=seconds)
+    assert len(steps) == (3 if seconds == 0 else 4)  # of 8: epochs end at 2, 4, 6 and 8
+    assert torch.equal(whole.weight, resumed.weight)
+
+
+def test_random_numbers_of_a_network_go_on_where_they_were(tmp_path):
+    def with_noise(model, noise):
+        model.register_forward_pre_hook(
+            lambda _, x: (noise.append(torch.rand(())) or x[0] + noise[-1],)
+        )
+
+    whole, first, second = [], [], []
+    run(tmp_path / "whole", change=partial(with_noise, noise=whole))
+    with pytest.raises(KeyboardInterrupt):
+        run(
+            tmp_path / "stopped",
+            change=partial(with_noise, noise=first),
+            stop_after=3,
+            checkpoint_seconds=0,
+        )
+    run(tmp_path / "stopped", change=partial(with_noise, noise=second))
+    assert first + second == whole
+
+
+def test_a_checkpoint_of_another_schedule_or_network_is_refused(tmp_path):
+    run(tmp_path / "state")
+    with pytest.raises(ValueError, match=r"made with .*epochs=3.* now it is .*epochs=4"):
+        run(tmp_path / "state", epochs=4)
+    (tmp_path / "broken").write_bytes((tmp_path / "state").read_bytes()[:1000])
+    with pytest.raises(ValueError, match="broken: not a readable weights file"):
+        run(tmp_path / "broken")
+    torch.save({"step": 1}, tmp_path / "other")
+    with pytest.raises(ValueError, match="other: not a checkpoint of this training"):
+        run(tmp_path / "other")
 
 
 def test_every_epoch_has_an_order_of_its_own_and_every_seed(tmp_path):

@@ -70,3 +70,10 @@ def test_broken_and_missing_files_are_named(tmp_path):
     torch.save([1, 2], tmp_path / "list.pth")
     with pytest.raises(ValueError, match="expected a state_dict"):
         read_state_dict(tmp_path / "list.pth")
+
+
+def test_equal_weights_give_equal_bytes(tmp_path):
+    model = nn.Linear(2, 3)
+    for name in ("a.pth", "b.pth"):
+        save_weights(model, tmp_path / name)
+    assert (tmp_path / "a.pth").read_bytes() == (tmp_path / "b.pth").read_bytes()

@@ -1,3 +1,5 @@
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +53,15 @@ def test_images_whose_outputs_are_all_there_are_skipped(tmp_path):
     for path in [*outputs("a"), outputs("b")[0]]:
         path.touch()
     assert [i for i, _ in map_images(IDS, upper, outputs=outputs)] == ["b", "c", "d"]
+
+
+def die(image_id):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_loader_process_that_is_killed_stops_the_run_with_one_line():
+    with pytest.raises(OSError, match=r"a loader process died .* --num_workers"):
+        run_images(IDS, die, num_workers=1)
 
 
 def test_arrays_stay_arrays_and_no_image_is_no_error():

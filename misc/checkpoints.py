@@ -1,0 +1,102 @@
+"""The state of a training run on disk: all that a rerun needs to go on as if never stopped.
+
+Which images a step takes, and how they are augmented, follows from the seed and the step's number
+(misc.batches), and so does the learning rate: the number is the loader's and the schedule's place.
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from misc import ranks
+from misc.log import logger
+from misc.weights import read_tensors, save_tensors, save_weights
+
+
+def save_checkpoint(
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, schedule: Any
+) -> None:
+    """Write the state after `step` steps, atomically; `schedule` is kept in words."""
+    state = {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "step": step,
+        "schedule": str(schedule),
+        "random": _random_states(),
+    }
+    save_tensors(state, path)
+
+
+def resume(
+    path: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    device: torch.device,
+    schedule: Any,
+) -> int:
+    """Load a checkpoint if there is one, and give the number of steps that it has taken.
+
+    Raises:
+        ValueError: the file is broken, or of another network, optimiser or schedule.
+    """
+    found = ranks.gather([path.is_file()])
+    if not all(found):
+        if any(found):
+            raise ValueError(f"{path}: only some processes find it: they must share their folders")
+        return 0
+    state = read_tensors(path, device=device)
+    try:
+        found, step = state["schedule"], int(state["step"])
+        if found != str(schedule):
+            raise ValueError(f"it was made with {found}, now it is {schedule}")
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        _set_random_states(state["random"])
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(
+            f"{path}: not a checkpoint of this training ({reason}); delete it to begin anew"
+        ) from error
+    logger.info("resuming from %s at step %d", path, step)
+    return step
+
+
+def finish(model: nn.Module, weights: Path, checkpoint: Path) -> None:
+    """Write the weights of a finished training and delete its checkpoint, on the first rank."""
+
+    def write() -> None:
+        save_weights(model, weights)
+        checkpoint.unlink(missing_ok=True)
+
+    ranks.on_first(write)
+
+
+class Interval:
+    """Tells when a number of seconds has passed since it last said so."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.last = time.monotonic()
+
+    def is_over(self) -> bool:
+        """Whether the time is up."""
+        return time.monotonic() - self.last >= self.seconds
+
+    def restart(self) -> None:
+        """Count from now."""
+        self.last = time.monotonic()
+
+
+def _random_states() -> dict[str, Any]:
+    # No sample draws from these; a network with dropout would.
+    gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return {"cpu": torch.get_rng_state(), "cuda": gpus}
+
+
+def _set_random_states(states: dict[str, Any]) -> None:
+    torch.set_rng_state(states["cpu"].cpu())
+    if len(states["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all([state.cpu() for state in states["cuda"]])

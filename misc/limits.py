@@ -1,0 +1,34 @@
+"""How much a file may hold: what is read is checked against these before memory is taken for it."""
+
+import math
+import os
+import zipfile
+from collections.abc import Iterable
+from typing import IO
+
+# The pixels of an image, as PIL's own limit: beyond it a file is more likely a bomb.
+LARGEST_IMAGE = 89_478_485
+# The numbers in one array: four classes of the largest image.
+LARGEST_ARRAY = 4 * LARGEST_IMAGE
+# How many times its own size an archive may unpack to, beyond a megabyte; masks pack well.
+LARGEST_RATIO = 1100
+LARGEST_ARCHIVE = 2 << 30
+
+
+def check_archive(file: str | os.PathLike[str] | IO[bytes], size: int, *, ratio: float) -> None:
+    """Check the sizes that a zip archive of `size` bytes declares; zipfile reads no more than them.
+
+    Raises:
+        ValueError: unpacked it would be over 2 GiB, or `ratio` times its size and a megabyte.
+    """
+    with zipfile.ZipFile(file) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > min(LARGEST_ARCHIVE, ratio * size + 1_000_000):
+        raise ValueError(f"{size} bytes would unpack to {unpacked}")
+
+
+def check_shape(shape: Iterable[int], largest: int = LARGEST_ARRAY) -> None:
+    """Check the shape of an array before it is made; ValueError where it is too large."""
+    sides = [int(side) for side in shape]
+    if any(side < 0 for side in sides) or math.prod(sides) > largest:
+        raise ValueError(f"an array of the shape {tuple(sides)} is too large")

@@ -1,0 +1,189 @@
+"""Look before the leap: what the chosen stages read and write, checked before the first of them.
+
+Every run checks that what its stages read is there or will be made by an earlier one;
+`--dry_run True` reads it all, says what would be done, and stops.
+"""
+
+import importlib
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import voc12
+from misc.config import Config
+from misc.log import logger
+from misc.measures import table
+from misc.plan import Plan
+from misc.workers import map_images
+from step.common import open_dataset
+
+Plans = Sequence[tuple[str, Plan]]
+SHOWN = 10
+
+
+def check_inputs(config: Config, stages: Sequence[str]) -> None:
+    """Check that no chosen stage will lack what it reads.
+
+    Args:
+        config: the settings.
+        stages: names of the chosen stages, in their order.
+
+    Raises:
+        FileNotFoundError: the first file that nobody will have made, and who makes it.
+        ModuleNotFoundError: a package that a later stage imports is not installed.
+    """
+    for error in _lacking(_plans(config, open_dataset(config), stages)):
+        raise error
+
+
+def dry_run(config: Config, stages: Sequence[str]) -> None:
+    """Read all that the chosen stages read, and say what they would write.
+
+    Raises:
+        ValueError: some of it is missing or broken, or the disk is too small; all is listed.
+    """
+    dataset = open_dataset(config)
+    plans = _plans(config, dataset, stages)
+    problems = [str(error) for error in _lacking(plans)]
+    problems += _broken(dataset, plans, num_workers=config.num_workers)
+    logger.info("\n%s", table(_rows(plans)))
+    problems += _disk(plans)
+    for problem in problems[:SHOWN]:
+        logger.info("%s", problem)
+    if problems:
+        more = f" ({len(problems) - SHOWN} more)" if len(problems) > SHOWN else ""
+        raise ValueError(
+            f"--dry_run: {len(problems)} problems, listed above{more}; nothing was run"
+        )
+    logger.info("--dry_run: nothing is missing or broken; nothing was run")
+
+
+def _plans(config: Config, dataset: voc12.Dataset, stages: Sequence[str]) -> Plans:
+    """Ask the stages for their plans; one that has none is not checked."""
+    modules = [(name, importlib.import_module(f"step.{name}")) for name in stages]
+    return [(name, m.plan(config, dataset)) for name, m in modules if hasattr(m, "plan")]
+
+
+def _lacking(plans: Plans) -> Iterator[Exception]:
+    """Give an error for each need that neither the disk nor an earlier stage meets."""
+    coming: set[Path] = set()
+    for name, plan in plans:
+        for module, package in plan.modules.items():
+            if not _can_import(module):
+                yield ModuleNotFoundError(f"{name} needs {module}: pip install {package}")
+        for need in plan.needs:
+            missing = [p for p in need.paths if p not in coming and not _is_there(p)]
+            if missing:
+                yield FileNotFoundError(
+                    f"--{need.flag}: {missing[0]} is not there ({len(missing)} of "
+                    f"{len(need.paths)} missing), and {name} reads it; {need.remedy}"
+                )
+        coming.update(plan.writes)
+
+
+def _broken(dataset: voc12.Dataset, plans: Plans, *, num_workers: int) -> list[str]:
+    """Read every file that the plans read and that is there; give what is wrong with them."""
+    readers: dict[str, Callable[[Any], Any]] = {
+        "image": dataset.image,
+        "annotation": partial(_annotation, dataset),
+        "truth": dataset.instance_label,
+    }
+    items: dict[str, None] = {}
+    for _, plan in plans:
+        ids = {"image": plan.images, "annotation": plan.labelled, "truth": plan.truths}
+        items |= {f"{kind}\t{i}": None for kind, listed in ids.items() for i in listed}
+        for need in plan.needs:
+            readers[need.flag] = need.read
+            there = [path for path in need.paths if _is_there(path)]
+            items |= {f"{need.flag}\t{_existing(path)}": None for path in there}
+    load = partial(_problem, readers)
+    found = map_images(list(items), load, num_workers=num_workers, description="reading")
+    return [problem for _, problem in found if problem]
+
+
+def _problem(readers: Mapping[str, Callable[[Any], Any]], item: str) -> str:
+    kind, value = item.split("\t", 1)
+    try:
+        readers[kind](value)
+    except (ValueError, OSError) as error:
+        return str(error)
+    return ""
+
+
+def _annotation(dataset: voc12.Dataset, image_id: str) -> None:
+    dataset.image_labels([image_id])
+
+
+def _rows(plans: Plans) -> list[list[str]]:
+    rows = [["stage", "reads", "writes", "there", "to be made, MB"]]
+    for name, plan in plans:
+        reads = [f"{len(plan.images)} images"] * bool(plan.images)
+        reads += [f"{len(plan.labelled)} annotations"] * bool(plan.labelled)
+        reads += [f"{len(plan.truths)} segmentation labels"] * bool(plan.truths)
+        reads += [f"{len(need.paths)} of --{need.flag}" for need in plan.needs]
+        there = sum(_is_there(path) for path in plan.writes)
+        where = os.path.commonpath([p.parent for p in plan.writes]) if plan.writes else ""
+        writes = f"{len(plan.writes)} in {where}" if plan.writes else "measures"
+        size = f"{_bytes_to_come(plan) / 1e6:.1f}" if plan.writes else ""
+        rows.append([name, ", ".join(reads), writes, str(there), size])
+    return rows
+
+
+def _bytes_to_come(plan: Plan) -> int:
+    there = [path.stat().st_size for path in map(_existing, plan.writes) if path.is_file()]
+    each = sum(there) // len(there) if there else plan.bytes_each
+    return (len(plan.writes) - len(there)) * each
+
+
+def _disk(plans: Plans) -> list[str]:
+    """Compare what is to be written with what is free; by disk, so that links count too."""
+    needed: dict[int, int] = {}
+    free: dict[int, tuple[int, Path]] = {}
+    for _, plan in plans:
+        if plan.writes:
+            folder = next(p for p in plan.writes[0].absolute().parents if p.is_dir())
+            disk = folder.stat().st_dev
+            needed[disk] = needed.get(disk, 0) + _bytes_to_come(plan)
+            free[disk] = (shutil.disk_usage(folder).free, folder)
+    problems = []
+    for disk, size in needed.items():
+        space, folder = free[disk]
+        words = f"some {size / 1e6:.0f} MB are to be written, {space / 1e6:.0f} MB are free"
+        logger.info("disk of %s: %s", folder, words)
+        if size > space:
+            problems.append(f"the disk of {folder} is too small: {words}")
+    return problems
+
+
+def _can_import(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ModuleNotFoundError, ValueError):
+        return False
+
+
+def _existing(path: Path) -> Path:
+    """Give the file that stands for an output: CAMs of other methods end in .npy."""
+    published = path.with_suffix(".npy")
+    return published if path.suffix == ".npz" and not path.is_file() else path
+
+
+def _is_there(path: Path) -> bool:
+    return path.name in _names(path.parent) or _existing(path).name in _names(path.parent)
+
+
+def _names(folder: Path) -> frozenset[str]:
+    # One listing, where asking for thousands of files one by one is slow on a network disk.
+    try:
+        return _listed(folder, folder.stat().st_mtime_ns)
+    except (FileNotFoundError, NotADirectoryError):
+        return frozenset()
+
+
+@cache
+def _listed(folder: Path, _changed: int) -> frozenset[str]:
+    return frozenset(os.listdir(folder))

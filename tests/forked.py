@@ -1,0 +1,112 @@
+"""Runs the command line in processes of their own, which are forked from one that has torch.
+
+A new interpreter would take seconds to import it; what runs is the same `run_sample.main`.
+"""
+
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(
+    [
+        "pytest",
+        "run_sample",
+        "tests.forked",
+        "tests.tiny_networks",
+        "pydensecrf.densecrf",
+        "step.train_cam",
+        "step.train_irn",
+        "step.make_cam",
+        "step.eval_cam",
+        "step.eval_ins_seg",
+    ]
+)
+
+TINY = {
+    "cam_network": "tests.tiny_networks",
+    "irn_network": "tests.tiny_networks",
+    "demo_train_images": 4,
+    "demo_val_images": 1,
+    "cam_num_epoches": 3,
+    "irn_num_epoches": 3,
+    "cam_batch_size": 2,
+    "irn_batch_size": 2,
+    "cam_crop_size": 64,
+    "irn_crop_size": 96,
+    "cam_resize_long": "60,80",
+    "cam_scales": "1.0,0.5",
+    "exp_times": 3,
+    "precision": "fp32",
+    "device": "cpu",
+    "num_workers": 1,
+}
+# What is trained on the labels has no tiny form.
+NETWORKS = ("make_cocoann", "train_mask_rcnn", "eval_mask_rcnn", "train_deeplab", "eval_deeplab")
+TINY |= {f"{stage}_pass": False for stage in NETWORKS}
+
+
+def arguments(folder, *more, **changes):
+    settings = {"run_dir": folder, **TINY, **changes}
+    return [
+        *(word for name, value in settings.items() for word in (f"--{name}", str(value))),
+        *more,
+    ]
+
+
+def start(words, output, call=None, **environment):
+    """Start `run_sample.main(words)`, or `call(*words)`, in a process group of its own."""
+    process = _CONTEXT.Process(target=_child, args=(words, str(output), call, environment))
+    process.start()
+    return process
+
+
+def finish(process, seconds=60):
+    """Wait; give the exit status."""
+    process.join(seconds)
+    assert process.exitcode is not None, "the process hangs"
+    return process.exitcode
+
+
+def run(words, output, call=None, **environment):
+    return finish(start(words, output, call, **environment))
+
+
+def start_ranks(words, output, number=2):
+    """Start the ranks of a run on this machine, as torchrun does; each writes a file of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    common |= {"WORLD_SIZE": number, "LOCAL_WORLD_SIZE": number}
+    return [
+        start(words, f"{output}{rank}", **common, RANK=rank, LOCAL_RANK=rank)
+        for rank in range(number)
+    ]
+
+
+def kill(process):
+    """Kill the process and its loader processes as `kill -9` does; give whether it was alive."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:  # it has not come to make its group, or the group has ended
+        process.kill()
+    return finish(process) == -signal.SIGKILL
+
+
+def _child(words, output, call, environment):
+    os.setsid()
+    os.environ.update({name: str(value) for name, value in environment.items()})
+    handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    import torch
+
+    import run_sample
+
+    torch.set_num_threads(1)
+    # The loaders fork too, as in a process that was started afresh.
+    multiprocessing.set_start_method("fork", force=True)
+    sys.exit(run_sample.main(words) if call is None else call(*words))

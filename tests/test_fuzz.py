@@ -1,0 +1,196 @@
+"""Every reader gives a value or our own error on any file: no other exception, hang or code run.
+
+FUZZ_CASES says how many files each reader is tried on; `make fuzz` takes 2,000.
+"""
+
+import contextlib
+import io
+import json
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from misc.cam_files import read_cams, write_cams
+from misc.imutils import read_image, read_label
+from misc.instance_files import load_instances, save_instances
+from misc.provenance import read_settings
+from misc.weights import read_state_dict, read_tensors
+from voc12.annotations import Annotations, read_classes
+from voc12.splits import read_list
+
+CASES = int(os.environ.get("FUZZ_CASES", "200"))
+RAN = Path("code-in-a-file-was-run")
+
+
+class Bomb:
+    def __reduce__(self):
+        return (os.mkdir, (str(RAN),))
+
+
+def image_bytes(format, mode="RGB", **options):
+    values = np.random.default_rng(0).integers(0, 5, (9, 14, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(values).convert(mode).save(buffer, format=format, **options)
+    return buffer.getvalue()
+
+
+def written(folder, name, write):
+    write(folder / name)
+    return (folder / name).read_bytes()
+
+
+def published(folder, wrap):
+    content = {
+        "keys": wrap(np.array([1])),
+        "cam": wrap(np.ones((1, 3, 4), np.float32)),
+        "high_res": wrap(np.ones((1, 9, 14), np.float32)),
+    }
+    return written(folder, "seed.npy", lambda path: np.save(path, content))
+
+
+def make_seeds(folder):
+    maps = [torch.rand(2, 3, 4)]
+    state = {"a.weight": torch.rand(3, 2), "a.bias": torch.zeros(3)}
+    detections = {
+        "score": np.ones(2, np.float32),
+        "mask": np.eye(18).reshape(2, 9, 18) > 0,
+        "class": np.array([3, 4]),
+    }
+    bomb = pickle.dumps(Bomb())
+    header = written(folder, "bomb.npy", lambda path: np.save(path, {"keys": Bomb()}))
+    images = [image_bytes("JPEG"), image_bytes("PNG"), image_bytes("PNG", "P")]
+    images += [image_bytes("PNG", "L"), image_bytes("EPS"), image_bytes("GIF")]
+    return {
+        "jpg": images,
+        "png": images,
+        "npz": [
+            written(
+                folder,
+                "seed.npz",
+                lambda path: write_cams(path, keys=np.array([0, 7]), maps=maps, size=(9, 14)),
+            ),
+            header,
+        ],
+        "npy": [published(folder, np.asarray), published(folder, torch.as_tensor), header],
+        "instances": [written(folder, "i.npz", lambda path: save_instances(path, detections))],
+        "pth": [
+            written(folder, "a.pth", lambda path: torch.save(state, path)),
+            written(
+                folder,
+                "b.pth",
+                lambda path: torch.save(state, path, _use_new_zipfile_serialization=False),
+            ),
+            written(folder, "c.pth", lambda path: torch.save(Bomb(), path)),
+            bomb,
+        ],
+        "xml": [
+            b"<annotation><object><name>cat</name></object></annotation>",
+            b"<!DOCTYPE a [<!ENTITY b 'c'>]><annotation>&b;</annotation>",
+            '<?xml version="1.0" encoding="utf-16"?><annotation/>'.encode("utf-16"),
+            b"<a>" * 50_000,
+        ],
+        "list": [
+            b"2007_000032\r\n\r\n# comment\n2007_000032\nwith space\n",
+            "图像\n../x\n".encode(),
+        ],
+        "json": [
+            json.dumps({"beta": 10, "scales": [1.0]}).encode(),
+            b"[" * 100_000,
+            json.dumps({"header": {}, "images": {"a": {"file": 3}}}).encode(),
+        ],
+    }
+
+
+@pytest.fixture(scope="module")
+def seeds(tmp_path_factory):
+    return make_seeds(tmp_path_factory.mktemp("seeds"))
+
+
+@st.composite
+def changes(draw):
+    """Draw how a whole file is spoilt: pieces cut, doubled, overwritten, or nothing left of it."""
+    kind = draw(
+        st.sampled_from(["whole", "cut", "flip", "flip", "flip", "drop", "double", "noise"])
+    )
+    places = draw(st.lists(st.floats(0, 1), min_size=2, max_size=6))
+    return kind, places, draw(st.binary(min_size=1, max_size=40))
+
+
+def spoil(data, change):
+    kind, places, noise = change
+    first, last = sorted(int(place * len(data)) for place in places[:2])
+    if kind == "cut":
+        return data[:first]
+    if kind == "drop":
+        return data[:first] + data[last:]
+    if kind == "double":
+        return data[:last] + data[first:]
+    if kind == "noise":
+        return noise
+    if kind == "flip":
+        spoilt = bytearray(data)
+        for number, place in enumerate(places):
+            spoilt[min(int(place * len(data)), len(data) - 1)] = noise[number % len(noise)]
+        return bytes(spoilt)
+    return data
+
+
+def read_store(path):
+    path.rename(path.with_name("image_labels.json"))
+    folder = path.parent
+    (folder / "a.xml").write_text("<annotation/>")
+    assert Annotations(folder, cache_dir=folder).classes(["a"]) == [[]]
+
+
+READERS = {
+    "image": ("jpg", read_image),
+    "label": ("png", read_label),
+    "cams": ("npz", read_cams),
+    "published cams": ("npy", read_cams),
+    "instances": ("instances", load_instances),
+    "weights": ("pth", read_state_dict),
+    "checkpoint": ("pth", read_tensors),
+    "annotation": ("xml", read_classes),
+    "list": ("list", read_list),
+    "settings": ("json", lambda path: read_settings(path.with_suffix(""))),
+    "stored annotations": ("json", read_store),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reader", READERS)
+def test_a_reader_gives_a_value_or_our_own_error(reader, seeds, tmp_path):
+    kind, read = READERS[reader]
+    ending = "npz" if kind == "instances" else kind
+
+    @settings(
+        max_examples=CASES,
+        derandomize=True,
+        database=None,
+        deadline=10_000,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.integers(0, 9), changes())
+    def check(number, change):
+        path = tmp_path / f"settings.pth.{ending}"
+        path.write_bytes(spoil(seeds[kind][number % len(seeds[kind])], change))
+        with contextlib.suppress(ValueError, FileNotFoundError):
+            read(path)
+
+    check()
+    assert not RAN.exists()
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_whole_file_is_read(reader, seeds, tmp_path):
+    kind, read = READERS[reader]
+    path = tmp_path / f"settings.pth.{'npz' if kind == 'instances' else kind}"
+    path.write_bytes(seeds[kind][3 if reader == "label" else 0])
+    read(path)

@@ -1,0 +1,170 @@
+"""Files made to do harm: each is refused in one line, before memory is taken or code is run."""
+
+import io
+import pickle
+import struct
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from misc.cam_files import read_cams
+from misc.imutils import read_image
+from misc.instance_files import load_instances
+from misc.weights import load_weights, read_state_dict
+from voc12.annotations import read_classes
+from voc12.splits import read_list
+
+
+def npy(array):
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def zip_bomb(path, *names):
+    """Write an .npz of a few megabytes that unpacks to gigabytes."""
+    header = npy(np.zeros((1, 60000, 60000), np.uint8)[:, :1, :1].copy())
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name in names:
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                member.write(header)
+                for _ in range(3):
+                    member.write(bytes(1 << 20))
+
+
+def declare(path, size):
+    """Make the directory of a zip say that every member unpacks to `size` bytes."""
+    data = bytearray(path.read_bytes())
+    place = data.find(b"PK\x01\x02")
+    while place >= 0:
+        data[place + 24 : place + 28] = struct.pack("<I", size)
+        place = data.find(b"PK\x01\x02", place + 4)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("read", [read_cams, load_instances])
+def test_a_zip_bomb_is_refused_by_the_sizes_that_it_declares(tmp_path, read):
+    path = tmp_path / "bomb.npz"
+    zip_bomb(path, "keys", "size", "map0", "peak0", "score", "class", "shape", "runs")
+    declare(path, 3_000_000_000)
+    with pytest.raises(ValueError, match=r"bomb\.npz: .* would unpack to 24000000000"):
+        read(path)
+
+
+def test_a_small_file_of_an_enormous_image_is_refused(tmp_path):
+    path = tmp_path / "a.npz"
+    arrays = {"keys": np.array([0]), "size": np.array([60000, 60000])}
+    np.savez(path, **arrays, map0=np.zeros((1, 2, 2), np.uint16), peak0=np.ones(1, np.float32))
+    with pytest.raises(ValueError, match=r"shape \(1, 60000, 60000\) is too large"):
+        read_cams(path)
+    runs = np.full(4, 2**32 - 1, np.uint32)
+    shape = np.array([1, 65535, 4 * 65537])
+    np.savez(path, score=np.ones(1), **{"class": np.array([0])}, shape=shape, runs=runs)
+    with pytest.raises(ValueError, match="is too large"):
+        load_instances(path)
+
+
+def write_pickle(path, data):
+    header = npy(np.array(0, dtype=object))
+    path.write_bytes(header[: header.index(b"\n") + 1] + data)
+
+
+def test_a_pickle_that_asks_for_gigabytes_is_refused(tmp_path):
+    path = tmp_path / "a.npy"
+    write_pickle(path, b"\x80\x04Nr" + struct.pack("<I", 2**30) + b".")
+    with pytest.raises(ValueError, match="a memo of 1073741824 places"):
+        read_cams(path)
+    huge = torch.zeros(1).expand(1, 60000, 60000)
+    np.save(path, {"keys": np.array([0]), "cam": huge, "high_res": huge}, allow_pickle=True)
+    with pytest.raises(ValueError, match="is too large"):
+        read_cams(path)
+
+
+def test_a_pickle_bomb_is_not_run(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "ran"), "w"))
+
+    np.save(tmp_path / "a.npy", {"keys": Bomb()})
+    torch.save({"weight": Bomb()}, tmp_path / "a.pth")
+    (tmp_path / "b.pth").write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(ValueError, match="open is not admitted"):
+        read_cams(tmp_path / "a.npy")
+    for name in ("a.pth", "b.pth"):
+        with pytest.raises(ValueError, match="not a readable weights file"):
+            read_state_dict(tmp_path / name)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_weights_with_a_flipped_bit_or_no_numbers_are_refused(tmp_path):
+    path, model = tmp_path / "a.pth", nn.Linear(40, 40)
+    torch.save(model.state_dict(), path)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"in it is broken"):
+        read_state_dict(path)
+    state = model.state_dict() | {"bias": torch.full((40,), float("nan"))}
+    with pytest.raises(ValueError, match="bias holds values that are not finite"):
+        load_weights(model, state, source="--cam_weights_name a.pth")
+
+
+def test_a_jpeg_of_60000_by_60000_pixels_is_refused_before_it_is_decoded(tmp_path):
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, format="JPEG")
+    data = bytearray(buffer.getvalue())
+    place = data.index(b"\xff\xc0") + 5
+    data[place : place + 4] = struct.pack(">HH", 60000, 60000)
+    (tmp_path / "a.jpg").write_bytes(data)
+    with pytest.raises(ValueError, match="3600000000 pixels"):
+        read_image(tmp_path / "a.jpg")
+
+
+def test_a_program_in_the_clothes_of_an_image_is_not_started(tmp_path):
+    # PIL hands EPS to Ghostscript.
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.jpg", format="EPS")
+    with pytest.raises(ValueError, match=r"a\.jpg: cannot be read as an image"):
+        read_image(tmp_path / "a.jpg")
+
+
+def test_xml_that_expands_itself_is_refused(tmp_path):
+    entities = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
+    text = f'<!DOCTYPE a [<!ENTITY e0 "lol">{entities}]><annotation>&e9;</annotation>'
+    (tmp_path / "a.xml").write_text(text)
+    with pytest.raises(ValueError, match="DOCTYPE or ENTITY"):
+        read_classes(tmp_path / "a.xml")
+
+
+@pytest.mark.parametrize("line", ["../../etc/passwd", "/etc/passwd", "a/b", "a\\b", "a\0b", ".."])
+def test_an_id_that_leads_out_of_its_folder_is_refused(tmp_path, line):
+    (tmp_path / "list.txt").write_text(f"2007_000032\n{line}\n")
+    with pytest.raises(ValueError, match=r"list\.txt, line 2: .* is no image id"):
+        read_list(tmp_path / "list.txt")
+
+
+def test_a_list_may_have_crlf_blanks_comments_repeats_and_any_letters(tmp_path):
+    text = "\ufeff2007_000032\r\n\r\n  # comment\r\n2007_000032\r\nein Bild\r\n图像_1\r\n"
+    (tmp_path / "list.txt").write_bytes(text.encode())
+    assert read_list(tmp_path / "list.txt") == ["2007_000032", "ein Bild", "图像_1"]
+
+
+@pytest.mark.parametrize("keys", [[-1], [254], [3, 3]])
+def test_cams_of_impossible_classes_are_refused(tmp_path, keys):
+    maps = np.ones((len(keys), 9, 14), np.float32)
+    np.save(
+        tmp_path / "a.npy", {"keys": np.array(keys), "cam": maps[:, ::4, ::4], "high_res": maps}
+    )
+    with pytest.raises(ValueError, match="are not classes"):
+        read_cams(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_cams_that_are_no_numbers_are_refused(tmp_path, value):
+    maps = np.full((1, 9, 14), value, np.float32)
+    np.save(tmp_path / "a.npy", {"keys": np.array([0]), "cam": maps[:, ::4, ::4], "high_res": maps})
+    with pytest.raises(ValueError, match="not finite"):
+        read_cams(tmp_path / "a.npy")

@@ -1,0 +1,214 @@
+"""Numbers at the edge give a sound result or a clear line; memory does not grow."""
+
+import os
+import re
+import resource
+import weakref
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import run_sample
+from misc.cam_files import read_cams, write_cams
+from misc.imutils import read_image, read_label, write_label
+from misc.indexing import propagate_to_edge
+from misc.instance_files import load_instances, save_instances
+from misc.metrics import mean_iou, threshold_confusions
+from misc.relation import relation_label
+from misc.samples import ClassificationSamples, RelationSamples
+from misc.winners import label_map
+from misc.workers import map_images
+from net.resnet50_cam import CAM
+from step.label_synthesis import Loaded, instance_labels, semantic_label
+from tests import forked
+from voc12 import Dataset
+
+# Height and width, and a name that a file may have.
+ODD = {
+    "one pixel": (1, 1),
+    "线": (1, 90),
+    "säule (2)": (70, 2),
+    "small": (20, 30),
+    "odd.name": (97, 101),
+}
+
+
+def make_devkit(root, images):
+    rng = np.random.default_rng(0)
+    for name, size in images.items():
+        for folder in ("JPEGImages", "Annotations", "ImageSets/Segmentation"):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(root / "JPEGImages" / f"{name}.jpg")
+        xml = "<annotation><object><name>cat</name></object></annotation>"
+        (root / "Annotations" / f"{name}.xml").write_text(xml)
+        for folder in ("SegmentationClass", "SegmentationObject"):
+            write_label(root / folder / f"{name}.png", np.full(size, 8, np.uint8))
+    for split in ("train", "val"):
+        text = "".join(f"{name}\r\n" for name in images)
+        (root / "ImageSets/Segmentation" / f"{split}.txt").write_text(text, encoding="utf-8")
+
+
+def run(folder, *more, **changes):
+    changes = {"preset": "demo", "voc12_root": folder / "VOC", **changes}
+    return run_sample.main(forked.arguments(folder, *more, **changes))
+
+
+@pytest.mark.parametrize("images", [ODD, {"alone": (40, 50)}], ids=["odd sizes", "one image"])
+def test_odd_sizes_odd_names_and_one_image_go_through_every_stage(tmp_path, images):
+    make_devkit(tmp_path / "VOC", images)
+    changes = {"cam_batch_size": 1, "irn_batch_size": 1, "num_workers": 0}
+    assert run(tmp_path, **changes, cam_num_epoches=1, irn_num_epoches=1) == 0
+    result = tmp_path / "result/demo"
+    for name, size in images.items():
+        assert read_cams(result / "cam" / f"{name}.npz").high_res.shape == (1, *size)
+        assert read_label(result / "ir_label" / f"{name}.png").shape == size
+        assert set(np.unique(read_label(result / "sem_seg" / f"{name}.png"))) <= {0, 8}
+        assert load_instances(result / "ins_seg" / f"{name}.npz")["mask"].shape[1:] == size
+
+
+def test_fewer_images_than_a_batch_is_a_clear_line(tmp_path, capsys):
+    make_devkit(tmp_path / "VOC", {"alone": (40, 50)})
+    assert run(tmp_path, "--train_cam_pass", "True") == 2
+    assert "a batch of 2 images cannot be made of 1" in capsys.readouterr().err
+
+
+def test_an_infinite_loss_is_a_clear_line(tmp_path, capsys):
+    make_devkit(tmp_path / "VOC", {"a": (40, 50), "b": (50, 40)})
+    changes = {"cam_learning_rate": 1e30, "cam_optimizer": "sgd", "cam_warmup_steps": 0}
+    assert run(tmp_path, "--train_cam_pass", "True", **changes) == 2
+    err = capsys.readouterr().err
+    assert re.search(r"error: the loss loss is (nan|inf) at step \d", err)
+
+
+@pytest.mark.parametrize("cam", [0.0, 1.0])
+@pytest.mark.parametrize("boundary", [0.0, 1.0])
+@pytest.mark.parametrize("classes", [0, 1, 2])
+def test_maps_of_all_zeros_or_ones_give_whole_labels(cam, boundary, classes):
+    maps = np.full((classes, 6, 8), cam, np.float32)
+    loaded = Loaded(pair=np.zeros(0), cam=maps, keys=np.arange(classes), size=(21, 30))
+    edge, displacement = torch.full((1, 6, 8), boundary), torch.zeros(2, 6, 8)
+    label = semantic_label(edge, loaded, bg_threshold=0.25, propagate=propagate_to_edge)
+    found = instance_labels(
+        edge,
+        displacement,
+        loaded,
+        small_displacement=2.5,
+        bg_threshold=0.25,
+        propagate=propagate_to_edge,
+    )
+    assert label.shape == (21, 30)
+    # A boundary everywhere lets nothing through: all is background.
+    is_seen = bool(cam and classes and not boundary)
+    assert label.max() == is_seen
+    assert np.isfinite(found["score"]).all()
+    assert found["mask"].shape[1:] == (21, 30)
+    assert found["mask"].any() == is_seen
+    image = np.zeros((21, 30, 3), np.uint8)
+    high_res = np.full((classes, 21, 30), cam, np.float32)
+    assert relation_label(image, high_res, np.arange(classes)).shape == (21, 30)
+
+
+def test_cams_of_zeros_survive_writing_and_reading(tmp_path):
+    maps = [torch.zeros(2, 3, 4)]
+    write_cams(tmp_path / "a.npz", keys=np.array([0, 1]), maps=maps, size=(40, 50))
+    cams = read_cams(tmp_path / "a.npz")
+    assert not cams.cam.any()
+    assert not cams.high_res.any()
+
+
+@pytest.mark.parametrize("classes", [1, 200])
+def test_any_number_of_classes(classes):
+    with torch.inference_mode():
+        assert CAM(classes).eval()(torch.zeros(2, 3, 32, 32)).shape == (classes, 2, 2)
+    key = classes - 1
+    high_res = np.ones((1, 8, 9), np.float32)
+    truth = np.full((8, 9), classes, np.uint8)
+    counts = threshold_confusions(high_res, np.array([key]), truth, np.array([0.5]), classes + 1)
+    assert mean_iou(counts)[0] == 1
+    assert (label_map(high_res, np.array([key]), 0.5) == classes).all()
+    label = relation_label(np.zeros((8, 9, 3), np.uint8), high_res, np.array([key]))
+    assert (label == classes).all()
+
+
+@pytest.mark.slow
+def test_an_image_of_4096_by_4096_pixels(tmp_path):
+    size = (4096, 4096)
+    Image.new("RGB", size).save(tmp_path / "a.jpg")
+    rng = np.random.default_rng(0)
+    common = {"ids": ["a"], "crop_size": 64}
+    samples = ClassificationSamples(
+        **common,
+        labels=np.ones((1, 1)),
+        read_image=lambda _: read_image(tmp_path / "a.jpg"),
+        resize_long=(60, 80),
+    )
+    assert samples.sample(0, rng)[0].shape == (3, 64, 64)
+    relations = RelationSamples(
+        **common,
+        read_image=samples.read_image,
+        read_label=lambda _: np.zeros(size, np.uint8),
+        scales=(0.5, 0.5),
+    )
+    assert relations.sample(0, rng)[1].shape == (16, 16)
+    maps = [torch.rand(1, 256, 256)]
+    write_cams(tmp_path / "a.npz", keys=np.array([0]), maps=maps, size=size)
+    cams = read_cams(tmp_path / "a.npz", size=size)
+    assert cams.high_res.shape == (1, *size)
+    found = {"score": np.ones(1), "mask": cams.high_res > 0.5, "class": np.array([0])}
+    save_instances(tmp_path / "i.npz", found)
+    assert (load_instances(tmp_path / "i.npz")["mask"] == found["mask"]).all()
+
+
+class Page:
+    """Something large, of which we see how many are alive."""
+
+
+def test_the_loop_over_images_holds_one_result_at_a_time():
+    alive = weakref.WeakSet()
+
+    def process(_image_id, _loaded):
+        assert len(alive) <= 1
+        page = Page()
+        alive.add(page)
+        return page
+
+    for _ in map_images([str(number) for number in range(9)], len, process=process):
+        pass
+
+
+def peak_memory(report, *words):
+    """Run, and write this process's largest memory in KB."""
+    status = run_sample.main(list(words))
+    with open(report, "w") as file:
+        file.write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
+    return status
+
+
+@pytest.mark.slow
+def test_twice_the_images_take_the_same_memory(tmp_path):
+    """The evaluations, over hard links to a few images."""
+    assert forked.run(forked.arguments(tmp_path), tmp_path / "output") == 0
+    root = tmp_path / "result/demo/VOC2012"
+    ids = Dataset(root).split("train")
+    many = [f"{image_id}_{copy}" for copy in range(20) for image_id in ids]
+    places = [root / name for name in ("JPEGImages", "Annotations")]
+    places += [root / "SegmentationClass", root / "SegmentationObject"]
+    for place in [*places, *(tmp_path / "result/demo" / n for n in ("cam", "ins_seg", "sem_seg"))]:
+        for image_id in many:
+            (path,) = place.glob(f"{image_id.rsplit('_', 1)[0]}.*")
+            os.link(path, place / f"{image_id}{path.suffix}")
+    stages = ("eval_cam", "eval_ins_seg", "eval_sem_seg")
+    passes = [word for stage in stages for word in (f"--{stage}_pass", "True")]
+    peaks = []
+    for number in (40, 80):
+        (tmp_path / "list.txt").write_text("\n".join(many[:number]))
+        changes = {"chainer_eval_set": tmp_path / "list.txt", "num_workers": 0}
+        words = forked.arguments(tmp_path, *passes, **changes)
+        report = tmp_path / "peak"
+        assert forked.run([report, *words], tmp_path / "output", call=peak_memory) == 0
+        peaks.append(int(report.read_text()))
+    # The promise is 5 %; 0.5 % is measured, and a loop that keeps what it reads takes 3 % here.
+    assert peaks[1] < 1.02 * peaks[0]

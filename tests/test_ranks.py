@@ -1,0 +1,133 @@
+"""Several ranks of a run do what one does."""
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests import forked
+from tests.tiny_networks import backbone
+
+ROOT = Path(__file__).parent.parent
+# As published: batch norm frozen, SGD. The rates are small, because the displacement loss has no
+# derivative where it is 0: at a large one, rounding alone leads two runs apart within 10 steps.
+PUBLISHED = {
+    "cam_optimizer": "sgd",
+    "irn_optimizer": "sgd",
+    "cam_learning_rate": 0.01,
+    "irn_learning_rate": 0.001,
+    "cam_weight_decay": 1e-4,
+    "cam_num_epoches": 5,
+    "irn_num_epoches": 5,
+}
+TEN_STEPS = ("--train_cam_pass", "True", "--train_irn_pass", "True")
+LABELS = ("cam", "ir_label", "ins_seg", "sem_seg")
+
+
+def weights(folder, name):
+    return torch.load(folder / "sess/demo" / name, weights_only=True)
+
+
+def labels(folder):
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for kind in LABELS
+        for path in sorted((folder / "result/demo" / kind).rglob("demo*"))
+    }
+
+
+def run_ranks(words, output, number=2):
+    return [forked.finish(process) for process in forked.start_ranks(words, output, number)]
+
+
+def assert_close(folder, other, tolerance=1e-5):
+    for name in ("res50_cam.pth", "res50_irn.pth"):
+        found, expected = weights(folder, name), weights(other, name)
+        for key, tensor in expected.items():
+            torch.testing.assert_close(found[key], tensor, rtol=tolerance, atol=tolerance)
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory):
+    """Give the run of one rank, 10 steps for each network."""
+    folder = tmp_path_factory.mktemp("one")
+    torch.manual_seed(0)
+    torch.save(backbone().state_dict(), folder / "pretrained.pth")
+    words = forked.arguments(folder, **PUBLISHED, pretrained=folder / "pretrained.pth")
+    assert forked.run(words, folder / "output") == 0
+    return folder
+
+
+@pytest.mark.slow
+def test_torchrun_on_two_ranks_learns_what_one_learns_and_evaluates_once(one, tmp_path):
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
+    command += ["--standalone", "run_sample.py"]
+    command += forked.arguments(tmp_path, **PUBLISHED, pretrained=one / "pretrained.pth")
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    assert_close(tmp_path, one)
+    found, expected = ((f / "result/demo/metrics.jsonl").read_text() for f in (tmp_path, one))
+    assert len(found.splitlines()) == len(expected.splitlines())
+    assert done.stdout.decode().count("| eval_sem_seg") == 1
+    log = (tmp_path / "result/demo/sample_train_eval.log").read_text()
+    assert log.count("train_irn ...") == 1
+
+
+@pytest.mark.parametrize("number", [2, 5])  # 5 are more than there are images
+def test_ranks_share_the_images_and_make_equal_labels(one, tmp_path, number):
+    folder = tmp_path / "run"
+    shutil.copytree(one, folder)
+    for kind in LABELS:
+        shutil.rmtree(folder / "result/demo" / kind)
+    stages = ("make_cam", "cam_to_ir_label", "make_ins_seg", "make_sem_seg")
+    passes = [word for stage in stages for word in (f"--{stage}_pass", "True")]
+    words = forked.arguments(folder, *passes, **PUBLISHED, pretrained=one / "pretrained.pth")
+    assert run_ranks(words, tmp_path / "output", number) == [0] * number
+    assert labels(folder) == labels(one)
+
+
+def test_live_batch_norm_uses_the_images_of_all_ranks(one, tmp_path):
+    for name, ranks in (("one", 1), ("two", 2)):
+        folder = tmp_path / name
+        folder.mkdir()
+        words = forked.arguments(folder, "--train_cam_pass", "True", **PUBLISHED, pretrained="none")
+        assert run_ranks(words, folder / "output", ranks) == [0] * ranks
+    found, expected = (weights(tmp_path / name, "res50_cam.pth") for name in ("two", "one"))
+    for key, tensor in expected.items():
+        torch.testing.assert_close(found[key], tensor, rtol=1e-4, atol=1e-5)
+
+
+def test_a_rank_that_dies_takes_the_run_down_and_the_rerun_goes_on(one, tmp_path):
+    words = forked.arguments(
+        tmp_path, *TEN_STEPS, **PUBLISHED, pretrained=one / "pretrained.pth", checkpoint_every=0
+    )
+    shutil.copytree(one / "result", tmp_path / "result")
+    first, second = forked.start_ranks(words, tmp_path / "output")
+    checkpoint = tmp_path / "sess/demo/res50_cam.checkpoint"
+    while not checkpoint.exists() and second.is_alive():
+        time.sleep(0.002)
+    assert forked.kill(second)
+    assert forked.finish(first, 30) == 2
+    lines = re.split(r"[\r\n]+", (tmp_path / "output0").read_text().strip())
+    assert re.match("error: rank 0: another process of this run has stopped", lines[-1])
+    assert run_ranks(words, tmp_path / "again") == [0, 0]
+    assert "resuming from" in (tmp_path / "again0").read_text()
+    assert_close(tmp_path, one)
+
+
+def test_a_mistake_is_told_once(tmp_path):
+    words = forked.arguments(tmp_path, "--make_cam_pass", "True")
+    assert run_ranks(words, tmp_path / "output") == [2, 2]
+    errors = [(tmp_path / f"output{rank}").read_text().count("error: ") for rank in (0, 1)]
+    assert "--train_cam_pass True" in (tmp_path / "output0").read_text()
+    assert errors[0] == 1
+
+
+def test_a_batch_that_the_ranks_cannot_share_is_refused(tmp_path):
+    words = forked.arguments(tmp_path, "--train_cam_pass", "True", cam_batch_size=3)
+    assert run_ranks(words, tmp_path / "output") == [2, 2]
+    assert "a batch of 3 images cannot be shared by 2" in (tmp_path / "output0").read_text()
