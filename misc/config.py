@@ -210,14 +210,16 @@ class Config:
         "--cam_eval_thres, the lower bound), full (ground truth, the upper bound)",
         rule=some_of("irn", "cam", "full"),
     )
-    mask_rcnn_steps: int = setting(18000, "steps of training", rule=POSITIVE, presets=in_demo(300))
+    mask_rcnn_steps: int = setting(18000, "steps of training", rule=POSITIVE, presets=in_demo(200))
     mask_rcnn_drops: tuple[int, ...] = setting(
         (12000, 16000),
         "steps after which the rate is divided by ten",
-        presets=in_demo((200, 270)),
+        presets=in_demo((150, 185)),
     )
-    mask_rcnn_batch_size: int = setting(4, "images a step, over all processes", rule=POSITIVE)
-    mask_rcnn_learning_rate: float = setting(0.01, "learning rate", rule=POSITIVE)
+    mask_rcnn_batch_size: int = setting(4, "images a step", rule=POSITIVE, presets=in_demo(8))
+    mask_rcnn_learning_rate: float = setting(
+        0.01, "learning rate", rule=POSITIVE, presets=in_demo(0.02)
+    )
     mask_rcnn_weight_decay: float = setting(1e-4, "decay of the weights", rule=NOT_NEGATIVE)
     mask_rcnn_momentum: float = setting(0.9, "of sgd", rule=UNIT)
     mask_rcnn_optimizer: str = setting("sgd", "update rule", rule=one_of("sgd", "adamw"))
@@ -231,25 +233,30 @@ class Config:
         800, "the most that the long side may then have", rule=POSITIVE, presets=in_demo(192)
     )
     mask_rcnn_sampled_boxes: int = setting(
-        512, "proposals an image that the heads learn from", rule=POSITIVE, presets=in_demo(64)
+        512, "proposals an image that the heads learn from", rule=POSITIVE, presets=in_demo(16)
     )
     mask_rcnn_eval_steps: int = setting(
         2000, "steps between two validations and checkpoints", rule=POSITIVE, presets=in_demo(100)
     )
-    deeplab_steps: int = setting(20000, "steps of training", rule=POSITIVE, presets=in_demo(200))
-    deeplab_batch_size: int = setting(10, "images a step", rule=POSITIVE, presets=in_demo(8))
+    deeplab_steps: int = setting(20000, "steps of training", rule=POSITIVE, presets=in_demo(150))
+    deeplab_batch_size: int = setting(10, "images a step", rule=POSITIVE, presets=in_demo(4))
     deeplab_crop_size: int = setting(
         321, "side of a training crop, pixels", rule=POSITIVE, presets=in_demo(160)
     )
     deeplab_learning_rate: float = setting(
-        2.5e-4, "of the backbone; the classifier's is ten times it", rule=POSITIVE
+        2.5e-4,
+        "of the backbone; the classifier's is ten times it",
+        rule=POSITIVE,
+        presets=in_demo(5e-4),
     )
     deeplab_weight_decay: float = setting(5e-4, "decay of the weights", rule=NOT_NEGATIVE)
     deeplab_momentum: float = setting(0.9, "of sgd", rule=UNIT)
     deeplab_optimizer: str = setting("sgd", "update rule", rule=one_of("sgd", "adamw"))
-    deeplab_warmup_steps: int = setting(0, "steps over which the rate rises", rule=NOT_NEGATIVE)
+    deeplab_warmup_steps: int = setting(
+        0, "steps over which the rate rises", rule=NOT_NEGATIVE, presets=in_demo(20)
+    )
     deeplab_eval_steps: int = setting(
-        2000, "steps between two validations and checkpoints", rule=POSITIVE, presets=in_demo(100)
+        2000, "steps between two validations and checkpoints", rule=POSITIVE, presets=in_demo(75)
     )
     deeplab_scales: tuple[float, ...] = setting(
         (0.5, 0.75, 1.0, 1.25, 1.5),
