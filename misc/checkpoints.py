@@ -64,12 +64,17 @@ def resume(
     return step
 
 
-def finish(model: nn.Module, weights: Path, checkpoint: Path) -> None:
+def checkpoint_path(weights: Path) -> Path:
+    """Give the path of the checkpoint of the training that will write a weights file."""
+    return weights.with_suffix(".checkpoint")
+
+
+def finish(model: nn.Module, weights: Path) -> None:
     """Write the weights of a finished training and delete its checkpoint, on the first rank."""
 
     def write() -> None:
         save_weights(model, weights)
-        checkpoint.unlink(missing_ok=True)
+        checkpoint_path(weights).unlink(missing_ok=True)
 
     ranks.on_first(write)
 

@@ -217,14 +217,12 @@ class Config:
         presets=in_demo((150, 185)),
     )
     mask_rcnn_batch_size: int = setting(4, "images a step", rule=POSITIVE, presets=in_demo(8))
-    mask_rcnn_learning_rate: float = setting(
-        0.01, "learning rate", rule=POSITIVE, presets=in_demo(0.02)
-    )
+    mask_rcnn_learning_rate: float = setting(0.01, "learning rate", rule=POSITIVE)
     mask_rcnn_weight_decay: float = setting(1e-4, "decay of the weights", rule=NOT_NEGATIVE)
     mask_rcnn_momentum: float = setting(0.9, "of sgd", rule=UNIT)
     mask_rcnn_optimizer: str = setting("sgd", "update rule", rule=one_of("sgd", "adamw"))
     mask_rcnn_warmup_steps: int = setting(
-        500, "steps over which the rate rises", rule=NOT_NEGATIVE, presets=in_demo(30)
+        500, "steps over which the rate rises", rule=NOT_NEGATIVE, presets=in_demo(50)
     )
     mask_rcnn_min_size: int = setting(
         512, "short side that images are resized to, pixels", rule=POSITIVE, presets=in_demo(144)

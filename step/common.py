@@ -15,7 +15,6 @@ import voc12
 from misc import ranks
 from misc.cam_files import cam_path, find_cams, read_cams
 from misc.config import Config
-from misc.curves import TrainingCurve, curve_path
 from misc.device import Compute, pick_device, resolve_precision
 from misc.flags import resolved
 from misc.log import logger
@@ -182,15 +181,6 @@ def load_backbone(backbone: nn.Module, config: Config) -> None:
     state = read_state_dict(path)
     state = {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
     load_weights(backbone, state, source=f"--cam_weights_name {path}")
-
-
-def start_curve(config: Config, stage: str, weights: Path, checkpoint: Path) -> TrainingCurve:
-    """Open the curves of a training, to go on where its checkpoint, if there is one, stands."""
-    return TrainingCurve(
-        curve_path(weights),
-        resumed=checkpoint.is_file() or not ranks.is_first(),
-        tensorboard=Path(config.tensorboard_dir) / stage if config.tensorboard else None,
-    )
 
 
 def record_measures(

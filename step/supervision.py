@@ -118,9 +118,10 @@ def supervised_path(path: str, name: str) -> Path:
 
 
 def supervised_by(config: Config, name: str, folder_flag: str) -> dict[str, Any]:
-    """Collect what shapes a kind of labels, as `step.common.shaped_by` does."""
+    """Collect what shapes labels of a kind, and the backbone, as `step.common.shaped_by` does."""
     names = {"irn": (folder_flag,), "cam": ("cam_out_dir", "cam_eval_thres"), "full": ()}[name]
-    return {"supervision": name} | shaped_by(config, *names)
+    backbone = ("cam_weights_name",) if config.pretrained == "none" else ()
+    return {"supervision": name} | shaped_by(config, *names, *backbone)
 
 
 def trained_with(weights: Path, flag: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ from misc.log import logger
 from misc.plan import Plan
 from misc.provenance import claim_weights
 from misc.samples import ClassificationSamples, top_left_crop
-from misc.training import Schedule, make_optimizer, train
+from misc.training import Schedule, make_optimizer
 from misc.workers import collect_images
 from net.resnet50 import load_pretrained
 from step.common import (
@@ -28,8 +28,8 @@ from step.common import (
     open_dataset,
     pretrained_need,
     shaped_by,
-    start_curve,
 )
+from step.learning import learn
 
 # The new classifier learns faster under SGD; AdamW scales each step by itself.
 RATE_FACTORS = {"sgd": 10.0, "adamw": 1.0}
@@ -71,9 +71,8 @@ def run(config: Config) -> None:
         crop_size=config.cam_crop_size,
         resize_long=config.cam_resize_long,
     )
-    checkpoint = weights.with_suffix(".checkpoint")
-    curve = start_curve(config, "train_cam", weights, checkpoint)
-    train(
+    learn(
+        config,
         model,
         make_optimizer(
             config.cam_optimizer,
@@ -98,14 +97,10 @@ def run(config: Config) -> None:
             crop_size=config.cam_crop_size,
             compute=compute,
         ),
-        note=curve.add,
-        checkpoint=checkpoint,
-        checkpoint_seconds=config.checkpoint_every,
-        compute=compute,
-        seed=config.seed,
-        description="train_cam",
+        weights=weights,
+        name="train_cam",
     )
-    finish(model, weights, checkpoint)
+    finish(model, weights)
 
 
 def plan(config: Config, dataset: voc12.Dataset) -> Plan:

@@ -14,10 +14,11 @@ from misc.log import logger
 from misc.plan import Plan
 from misc.provenance import claim_weights
 from misc.samples import SegmentationSamples
-from misc.training import Schedule, make_optimizer, train
+from misc.training import Schedule, make_optimizer
 from net.deeplab import DeepLab, label_loss
-from step.common import compute_of, load_backbone, open_dataset, shaped_by, start_curve
+from step.common import compute_of, load_backbone, open_dataset, shaped_by
 from step.eval_deeplab import validation_iou
+from step.learning import learn
 from step.supervision import (
     Supervision,
     require_truth,
@@ -74,9 +75,8 @@ def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) 
     model = DeepLab(len(dataset.class_names) + 1)
     load_backbone(model.resnet50, config)
     model = compute.place(model)
-    checkpoint = weights.with_suffix(".checkpoint")
-    curve = start_curve(config, f"train_deeplab_{supervision.name}", weights, checkpoint)
-    train(
+    learn(
+        config,
         model,
         make_optimizer(
             config.deeplab_optimizer,
@@ -103,14 +103,10 @@ def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) 
             validation_iou, model, dataset, val_ids[:VALIDATED_IMAGES], compute=compute
         ),
         every=config.deeplab_eval_steps,
-        note=curve.add,
-        checkpoint=checkpoint,
-        checkpoint_seconds=config.checkpoint_every,
-        compute=compute,
-        seed=config.seed,
-        description=f"train_deeplab ({supervision.name})",
+        weights=weights,
+        name=f"train_deeplab_{supervision.name}",
     )
-    finish(model, weights, checkpoint)
+    finish(model, weights)
 
 
 def segmentation_loss(model: nn.Module, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -18,7 +18,7 @@ from misc.log import logger
 from misc.plan import Plan, made_by
 from misc.provenance import claim_weights
 from misc.samples import RelationSamples, top_left_crop
-from misc.training import Schedule, make_optimizer, train
+from misc.training import Schedule, make_optimizer
 from misc.workers import collect_images
 from step.cam_to_ir_label import label_path
 from step.common import (
@@ -29,8 +29,8 @@ from step.common import (
     network_module,
     open_dataset,
     shaped_by,
-    start_curve,
 )
+from step.learning import learn
 
 TERM_WEIGHTS = {"pos": 0.5, "neg": 0.5, "dp_fg": 0.5, "dp_bg": 0.5}
 # The displacement branch's rate over the boundary branch's. Under AdamW, which scales each step by
@@ -77,9 +77,8 @@ def run(config: Config) -> None:
         read_label=partial(_read_relation_label, config.ir_label_out_dir),
         crop_size=config.irn_crop_size,
     )
-    checkpoint = weights.with_suffix(".checkpoint")
-    curve = start_curve(config, "train_irn", weights, checkpoint)
-    train(
+    learn(
+        config,
         model,
         make_optimizer(
             config.irn_optimizer,
@@ -96,13 +95,9 @@ def run(config: Config) -> None:
             batch_size=config.irn_batch_size,
             warmup_steps=config.irn_warmup_steps,
         ),
-        weights=TERM_WEIGHTS,
-        note=curve.add,
-        checkpoint=checkpoint,
-        checkpoint_seconds=config.checkpoint_every,
-        compute=compute,
-        seed=config.seed,
-        description="train_irn",
+        term_weights=TERM_WEIGHTS,
+        weights=weights,
+        name="train_irn",
     )
     model.eval()
     model.mean_shift.running_mean.copy_(
@@ -114,7 +109,7 @@ def run(config: Config) -> None:
             compute=compute,
         )
     )
-    finish(model, weights, checkpoint)
+    finish(model, weights)
 
 
 def plan(config: Config, dataset: voc12.Dataset) -> Plan:

@@ -14,10 +14,11 @@ from misc.log import logger
 from misc.plan import Plan
 from misc.provenance import claim_weights
 from misc.samples import DetectionSamples
-from misc.training import Schedule, make_optimizer, train
+from misc.training import Schedule, make_optimizer
 from net.mask_rcnn import mask_rcnn, trainable_parameters
-from step.common import compute_of, load_backbone, open_dataset, shaped_by, start_curve
+from step.common import compute_of, load_backbone, open_dataset, shaped_by
 from step.eval_mask_rcnn import validation_precision
+from step.learning import learn
 from step.supervision import (
     Supervision,
     images_with_instances,
@@ -67,8 +68,6 @@ def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) 
     weights = supervised_path(config.mask_rcnn_weights_name, supervision.name)
     settings = shaped_by(config, *SHAPED_BY, ids=ids)
     settings |= supervised_by(config, supervision.name, "ins_seg_out_dir")
-    if config.pretrained == "none":
-        settings |= shaped_by(config, "cam_weights_name")
     if claim_weights(weights, settings, overwrite=config.overwrite):
         logger.info("%s is already trained with these settings", weights)
         return
@@ -79,9 +78,8 @@ def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) 
     )
     torch.manual_seed(config.seed)
     model = compute.place(build_network(config, len(dataset.class_names)))
-    checkpoint = weights.with_suffix(".checkpoint")
-    curve = start_curve(config, f"train_mask_rcnn_{supervision.name}", weights, checkpoint)
-    train(
+    learn(
+        config,
         model,
         make_optimizer(
             config.mask_rcnn_optimizer,
@@ -106,14 +104,10 @@ def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) 
         ),
         every=config.mask_rcnn_eval_steps,
         collate=_as_lists,
-        note=curve.add,
-        checkpoint=checkpoint,
-        checkpoint_seconds=config.checkpoint_every,
-        compute=compute,
-        seed=config.seed,
-        description=f"train_mask_rcnn ({supervision.name})",
+        weights=weights,
+        name=f"train_mask_rcnn_{supervision.name}",
     )
-    finish(model, weights, checkpoint)
+    finish(model, weights)
 
 
 def note_split(config: Config, network: str) -> None:

@@ -1,0 +1,62 @@
+"""What the trainings of all stages share: where they go on, what they note, how they end."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from misc import ranks
+from misc.checkpoints import checkpoint_path
+from misc.config import Config
+from misc.curves import TrainingCurve, curve_path
+from misc.training import Samples, Terms, train
+from step.common import compute_of
+
+
+def learn(
+    config: Config,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    samples: Samples,
+    losses: Callable[[Any], Terms],
+    *,
+    weights: Path,
+    name: str,
+    term_weights: Mapping[str, float] | None = None,
+    **options: Any,
+) -> None:
+    """Train as `misc.training.train` does, on from the checkpoint beside the weights.
+
+    Args:
+        config: device, arithmetic, seed, time between checkpoints.
+        model: the network.
+        optimizer: of its parameters.
+        samples: what is trained on.
+        losses: maps a collated batch to named scalar terms.
+        weights: where they will be written, the training curves beside them.
+        name: of the training.
+        term_weights: of the terms in the total.
+        options: the others of `train`.
+    """
+    checkpoint = checkpoint_path(weights)
+    curve = TrainingCurve(
+        curve_path(weights),
+        resumed=checkpoint.is_file() or not ranks.is_first(),
+        tensorboard=Path(config.tensorboard_dir) / name if config.tensorboard else None,
+    )
+    train(
+        model,
+        optimizer,
+        samples,
+        losses,
+        weights=term_weights,
+        note=curve.add,
+        checkpoint=checkpoint,
+        checkpoint_seconds=config.checkpoint_every,
+        compute=compute_of(config),
+        seed=config.seed,
+        description=name,
+        **options,
+    )
