@@ -92,10 +92,11 @@ def match_at_levels(
 
     The second is empty where the image has no score levels.
     """
-    record = match_image(dataset, folder, image_id)
+    labels = read_instance_labels(folder, image_id)
+    truth = dataset.instance_label(image_id)
+    record = _match(labels, *truth)
     if not levels_path(folder, image_id).is_file():
         return record, []
-    truth = dataset.instance_label(image_id)
     levels = load_levels(levels_path(folder, image_id))
     found = [split_winners(levels.winners(n), levels.peaks, levels.classes) for n in CURVE]
     return record, [_match(detections, *truth) for detections in found]

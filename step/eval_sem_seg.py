@@ -61,8 +61,7 @@ def plan(config: Config, dataset: voc12.Dataset) -> Plan:
 
 def count_image(dataset: voc12.Dataset, folder: str | Path, image_id: str) -> np.ndarray:
     """Count an image's confusion, int64 (C + 1, C + 1)."""
-    truth = dataset.semantic_label(image_id)
-    return confusion(read_semantic_label(folder, image_id), truth, len(dataset.class_names) + 1)
+    return _count(dataset, folder, image_id, dataset.semantic_label(image_id))
 
 
 def count_at_levels(
@@ -72,10 +71,16 @@ def count_at_levels(
 
     The second is None where the image has no score levels.
     """
-    count = count_image(dataset, folder, image_id)
+    truth = dataset.semantic_label(image_id)
+    count = _count(dataset, folder, image_id, truth)
     if not levels_path(folder, image_id).is_file():
         return count, None
-    truth = dataset.semantic_label(image_id)
     levels = load_levels(levels_path(folder, image_id))
     labels = np.concatenate([[0], levels.classes + 1])[levels.index]
     return count, level_confusions(labels, levels.level, truth, len(LEVELS), len(count))
+
+
+def _count(
+    dataset: voc12.Dataset, folder: str | Path, image_id: str, truth: np.ndarray
+) -> np.ndarray:
+    return confusion(read_semantic_label(folder, image_id), truth, len(dataset.class_names) + 1)

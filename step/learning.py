@@ -11,8 +11,18 @@ from misc import ranks
 from misc.checkpoints import checkpoint_path
 from misc.config import Config
 from misc.curves import TrainingCurve, curve_path
+from misc.log import logger
+from misc.provenance import Settings, claim_weights
 from misc.training import Samples, Terms, train
 from step.common import compute_of
+
+
+def is_trained(config: Config, weights: Path, settings: Settings) -> bool:
+    """Claim a weights file for these settings; say so, and give True, where it is finished."""
+    finished = claim_weights(weights, settings, overwrite=config.overwrite)
+    if finished:
+        logger.info("%s is already trained with these settings", weights)
+    return finished
 
 
 def learn(

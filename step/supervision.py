@@ -29,6 +29,8 @@ from step.label_synthesis import (
     semantic_paths,
 )
 
+VALIDATED_IMAGES = 200  # enough to see a curve; the evaluations measure on all
+
 
 @dataclass(frozen=True, kw_only=True)
 class Supervision:
@@ -137,6 +139,16 @@ def read_trained(weights: Path, network: str) -> dict[str, torch.Tensor]:
             f"it: --train_{network}_pass True, with the same --supervision"
         )
     return read_state_dict(weights)
+
+
+def note_split(config: Config, network: str) -> None:
+    """Say which images are learnt from, where they are not those of the published tables."""
+    if config.preset.startswith("voc12") and config.infer_list != "train_aug":
+        logger.info(
+            "%s learns from --infer_list %s; the published table learnt from train_aug",
+            network,
+            config.infer_list,
+        )
 
 
 def images_with_instances(

@@ -14,9 +14,7 @@ import voc12
 from misc.checkpoints import finish
 from misc.config import Config
 from misc.device import Compute
-from misc.log import logger
 from misc.plan import Plan
-from misc.provenance import claim_weights
 from misc.samples import ClassificationSamples, top_left_crop
 from misc.training import Schedule, make_optimizer
 from misc.workers import collect_images
@@ -29,7 +27,7 @@ from step.common import (
     pretrained_need,
     shaped_by,
 )
-from step.learning import learn
+from step.learning import is_trained, learn
 
 # The new classifier learns faster under SGD; AdamW scales each step by itself.
 RATE_FACTORS = {"sgd": 10.0, "adamw": 1.0}
@@ -57,8 +55,7 @@ def run(config: Config) -> None:
     ids, val_ids = dataset.split(config.train_list), dataset.split(config.val_list)
     weights = Path(config.cam_weights_name)
     settings = shaped_by(config, *SHAPED_BY, ids=ids)
-    if claim_weights(weights, settings, overwrite=config.overwrite):
-        logger.info("%s is already trained with these settings", weights)
+    if is_trained(config, weights, settings):
         return
 
     compute = compute_of(config)

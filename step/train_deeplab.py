@@ -10,24 +10,23 @@ import voc12
 from misc.checkpoints import finish
 from misc.config import Config
 from misc.imutils import IGNORE
-from misc.log import logger
 from misc.plan import Plan
-from misc.provenance import claim_weights
 from misc.samples import SegmentationSamples
 from misc.training import Schedule, make_optimizer
 from net.deeplab import DeepLab, label_loss
 from step.common import compute_of, load_backbone, open_dataset, shaped_by
 from step.eval_deeplab import validation_iou
-from step.learning import learn
+from step.learning import is_trained, learn
 from step.supervision import (
+    VALIDATED_IMAGES,
     Supervision,
+    note_split,
     require_truth,
     supervised_by,
     supervised_path,
     supervisions,
     training_plan,
 )
-from step.train_mask_rcnn import VALIDATED_IMAGES, note_split
 
 # The new classifiers learn faster under SGD; AdamW scales each step by itself.
 RATE_FACTORS = {"sgd": 10.0, "adamw": 1.0}
@@ -66,8 +65,7 @@ def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) 
     weights = supervised_path(config.deeplab_weights_name, supervision.name)
     settings = shaped_by(config, *SHAPED_BY, ids=ids)
     settings |= supervised_by(config, supervision.name, "sem_seg_out_dir")
-    if claim_weights(weights, settings, overwrite=config.overwrite):
-        logger.info("%s is already trained with these settings", weights)
+    if is_trained(config, weights, settings):
         return
     note_split(config, "DeepLab")
     compute = compute_of(config)

@@ -14,9 +14,7 @@ from misc.config import Config
 from misc.device import Compute
 from misc.imutils import read_label
 from misc.indexing import PathIndex
-from misc.log import logger
 from misc.plan import Plan, made_by
-from misc.provenance import claim_weights
 from misc.samples import RelationSamples, top_left_crop
 from misc.training import Schedule, make_optimizer
 from misc.workers import collect_images
@@ -30,7 +28,7 @@ from step.common import (
     open_dataset,
     shaped_by,
 )
-from step.learning import learn
+from step.learning import is_trained, learn
 
 TERM_WEIGHTS = {"pos": 0.5, "neg": 0.5, "dp_fg": 0.5, "dp_bg": 0.5}
 # The displacement branch's rate over the boundary branch's. Under AdamW, which scales each step by
@@ -64,8 +62,7 @@ def run(config: Config) -> None:
     settings = shaped_by(config, *SHAPED_BY, ids=ids) | shaped_by(
         config, "infer_list", ids=infer_ids
     )
-    if claim_weights(weights, settings, overwrite=config.overwrite):
-        logger.info("%s is already trained with these settings", weights)
+    if is_trained(config, weights, settings):
         return
 
     compute = compute_of(config)

@@ -10,18 +10,18 @@ from torch import nn
 import voc12
 from misc.checkpoints import finish
 from misc.config import Config
-from misc.log import logger
 from misc.plan import Plan
-from misc.provenance import claim_weights
 from misc.samples import DetectionSamples
 from misc.training import Schedule, make_optimizer
 from net.mask_rcnn import mask_rcnn, trainable_parameters
 from step.common import compute_of, load_backbone, open_dataset, shaped_by
 from step.eval_mask_rcnn import validation_precision
-from step.learning import learn
+from step.learning import is_trained, learn
 from step.supervision import (
+    VALIDATED_IMAGES,
     Supervision,
     images_with_instances,
+    note_split,
     require_truth,
     supervised_by,
     supervised_path,
@@ -29,7 +29,6 @@ from step.supervision import (
     training_plan,
 )
 
-VALIDATED_IMAGES = 200  # enough to see a curve; the stage eval_mask_rcnn measures on all
 SHAPED_BY = (
     "seed",
     "precision",
@@ -68,8 +67,7 @@ def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) 
     weights = supervised_path(config.mask_rcnn_weights_name, supervision.name)
     settings = shaped_by(config, *SHAPED_BY, ids=ids)
     settings |= supervised_by(config, supervision.name, "ins_seg_out_dir")
-    if claim_weights(weights, settings, overwrite=config.overwrite):
-        logger.info("%s is already trained with these settings", weights)
+    if is_trained(config, weights, settings):
         return
     note_split(config, "Mask R-CNN")
     compute = compute_of(config)
@@ -108,16 +106,6 @@ def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) 
         name=f"train_mask_rcnn_{supervision.name}",
     )
     finish(model, weights)
-
-
-def note_split(config: Config, network: str) -> None:
-    """Say which images are learnt from, where they are not those of the published tables."""
-    if config.preset.startswith("voc12") and config.infer_list != "train_aug":
-        logger.info(
-            "%s learns from --infer_list %s; the published table learnt from train_aug",
-            network,
-            config.infer_list,
-        )
 
 
 def build_network(config: Config, num_classes: int) -> Any:
