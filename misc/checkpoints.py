@@ -96,7 +96,7 @@ class Interval:
 
 
 def _random_states() -> dict[str, Any]:
-    # No sample draws from these; a network with dropout would.
+    # No sample draws from these; Mask R-CNN draws its proposals.
     gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     return {"cpu": torch.get_rng_state(), "cuda": gpus}
 

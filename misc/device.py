@@ -1,6 +1,7 @@
 """The one place that decides on which device, and in which arithmetic, networks run."""
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -60,3 +61,24 @@ def resolve_precision(device: torch.device, precision: str) -> str:
     if device.type == "cpu":
         return "bf16" if torch.cpu.get_capabilities().get("avx512_bf16") else "fp32"
     return "fp32"
+
+
+@contextlib.contextmanager
+def memory_for(task: str, *, remedy: str) -> Iterator[None]:
+    """Turn want of memory, the device's or the machine's, into one line.
+
+    Args:
+        task: what the memory is for.
+        remedy: what to do about it.
+
+    Raises:
+        OSError: in place of torch's and numpy's own errors.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        reason = str(error).split("\n")[0]
+        is_want = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if not is_want and "can't allocate memory" not in reason:
+            raise
+        raise OSError(f"{task}: not enough memory ({reason}); {remedy}") from error

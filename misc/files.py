@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -63,12 +64,12 @@ def is_temporary(path: Path) -> bool:
     return path.name.startswith(".") and path.name.endswith(TEMPORARY)
 
 
-def remove_abandoned(folder: Path) -> None:
-    """Delete the temporary files that killed runs left in a folder."""
-    for path in folder.glob(f".*{TEMPORARY}"):
+def remove_abandoned(folder: Path, name: str = "*") -> None:
+    """Delete the temporary files and folders of this name that killed runs left in a folder."""
+    for path in folder.glob(f".{name}.*{TEMPORARY}"):
         try:
             if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
-                path.unlink()
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
         except FileNotFoundError:
             pass  # another process has just renamed or deleted it
 

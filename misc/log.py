@@ -41,11 +41,22 @@ def start_log(path: str | os.PathLike[str], settings: Mapping[str, Any]) -> None
 
 
 class _BesideProgressBars(logging.Handler):
+    """Writes to the terminal; a warning once, though every stage reads the lists again."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self._warned: set[str] = set()
+
     def emit(self, record: logging.LogRecord) -> None:
         from tqdm import tqdm
 
-        head = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
-        tqdm.write(head + self.format(record), file=sys.stdout)
+        words = self.format(record)
+        if record.levelno >= logging.WARNING:
+            if words in self._warned:
+                return
+            self._warned.add(words)
+            words = f"{record.levelname.lower()}: {words}"
+        tqdm.write(words, file=sys.stdout)
         sys.stdout.flush()
 
 

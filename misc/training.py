@@ -14,11 +14,13 @@ from tqdm import tqdm
 from misc import ranks
 from misc.batches import Samples, batch_keys, loader
 from misc.checkpoints import Interval, resume, save_checkpoint
-from misc.device import Compute
+from misc.device import Compute, memory_for
 from misc.log import logger
 from misc.workers import watched
 
 Terms = dict[str, torch.Tensor]
+
+SMALLER = "pass a smaller batch or crop size, or another --device; the last checkpoint is whole"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,13 +145,8 @@ def train(
     ) as progress:
         for step, batch in enumerate(watched(batches), start):
             _set_rate(optimizer, schedule.rate(step, total))
-            with compute.autocast():
-                terms = step_losses(_to(batch, compute.device))
-            loss = torch.stack([(weights or {}).get(n, 1.0) * t for n, t in terms.items()]).sum()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            meter.add(terms)
+            with memory_for(f"step {step + 1}", remedy=SMALLER):
+                meter.add(_take_step(step_losses, optimizer, batch, weights or {}, compute))
             progress.update()
 
             done = step + 1
@@ -169,6 +166,22 @@ def train(
                 meter.check(done)
                 save_checkpoint(checkpoint, model, optimizer, done, schedule)
                 interval.restart()
+
+
+def _take_step(
+    losses: Callable[[Any], Terms],
+    optimizer: torch.optim.Optimizer,
+    batch: Any,
+    weights: Mapping[str, float],
+    compute: Compute,
+) -> Terms:
+    with compute.autocast():
+        terms = losses(_to(batch, compute.device))
+    loss = torch.stack([weights.get(name, 1.0) * term for name, term in terms.items()]).sum()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return terms
 
 
 def _steps_to_take(schedule: Schedule, images: int) -> int:

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from misc import ranks
+from misc.device import memory_for
 
 Load = Callable[[str], Any]
 Process = Callable[[str, Any], Any]
@@ -42,7 +43,8 @@ def map_images(
         (id, result) for each image that was not skipped.
 
     Raises:
-        The first error that `load` or `process` raises, as it was raised.
+        The first error that `load` or `process` raises, as it was raised; OSError, which names
+            the image, where it is for want of memory.
     """
     todo = [i for i in ids if outputs is None or not all(path.exists() for path in outputs(i))]
     loader = DataLoader(
@@ -62,10 +64,18 @@ def map_images(
         disable=not ranks.is_first(),
     ) as progress:
         for image_id, loaded in zip(todo, watched(loader), strict=True):
-            if isinstance(loaded, Exception):
-                raise loaded
-            yield image_id, loaded if process is None else process(image_id, loaded)
+            yield image_id, _result(image_id, loaded, process)
             progress.update()
+
+
+def _result(image_id: str, loaded: Any, process: Process | None) -> Any:
+    remedy = (
+        "free some, take another --device, or leave the image out of the list; what is made stays"
+    )
+    with memory_for(image_id, remedy=remedy):
+        if isinstance(loaded, Exception):
+            raise loaded
+        return loaded if process is None else process(image_id, loaded)
 
 
 def run_images(ids: Sequence[str], load: Load, **options: Any) -> None:

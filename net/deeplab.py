@@ -8,6 +8,7 @@ import torchvision
 from torch import nn
 from torchvision.ops import FrozenBatchNorm2d
 
+from misc import ranks
 from misc.weights import load_weights
 from net.resnet50 import stem
 
@@ -62,8 +63,11 @@ def label_loss(logit: torch.Tensor, label: torch.Tensor, *, ignore: int) -> torc
         label: uint8 (B, H, W); pixels of `ignore` do not count.
 
     Returns:
-        a scalar; 0 where no pixel counts.
+        a scalar; 0 where no pixel counts. Among several ranks it is this one's share: their mean
+        is that of all pixels.
     """
     large = F.interpolate(logit.float(), size=label.shape[1:], mode="bilinear", align_corners=False)
     total = F.cross_entropy(large, label.long(), ignore_index=ignore, reduction="sum")
-    return total / (label != ignore).sum().clamp(min=1)
+    # Ranks average their gradients: each divides by the mean of the ranks' counts of pixels.
+    count = ranks.mean((label != ignore).sum().float())
+    return total / count.clamp(min=1 / ranks.world_size())

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,19 @@ def plan(config: Config, dataset: voc12.Dataset) -> Plan:
     def path(name: str, image_id: str) -> Path:
         return ValLabels(supervised_path(config.deeplab_out_dir, name)).path(image_id)
 
-    return evaluation_plan(config, dataset, "deeplab", config.deeplab_weights_name, path)
+    planned = evaluation_plan(config, dataset, "deeplab", config.deeplab_weights_name, path)
+    if not config.deeplab_server_list:
+        return planned
+    listed = dataset.split(config.deeplab_server_list)
+    packed = [supervised_path(config.deeplab_server_dir, name) for name in config.supervision]
+    return replace(
+        planned,
+        images=list(dict.fromkeys([*planned.images, *listed])),
+        writes=[
+            *planned.writes,
+            *(ServerLabels(folder).path(image_id) for folder in packed for image_id in listed),
+        ],
+    )
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ _CONTEXT.set_forkserver_preload(
         "step.make_cam",
         "step.eval_cam",
         "step.eval_ins_seg",
+        "step.eval_mask_rcnn",
+        "step.eval_deeplab",
     ]
 )
 
@@ -39,13 +41,19 @@ TINY = {
     "cam_resize_long": "60,80",
     "cam_scales": "1.0,0.5",
     "exp_times": 3,
+    "mask_rcnn_steps": 4,
+    "mask_rcnn_drops": "3",
+    "mask_rcnn_batch_size": 2,
+    "mask_rcnn_min_size": 64,
+    "mask_rcnn_max_size": 96,
+    "mask_rcnn_sampled_boxes": 8,
+    "deeplab_steps": 4,
+    "deeplab_batch_size": 2,
+    "deeplab_crop_size": 64,
     "precision": "fp32",
     "device": "cpu",
     "num_workers": 1,
 }
-# What is trained on the labels has no tiny form.
-NETWORKS = ("make_cocoann", "train_mask_rcnn", "eval_mask_rcnn", "train_deeplab", "eval_deeplab")
-TINY |= {f"{stage}_pass": False for stage in NETWORKS}
 
 
 def arguments(folder, *more, **changes):
@@ -105,8 +113,10 @@ def _child(words, output, call, environment):
     import torch
 
     import run_sample
+    from tests.tiny_networks import tiny_detector_and_deeplab
 
     torch.set_num_threads(1)
     # The loaders fork too, as in a process that was started afresh.
     multiprocessing.set_start_method("fork", force=True)
-    sys.exit(run_sample.main(words) if call is None else call(*words))
+    with tiny_detector_and_deeplab():
+        sys.exit(run_sample.main(words) if call is None else call(*words))

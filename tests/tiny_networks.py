@@ -1,25 +1,27 @@
 """The networks of net/ on a backbone of a few thousand weights, for tests of whole runs."""
 
+import contextlib
 from unittest import mock
 
 from torch import nn
+from torchvision.models.detection.backbone_utils import BackboneWithFPN
+from torchvision.ops import FrozenBatchNorm2d
 
 from net import resnet50_cam, resnet50_irn
 
 
-def _layer(channels, out_channels, stride):
-    convolution = nn.Conv2d(
-        channels, out_channels, 1, stride=stride, groups=channels // 2, bias=False
-    )
-    return nn.Sequential(convolution, nn.BatchNorm2d(out_channels), nn.ReLU())
+def backbone(norm=nn.BatchNorm2d):
+    def layer(channels, out_channels, stride):
+        convolution = nn.Conv2d(
+            channels, out_channels, 1, stride=stride, groups=channels // 2, bias=False
+        )
+        return nn.Sequential(convolution, norm(out_channels), nn.ReLU())
 
-
-def backbone():
     model = nn.Module()
     model.conv1 = nn.Conv2d(3, 64, 3, stride=2, padding=1, bias=False)
-    model.bn1, model.relu, model.maxpool = nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(3, 2, 1)
-    model.layer1, model.layer2 = _layer(64, 256, 1), _layer(256, 512, 2)
-    model.layer3, model.layer4 = _layer(512, 1024, 2), _layer(1024, 2048, 1)
+    model.bn1, model.relu, model.maxpool = norm(64), nn.ReLU(), nn.MaxPool2d(3, 2, 1)
+    model.layer1, model.layer2 = layer(64, 256, 1), layer(256, 512, 2)
+    model.layer3, model.layer4 = layer(512, 1024, 2), layer(1024, 2048, 1)
     return model
 
 
@@ -45,3 +47,23 @@ class AffinityDisplacementLoss(_Relations, resnet50_irn.AffinityDisplacementLoss
 
 class EdgeDisplacement(_Relations, resnet50_irn.EdgeDisplacement):
     pass
+
+
+@contextlib.contextmanager
+def tiny_detector_and_deeplab():
+    """Build Mask R-CNN and DeepLab, which no flag names, on the small backbone as well."""
+
+    def pyramid(**_):
+        levels = {f"layer{number}": str(number) for number in (1, 2, 3, 4)}
+        return BackboneWithFPN(backbone(FrozenBatchNorm2d), levels, [256, 512, 1024, 2048], 8)
+
+    def resnet50(**_):
+        model = backbone(FrozenBatchNorm2d)
+        model.avgpool = model.fc = nn.Identity()
+        return model
+
+    with (
+        mock.patch("net.mask_rcnn.resnet_fpn_backbone", pyramid),
+        mock.patch("torchvision.models.resnet50", resnet50),
+    ):
+        yield

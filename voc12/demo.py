@@ -32,7 +32,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from misc.files import write_bytes
+from misc.files import TEMPORARY, remove_abandoned, write_bytes
 from misc.imutils import IGNORE, write_label
 from misc.palette import voc_palette
 from voc12.demo_objects import KINDS
@@ -83,7 +83,10 @@ def make_demo(
     if _is_there(root, made_with):
         return
     root.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{root.name}.", dir=root.parent) as scratch:
+    remove_abandoned(root.parent, root.name)
+    with tempfile.TemporaryDirectory(
+        prefix=f".{root.name}.", suffix=TEMPORARY, dir=root.parent
+    ) as scratch:
         folder = Path(scratch) / root.name
         _write_all(folder, train=train, val=val, seed=seed, size=size)
         write_bytes(folder / DEMO_MARKER, (json.dumps(made_with) + "\n").encode())

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from misc.device import Compute, pick_device, resolve_precision
+from misc.device import Compute, memory_for, pick_device, resolve_precision
 
 
 def test_auto_and_cpu_are_there():
@@ -22,3 +22,16 @@ def test_bf16_computes_in_bfloat16_and_fp32_does_not():
     with Compute(device=device, precision="fp32").autocast():
         assert (x @ x).dtype == torch.float32
     assert resolve_precision(device, "auto") in ("fp32", "bf16")
+
+
+def test_want_of_the_machines_memory_is_one_line():
+    with (
+        pytest.raises(OSError, match=r"^a: not enough memory \(.*allocate 10{15} .*\); rest$"),
+        memory_for("a", remedy="rest"),
+    ):
+        torch.empty(10**15, dtype=torch.uint8)
+
+
+def test_errors_of_another_kind_stay_as_they_are():
+    with pytest.raises(RuntimeError, match="shapes"), memory_for("a", remedy="rest"):
+        raise RuntimeError("shapes do not fit")

@@ -207,6 +207,14 @@ def test_a_loss_that_is_not_finite_stops_by_its_name(tmp_path):
         run(tmp_path / "state", factor=float("inf"))
 
 
+def test_want_of_memory_stops_with_the_step_and_what_to_do(tmp_path):
+    def fail(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB\nmore")
+
+    with pytest.raises(OSError, match=r"^step 1: not enough memory \(.* 2.00 GiB\); pass a small"):
+        run(tmp_path / "state", change=lambda model: model.register_forward_pre_hook(fail))
+
+
 def test_fewer_images_than_a_batch_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="batch of 4 images cannot be made of 3"):
         run(tmp_path / "state", count=3)

@@ -55,6 +55,16 @@ def test_images_whose_outputs_are_all_there_are_skipped(tmp_path):
     assert [i for i, _ in map_images(IDS, upper, outputs=outputs)] == ["b", "c", "d"]
 
 
+def ask_for_too_much(image_id):
+    return np.empty(10**15, np.uint8) if image_id == "b" else image_id
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_want_of_memory_names_the_image(num_workers):
+    with pytest.raises(OSError, match=r"^b: not enough memory \(Unable to allocate .*\); free"):
+        list(map_images(IDS, ask_for_too_much, num_workers=num_workers))
+
+
 def die(image_id):
     os.kill(os.getpid(), signal.SIGKILL)
 

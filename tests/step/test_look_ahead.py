@@ -10,6 +10,7 @@ import torch
 import run_sample
 from step import look_ahead
 from tests import forked
+from tests.tiny_networks import tiny_detector_and_deeplab
 from voc12 import Dataset
 
 
@@ -34,7 +35,8 @@ def dry_run(folder, *passes, **changes):
 
 def run(folder, *passes, **changes):
     words = [word for stage in passes for word in (f"--{stage}_pass", "True")]
-    return run_sample.main(forked.arguments(folder, *words, **changes))
+    with tiny_detector_and_deeplab():
+        return run_sample.main(forked.arguments(folder, *words, **changes))
 
 
 def test_a_dry_run_says_what_each_stage_reads_and_writes_and_makes_nothing(folder, capsys):
@@ -60,6 +62,14 @@ def test_outputs_that_are_there_are_counted(folder, capsys):
     assert dry_run(folder, "make_cam", "eval_cam") == 0
     (row,) = [line for line in capsys.readouterr().out.splitlines() if "| make_cam " in line]
     assert [cell.strip() for cell in row.split("|")][4:6] == ["4", "0.0"]
+
+
+def test_images_for_the_evaluation_server_are_looked_at_too(folder, capsys):
+    changes = {"supervision": "full", "deeplab_server_list": "train"}
+    assert dry_run(folder, "train_cam", "train_deeplab", "eval_deeplab", **changes) == 0
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if "| eval_deeplab " in line]
+    assert "5 images" in row
+    assert "5 in" in row
 
 
 def test_a_dry_run_lists_all_that_is_missing_or_broken(folder, capsys):

@@ -17,19 +17,19 @@ from misc.measures import read_since
 from step.common import load_backbone
 from step.supervision import supervised_path
 from step.train_mask_rcnn import build_network
+from tests.tiny_networks import tiny_detector_and_deeplab
 from voc12 import Dataset
 
-STAGES = ("make_cocoann", "train_mask_rcnn", "eval_mask_rcnn", "train_deeplab", "eval_deeplab")
-EVERY_KIND = {"supervision": "irn,cam,full", "deeplab_server_list": "val"}
+TINY = {"cam_network": "tests.tiny_networks", "irn_network": "tests.tiny_networks"}
+EVERY_KIND = {"supervision": "irn,cam,full", "deeplab_server_list": "val", **TINY}
 
 
 @pytest.fixture(scope="module")
-def trained(finished, tmp_path_factory):
-    """Train on every kind of labels, on top of the finished run, once for this module."""
-    folder = tmp_path_factory.mktemp("networks") / "run"
-    shutil.copytree(finished, folder)
-    passes = [word for stage in STAGES for word in (f"--{stage}_pass", "True")]
-    assert run_sample.main(arguments(folder, *passes, **EVERY_KIND)) == 0
+def trained(tmp_path_factory):
+    """Train tiny networks on every kind of labels, once for this module."""
+    folder = tmp_path_factory.mktemp("networks")
+    with tiny_detector_and_deeplab():
+        assert run_sample.main(arguments(folder, networks=True, **EVERY_KIND)) == 0
     return folder
 
 
@@ -162,7 +162,7 @@ def test_tables_without_measures_name_the_stages_that_measure(tmp_path, capsys):
 
 def test_a_second_run_trains_nothing_again(trained):
     before = (trained / "mask_rcnn.pth").stat().st_mtime_ns
-    assert only("train_mask_rcnn", trained, supervision="irn") == 0
+    assert only("train_mask_rcnn", trained, supervision="irn", **TINY) == 0
     assert (trained / "mask_rcnn.pth").stat().st_mtime_ns == before
 
 
