@@ -9,7 +9,7 @@ demo: $(VENV)/installed
 	$(BIN)/python run_sample.py
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 fuzz: $(VENV)/installed-dev
 	FUZZ_CASES=2000 $(BIN)/python -m pytest -q tests/test_fuzz.py

@@ -1,5 +1,11 @@
+import os
+
 import pytest
 import torch
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Threads of several processes wait for each other's cores.
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
