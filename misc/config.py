@@ -243,13 +243,17 @@ class Config:
     )
     deeplab_learning_rate: float = setting(
         2.5e-4,
-        "of the backbone; the classifier's is ten times it",
+        "of the backbone; the classifier's is ten times it (sgd)",
         rule=POSITIVE,
-        presets=in_demo(5e-4),
+        presets=in_demo(2e-4),
     )
-    deeplab_weight_decay: float = setting(5e-4, "decay of the weights", rule=NOT_NEGATIVE)
+    deeplab_weight_decay: float = setting(
+        5e-4, "decay of the weights", rule=NOT_NEGATIVE, presets=in_demo(0.01)
+    )
     deeplab_momentum: float = setting(0.9, "of sgd", rule=UNIT)
-    deeplab_optimizer: str = setting("sgd", "update rule", rule=one_of("sgd", "adamw"))
+    deeplab_optimizer: str = setting(
+        "sgd", "update rule", rule=one_of("sgd", "adamw"), presets=in_demo("adamw")
+    )
     deeplab_warmup_steps: int = setting(
         0, "steps over which the rate rises", rule=NOT_NEGATIVE, presets=in_demo(20)
     )
