@@ -13,7 +13,7 @@ from step.look_ahead import check_inputs, dry_run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run; 0 on success, 2 after one line that says what was wrong."""
+    """Run; 0 on success, 2 after one line that says what was wrong, 130 after an interrupt."""
     try:
         config = read_config(arguments)
         ranks.start(config.device)
@@ -30,14 +30,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not ranks.is_lost_rank(error):
             raise
         return _stop(ranks.lost_rank(error))
+    except KeyboardInterrupt:
+        return _stop("interrupted; give the same command again to go on", status=130)
     ranks.stop()
     return 0
 
 
-def _stop(reason: str) -> int:
+def _stop(reason: str, *, status: int = 2) -> int:
     logger.debug("stopped", exc_info=True)
     print(f"error: {reason}", file=sys.stderr)
-    return 2
+    return status
 
 
 def run_stages(config: Config) -> None:
