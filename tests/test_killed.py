@@ -104,7 +104,7 @@ def test_an_interrupt_stops_the_run_with_one_line(tmp_path):
     words = forked.arguments(tmp_path, cam_num_epoches=1000)
     process = forked.start(words, tmp_path / "output")
     log = tmp_path / "result/demo/sample_train_eval.log"
-    while not log.exists() or "train_cam step" not in log.read_text():
+    while process.is_alive() and not (log.exists() and "train_cam step" in log.read_text()):
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: its loader processes too
     assert forked.finish(process) == 130
