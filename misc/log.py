@@ -8,21 +8,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from misc import ranks
-
 logger = logging.getLogger("irnet")
 _handlers: list[logging.Handler] = []
 
 
-def start_log(path: str | os.PathLike[str], settings: Mapping[str, Any]) -> None:
+def start_log(path: str | os.PathLike[str], settings: Mapping[str, Any], *, rank: int = 0) -> None:
     """Send the log to the terminal and append it to `path`; write the settings at its head.
 
     Warnings of other modules go the same ways. Of several ranks the first alone uses the terminal.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not ranks.is_first():
-        path = path.with_suffix(f".rank{ranks.rank()}{path.suffix}")
+    if rank:
+        path = path.with_suffix(f".rank{rank}{path.suffix}")
     # Where the log itself cannot be written, the error that stops the run is the one to show.
     logging.raiseExceptions = False
     file = logging.FileHandler(path, encoding="utf-8")
@@ -32,7 +30,7 @@ def start_log(path: str | os.PathLike[str], settings: Mapping[str, Any]) -> None
     for old in _handlers:
         root.removeHandler(old)
         old.close()
-    _handlers[:] = [file, terminal] if ranks.is_first() else [file]
+    _handlers[:] = [file] if rank else [file, terminal]
     for handler in _handlers:
         root.addHandler(handler)
     logger.setLevel(logging.DEBUG)

@@ -17,6 +17,7 @@ _CONTEXT.set_forkserver_preload(
         "tests.forked",
         "tests.tiny_networks",
         "pydensecrf.densecrf",
+        "step.pipeline",
         "step.train_cam",
         "step.train_irn",
         "step.make_cam",

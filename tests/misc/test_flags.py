@@ -1,5 +1,7 @@
 import ast
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -139,3 +141,16 @@ def test_help_and_the_table_have_every_setting():
 
 def test_the_readme_has_the_table_made_from_the_settings():
     assert table() in (ROOT / "README.md").read_text()
+
+
+def test_help_and_a_mistaken_flag_are_answered_without_torch():
+    """It takes seconds to import."""
+    program = (
+        "import sys, run_sample\n"
+        "try: run_sample.main(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    for words in (["--help"], ["--no_such_flag", "1"], ["--seed", "x"]):
+        command = [sys.executable, "-c", program, *words]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
