@@ -12,7 +12,7 @@ from step.look_ahead import check_inputs, dry_run
 
 
 def run(config: Config) -> None:
-    """Meet the other ranks, start the log, and run the chosen stages, or what is asked in place.
+    """Meet the other ranks, start the log, and run the chosen stages, or --show, or --tables.
 
     Raises:
         ValueError, OSError, ModuleNotFoundError: in one line, what is wrong and what to do.

@@ -72,8 +72,8 @@ def start(words, output, call=None, **environment):
     return process
 
 
-def finish(process, seconds=300):
-    """Wait, long enough for a slow machine; give the exit status."""
+def finish(process, seconds=60):
+    """Wait; give the exit status."""
     process.join(seconds)
     assert process.exitcode is not None, "the process hangs"
     return process.exitcode

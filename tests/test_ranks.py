@@ -75,7 +75,7 @@ def test_torchrun_on_two_ranks_learns_what_one_learns_and_evaluates_once(one, tm
     # Only processes forked by the test have tiny forms of these.
     off = {f"{stage}_pass": False for stage in NETWORKS}
     command += forked.arguments(tmp_path, **PUBLISHED, **off, pretrained=one / "pretrained.pth")
-    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
     assert_close(tmp_path, one)
     measures = (tmp_path / "result/demo/metrics.jsonl").read_text().splitlines()
     expected = (one / "result/demo/metrics.jsonl").read_text().splitlines()
@@ -131,7 +131,7 @@ def test_a_rank_that_dies_takes_the_run_down_and_the_rerun_goes_on(one, tmp_path
     while not checkpoint.exists() and second.is_alive():
         time.sleep(0.002)
     assert forked.kill(second)
-    assert forked.finish(first) == 2
+    assert forked.finish(first, 30) == 2
     lines = re.split(r"[\r\n]+", (tmp_path / "output0").read_text().strip())
     assert re.match("error: rank 0: another process of this run has stopped", lines[-1])
     assert run_ranks(words, tmp_path / "again") == [0, 0]

@@ -63,6 +63,17 @@ def copied(finished, tmp_path):
     return tmp_path / "run"
 
 
+def test_networks_on_the_real_backbone_learn_and_are_measured(copied):
+    for network in ("mask_rcnn", "deeplab"):
+        changes = {f"{network}_steps": 1, f"{network}_eval_steps": 1}
+        for stage in (f"train_{network}", f"eval_{network}"):
+            assert only(stage, copied, **changes) == 0
+    stages = {line["stage"] for line in read_since(copied / "metrics.jsonl", 0)}
+    assert {"eval_mask_rcnn", "eval_deeplab"} <= stages
+    state = torch.load(copied / "deeplab.pth", weights_only=True)
+    assert state["resnet50.layer4.2.conv3.weight"].shape == (2048, 512, 1, 1)
+
+
 def masks_by_image(path):
     """Read annotations with pycocotools: masks and categories by the image's name."""
     known = COCO(str(path))
