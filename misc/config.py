@@ -61,8 +61,9 @@ class Config:
     device: str = setting("auto", "where networks run", rule=one_of("auto", "cpu", "cuda", "mps"))
     precision: str = setting(
         "fp32",
-        "arithmetic of the networks; auto is bf16 where the device computes it natively",
-        rule=one_of("fp32", "bf16", "auto"),
+        "arithmetic of the networks; auto is bf16 where the device computes it natively, tf32 is "
+        "fp32 with CUDA's shortened factors",
+        rule=one_of("fp32", "tf32", "bf16", "auto"),
         presets=in_demo("auto"),
     )
     num_workers: int = setting(

@@ -133,7 +133,14 @@ def train(
     every = every or len(samples) // schedule.batch_size
     keys = batch_keys(len(samples), schedule.batch_size, seed, range(start, total))
     step_losses = ranks.distributed(_Losses(model, losses))
-    batches = loader(samples, keys, seed=seed, num_workers=compute.num_workers, collate=collate)
+    batches = loader(
+        samples,
+        keys,
+        seed=seed,
+        num_workers=compute.num_workers,
+        pin_memory=compute.device.type == "cuda",
+        collate=collate,
+    )
     meter, interval = _Meter(), Interval(checkpoint_seconds)
     model.train()
     with tqdm(
@@ -175,8 +182,10 @@ def _take_step(
     weights: Mapping[str, float],
     compute: Compute,
 ) -> Terms:
+    if isinstance(batch, Exception):
+        raise batch
     with compute.autocast():
-        terms = losses(_to(batch, compute.device))
+        terms = losses(compute.put(batch))
     loss = torch.stack([weights.get(name, 1.0) * term for name, term in terms.items()]).sum()
     optimizer.zero_grad()
     loss.backward()
@@ -255,17 +264,6 @@ class _Meter:
                     f"the loss {name} is {float(value)} at step {step}: training stopped, the "
                     "last checkpoint is whole; a lower learning rate may help"
                 )
-
-
-def _to(batch: Any, device: torch.device) -> Any:
-    """Move a batch, tensors in lists and dicts, to the device; raise it if it is an error."""
-    if isinstance(batch, Exception):
-        raise batch
-    if isinstance(batch, torch.Tensor):
-        return batch.to(device, non_blocking=True)
-    if isinstance(batch, Mapping):
-        return {name: _to(value, device) for name, value in batch.items()}
-    return [_to(value, device) for value in batch]
 
 
 def _words(values: Mapping[str, float]) -> str:

@@ -15,7 +15,7 @@ import voc12
 from misc import ranks
 from misc.cam_files import cam_path, find_cams, read_cams
 from misc.config import Config
-from misc.device import Compute, pick_device, resolve_precision
+from misc.device import Compute, allow_tf32, pick_device, resolve_precision
 from misc.flags import resolved
 from misc.log import logger
 from misc.measures import record
@@ -97,13 +97,11 @@ def load_network(model: Any, path: str, *, flag: str, stage: str, compute: Compu
 
 
 def compute_of(config: Config) -> Compute:
-    """Give what the config asks networks to be computed with."""
+    """Return what the config asks networks to be computed with."""
     device = pick_device(config.device)
-    return Compute(
-        device=device,
-        precision=resolve_precision(device, config.precision),
-        num_workers=config.num_workers,
-    )
+    precision = resolve_precision(device, config.precision)
+    allow_tf32(precision == "tf32")
+    return Compute(device=device, precision=precision, num_workers=config.num_workers)
 
 
 def shaped_by(config: Config, *names: str, ids: Sequence[str] = ()) -> dict[str, Any]:

@@ -17,12 +17,13 @@ from misc.config import Config
 from misc.crf import crf_inference_probabilities
 from misc.device import Compute
 from misc.files import atomic_path
-from misc.imutils import write_label
+from misc.imutils import normalize, with_mirror, write_label
 from misc.legend import class_entries, write_legend
 from misc.log import logger
 from misc.metrics import confusion, mean_iou
 from misc.palette import voc_palette
 from misc.plan import Plan
+from misc.pool import Way
 from misc.provenance import claim_folder
 from misc.workers import map_images, run_images
 from net.deeplab import DeepLab
@@ -142,10 +143,12 @@ def label_images(
     """
     scores = labels.folder / "scores"
 
-    def process(image_id: str, loaded: LoadedScales) -> None:
-        size, pairs = loaded
+    def process(image_id: str, loaded: LoadedScales) -> Way:
+        size, images = loaded
         grid = tuple((side - 1) // 4 + 1 for side in size)
-        write_scores(scores / f"{image_id}.npz", probabilities(model, pairs, grid, compute))
+        found = probabilities(model, images, grid, compute)
+        steps = (found * _STEPS).round().cpu().numpy().astype(np.uint16)
+        yield partial(write_scores, scores / f"{image_id}.npz", steps)
 
     def outputs(image_id: str) -> list[Path]:
         final = labels.path(image_id)
@@ -157,6 +160,7 @@ def label_images(
         process=process,
         outputs=outputs,
         num_workers=compute.num_workers,
+        device=compute.device,
         description="deeplab",
     )
     run_images(
@@ -171,13 +175,13 @@ def label_images(
 
 @torch.inference_mode()
 def probabilities(
-    model: nn.Module, pairs: Sequence[Any], grid: tuple[int, ...], compute: Compute
+    model: nn.Module, images: Sequence[torch.Tensor], grid: tuple[int, ...], compute: Compute
 ) -> torch.Tensor:
     """Average the network's probabilities over scales and mirror images.
 
     Args:
         model: maps images (B, 3, H, W) to logits (B, L, h, w).
-        pairs: for each scale the normalised image and its mirror, (2, 3, sH, sW).
+        images: the image at each scale, uint8 (3, sH, sW).
         grid: (height, width) of the result.
         compute: device and arithmetic.
 
@@ -185,18 +189,17 @@ def probabilities(
         float32 (L, height, width), which sum to 1 at each pixel.
     """
     total: Any = 0
-    for pair in pairs:
+    for image in images:
         with compute.autocast():
-            logit = model(torch.as_tensor(pair, device=compute.device))
+            logit = model(with_mirror(normalize(compute.put(image))))
         found = F.softmax(logit.float(), dim=1)
         found = F.interpolate(found, grid, mode="bilinear", align_corners=False)
         total = total + found[0] + found[1].flip(-1)
-    return total / (2 * len(pairs))
+    return total / (2 * len(images))
 
 
-def write_scores(path: Path, found: torch.Tensor) -> None:
-    """Write probabilities (L, h, w) as 16-bit fixed point."""
-    steps = (found * _STEPS).round().cpu().numpy().astype(np.uint16)
+def write_scores(path: Path, steps: np.ndarray) -> None:
+    """Write probabilities, uint16 (L, h, w) in 65535 steps."""
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, steps=steps)
 
@@ -243,8 +246,8 @@ def validation_iou(
     """Measure the mIoU of a network while it learns: one scale, no CRF, nothing written."""
 
     def process(image_id: str, loaded: LoadedScales) -> np.ndarray:
-        size, pairs = loaded
-        label = probabilities(model, pairs, size, compute).argmax(dim=0).cpu().numpy()
+        size, images = loaded
+        label = probabilities(model, images, size, compute).argmax(dim=0).cpu().numpy()
         return confusion(label, dataset.semantic_label(image_id), len(dataset.class_names) + 1)
 
     counts = map_images(
@@ -252,6 +255,7 @@ def validation_iou(
         partial(load_scales, dataset, (1.0,)),
         process=process,
         num_workers=compute.num_workers,
+        device=compute.device,
         description="validate",
     )
     total = sum((count for _, count in counts), start=np.zeros((1, 1), np.int64))

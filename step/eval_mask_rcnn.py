@@ -13,6 +13,7 @@ import voc12
 from misc.coco import coco_average_precision, instance_records
 from misc.config import Config
 from misc.device import Compute
+from misc.imutils import planes
 from misc.instance_files import load_instances
 from misc.legend import object_entries, write_legend
 from misc.log import logger
@@ -56,6 +57,7 @@ def run(config: Config) -> None:
             process=partial(write_detections, model, folder, compute),
             outputs=lambda image_id, folder=folder: instance_paths(folder, image_id),
             num_workers=compute.num_workers,
+            device=compute.device,
             description=f"detect ({name})",
         )
         found, by_class = measure(dataset, ids, folder, num_workers=config.num_workers)
@@ -96,17 +98,17 @@ def load_mask_rcnn(
 
 
 def load_image(dataset: voc12.Dataset, image_id: str) -> torch.Tensor:
-    """Read an image as the detector takes it."""
-    return detector_image(dataset.image(image_id))
+    """Read an image, uint8 (3, H, W)."""
+    return planes(dataset.image(image_id))
 
 
 @torch.inference_mode()
 def detect_objects(
     model: nn.Module, compute: Compute, image: torch.Tensor
 ) -> dict[str, np.ndarray]:
-    """Detect the objects in an image (3, H, W); see `net.mask_rcnn.as_detections`."""
+    """Detect the objects in an image, uint8 (3, H, W); see `net.mask_rcnn.as_detections`."""
     with compute.autocast():
-        (output,) = model([image.to(compute.device)])
+        (output,) = model([detector_image(compute.put(image))])
     return as_detections(output)
 
 
@@ -161,6 +163,7 @@ def validation_precision(
         partial(load_image, dataset),
         process=process,
         num_workers=compute.num_workers,
+        device=compute.device,
         description="validate",
     )
     return precision_measures([record for _, record in results], len(dataset.class_names))

@@ -9,7 +9,7 @@ from torch import nn
 import voc12
 from misc.checkpoints import finish
 from misc.config import Config
-from misc.imutils import IGNORE
+from misc.imutils import IGNORE, normalize_crop
 from misc.plan import Plan
 from misc.samples import SegmentationSamples
 from misc.training import Schedule, make_optimizer
@@ -108,6 +108,6 @@ def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) 
 
 
 def segmentation_loss(model: nn.Module, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Compute the cross entropy of a batch (images, labels)."""
-    image, label = batch
-    return {"loss": label_loss(model(image), label, ignore=IGNORE)}
+    """Compute the cross entropy of a batch of `SegmentationSamples`."""
+    crop, extent, label = batch
+    return {"loss": label_loss(model(normalize_crop(crop, extent)), label, ignore=IGNORE)}

@@ -12,7 +12,7 @@ import voc12
 from misc.checkpoints import finish
 from misc.config import Config
 from misc.device import Compute
-from misc.imutils import read_label
+from misc.imutils import normalize_crop, read_label
 from misc.indexing import PathIndex
 from misc.plan import Plan, made_by
 from misc.samples import RelationSamples, top_left_crop
@@ -86,7 +86,7 @@ def run(config: Config) -> None:
             weight_decay=config.irn_weight_decay,
         ),
         samples,
-        lambda batch: model(*batch),
+        partial(relation_losses, model),
         schedule=Schedule(
             epochs=config.irn_num_epoches,
             batch_size=config.irn_batch_size,
@@ -131,6 +131,13 @@ def build_network(config: Config) -> Any:
     return model
 
 
+def relation_losses(model: Any, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Compute the four losses of a batch of `RelationSamples`."""
+    crop, extent, label = batch
+    losses: dict[str, torch.Tensor] = model(normalize_crop(crop, extent), label)
+    return losses
+
+
 def check_labels(label_dir: str, ids: Sequence[str]) -> None:
     """Raise FileNotFoundError, naming the stage that makes them, if a relation label is missing."""
     missing = [image_id for image_id in ids if not label_path(label_dir, image_id).is_file()]
@@ -162,22 +169,25 @@ def mean_displacement(
         (2,), mean dy and dx in stride-4 pixels.
     """
 
-    def process(image_id: str, crop: np.ndarray) -> torch.Tensor:
+    def process(image_id: str, loaded: Sequence[torch.Tensor]) -> torch.Tensor:
         with torch.inference_mode(), compute.autocast():
-            image = torch.as_tensor(crop, device=compute.device)[None]
-            return displacement(image).float().mean(dim=(0, 2, 3)).cpu()
+            image = normalize_crop(*compute.put(loaded))
+            return displacement(image[None]).float().mean(dim=(0, 2, 3)).cpu()
 
     means = collect_images(
         ids,
         partial(_load_crop, dataset, crop_size),
         process=process,
         num_workers=compute.num_workers,
+        device=compute.device,
         description="mean displacement",
     )
     return torch.stack(means).mean(dim=0)
 
 
-def _load_crop(dataset: voc12.Dataset, crop_size: int, image_id: str) -> np.ndarray:
+def _load_crop(
+    dataset: voc12.Dataset, crop_size: int, image_id: str
+) -> tuple[torch.Tensor, torch.Tensor]:
     return top_left_crop(dataset.image(image_id), crop_size)
 
 

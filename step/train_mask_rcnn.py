@@ -11,7 +11,7 @@ import voc12
 from misc.checkpoints import finish
 from misc.config import Config
 from misc.plan import Plan
-from misc.samples import DetectionSamples
+from misc.samples import DetectionSamples, detector_image
 from misc.training import Schedule, make_optimizer
 from net.mask_rcnn import mask_rcnn, trainable_parameters
 from step.common import compute_of, load_backbone, open_dataset, shaped_by
@@ -122,7 +122,7 @@ def build_network(config: Config, num_classes: int) -> Any:
 
 def detection_losses(model: nn.Module, batch: Sequence[Any]) -> dict[str, torch.Tensor]:
     """Compute the five losses of the region proposals, the boxes and the masks of a batch."""
-    images, targets = batch
+    images, targets = [detector_image(image) for image in batch[0]], batch[1]
     return {name.removeprefix("loss_"): loss for name, loss in model(images, targets).items()}
 
 

@@ -20,6 +20,7 @@ from misc.measures import read_seconds, read_since
 from net.resnet50_cam import Net
 from step import STAGES
 from step.layers import image_layers
+from tests.computed import COMPUTED
 from voc12 import Dataset
 
 
@@ -339,7 +340,7 @@ def test_the_report_shows_the_run_and_every_image_through_every_stage(finished):
 
 
 def test_a_report_alone_tells_the_settings_that_made_what_is_on_disk(copied, capsys):
-    flags = {"preset": "demo", "voc12_root": copied / "VOC2012", "device": "cpu", "num_workers": 0}
+    flags = {"preset": "demo", "voc12_root": copied / "VOC2012", "num_workers": 0, **COMPUTED}
     places = {name: copied / place for name, place in PLACES.items()}
     words = [w for name, value in {**places, **flags}.items() for w in (f"--{name}", str(value))]
     images = ["--report_pass", "True", "--report_images", "2"]
