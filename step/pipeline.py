@@ -7,6 +7,8 @@ from misc import measures, ranks
 from misc.config import Config
 from misc.flags import resolved
 from misc.log import logger, start_log
+from misc.settings_file import write_settings
+from misc.version import VERSION
 from step import STAGES, Stage
 from step.look_ahead import check_inputs, dry_run
 
@@ -14,11 +16,16 @@ from step.look_ahead import check_inputs, dry_run
 def run(config: Config) -> None:
     """Meet the other ranks, start the log, and run the chosen stages, or --show, or --tables.
 
+    The settings are written beside the log, for --settings to repeat the run.
+
     Raises:
         ValueError, OSError, ModuleNotFoundError: in one line, what is wrong and what to do.
     """
     ranks.start(config.device)
     start_log(f"{config.log_name}.log", resolved(config), rank=ranks.rank())
+    logger.debug("version %s", VERSION)
+    if ranks.is_first():
+        write_settings(config)
     try:
         if config.show:
             Stage("show", "show", once=True).run(config)
