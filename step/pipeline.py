@@ -24,8 +24,7 @@ def run(config: Config) -> None:
     ranks.start(config.device)
     start_log(f"{config.log_name}.log", resolved(config), rank=ranks.rank())
     logger.debug("version %s", VERSION)
-    if ranks.is_first():
-        write_settings(config)
+    ranks.on_first(lambda: write_settings(config))
     try:
         if config.show:
             Stage("show", "show", once=True).run(config)
