@@ -68,8 +68,9 @@ def read_curves(path: str | os.PathLike[str]) -> Curves:
 
 
 def curve_path(weights: str | os.PathLike[str]) -> Path:
-    """Give the path of the curves of the training that made a weights file."""
-    return Path(weights).with_suffix(".curve.jsonl")
+    """Return the path of the curves of the training that made a weights file."""
+    path = Path(weights)
+    return path.with_name(f"{path.name}.curve.jsonl")
 
 
 def _open_board(folder: str | os.PathLike[str]) -> Any:

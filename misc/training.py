@@ -33,7 +33,8 @@ class Schedule:
         steps: T, where the length is given in steps; `epochs` does not count then.
         warmup_steps: steps over which the rate rises.
         power: of the polynomial by which the rate falls.
-        drops: steps after which the rate is divided by ten, in place of the polynomial.
+        drops: steps after which the rate is divided by ten, in place of the polynomial; with none
+            of them the rate is constant. None: the polynomial.
     """
 
     batch_size: int
@@ -41,7 +42,7 @@ class Schedule:
     steps: int = 0
     warmup_steps: int = 0
     power: float = 0.9
-    drops: tuple[int, ...] = ()
+    drops: tuple[int, ...] | None = None
 
     def total_steps(self, images: int) -> int:
         """Give T; 0 where the images do not fill a batch."""
@@ -51,7 +52,7 @@ class Schedule:
     def rate(self, step: int, total: int) -> float:
         """Give the factor of the learning rate before step t = 0, 1, …: (1 - t/T)^power."""
         warmup = min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
-        if self.drops:
+        if self.drops is not None:
             return float(warmup * 0.1 ** sum(step >= drop for drop in self.drops))
         return float(warmup * (1 - step / total) ** self.power)
 

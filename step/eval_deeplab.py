@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import voc12
+from misc import ranks
 from misc.config import Config
 from misc.crf import crf_inference_probabilities
 from misc.device import Compute
@@ -24,17 +25,21 @@ from misc.metrics import confusion, mean_iou
 from misc.palette import voc_palette
 from misc.plan import Plan
 from misc.pool import Way
-from misc.provenance import claim_folder
+from misc.provenance import claim_folder, remove_outputs
 from misc.workers import map_images, run_images
 from net.deeplab import DeepLab
 from step.common import compute_of, open_dataset, record_measures, shaped_by
 from step.details import network_details, semantic_details, write_details
 from step.eval_sem_seg import count_image
-from step.label_synthesis import semantic_paths, write_semantic_label
+from step.label_synthesis import SEMANTIC_FILES, semantic_paths, write_semantic_label
 from step.make_cam import LoadedScales, load_scales
 from step.supervision import evaluation_plan, read_trained, supervised_path, trained_with
 
 SERVER_FOLDER = Path("results", "VOC2012", "Segmentation", "comp6_test_cls")
+# In their folders; {} is an image's id.
+SERVER_FILES = (f"{SERVER_FOLDER}/{{}}.png", "results.tgz")
+SCORES = "scores/{}.npz"
+SHAPED_BY = ("precision", "deeplab_scales", "deeplab_crf")
 _STEPS = 65535
 
 
@@ -49,11 +54,12 @@ def run(config: Config) -> None:
         source = f"--deeplab_weights_name {weights}"
         model.load_published(read_trained(weights, "deeplab"), source=source)
         model = compute.place(model).eval()
-        settings = shaped_by(config, "precision", "deeplab_scales", "deeplab_crf")
-        settings |= trained_with(weights, "deeplab_weights_name")
+        trained = trained_with(weights, "deeplab_weights_name")
+        settings = shaped_by(config, "eval_deeplab", *SHAPED_BY, extra=trained)
+        claim = partial(claim_folder, settings=settings, overwrite=config.overwrite)
 
         labels = ValLabels(supervised_path(config.deeplab_out_dir, name))
-        claim_folder(labels.folder, settings, overwrite=config.overwrite)
+        claim(labels.folder, files=(*SEMANTIC_FILES, SCORES), images=ids)
         label_images(config, model, dataset, ids, labels, compute=compute)
         write_legend(labels.folder, class_entries(dataset.class_names))
         details = measure(dataset, ids, labels.folder, num_workers=config.num_workers)
@@ -62,8 +68,8 @@ def run(config: Config) -> None:
         record_measures(config, "eval_deeplab", found, split=config.val_list, supervision=name)
         if config.deeplab_server_list:
             packed = ServerLabels(supervised_path(config.deeplab_server_dir, name))
-            claim_folder(packed.folder, settings, overwrite=config.overwrite)
             listed = dataset.split(config.deeplab_server_list)
+            claim(packed.folder, files=(*SERVER_FILES, SCORES), images=listed)
             label_images(config, model, dataset, listed, packed, compute=compute)
             logger.info("for the evaluation server: %s", packed.pack())
 
@@ -170,7 +176,7 @@ def label_images(
         num_workers=compute.num_workers,
         description="deeplab labels",
     )
-    shutil.rmtree(scores, ignore_errors=True)
+    ranks.on_first(partial(remove_outputs, labels.folder, [SCORES], ids))
 
 
 @torch.inference_mode()

@@ -27,7 +27,13 @@ from net.mask_rcnn import as_detections, mask_rcnn
 from step.common import compute_of, open_dataset, record_measures, shaped_by
 from step.details import network_details, plain, write_details
 from step.eval_ins_seg import match_image, precision_measures
-from step.label_synthesis import SURE, instance_path, instance_paths, write_instances
+from step.label_synthesis import (
+    INSTANCE_FILES,
+    SURE,
+    instance_path,
+    instance_paths,
+    write_instances,
+)
 from step.make_cocoann import annotations
 from step.supervision import (
     evaluation_plan,
@@ -36,6 +42,8 @@ from step.supervision import (
     supervision_of,
     trained_with,
 )
+
+SHAPED_BY = ("precision", "mask_rcnn_min_size", "mask_rcnn_max_size")
 
 
 def run(config: Config) -> None:
@@ -47,9 +55,9 @@ def run(config: Config) -> None:
         weights = supervised_path(config.mask_rcnn_weights_name, name)
         model = load_mask_rcnn(config, dataset, weights, compute=compute)
         folder = supervised_path(config.mask_rcnn_out_dir, name)
-        settings = shaped_by(config, "precision", "mask_rcnn_min_size", "mask_rcnn_max_size")
-        settings |= trained_with(weights, "mask_rcnn_weights_name")
-        claim_folder(folder, settings, overwrite=config.overwrite)
+        trained = trained_with(weights, "mask_rcnn_weights_name")
+        settings = shaped_by(config, "eval_mask_rcnn", *SHAPED_BY, extra=trained)
+        claim_folder(folder, settings, files=INSTANCE_FILES, images=ids, overwrite=config.overwrite)
         write_legend(folder, object_entries())
         run_images(
             ids,

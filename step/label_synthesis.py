@@ -21,7 +21,7 @@ from misc.imutils import normalize, planes, read_label, with_mirror, write_label
 from misc.indexing import propagate_to_edge
 from misc.instance_files import load_instances, save_instances
 from misc.instances import detect, separate_scores, upsample_scores
-from misc.legend import class_entries, object_entries, palette_path, write_legend
+from misc.legend import PALETTE_FILES, class_entries, object_entries, palette_path, write_legend
 from misc.levels import levels_path, save_levels, score_levels
 from misc.masks import numbered_map
 from misc.palette import object_palette, voc_palette
@@ -45,6 +45,9 @@ from step.common import (
 SHAPED_BY = ("cam_out_dir", "precision", "irn_network", "irn_weights_name", "irn_crop_size")
 SURE = 0.5  # the score from which on a network's detections are shown
 WALK = ("beta", "exp_times")
+# In their folders; {} is an image's id.
+INSTANCE_FILES = ("{}.npz", "levels/{}.npz", *PALETTE_FILES)
+SEMANTIC_FILES = ("{}.png", "levels/{}.npz", *PALETTE_FILES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,13 +200,16 @@ def claim_outputs(
     config: Config, dataset: voc12.Dataset, *, instance: bool, semantic: bool
 ) -> None:
     """Claim the folders of the labels that are asked for, and put a legend beside the palettes."""
+    ids = dataset.split(config.infer_list)
+    claim = partial(claim_folder, images=ids, overwrite=config.overwrite)
     if instance:
-        shaped = shaped_by(config, *SHAPED_BY, *WALK, "small_displacement", "ins_seg_bg_thres")
-        claim_folder(config.ins_seg_out_dir, shaped, overwrite=config.overwrite)
+        names = (*SHAPED_BY, *WALK, "small_displacement", "ins_seg_bg_thres")
+        shaped = shaped_by(config, "make_ins_seg_labels", *names)
+        claim(config.ins_seg_out_dir, shaped, files=INSTANCE_FILES)
         write_legend(config.ins_seg_out_dir, object_entries())
     if semantic:
-        shaped = shaped_by(config, *SHAPED_BY, *WALK, "sem_seg_bg_thres")
-        claim_folder(config.sem_seg_out_dir, shaped, overwrite=config.overwrite)
+        shaped = shaped_by(config, "make_sem_seg_labels", *SHAPED_BY, *WALK, "sem_seg_bg_thres")
+        claim(config.sem_seg_out_dir, shaped, files=SEMANTIC_FILES)
         write_legend(config.sem_seg_out_dir, class_entries(dataset.class_names))
 
 

@@ -126,11 +126,19 @@ def _rows(plans: Plans) -> list[list[str]]:
         reads += [f"{len(plan.truths)} segmentation labels"] * bool(plan.truths)
         reads += [f"{len(need.paths)} of --{need.flag}" for need in plan.needs]
         there = sum(_is_there(path) for path in plan.writes)
-        where = os.path.commonpath([p.parent for p in plan.writes]) if plan.writes else ""
+        where = _common_folder(plan.writes)
         writes = f"{len(plan.writes)} in {where}" if plan.writes else "measures"
         size = f"{_bytes_to_come(plan) / 1e6:.1f}" if plan.writes else ""
         rows.append([name, ", ".join(reads), writes, str(there), size])
     return rows
+
+
+def _common_folder(paths: Sequence[Path]) -> str:
+    """Return the folder that files have in common, absolute where any of them is."""
+    folders = {path.parent for path in paths}
+    if any(folder.is_absolute() for folder in folders):
+        folders = {folder.absolute() for folder in folders}
+    return os.path.commonpath(folders) if folders else ""
 
 
 def _bytes_to_come(plan: Plan) -> int:

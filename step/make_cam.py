@@ -26,6 +26,9 @@ from step.common import (
     shaped_by,
 )
 
+SHAPED_BY = ("precision", "cam_network", "cam_weights_name", "cam_scales")
+FILES = ("{}.npz",)  # in --cam_out_dir; {} is an image's id
+
 LoadedScales = tuple[tuple[int, int], list[torch.Tensor]]
 
 
@@ -41,9 +44,14 @@ def run(config: Config) -> None:
         stage="train_cam",
         compute=compute,
     )
-    settings = shaped_by(config, "precision", "cam_network", "cam_weights_name", "cam_scales")
-    claim_folder(config.cam_out_dir, settings, overwrite=config.overwrite)
     ids = images_needed(config, dataset)
+    claim_folder(
+        config.cam_out_dir,
+        shaped_by(config, "make_cam", *SHAPED_BY),
+        files=FILES,
+        images=ids,
+        overwrite=config.overwrite,
+    )
     keys = image_labels(dataset, ids)
 
     def process(image_id: str, loaded: LoadedScales) -> Way:

@@ -8,6 +8,8 @@ from misc.config import Config
 from misc.flags import resolved
 from misc.log import logger, start_log
 from misc.machine import describe_machine, unused_gpu
+from misc.settings_file import write_settings
+from misc.version import VERSION
 from step import STAGES, Stage
 from step.common import compute_of
 from step.look_ahead import check_inputs, dry_run
@@ -16,11 +18,15 @@ from step.look_ahead import check_inputs, dry_run
 def run(config: Config) -> None:
     """Meet the other ranks, start the log, and run the chosen stages, or --show, or --tables.
 
+    The settings are written beside the log, for --settings to repeat the run.
+
     Raises:
         ValueError, OSError, ModuleNotFoundError: in one line, what is wrong and what to do.
     """
     ranks.start(config.device)
     start_log(f"{config.log_name}.log", resolved(config), rank=ranks.rank())
+    logger.debug("version %s", VERSION)
+    ranks.on_first(lambda: write_settings(config))
     try:
         if config.show:
             Stage("show", "show", once=True).run(config)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +20,7 @@ from misc.provenance import fingerprint
 from misc.weights import read_state_dict
 from misc.winners import label_map
 from misc.workers import map_images
-from step.common import WEIGHTS_BYTES, backbone_need, cams_need, shaped_by
+from step.common import WEIGHTS_BYTES, backbone_need, cams_need
 from step.label_synthesis import (
     instance_path,
     read_instance_labels,
@@ -119,11 +118,11 @@ def supervised_path(path: str, name: str) -> Path:
     return place if name == "irn" else place.with_name(f"{place.stem}_{name}{place.suffix}")
 
 
-def supervised_by(config: Config, name: str, folder_flag: str) -> dict[str, Any]:
-    """Collect what shapes labels of a kind, and the backbone, as `step.common.shaped_by` does."""
+def supervised_by(config: Config, name: str, folder_flag: str) -> tuple[str, ...]:
+    """Name the settings that shape labels of a kind, and the backbone."""
     names = {"irn": (folder_flag,), "cam": ("cam_out_dir", "cam_eval_thres"), "full": ()}[name]
     backbone = ("cam_weights_name",) if config.pretrained == "none" else ()
-    return {"supervision": name} | shaped_by(config, *names, *backbone)
+    return (*names, *backbone)
 
 
 def trained_with(weights: Path, flag: str) -> dict[str, str]:

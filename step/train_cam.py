@@ -54,7 +54,7 @@ def run(config: Config) -> None:
     dataset = open_dataset(config)
     ids, val_ids = dataset.split(config.train_list), dataset.split(config.val_list)
     weights = Path(config.cam_weights_name)
-    settings = shaped_by(config, *SHAPED_BY, ids=ids)
+    settings = shaped_by(config, "train_cam", *SHAPED_BY, ids=ids)
     if is_trained(config, weights, settings):
         return
 

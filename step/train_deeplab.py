@@ -63,8 +63,9 @@ def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) 
     """Train on infer_list's semantic labels of one kind."""
     ids, val_ids = dataset.split(config.infer_list), dataset.split(config.val_list)
     weights = supervised_path(config.deeplab_weights_name, supervision.name)
-    settings = shaped_by(config, *SHAPED_BY, ids=ids)
-    settings |= supervised_by(config, supervision.name, "sem_seg_out_dir")
+    names = (*SHAPED_BY, *supervised_by(config, supervision.name, "sem_seg_out_dir"))
+    kind = {"supervision": supervision.name}
+    settings = shaped_by(config, "train_deeplab", *names, ids=ids, extra=kind)
     if is_trained(config, weights, settings):
         return
     note_split(config, "DeepLab")

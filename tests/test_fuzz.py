@@ -21,6 +21,8 @@ from misc.cam_files import read_cams, write_cams
 from misc.imutils import read_image, read_label
 from misc.instance_files import load_instances, save_instances
 from misc.provenance import read_settings
+from misc.settings_file import read_settings_file
+from misc.version import VERSION
 from misc.weights import read_state_dict, read_tensors
 from voc12.annotations import Annotations, read_classes
 from voc12.splits import read_list
@@ -104,7 +106,12 @@ def make_seeds(folder):
             json.dumps({"beta": 10, "scales": [1.0]}).encode(),
             b"[" * 100_000,
             json.dumps({"header": {}, "images": {"a": {"file": 3}}}).encode(),
+            json.dumps(
+                {"version": VERSION, "stages": {"make_cam": {"beta": 10}}, "images": ["a"]}
+            ).encode(),
+            json.dumps({"voc12_root": "VOC2012", "beta": 10}).encode(),
         ],
+        "run.json": [json.dumps({"settings": {"beta": 10, "cam_scales": [1.0]}}).encode()],
     }
 
 
@@ -160,6 +167,7 @@ READERS = {
     "annotation": ("xml", read_classes),
     "list": ("list", read_list),
     "settings": ("json", lambda path: read_settings(path.with_suffix(""))),
+    "run's settings": ("run.json", read_settings_file),
     "stored annotations": ("json", read_store),
 }
 

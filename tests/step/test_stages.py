@@ -78,8 +78,12 @@ def test_every_stages_seconds_and_every_trainings_curves_are_kept(finished):
     seconds = read_seconds(finished / "details" / "seconds.jsonl")
     assert set(seconds) == {stage.name for stage in STAGES if stage.flag not in NETWORKS_OFF}
     assert min(seconds.values()) > 0
-    assert read_curves(finished / "cam.curve.jsonl").keys() == {"loss", "val_loss", "val_accuracy"}
-    assert read_curves(finished / "irn.curve.jsonl").keys() == {"pos", "neg", "dp_fg", "dp_bg"}
+    assert read_curves(finished / "cam.pth.curve.jsonl").keys() == {
+        "loss",
+        "val_loss",
+        "val_accuracy",
+    }
+    assert read_curves(finished / "irn.pth.curve.jsonl").keys() == {"pos", "neg", "dp_fg", "dp_bg"}
 
 
 def test_the_log_has_the_settings_at_its_head_and_the_table_at_its_end(finished):
@@ -187,7 +191,10 @@ def test_missing_outputs_are_made_again_byte_for_byte(copied):
 
 def test_other_settings_do_not_mix_into_a_folder(copied, capsys):
     assert only("make_sem_seg", copied, beta=8) == 2
-    assert "--beta was 10, now it is 8.0; pass --overwrite True" in capsys.readouterr().err
+    assert (
+        "--beta of make_sem_seg_labels was 10, now it is 8.0; pass --overwrite True"
+        in capsys.readouterr().err
+    )
     assert only("make_sem_seg", copied, beta=8, overwrite=True) == 0
 
 
