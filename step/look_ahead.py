@@ -15,6 +15,7 @@ from typing import Any
 
 import voc12
 from misc.config import Config
+from misc.curves import NO_TENSORBOARD
 from misc.files import names_in
 from misc.log import logger
 from misc.measures import table
@@ -40,7 +41,7 @@ def check_inputs(config: Config, stages: Sequence[str]) -> None:
         ModuleNotFoundError: a package that a later stage imports is not installed.
     """
     dataset = open_dataset(config)
-    for error in _lacking(dataset, _plans(config, dataset, stages)):
+    for error in _lacking(config, dataset, _plans(config, dataset, stages)):
         raise error
 
 
@@ -52,9 +53,9 @@ def dry_run(config: Config, stages: Sequence[str]) -> None:
     """
     dataset = open_dataset(config)
     plans = _plans(config, dataset, stages)
-    problems = [str(error) for error in _lacking(dataset, plans)]
+    problems = [str(error) for error in _lacking(config, dataset, plans)]
     problems += _broken(dataset, plans, num_workers=config.num_workers)
-    logger.info("\n%s", table(_rows(plans)))
+    logger.info("\n%s", table(_rows(dataset, plans)))
     problems += _disk(plans)
     for problem in problems[:SHOWN]:
         logger.info("%s", problem)
@@ -72,8 +73,11 @@ def _plans(config: Config, dataset: voc12.Dataset, stages: Sequence[str]) -> Pla
     return [(name, m.plan(config, dataset)) for name, m in modules if hasattr(m, "plan")]
 
 
-def _lacking(dataset: voc12.Dataset, plans: Plans) -> Iterator[Exception]:
+def _lacking(config: Config, dataset: voc12.Dataset, plans: Plans) -> Iterator[Exception]:
     """Return an error for each need that neither the disk nor an earlier stage meets."""
+    trains = any(name.startswith("train_") for name, _ in plans)
+    if config.tensorboard and trains and not _can_import("tensorboard"):
+        yield ModuleNotFoundError(NO_TENSORBOARD)
     yield from _lacking_labels(dataset, plans)
     coming: set[Path] = set()
     for name, plan in plans:
@@ -146,12 +150,12 @@ def _annotation(dataset: voc12.Dataset, image_id: str) -> None:
     dataset.image_labels([image_id])
 
 
-def _rows(plans: Plans) -> list[list[str]]:
+def _rows(dataset: voc12.Dataset, plans: Plans) -> list[list[str]]:
     rows = [["stage", "reads", "writes", "there", "to be made, MB"]]
     for name, plan in plans:
         reads = [f"{len(plan.images)} images"] * bool(plan.images)
         reads += [f"{len(plan.labelled)} annotations"] * bool(plan.labelled)
-        truths = {image_id for truths in plan.truths for image_id in truths.ids}
+        truths = {i for t in plan.truths for i in dataset.with_truth(t.ids, kinds=t.kinds)}
         reads += [f"{len(truths)} segmentation labels"] * bool(truths)
         reads += [f"{len(need.paths)} of --{need.flag}" for need in plan.needs]
         there = sum(_is_there(path) for path in plan.writes)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 import pytest
 
@@ -167,3 +168,27 @@ def test_published_lists_are_read(folder, run):
     assert status == 0, said
     made = {path.stem for path in (folder / "result/cam").glob("*.npz")}
     assert made == set(voc12.Dataset("VOCdevkit/VOC2012").split("train_aug"))
+
+
+def test_a_class_list_in_place_of_a_list_of_ids_is_told(run):
+    listed = "VOCdevkit/VOC2012/ImageSets/Main/cat_train.txt"
+    status, said = run("train_cam", train_list=listed, pretrained="none")
+    assert status == 2
+    assert "5 of 5 ids have no image, the first is '2007_000032 -1'; a line is an id alone" in said
+
+
+def test_tensorboard_that_a_later_training_lacks_is_missed_before_the_first_stage(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    status, said = run("train_irn", "make_cam", tensorboard=True, cam_weights_name="no.pth")
+    assert status == 2
+    assert "pip install tensorboard" in said
+    assert "make_cam ..." not in said
+
+
+def test_a_dry_run_counts_the_truth_that_is_there(run):
+    changes = {**LABELS_OF_TRUTH, "dry_run": True}
+    status, said = run("train_cam", "train_mask_rcnn", "train_deeplab", **changes)
+    assert status == 0, said
+    rows = {line.split()[1]: line for line in said.splitlines() if line.startswith("| train_")}
+    assert "6 segmentation labels" in rows["train_mask_rcnn"]  # 4 of train_aug, 2 of val
+    assert "9 segmentation labels" in rows["train_deeplab"]

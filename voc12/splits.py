@@ -184,7 +184,10 @@ def _check_images(root: Path, ids: list[str], source: str) -> None:
     present = names_in(folder, ".jpg")
     missing = [image_id for image_id in ids if image_id not in present]
     if missing:
+        hint = f"{folder / missing[0]}.jpg is expected"
+        if missing[0].split()[0] in present:  # as ImageSets/Main/cat_train.txt has
+            hint = "a line is an id alone, without the marks of the class lists in ImageSets/Main"
         raise FileNotFoundError(
             f"{source}: {len(missing)} of {len(ids)} ids have no image, the first is "
-            f"{missing[0]!r}; {folder / missing[0]}.jpg is expected"
+            f"{missing[0]!r}; {hint}"
         )
