@@ -71,7 +71,9 @@ class Config:
         "the devkit's VOC2012 folder; without it the demo data are made and used",
         group="Data",
     )
-    sbd_root: str | None = setting(None, "SBD's folder, if train_aug is to be taken from it")
+    sbd_root: str | None = setting(
+        None, "SBD's folder, a source of train_aug and of its ground truth"
+    )
     train_list: str = setting(
         "train_aug",
         "split name or file of ids to train on",

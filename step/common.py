@@ -18,7 +18,7 @@ from misc.device import Compute, allow_tf32, pick_device, resolve_precision
 from misc.flags import resolved
 from misc.log import logger
 from misc.measures import record
-from misc.plan import Need, made_by
+from misc.plan import Need, Truths, made_by
 from misc.provenance import fingerprint, listing_digest, read_settings
 from misc.weights import load_weights, read_state_dict
 from net.resnet50 import load_pretrained
@@ -60,6 +60,11 @@ def evaluated_ids(config: Config, dataset: voc12.Dataset) -> list[str]:
         return dataset.split(config.chainer_eval_set)
     except FileNotFoundError:
         return []
+
+
+def evaluated_truths(config: Config, ids: Sequence[str], kinds: Sequence[str]) -> Truths:
+    """Need the ground truth of all images of --chainer_eval_set."""
+    return Truths(flag="chainer_eval_set", name=config.chainer_eval_set, ids=ids, kinds=kinds)
 
 
 def image_labels(dataset: voc12.Dataset, ids: Sequence[str]) -> dict[str, np.ndarray]:

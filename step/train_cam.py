@@ -27,7 +27,7 @@ from step.common import (
     pretrained_need,
     shaped_by,
 )
-from step.learning import is_trained, learn
+from step.learning import fill_batch, is_trained, learn
 
 # The new classifier learns faster under SGD; AdamW scales each step by itself.
 RATE_FACTORS = {"sgd": 10.0, "adamw": 1.0}
@@ -54,6 +54,7 @@ def run(config: Config) -> None:
     dataset = open_dataset(config)
     ids, val_ids = dataset.split(config.train_list), dataset.split(config.val_list)
     weights = Path(config.cam_weights_name)
+    config = fill_batch(config, "cam_batch_size", len(ids))
     settings = shaped_by(config, "train_cam", *SHAPED_BY, ids=ids)
     if is_trained(config, weights, settings):
         return

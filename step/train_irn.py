@@ -33,7 +33,7 @@ from step.common import (
     open_dataset,
     shaped_by,
 )
-from step.learning import is_trained, learn
+from step.learning import fill_batch, is_trained, learn
 
 TERM_WEIGHTS = {"pos": 0.5, "neg": 0.5, "dp_fg": 0.5, "dp_bg": 0.5}
 # The displacement branch's rate over the boundary branch's. Under AdamW, which scales each step by
@@ -66,6 +66,7 @@ def run(config: Config) -> None:
     ids, infer_ids = dataset.split(config.train_list), dataset.split(config.infer_list)
     check_labels(config.ir_label_out_dir, ids)
     weights = Path(config.irn_weights_name)
+    config = fill_batch(config, "irn_batch_size", len(ids))
     settings = shaped_by(config, "train_irn", *SHAPED_BY, ids=ids)
     mean_of = shaped_by(config, MEAN, "infer_list", ids=infer_ids)[MEAN]
     compute = compute_of(config)

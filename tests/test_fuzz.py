@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.io
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ from misc.cam_files import read_cams, write_cams
 from misc.imutils import read_image, read_label
 from misc.instance_files import load_instances, save_instances
 from misc.provenance import read_settings
+from misc.safe_mat import read_mat_struct
 from misc.settings_file import read_settings_file
 from misc.version import VERSION
 from misc.weights import read_state_dict, read_tensors
@@ -81,6 +83,16 @@ def make_seeds(folder):
             header,
         ],
         "npy": [published(folder, np.asarray), published(folder, torch.as_tensor), header],
+        "mat": [
+            written(
+                folder,
+                "a.mat",
+                lambda path, packed=packed: scipy.io.savemat(
+                    path, {"GTinst": detections}, do_compression=packed
+                ),
+            )
+            for packed in (False, True)
+        ],
         "instances": [written(folder, "i.npz", lambda path: save_instances(path, detections))],
         "pth": [
             written(folder, "a.pth", lambda path: torch.save(state, path)),
@@ -162,6 +174,7 @@ READERS = {
     "cams": ("npz", read_cams),
     "published cams": ("npy", read_cams),
     "instances": ("instances", load_instances),
+    "MATLAB's": ("mat", lambda path: read_mat_struct(path, "GTinst")),
     "weights": ("pth", read_state_dict),
     "checkpoint": ("pth", read_tensors),
     "annotation": ("xml", read_classes),

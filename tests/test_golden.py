@@ -15,7 +15,7 @@ from torch import nn
 from misc.affinity import total_loss
 from misc.centroids import find_centroids
 from misc.crf import crf_inference_labels
-from misc.imutils import normalize, rescale
+from misc.imutils import normalize, planes, rescale
 from misc.indexing import PathIndex, propagate_to_edge
 from misc.training import Schedule, make_optimizer
 from net.resnet50_cam import CAM, Net
@@ -106,7 +106,7 @@ def test_centroids():
 
 @pytest.mark.parametrize(("scale", "rows"), [(0.5, 1), (1.5, 5), (2.0, 5)])
 def test_resizing_and_normalising(scale, rows):
-    assert_close(normalize(rescale(FIGURES["img"], scale))[:, ::rows], f"scaled_{scale}")
+    assert_close(normalize(planes(rescale(FIGURES["img"], scale)))[:, ::rows], f"scaled_{scale}")
 
 
 def test_dense_crf_on_labels():
