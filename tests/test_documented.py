@@ -29,6 +29,8 @@ AFTER = {
     "--make_sem_seg_pass": PUBLISHED,
     "--cam_out_dir my_cams": PUBLISHED,
     "--tables": PUBLISHED,
+    "--infer_list train_aug": PUBLISHED,
+    "--settings": PUBLISHED,
     "--show ID": "",
 }
 # Words that stand for something of the reader's.

@@ -68,7 +68,7 @@ def test_full_learns_instances_from_the_images_that_have_them(folder, run, sbd, 
     assert ("4 of 7 images have ground truth" in said) == (count == 4)
     assert len(coco(folder, "train_aug_full")["images"]) == count
     settings = json.loads((folder / "sess/mask_rcnn_full.pth.json").read_text())
-    assert f"train_aug ({count} images" in json.dumps(settings)
+    assert f"voc12, {count} images" in json.dumps(settings)
 
 
 def test_full_learns_semantic_labels_from_the_augmented_ones(folder, run):
@@ -144,7 +144,7 @@ def test_a_limited_run_takes_the_batch_that_it_can_fill(folder, run):
     assert "already trained with these settings" in said
     status, said = run("train_cam", limit=3, pretrained="none", cam_batch_size=2)
     assert status == 2
-    assert "--cam_batch_size was 3, now it is 2" in said
+    assert "--cam_batch_size of train_cam was 3, now it is 2" in said
 
 
 def test_without_a_limit_a_batch_that_is_not_filled_is_refused(run):
