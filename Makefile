@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test fuzz check bench format
+.PHONY: demo test fuzz check bench gpu format
 
 demo: $(VENV)/installed
 	$(BIN)/python run_sample.py
@@ -25,6 +25,14 @@ format: $(VENV)/installed-dev
 
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks $(ARGS)
+
+# For a machine with a CUDA device: the tests on it, what to paste into RESULTS.md, a demo on it.
+gpu: $(VENV)/installed-dev
+	$(BIN)/python -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' || \
+	  { echo "make gpu: torch finds no CUDA device here"; exit 1; }
+	IRN_TEST_DEVICE=cuda $(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m benchmarks.gpu
+	$(BIN)/python run_sample.py --device cuda --run_dir runs/gpu
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -1,0 +1,31 @@
+import pytest
+import torch
+
+from benchmarks.gpu import Sizes, gpu_table
+
+SMALL = Sizes(image=(30, 40), crop=32, batch=2, scales=(1.0,), repeats=1, warmup=0)
+
+
+def rows(device, precisions):
+    lines = gpu_table(torch.device(device), SMALL, precisions).splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_the_gpu_table_measures_every_row_in_each_precision():
+    heading, _, *found = rows("cpu", ("fp32", "bf16"))
+    assert heading == ["what", "fp32, ms", "bf16, ms"]
+    assert [row[0] for row in found] == [
+        "make_cam, four scales",
+        "IRNet's fields",
+        "random walk, 3 maps",
+        "random walk, 20 maps",
+        "train_cam, a step",
+        "train_irn, a step",
+    ]
+    assert all(float(value) > 0 for row in found for value in row[1:])
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_the_gpu_table_is_measured_on_a_gpu():
+    assert len(rows("cuda", ("fp32", "tf32", "bf16"))) == 8
