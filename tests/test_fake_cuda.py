@@ -1,4 +1,4 @@
-"""Networks, losses and walk on a CUDA device that is not there: torch's fake tensors.
+"""Networks, losses, walk and stages on a CUDA device that is not there: torch's fake tensors.
 
 A fake tensor has a shape, a dtype and a device but no values, and operations on tensors of two
 devices are refused as on a real GPU: a tensor that was made on the CPU is found. What cannot be
@@ -24,6 +24,12 @@ from net.deeplab import DeepLab, label_loss
 from net.mask_rcnn import mask_rcnn
 from net.resnet50_cam import CAM, Net
 from net.resnet50_irn import AffinityDisplacementLoss, EdgeDisplacement
+from step.eval_deeplab import probabilities
+from step.label_synthesis import Loaded, Synthesis
+from step.make_cam import scale_maps
+from step.train_cam import classification_loss
+from step.train_deeplab import segmentation_loss
+from step.train_irn import relation_losses
 
 PRECISIONS = pytest.mark.parametrize("precision", ["fp32", "bf16"])
 DEVICES = pytest.mark.parametrize("device", ["cuda", "meta"])
@@ -162,3 +168,79 @@ def test_mask_rcnn_finds_maps_and_scores_of_proposals(precision):
         logits, deltas = model.rpn.head(list(levels.values()))
         assert_on(compute, *levels.values(), *logits, *deltas)
         assert {level.dtype for level in levels.values()} == {torch.float32}
+
+
+def image(*size):
+    """Give an image as a loader does: uint8 on the CPU."""
+    return torch.zeros(3, *size, dtype=torch.uint8)
+
+
+def crops(*labels):
+    extent = torch.tensor([[0, 64, 0, 50]] * 2)
+    return torch.zeros(2, 3, 64, 64, dtype=torch.uint8), extent, *labels
+
+
+@PRECISIONS
+def test_make_cam_moves_images_to_the_device_and_keeps_maps_there(precision):
+    with faked("cuda", precision) as compute, torch.no_grad():
+        model = built(compute, CAM, 20).eval()
+        scales, keys = [image(60, 70), image(30, 35)], np.array([3])
+        maps = scale_maps.__wrapped__(model, scales, keys=keys, compute=compute)
+        assert_on(compute, *maps)
+        assert {scale.dtype for scale in maps} == {torch.float32}
+
+
+@PRECISIONS
+@pytest.mark.parametrize("kind", ["classification", "relation", "segmentation"])
+def test_the_losses_of_the_training_stages_take_batches_as_they_come_from_a_loader(kind, precision):
+    grid = torch.zeros(2, 16, 16, dtype=torch.uint8)
+    losses, network, label = {
+        "classification": (classification_loss, (Net, 20), torch.zeros(2, 20)),
+        "relation": (relation_losses, (AffinityDisplacementLoss, PathIndex(5, (16, 16))), grid),
+        "segmentation": (segmentation_loss, (DeepLab, 21), torch.zeros(2, 64, 64)),
+    }[kind]
+    with faked("cuda", precision) as compute, compute.autocast():
+        model = built(compute, *network).train()
+        label = torch.zeros(label.shape, dtype=label.dtype)
+        terms = losses(model, compute.put(crops(label)))
+        assert_on(compute, *terms.values())
+
+
+@PRECISIONS
+def test_the_label_stages_walk_on_the_device(precision, monkeypatch):
+    walked = []
+
+    def walk(self, scores, boundary):
+        found = propagate_to_edge(scores, boundary, beta=self.beta, exp_times=self.exp_times)
+        walked.append(found)
+
+    monkeypatch.setattr(Synthesis, "walk", walk)
+    monkeypatch.setattr(torch.Tensor, "numpy", lambda field: field)  # a fake has no values
+    synthesis = Synthesis(
+        ins_dir="",
+        sem_dir="",
+        small_displacement=2.5,
+        beta=10,
+        exp_times=8,
+        ins_threshold=0.25,
+        sem_threshold=0.25,
+    )
+    with faked("cuda", precision) as compute:
+        model = built(compute, EdgeDisplacement, crop_size=64).eval()
+        loaded = Loaded(
+            image=image(60, 70), cam=torch.zeros(2, 15, 18), keys=np.arange(2), size=(60, 70)
+        )
+        way = synthesis.way(model, compute, "a", loaded, levels=False)
+        job = next(way)
+        assert job.args[0].device.type == "cpu"
+        way.send(np.zeros((15, 18), np.int32))
+        assert_on(compute, *walked)
+        assert {scores.shape for scores in walked} == {(2, 1, 15, 18)}
+
+
+@PRECISIONS
+def test_deeplabs_probabilities_are_averaged_on_the_device(precision):
+    with faked("cuda", precision) as compute, torch.no_grad():
+        model = built(compute, DeepLab, 21).eval()
+        found = probabilities.__wrapped__(model, [image(60, 70), image(30, 35)], (15, 18), compute)
+        assert_on(compute, found)
