@@ -26,10 +26,12 @@ def run(config: Config) -> None:
             Stage("tables", "tables", once=True).run(config)
         else:
             run_stages(config)
-    except RuntimeError as error:
-        if not ranks.is_lost_rank(error):
+    except BaseException as error:
+        lost = ConnectionError(ranks.lost_rank(error)) if ranks.is_lost_rank(error) else None
+        ranks.stop(lost or error)
+        if lost is None:
             raise
-        raise ConnectionError(ranks.lost_rank(error)) from error
+        raise lost from error
     ranks.stop()
 
 

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import voc12
+from misc import ranks
 from misc.checkpoints import finish
 from misc.config import Config
 from misc.device import Compute
@@ -123,9 +124,13 @@ def build_network(config: Config, num_classes: int) -> Any:
 
 
 def classification_loss(model: nn.Module, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Compute the multi-label soft margin loss of a batch (images, labels)."""
+    """Compute the multi-label soft margin loss of a batch (images, labels).
+
+    Among several ranks it is this one's part: their mean is that of all images.
+    """
     image, label = batch
-    return {"loss": F.multilabel_soft_margin_loss(model(image).float(), label)}
+    loss = F.multilabel_soft_margin_loss(model(image).float(), label)
+    return {"loss": loss * ranks.part(len(image))}
 
 
 def validation_loss(
