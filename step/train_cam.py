@@ -23,6 +23,7 @@ from net.resnet50 import load_pretrained
 from step.common import (
     WEIGHTS_BYTES,
     compute_of,
+    label_rows,
     network_module,
     open_dataset,
     pretrained_need,
@@ -64,7 +65,7 @@ def run(config: Config) -> None:
     model = compute.place(build_network(config, len(dataset.class_names)))
     samples = ClassificationSamples(
         ids=ids,
-        labels=dataset.image_labels(ids),
+        labels=label_rows(dataset, ids),
         read_image=dataset.image,
         crop_size=config.cam_crop_size,
         resize_long=config.cam_resize_long,
@@ -142,7 +143,7 @@ def validation_loss(
     compute: Compute,
 ) -> dict[str, float]:
     """Compute the mean loss, and the share of right labels, over all images of a list."""
-    labels = dict(zip(ids, torch.from_numpy(dataset.image_labels(ids)), strict=True))
+    labels = dict(zip(ids, torch.from_numpy(label_rows(dataset, ids)), strict=True))
 
     def measure(image_id: str, crop: np.ndarray) -> torch.Tensor:
         with torch.no_grad(), compute.autocast():

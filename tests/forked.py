@@ -83,7 +83,7 @@ def run(words, output, call=None, **environment):
     return finish(start(words, output, call, **environment))
 
 
-def start_ranks(words, output, number=2):
+def start_ranks(words, output, number=2, call=None):
     """Start the ranks of a run on this machine, as torchrun does; each writes a file of its own."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -91,7 +91,7 @@ def start_ranks(words, output, number=2):
     common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     common |= {"WORLD_SIZE": number, "LOCAL_WORLD_SIZE": number}
     return [
-        start(words, f"{output}{rank}", **common, RANK=rank, LOCAL_RANK=rank)
+        start(words, f"{output}{rank}", call, **common, RANK=rank, LOCAL_RANK=rank)
         for rank in range(number)
     ]
 

@@ -1,5 +1,6 @@
 """Several ranks of a run do what one does."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
+import run_sample
+from misc import workers
 from misc.curves import read_curves
 from tests import forked
 from tests.tiny_networks import backbone
@@ -53,8 +56,47 @@ def labels(folder):
     }
 
 
-def run_ranks(words, output, number=2):
-    return [forked.finish(process) for process in forked.start_ranks(words, output, number)]
+def run_ranks(words, output, number=2, call=None):
+    started = forked.start_ranks(words, output, number, call)
+    return [forked.finish(process, 120) for process in started]
+
+
+def tell_loops(*words):
+    """Run, and print which images each loop of this rank is given."""
+    map_images = workers.map_images
+
+    def told(ids, load, *, description="", **options):
+        print("loop", re.sub(r"\W+", "_", description), *ids, flush=True)
+        return map_images(ids, load, description=description, **options)
+
+    workers.map_images = told
+    return run_sample.main(list(words))
+
+
+def assert_shared(output, number, *descriptions):
+    """In each loop of these descriptions, each image is one rank's, and the ranks share evenly."""
+    for description in descriptions:
+        loops = [
+            [line.split()[2:] for line in re.findall(rf"loop {description}\b.*", text)]
+            for text in (Path(f"{output}{rank}").read_text() for rank in range(number))
+        ]
+        assert loops[0]
+        for parts in zip(*loops, strict=True):
+            images = [image_id for part in parts for image_id in part]
+            assert len(images) == len(set(images))
+            assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def measures(folder, *stages):
+    """Give the last value of each measure of stages, and the details behind them."""
+    lines = (folder / "result/demo/metrics.jsonl").read_text().splitlines()
+    values = {
+        (m["stage"], m["measure"]): m["value"]
+        for m in map(json.loads, lines)
+        if m["stage"] in stages
+    }
+    details = [(folder / f"result/demo/details/{stage}.json").read_text() for stage in stages]
+    return values, details
 
 
 def assert_close(folder, other, *, names=("res50_cam.pth", "res50_irn.pth"), tolerance=1e-5):
@@ -113,8 +155,15 @@ def test_ranks_share_the_images_and_make_equal_labels(one, tmp_path, number):
     stages += ["make_cocoann", "eval_mask_rcnn", "eval_deeplab"]
     passes = [word for stage in stages for word in (f"--{stage}_pass", "True")]
     words = forked.arguments(folder, *passes, **PUBLISHED, pretrained=one / "pretrained.pth")
-    assert run_ranks(words, tmp_path / "output", number) == [0] * number
+    assert run_ranks(words, tmp_path / "output", number, tell_loops) == [0] * number
     assert labels(folder) == labels(one)
+    evaluations = "eval_mask_rcnn", "eval_deeplab"
+    assert_shared(
+        tmp_path / "output", number, "detect_irn_", "deeplab", "deeplab_labels", *evaluations
+    )
+    assert measures(folder, *evaluations) == measures(one, *evaluations)
+    log = (folder / "result/demo/metrics.jsonl").read_text()
+    assert log.count('"eval_deeplab"') == 2  # one rank's, and now once
 
 
 @pytest.mark.parametrize("number", [2, 3, 4, 8])
@@ -125,7 +174,8 @@ def test_any_number_of_ranks_learns_what_one_learns(one, tmp_path, number):
     words = [word for stage in stages for word in (f"--{stage}_pass", "True")]
     changes = {**PUBLISHED, "pretrained": one / "pretrained.pth", "num_workers": 0}
     words = forked.arguments(folder, *words, **changes)
-    assert run_ranks(words, tmp_path / "output", number) == [0] * number
+    assert run_ranks(words, tmp_path / "output", number, tell_loops) == [0] * number
+    assert_shared(tmp_path / "output", number, "validate", "count_instances", "mean_displacement")
     names = ["res50_cam", "res50_irn", "deeplab"]
     assert_close(folder, one, names=[f"{name}.pth" for name in names])
     for name in names:
