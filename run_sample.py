@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from misc.flags import read_config
+from misc.interrupt import kept_interrupts
 from misc.log import logger
 
 
@@ -14,7 +15,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # torch takes seconds to import; --help and a mistaken flag are answered without it.
         from step.pipeline import run
 
-        run(config)
+        with kept_interrupts():
+            run(config)
     except (ValueError, OSError, ModuleNotFoundError) as error:
         return _stop(str(error))
     except KeyboardInterrupt:

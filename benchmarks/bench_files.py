@@ -20,7 +20,7 @@ def rows(*, full: bool = False) -> list[Row]:
     cam, high_res = combine_scales(maps, SIZE)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "cam.npz"
-        write_cams(path, keys=np.arange(3), maps=maps, size=SIZE)
+        write_cams(path, keys=np.arange(3), maps=[m.numpy() for m in maps], size=SIZE)
         read, size = read_cams(path), path.stat().st_size
     error = max(
         float(np.abs(read.cam - cam.numpy()).max()),

@@ -19,6 +19,8 @@ from misc.indexing import PathIndex
 from misc.samples import ClassificationSamples, RelationSamples
 from net.resnet50_cam import Net
 from net.resnet50_irn import AffinityDisplacementLoss
+from step.train_cam import classification_loss
+from step.train_irn import relation_losses
 
 IMAGES, BATCH = 32, 4
 
@@ -41,7 +43,7 @@ def _classification(folder: Path) -> Row:
     model = Net(20).train()
 
     def step(batch: Any) -> None:
-        torch.nn.functional.multilabel_soft_margin_loss(model(batch[0]), batch[1]).backward()
+        classification_loss(model, batch)["loss"].backward()
 
     return _row("train_cam", samples, step)
 
@@ -56,7 +58,7 @@ def _relation(folder: Path) -> Row:
     model = AffinityDisplacementLoss(PathIndex(10, (128, 128))).train()
 
     def step(batch: Any) -> None:
-        sum(model(*batch).values()).backward()
+        torch.stack(list(relation_losses(model, batch).values())).sum().backward()
 
     return _row("train_irn", samples, step)
 

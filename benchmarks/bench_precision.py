@@ -1,5 +1,6 @@
 """What bfloat16 changes in the labels: the demo's networks and images, in both precisions."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,14 @@ from misc.cam_files import strided_cam
 from misc.config import Config
 from misc.device import Compute
 from misc.flags import read_config
+from misc.imutils import normalize, with_mirror
 from misc.indexing import propagate_to_edge
+from misc.instances import upsample_scores
 from misc.metrics import confusion, mean_iou
+from misc.winners import label_map
 from net.resnet50_cam import CAM
 from net.resnet50_irn import EdgeDisplacement
 from step.common import image_labels, load_network
-from step.label_synthesis import Loaded, semantic_label
 from step.make_cam import load_scales, scale_maps
 
 IMAGES = 40
@@ -63,18 +66,11 @@ def _labels(
     )
     labels = []
     for image_id, keys in image_labels(dataset, ids).items():
-        size, pairs = load_scales(dataset, config.cam_scales, image_id)
+        size, images = load_scales(dataset, config.cam_scales, image_id)
+        maps = scale_maps(cam_network, images, keys=keys, compute=compute)
         with torch.inference_mode(), compute.autocast():
-            maps = scale_maps(cam_network, pairs, keys=keys, device=compute.device)
-            boundary, _ = irn(torch.as_tensor(pairs[0]))
-        cam = strided_cam(maps, size).numpy()
-        loaded = Loaded(pair=pairs[0], cam=cam, keys=keys, size=size)
-        labels.append(
-            semantic_label(
-                boundary,
-                loaded,
-                bg_threshold=config.sem_seg_bg_thres,
-                propagate=propagate_to_edge,
-            )
-        )
+            boundary, _ = irn(with_mirror(normalize(images[0])))
+        walk = partial(propagate_to_edge, beta=config.beta, exp_times=config.exp_times)
+        scores = upsample_scores(walk(strided_cam(maps, size), boundary), size)
+        labels.append(label_map(scores, keys, config.sem_seg_bg_thres))
     return labels

@@ -93,17 +93,12 @@ def machine() -> str:
     """Name the machine: processor, threads, GPU if there is one, versions."""
     import torch
 
-    model = next(
-        (
-            line.split(":")[1].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.processor(),
-    )
+    from misc.machine import processor
+
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ", no GPU"
     threads = f"{torch.get_num_threads()} threads"
-    return f"{model}, {threads}{gpu}, Python {platform.python_version()}, torch {torch.__version__}"
+    python = platform.python_version()
+    return f"{processor()}, {threads}{gpu}, Python {python}, torch {torch.__version__}"
 
 
 def markdown(rows: Sequence[Row]) -> str:

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from misc import ranks
@@ -29,9 +28,12 @@ def loader(
     *,
     seed: int,
     num_workers: int,
+    pin_memory: bool = False,
     collate: Callable[[list[Any]], Any] = default_collate,
 ) -> DataLoader[Any]:
     """Make the augmented, collated batches for `keys` (see `batch_keys`) in worker processes.
+
+    `pin_memory` is for batches that are copied to a CUDA device.
 
     An error of a sample comes in its batch's place, as a value.
     """
@@ -42,7 +44,7 @@ def loader(
         collate_fn=partial(_collate, collate),
         worker_init_fn=start_worker,
         generator=own_generator(),
-        pin_memory=torch.cuda.is_available(),
+        pin_memory=pin_memory,
     )
 
 

@@ -66,10 +66,10 @@ def write_cams(
     path: str | os.PathLike[str],
     *,
     keys: np.ndarray,
-    maps: Sequence[torch.Tensor],
+    maps: Sequence[np.ndarray],
     size: tuple[int, int],
 ) -> None:
-    """Write the raw maps of an image's classes; see `combine_scales` for the arguments.
+    """Write the raw maps of an image's classes, float32; see `combine_scales` for the arguments.
 
     Each map is rounded to 65535 steps of its own maximum, so that what is read back differs by
     less than 1e-4 from what was written.
@@ -79,7 +79,7 @@ def write_cams(
         "size": np.asarray(size, np.int32),
     }
     for number, scale_maps in enumerate(maps):
-        values = scale_maps.float().cpu().numpy()
+        values = np.asarray(scale_maps, np.float32)
         peaks = values.max(axis=(1, 2), initial=0.0).astype(np.float32)
         steps = values * (_STEPS / np.maximum(peaks, 1e-30))[:, None, None]
         arrays[f"peak{number}"] = peaks

@@ -64,8 +64,8 @@ def resume(
 
 
 def checkpoint_path(weights: Path) -> Path:
-    """Give the path of the checkpoint of the training that will write a weights file."""
-    return weights.with_suffix(".checkpoint")
+    """Return the path of the checkpoint of the training that will write a weights file."""
+    return weights.with_name(f"{weights.name}.checkpoint")
 
 
 def finish(model: nn.Module, weights: Path) -> None:

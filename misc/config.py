@@ -5,64 +5,42 @@ Defaults are those of the `voc12` preset: the published settings.
 """
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
+from misc.declare import in_demo, place, setting, stage_pass
 from misc.rules import (
     CROP,
+    DROPS,
     LONG_SIDE,
     NOT_NEGATIVE,
     POSITIVE,
     RADIUS,
     SCALES,
     UNIT,
-    Rule,
     one_of,
     some_of,
 )
-
-
-def setting(
-    default: Any, help: str, *, rule: Rule | None = None, presets: Mapping[str, Any] | None = None
-) -> Any:
-    """Declare a setting: its default (the voc12 preset's), its help line, other presets' values."""
-    return field(default=default, metadata={"help": help, "rule": rule, "presets": presets or {}})
-
-
-def in_demo(value: Any) -> dict[str, Any]:
-    """Name the value that the demo preset uses instead."""
-    return {"demo": value}
-
-
-def place(default: str, help: str) -> Any:
-    """Declare where something is written; the demo preset and --run_dir move it as a whole."""
-    first, *rest = default.split("/")
-    demo = "/".join([first, "demo", *rest]) if rest else f"result/demo/{first}"
-    metadata = {"help": help, "rule": None, "presets": {"demo": demo}, "place": True}
-    return field(default=default, metadata=metadata)
-
-
-def stage_pass(stage: str) -> Any:
-    """Declare the flag that switches a stage on or off."""
-    return setting(None, f"run the stage {stage}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """The settings of a run; see each field's help."""
 
-    # Run
     preset: str = setting(
         "voc12",
-        "named set of defaults; demo where no --voc12_root is given",
+        "named set of defaults; voc12 and voc12_author need --voc12_root, without it it is demo",
         rule=one_of("voc12", "voc12_author", "demo"),
+        group="Run",
+    )
+    settings: str | None = setting(
+        None, "repeat a run from the JSON of its settings; flags that are given win over it"
     )
     device: str = setting("auto", "where networks run", rule=one_of("auto", "cpu", "cuda", "mps"))
     precision: str = setting(
         "fp32",
-        "arithmetic of the networks; auto is bf16 where the device computes it natively",
-        rule=one_of("fp32", "bf16", "auto"),
+        "arithmetic of the networks; auto is bf16 where the device computes it natively, tf32 is "
+        "fp32 with CUDA's shortened factors",
+        rule=one_of("fp32", "tf32", "bf16", "auto"),
         presets=in_demo("auto"),
     )
     num_workers: int = setting(
@@ -75,18 +53,27 @@ class Config:
     checkpoint_every: float = setting(
         60, "seconds of training between two checkpoints", rule=NOT_NEGATIVE
     )
-    overwrite: bool = setting(False, "replace results that were made with other settings")
-    log_name: str = place("sample_train_eval", "the log is written to this name with .log appended")
+    overwrite: bool = setting(
+        False,
+        "replace results of this program that were made with other settings, and nothing else",
+    )
+    log_name: str = place(
+        "sample_train_eval",
+        "the log is written to this name with .log appended, the settings with .settings.json",
+    )
     metrics_file: str = place("result/metrics.jsonl", "one line for each measure")
     details_dir: str = place("result/details", "curves, classes and images behind the measures")
     tensorboard: bool = setting(False, "write the training curves for TensorBoard too")
     tensorboard_dir: str = place("result/tensorboard", "where TensorBoard's files are written")
 
-    # Data
     voc12_root: str | None = setting(
-        None, "the devkit's VOC2012 folder; without it the demo data are made and used"
+        None,
+        "the devkit's VOC2012 folder; without it the demo data are made and used",
+        group="Data",
     )
-    sbd_root: str | None = setting(None, "SBD's folder, if train_aug is to be taken from it")
+    sbd_root: str | None = setting(
+        None, "SBD's folder, a source of train_aug and of its ground truth"
+    )
     train_list: str = setting(
         "train_aug",
         "split name or file of ids to train on",
@@ -101,11 +88,11 @@ class Config:
     demo_train_images: int = setting(400, "demo images in its train split", rule=POSITIVE)
     demo_val_images: int = setting(40, "demo images in its val split", rule=POSITIVE)
 
-    # Classification network and class attention maps
     pretrained: str = setting(
         "imagenet",
         "imagenet (downloaded by torchvision), a ResNet-50 weights file, or none: train whole",
         presets=in_demo("none"),
+        group="Classification network and class attention maps",
     )
     cam_network: str = setting("net.resnet50_cam", "module with Net and CAM")
     cam_crop_size: int = setting(
@@ -145,8 +132,12 @@ class Config:
     )
     cam_eval_thres: float = setting(0.15, "background score in eval_cam", rule=UNIT)
 
-    # Inter-pixel relations and IRNet
-    conf_fg_thres: float = setting(0.30, "background score for confident foreground", rule=UNIT)
+    conf_fg_thres: float = setting(
+        0.30,
+        "background score for confident foreground",
+        rule=UNIT,
+        group="Inter-pixel relations and IRNet",
+    )
     conf_bg_thres: float = setting(
         0.05, "background score for confident background", rule=UNIT, presets=in_demo(0.10)
     )
@@ -186,8 +177,9 @@ class Config:
         0, "steps over which the rate rises", rule=NOT_NEGATIVE, presets=in_demo(20)
     )
 
-    # Label synthesis
-    beta: float = setting(10, "power of the affinities in the walk", rule=POSITIVE)
+    beta: float = setting(
+        10, "power of the affinities in the walk", rule=POSITIVE, group="Label synthesis"
+    )
     # A walk spreads as the square root of its steps; the demo's grid is 0.38 times VOC's a side,
     # and its objects lie closer together.
     exp_times: int = setting(
@@ -203,17 +195,18 @@ class Config:
     ins_seg_bg_thres: float = setting(0.25, "background score of instance labels", rule=UNIT)
     sem_seg_bg_thres: float = setting(0.25, "background score of semantic labels", rule=UNIT)
 
-    # Networks trained on the labels
     supervision: tuple[str, ...] = setting(
         ("irn",),
         "labels to learn from, each in turn: irn (ours), cam (components of the CAMs at "
         "--cam_eval_thres, the lower bound), full (ground truth, the upper bound)",
         rule=some_of("irn", "cam", "full"),
+        group="Networks trained on the labels",
     )
     mask_rcnn_steps: int = setting(18000, "steps of training", rule=POSITIVE, presets=in_demo(200))
     mask_rcnn_drops: tuple[int, ...] = setting(
         (12000, 16000),
-        "steps after which the rate is divided by ten",
+        "steps after which the rate is divided by ten; '' is a constant rate",
+        rule=DROPS,
         presets=in_demo((150, 185)),
     )
     mask_rcnn_batch_size: int = setting(4, "images a step", rule=POSITIVE, presets=in_demo(8))
@@ -271,8 +264,9 @@ class Config:
         "", "split to pack for the evaluation server, as test; none by default"
     )
 
-    # Files
-    cam_weights_name: str = place("sess/res50_cam.pth", "weights of the classification network")
+    cam_weights_name: str = place(
+        "sess/res50_cam.pth", "weights of the classification network", group="Files"
+    )
     irn_weights_name: str = place("sess/res50_irn.pth", "weights of IRNet")
     cam_out_dir: str = place("result/cam", "CAMs, ours (.npz) or of another method (.npy)")
     ir_label_out_dir: str = place("result/ir_label", "relation labels")
@@ -290,7 +284,9 @@ class Config:
     report_file: str = place("result/report.html", "the page that the stage report writes")
     report_images: int = setting(24, "images in the report's gallery", rule=POSITIVE)
     dry_run: bool = setting(
-        False, "read and check all that the chosen stages read, say what they would do, and stop"
+        False,
+        "read and check all that the chosen stages read, say what they would do, and stop",
+        group="Trying and looking",
     )
     limit: int | None = setting(
         None, "take only the first images of every list, so many", rule=POSITIVE
@@ -304,8 +300,10 @@ class Config:
         False, "instead of running stages, make the tables of what --metrics_file holds"
     )
 
-    # Stages: none given runs all; any True runs only those; only False runs all the others
-    train_cam_pass: bool | None = stage_pass("train_cam")
+    train_cam_pass: bool | None = stage_pass(
+        "train_cam",
+        group="Stages: none given runs all; any True runs only those; only False all the others",
+    )
     make_cam_pass: bool | None = stage_pass("make_cam")
     eval_cam_pass: bool | None = stage_pass("eval_cam")
     cam_to_ir_label_pass: bool | None = stage_pass("cam_to_ir_label")

@@ -8,6 +8,11 @@ from typing import Any
 
 Curves = dict[str, tuple[list[int], list[float]]]
 
+NO_TENSORBOARD = (
+    "--tensorboard True: TensorBoard is not installed: pip install tensorboard, or leave the flag "
+    "out; the report draws the same curves"
+)
+
 
 class TrainingCurve:
     """Takes what a training reports and appends it to a file.
@@ -68,16 +73,14 @@ def read_curves(path: str | os.PathLike[str]) -> Curves:
 
 
 def curve_path(weights: str | os.PathLike[str]) -> Path:
-    """Give the path of the curves of the training that made a weights file."""
-    return Path(weights).with_suffix(".curve.jsonl")
+    """Return the path of the curves of the training that made a weights file."""
+    path = Path(weights)
+    return path.with_name(f"{path.name}.curve.jsonl")
 
 
 def _open_board(folder: str | os.PathLike[str]) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "--tensorboard True: TensorBoard is not installed: pip install tensorboard, or leave "
-            "the flag out; the report draws the same curves"
-        ) from error
+        raise ModuleNotFoundError(NO_TENSORBOARD) from error
     return SummaryWriter(str(folder))

@@ -1,7 +1,7 @@
 """The one place that decides on which device, and in which arithmetic, networks run."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -21,14 +21,22 @@ class Compute:
 
     def place(self, model: Model) -> Model:
         """Put a network on the device, its weights laid out for the arithmetic."""
-        if self.precision == "fp32":
+        if self.precision != "bf16":
             return model.to(self.device)
         # bf16 kernels work on channels last; other layouts are copied at every layer.
         return model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
+    def put(self, value: Any) -> Any:
+        """Copy tensors, alone or in lists, tuples and dicts, to the device."""
+        if isinstance(value, torch.Tensor):
+            return value.to(self.device, non_blocking=True)
+        if isinstance(value, Mapping):
+            return {name: self.put(part) for name, part in value.items()}
+        return [self.put(part) for part in value]
+
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
-        """Give the context in which networks run: bfloat16 autocast, or nothing for fp32."""
-        if self.precision == "fp32":
+        """Return the context in which networks run: bfloat16 autocast, or none."""
+        if self.precision != "bf16":
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
@@ -53,7 +61,16 @@ def pick_device(name: str) -> torch.device:
 
 
 def resolve_precision(device: torch.device, precision: str) -> str:
-    """Resolve `auto`: bf16 where the device multiplies it natively, else fp32."""
+    """Resolve `auto`: bf16 where the device multiplies it natively, else fp32.
+
+    Raises:
+        ValueError: tf32 on a device that has no such arithmetic.
+    """
+    if precision == "tf32" and device.type != "cuda":
+        raise ValueError(
+            f"--precision tf32: a CUDA device computes it, this run is on {device.type}; accepted "
+            "there: fp32, bf16, auto"
+        )
     if precision != "auto":
         return precision
     if device.type == "cuda":
@@ -61,6 +78,12 @@ def resolve_precision(device: torch.device, precision: str) -> str:
     if device.type == "cpu":
         return "bf16" if torch.cpu.get_capabilities().get("avx512_bf16") else "fp32"
     return "fp32"
+
+
+def allow_tf32(allowed: bool) -> None:
+    """Let CUDA round the factors of float32 products to 10 bits, or not: torch does in part."""
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+    torch.backends.cudnn.allow_tf32 = allowed
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,24 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Write `value` as JSON to `path` atomically."""
     write_bytes(path, (json.dumps(value, indent=1) + "\n").encode())
+
+
+def names_in(folder: Path, ending: str = "") -> frozenset[str]:
+    """Return the names in a folder that have an ending, without it; none where it is not there.
+
+    It is one listing, remembered while the folder stays as it is: to ask for thousands of files
+    one by one is slow on a network disk.
+    """
+    try:
+        return _listed(folder, ending, folder.stat().st_mtime_ns)
+    except (FileNotFoundError, NotADirectoryError):
+        return frozenset()
+
+
+@lru_cache(maxsize=64)
+def _listed(folder: Path, ending: str, _changed: int) -> frozenset[str]:
+    names = os.listdir(folder)
+    return frozenset(name.removesuffix(ending) for name in names if name.endswith(ending))
 
 
 def is_temporary(path: Path) -> bool:

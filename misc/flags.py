@@ -1,63 +1,86 @@
-"""From a command line to a `Config`, and from `Config` to the README's table."""
+"""From a command line to a `Config`, and from `Config` to --help and the README's table."""
 
 import argparse
 import dataclasses
 import os
-import types
-import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from misc.config import Config
+from misc.settings_file import OWN_FLAG, read_settings_file
+from misc.typed import format_value, is_flag, kind, reader
 
-_TRUE = {"true", "1", "yes"}
-_FALSE = {"false", "0", "no"}
-_HINTS = typing.get_type_hints(Config)
+Field = dataclasses.Field[Any]
 
 
 def read_config(arguments: Sequence[str] | None = None) -> Config:
     """Read the flags (by default those of this process) on top of the preset that they choose.
 
-    A flag wins over the preset, the preset over the default. Without --voc12_root and --preset
-    the preset is demo. argparse ends the process with status 2 on a flag it does not know.
+    A flag wins over the file of --settings, that over the preset, and the preset over the default.
+    Without --voc12_root and --preset the preset is demo. argparse ends the process with status 2
+    on a flag it does not know.
 
     Raises:
+        FileNotFoundError: there is no file --settings.
         ValueError: a value that its flag does not take, in one line naming both.
     """
-    given = vars(build_parser().parse_args(arguments))
+    flags = vars(build_parser().parse_args(arguments))
+    saved = _saved(flags)
+    given = {**saved, **flags}
     given.setdefault("preset", "voc12" if given.get("voc12_root") else "demo")
-    values = {field.name: _preset_value(field, given["preset"]) for field in _fields()}
+    values = defaults(given["preset"], run_dir=given.get("run_dir", "")) | given
     for field in _fields():
-        if field.metadata.get("place"):
-            values[field.name] = os.path.join(given.get("run_dir", ""), values[field.name])
-    values.update(given)
-    for field in _fields():
-        _check(field, values[field.name])
+        source = f"--{OWN_FLAG} {flags[OWN_FLAG]}: " if _is_from(field.name, saved, flags) else ""
+        _check(field, values[field.name], source)
+    _check_together(values)
     return Config(**values)
 
 
+def defaults(preset: str, *, run_dir: str = "") -> dict[str, Any]:
+    """Return a preset's value of every setting, with the places of what is written in run_dir."""
+    values = {field.name: _preset_value(field, preset) for field in _fields()}
+    for name in filter(is_place, values):
+        values[name] = os.path.join(run_dir, values[name])
+    return values
+
+
 def build_parser() -> argparse.ArgumentParser:
-    """Make the parser with one flag for each setting."""
+    """Make the parser with one flag for each setting, in groups."""
     parser = _Parser(
         prog="run_sample.py",
+        usage="%(prog)s [--FLAG VALUE ...]",
         description="IRNet: from image-level labels to instance and semantic masks, in stages.",
+        epilog="A flag of True or False (BOOL) means True where no value follows.",
+        formatter_class=_Help,
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
     )
-    for field in _fields():
-        parser.add_argument(
-            f"--{field.name}",
-            type=_reader(field.name),
-            metavar=_kind(field.name).upper(),
-            help=f"{field.metadata['help']} (default: {format_value(field.default)})".replace(
-                "%", "%%"
-            ),
-        )
+    for title, fields in grouped():
+        group = parser.add_argument_group(title)
+        for field in fields:
+            bare: dict[str, Any] = {"nargs": "?", "const": True} if is_flag(field.name) else {}
+            group.add_argument(
+                f"--{field.name}",
+                type=reader(field.name),
+                metavar=kind(field.name).upper(),
+                help=_help(field).replace("%", "%%"),
+                **bare,
+            )
     return parser
 
 
+def grouped() -> list[tuple[str, list[Field]]]:
+    """List the settings in their groups, each with its title, as they are declared."""
+    groups: list[tuple[str, list[Field]]] = []
+    for field in _fields():
+        if title := field.metadata["group"]:
+            groups.append((title, []))
+        groups[-1][1].append(field)
+    return groups
+
+
 def resolved(config: Config) -> dict[str, Any]:
-    """Give every setting by name, as plain values for a log or JSON."""
+    """Return every setting by name, as plain values for a log or JSON."""
     return {name: list(v) if isinstance(v, tuple) else v for name, v in vars(config).items()}
 
 
@@ -69,80 +92,98 @@ def is_place(name: str) -> bool:
 def table() -> str:
     """Write the settings as the Markdown table of the README."""
     lines = ["| flag | default | demo | what it sets |", "| --- | --- | --- | --- |"]
-    for field in _fields():
-        default = "CPU count" if field.name == "num_workers" else format_value(field.default)
-        demo = _preset_value(field, "demo")
-        changed = "" if demo == field.default else f"`{format_value(demo)}`"
-        words = field.metadata["help"]
-        lines.append(f"| `--{field.name}` | `{default}` | {changed} | {words} |")
+    for title, fields in grouped():
+        lines.append(f"| **{title}** | | | |")
+        for field in fields:
+            demo = _preset_value(field, "demo")
+            changed = "" if demo == field.default else f"`{format_value(demo)}`"
+            words = field.metadata["help"]
+            lines.append(f"| `--{field.name}` | `{_default(field)}` | {changed} | {words} |")
     return "\n".join(lines)
-
-
-def format_value(value: Any) -> str:
-    """Write a value as one would type it."""
-    if isinstance(value, tuple):
-        return ",".join(str(item) for item in value)
-    return str(value)
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        # One line; argparse would print the usage of sixty flags before it.
+        # One line; argparse would print the usage before it.
         self.exit(2, f"error: {message} (see --help)\n")
 
 
-def _fields() -> tuple[dataclasses.Field[Any], ...]:
+class _Help(argparse.HelpFormatter):
+    """Keeps the lines of a help text apart."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=34)
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        split = super()._split_lines
+        return [line for part in text.splitlines() for line in split(part, width)]
+
+
+def _help(field: Field) -> str:
+    """Write what a setting is for, and on a second line what it takes and its defaults."""
+    rule, lines = field.metadata["rule"], []
+    if rule is not None and not is_place(field.name):
+        lines.append(f"takes {rule.accepted}")
+    if field.default is not None:
+        values = [("default", _default(field))]
+        values += [(name, format_value(v)) for name, v in field.metadata["presets"].items()]
+        lines.append(", ".join(f"{name}: {value or 'none'}" for name, value in values))
+    return "\n".join([field.metadata["help"], "; ".join(lines)]).strip()
+
+
+def _default(field: Field) -> str:
+    return "CPU count" if field.name == "num_workers" else format_value(field.default)
+
+
+def _fields() -> tuple[Field, ...]:
     return dataclasses.fields(Config)
 
 
-def _preset_value(field: dataclasses.Field[Any], preset: str) -> Any:
+def _preset_value(field: Field, preset: str) -> Any:
     return (
         preset if field.name == "preset" else field.metadata["presets"].get(preset, field.default)
     )
 
 
-def _base_type(name: str) -> Any:
-    """Give a setting's type, without the None of an optional one."""
-    hint = _HINTS[name]
-    if isinstance(hint, types.UnionType):
-        (hint,) = [part for part in hint.__args__ if part is not type(None)]
-    return hint
+def _saved(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the settings of the run that is to be repeated; empty where none is.
+
+    A place that no flag of that run named is left out, so that --run_dir moves it again.
+    """
+    if not (path := flags.get(OWN_FLAG)):
+        return {}
+    saved = read_settings_file(path)
+    preset = saved.get("preset", "")
+    if flags.get("preset", preset) != preset:
+        raise ValueError(
+            f"--preset {flags['preset']}: --{OWN_FLAG} {path} repeats a run of the preset "
+            f"{preset or 'that it names'}; leave one of the two out"
+        )
+    usual = defaults(preset, run_dir=saved.get("run_dir", ""))
+    return {n: v for n, v in saved.items() if not (is_place(n) and v == usual[n])}
 
 
-def _kind(name: str) -> str:
-    hint = _base_type(name)
-    if typing.get_origin(hint) is tuple:
-        return f"{hint.__args__[0].__name__},..."
-    return str(hint.__name__)
+def _is_from(name: str, saved: Mapping[str, Any], flags: Mapping[str, Any]) -> bool:
+    return name in saved and name not in flags
 
 
-def _reader(name: str) -> Callable[[str], Any]:
-    hint = _base_type(name)
-    if hint is bool:
-        return _read_bool
-    if typing.get_origin(hint) is tuple:
-        return _tuple_reader(hint.__args__[0])
-    return typing.cast(Callable[[str], Any], hint)
-
-
-def _read_bool(text: str) -> bool:
-    lowered = text.lower()
-    if lowered not in _TRUE | _FALSE:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither True nor False (1/0, yes/no)")
-    return lowered in _TRUE
-
-
-def _tuple_reader(item: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
-    def read(text: str) -> tuple[Any, ...]:
-        try:
-            return tuple(item(part) for part in text.strip("()[] ").split(",") if part.strip())
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a list like 1.0,0.5") from None
-
-    return read
-
-
-def _check(field: dataclasses.Field[Any], value: Any) -> None:
+def _check(field: Field, value: Any, source: str) -> None:
     rule = field.metadata["rule"]
     if rule is not None and value is not None and not rule.holds(value):
-        raise ValueError(f"--{field.name} {format_value(value)}: accepted is {rule.accepted}")
+        words = format_value(value) or "''"
+        raise ValueError(f"{source}--{field.name} {words}: accepted is {rule.accepted}")
+
+
+def _check_together(values: Mapping[str, Any]) -> None:
+    """Raise ValueError where settings do not go together."""
+    preset, drops, steps = (values[n] for n in ("preset", "mask_rcnn_drops", "mask_rcnn_steps"))
+    if preset.startswith("voc12") and not values["voc12_root"]:
+        raise ValueError(
+            f"--preset {preset}: needs VOC 2012: pass --voc12_root with the devkit's VOC2012 "
+            "folder, or leave --preset out for the demo"
+        )
+    if max(drops, default=0) > steps:
+        raise ValueError(
+            f"--mask_rcnn_drops {format_value(drops)}: accepted are steps up to --mask_rcnn_steps "
+            f"{steps}, as {2 * steps // 3},{8 * steps // 9}, or '' for a constant rate"
+        )

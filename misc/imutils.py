@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
 from misc.files import write_bytes
@@ -89,17 +90,35 @@ def rescale(image: np.ndarray, scale: float, *, nearest: bool = False) -> np.nda
     return resize(image, (height, width), nearest=nearest)
 
 
-def normalize(image: np.ndarray) -> np.ndarray:
-    """Turn a uint8 RGB image (H, W, 3) into the network's float32 (3, H, W)."""
+def planes(image: np.ndarray) -> torch.Tensor:
+    """Return a uint8 image (H, W, 3) as a uint8 tensor (3, H, W), the form it travels in."""
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
+
+
+def normalize(image: torch.Tensor) -> torch.Tensor:
+    """Turn uint8 RGB images (..., 3, H, W) into the network's float32, on their device."""
     # One multiply-add a channel: x / 255 - mean over std, in float32.
-    scale = (1.0 / (255.0 * np.asarray(STD))).astype(np.float32)
-    offset = (-np.asarray(MEAN) / np.asarray(STD)).astype(np.float32)
-    return np.ascontiguousarray((image * scale + offset).transpose(2, 0, 1))
+    values = zip(image.float().unbind(-3), MEAN, STD, strict=True)
+    return torch.stack([plane * (1 / (255 * std)) - mean / std for plane, mean, std in values], -3)
 
 
-def with_mirror(image: np.ndarray) -> np.ndarray:
-    """Stack a normalised image (3, H, W) with its horizontal mirror: (2, 3, H, W)."""
-    return np.stack([image, image[..., ::-1]])
+def normalize_crop(crop: torch.Tensor, extent: torch.Tensor) -> torch.Tensor:
+    """Turn uint8 crops into the network's float32, 0 outside the images that they show.
+
+    Args:
+        crop: uint8 (..., 3, size, size).
+        extent: int64 (..., 4), see `Window.extent`.
+    """
+    place = torch.arange(crop.shape[-1], device=crop.device)
+    top, bottom, left, right = (side[..., None] for side in extent.unbind(-1))
+    rows, columns = (place >= top) & (place < bottom), (place >= left) & (place < right)
+    inside = (rows[..., :, None] & columns[..., None, :]).unsqueeze(-3)
+    return normalize(crop) * inside
+
+
+def with_mirror(image: torch.Tensor) -> torch.Tensor:
+    """Stack an image (3, H, W) with its horizontal mirror: (2, 3, H, W)."""
+    return torch.stack([image, image.flip(-1)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +128,12 @@ class Window:
     source: tuple[slice, slice]
     target: tuple[slice, slice]
     size: int
+
+    @property
+    def extent(self) -> np.ndarray:
+        """Where the image lies in the canvas: int64 (4,), rows from, to, columns from, to."""
+        rows, columns = self.target
+        return np.array([rows.start, rows.stop, columns.start, columns.stop])
 
     def cut(self, image: np.ndarray, fill: float) -> np.ndarray:
         """Cut (..., H, W) to (..., size, size); what lies outside the image is `fill`."""

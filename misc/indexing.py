@@ -169,8 +169,9 @@ def propagate_to_edge(
     x: floating-point scores, (K, h, w) or (K, n, h, w). edge: boundary probability in [0, 1],
     (1, h, w). A is symmetric with A_ii = 1 and A_ij = (affinity of i and j)^beta for pairs within
     the radius, T_ij = A_ij / Σ_i A_ij, and the result (K·n, 1, h, w) is x·(1 - edge)·T^t with
-    t = 2^exp_times, on the device and in the dtype of x. Computed in float32 (float64 where x is);
-    no gradient flows. Within 1e-4 of a map's largest value of the exact walk, mostly within 1e-5.
+    t = 2^exp_times, on the device and in the dtype of x. Computed in float32 (float64 where x is),
+    under autocast too; no gradient flows. Within 1e-4 of a map's largest value of the exact walk,
+    mostly within 1e-5.
     Raises ValueError for other shapes and for settings out of range.
     """
     _check_walk_arguments(x, edge, radius, beta, exp_times)
@@ -179,14 +180,16 @@ def propagate_to_edge(
     # Sparse products exist on the CPU and CUDA; other accelerators share the CPU's memory.
     device = x.device if x.device.type in ("cpu", "cuda") else torch.device("cpu")
     dtype = torch.promote_types(x.dtype, torch.float32)
-    boundary = edge[0].to(device).double()
-    scores = x.flatten(0, -3).to(device, dtype) * (1 - boundary).to(dtype)
-    transition = _transition(*_walk_weights(boundary, radius=radius, beta=beta, dtype=dtype))
-    walked = [
-        _walk(part.flatten(1).T, transition, steps=2**exp_times)
-        for part in scores.split(MAPS_AT_ONCE)
-    ]
-    return torch.cat(walked, 1).T.reshape(-1, 1, *x.shape[-2:]).to(x.device, x.dtype)
+    # Autocast would take the products to 16 bits, on which a CPU has no sparse ones.
+    with torch.autocast(device.type, enabled=False):
+        boundary = edge[0].to(device).double()
+        scores = x.flatten(0, -3).to(device, dtype) * (1 - boundary).to(dtype)
+        transition = _transition(*_walk_weights(boundary, radius=radius, beta=beta, dtype=dtype))
+        walked = [
+            _walk(part.flatten(1).T, transition, steps=2**exp_times)
+            for part in scores.split(MAPS_AT_ONCE)
+        ]
+        return torch.cat(walked, 1).T.reshape(-1, 1, *x.shape[-2:]).to(x.device, x.dtype)
 
 
 def _check_walk_arguments(

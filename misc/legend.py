@@ -13,6 +13,8 @@ from misc.palette import OBJECT_COLOURS, voc_palette
 
 Entry = tuple[str, tuple[int, ...]]
 _ROW, _SWATCH, _GAP = 24, 18, 8
+# What pictures add to a folder; {} is an image's id.
+PALETTE_FILES = ("palette/{}.png", "palette/legend.png")
 
 
 def class_entries(

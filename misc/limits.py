@@ -15,15 +15,27 @@ LARGEST_RATIO = 1100
 LARGEST_ARCHIVE = 2 << 30
 
 
-def check_archive(file: str | os.PathLike[str] | IO[bytes], size: int, *, ratio: float) -> None:
+def check_archive(
+    file: str | os.PathLike[str] | IO[bytes],
+    size: int,
+    *,
+    ratio: float,
+    largest: float | None = None,
+) -> None:
     """Check the sizes that a zip archive of `size` bytes declares; zipfile reads no more than them.
 
+    Args:
+        file: the archive.
+        size: its own size, bytes.
+        ratio: how many times that, and a megabyte, it may unpack to.
+        largest: the most bytes that it may unpack to; 2 GiB where it is not given.
+
     Raises:
-        ValueError: unpacked it would be over 2 GiB, or `ratio` times its size and a megabyte.
+        ValueError: it would unpack to more.
     """
     with zipfile.ZipFile(file) as archive:
         unpacked = sum(member.file_size for member in archive.infolist())
-    if unpacked > min(LARGEST_ARCHIVE, ratio * size + 1_000_000):
+    if unpacked > min(largest or LARGEST_ARCHIVE, ratio * size + 1_000_000):
         raise ValueError(f"{size} bytes would unpack to {unpacked}")
 
 

@@ -24,13 +24,32 @@ class Need:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Truths:
+    """Ground truth of the images of a list, which a stage reads.
+
+    Attributes:
+        flag: the setting that names the list.
+        name: of the list.
+        ids: its images.
+        kinds: of labels that are read: `semantic`, `instance`.
+        some: whether the images that have it will do, if there is one; else all must have it.
+    """
+
+    flag: str
+    name: str
+    ids: Sequence[str]
+    kinds: Sequence[str]
+    some: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """What a stage will read and write.
 
     Attributes:
         images: ids whose image is read.
         labelled: ids whose image-level label is read.
-        truths: ids whose segmentation labels are read.
+        truths: ground truth that is read.
         needs: what other stages make.
         modules: modules that it imports, and the packages that have them.
         writes: the files that it makes.
@@ -39,7 +58,7 @@ class Plan:
 
     images: Sequence[str] = ()
     labelled: Sequence[str] = ()
-    truths: Sequence[str] = ()
+    truths: Sequence[Truths] = ()
     needs: Sequence[Need] = ()
     modules: Mapping[str, str] = field(default_factory=dict)
     writes: Sequence[Path] = ()

@@ -1,51 +1,100 @@
 """What shaped a folder or a weights file, so that results of different settings never mix.
 
-Beside the outputs of each stage lies a JSON of the settings that shaped them, those of the stages
-before it included. A run with other settings is refused, and told which flag differs.
+Beside the outputs of each stage lies a JSON: the program's version, the settings that shaped them
+by stage, those of the stages before it included, and the images that a folder's files are of. A run
+with other settings is refused, and told which flag of which stage differs. What has no such JSON
+is not ours, and is never replaced.
 """
 
+import glob
 import hashlib
 import json
 import os
-import shutil
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from misc import ranks
+from misc.checkpoints import checkpoint_path
 from misc.files import is_temporary, remove_abandoned, write_json
+from misc.log import logger
+from misc.version import VERSION, is_compatible
 
-Settings = Mapping[str, Any]
+# By stage: flag names to values. The first stage is the one that writes, the others came before.
+Settings = Mapping[str, Mapping[str, Any]]
+Record = dict[str, Any]
+
+FOLDER_RECORD = "settings.json"
 
 
 def claim_folder(
-    folder: str | os.PathLike[str], settings: Settings, *, overwrite: bool = False
+    folder: str | os.PathLike[str],
+    settings: Settings,
+    *,
+    files: Sequence[str],
+    images: Iterable[str],
+    overwrite: bool = False,
 ) -> None:
     """Make an output folder for these settings, or continue one that has the same.
 
     Args:
         folder: the output folder.
-        settings: flag names to values: all that shapes the outputs.
-        overwrite: delete what was made with other settings.
+        settings: all that shapes the outputs.
+        files: what the stage writes into it; `{}` stands for an image's id.
+        images: the ids that it will be written for.
+        overwrite: delete what the stage made with other settings, and nothing else.
 
     Raises:
-        ValueError: the folder holds outputs of other settings, or of unknown ones.
+        ValueError: the folder holds outputs of other settings, of another stage, or of unknown
+            origin; the last two are not replaced.
     """
-    ranks.on_first(lambda: _claim_folder(Path(folder), settings, overwrite))
+    ranks.on_first(lambda: _claim_folder(Path(folder), settings, files, list(images), overwrite))
 
 
-def _claim_folder(folder: Path, settings: Settings, overwrite: bool) -> None:
-    found = read_settings(folder)
-    difference = _difference(found, settings)
-    has_content = folder.is_dir() and not all(map(is_temporary, folder.iterdir()))
-    if has_content and difference is not None:
-        if not overwrite:
-            raise ValueError(_refusal(folder, difference))
-        shutil.rmtree(folder)
+def _claim_folder(
+    folder: Path, settings: Settings, files: Sequence[str], images: list[str], overwrite: bool
+) -> None:
+    path = folder / FOLDER_RECORD
+    record = _read_record(path)
+    if record is None and (strange := _content(folder)):
+        raise ValueError(
+            f"{folder}: holds {strange[0]} and no {FOLDER_RECORD} of this program: it was not made "
+            "by this program and is not replaced, with --overwrite True neither; name another "
+            "place, or switch its stage off to use it as it is"
+        )
+    if record is not None and (difference := _difference(record, settings)):
+        _require_overwrite(folder, record, settings, difference, overwrite)
+        remove_outputs(folder, files, _images(record))
+        record = None
     folder.mkdir(parents=True, exist_ok=True)
     remove_abandoned(folder)
-    if difference is not None:
-        write_json(_settings_path(folder), dict(settings))
+    known = [] if record is None else _images(record)
+    if record is None or not set(images) <= set(known):
+        # Written before the images' files, so that each of these is known as ours.
+        write_json(path, _new_record(settings) | {"images": sorted({*known, *images})})
+
+
+def remove_outputs(
+    folder: str | os.PathLike[str], files: Sequence[str], images: Iterable[str]
+) -> None:
+    """Delete a stage's files of these images, and the folders that are then empty.
+
+    Args:
+        folder: the output folder.
+        files: the files' names in it; `{}` stands for an image's id.
+        images: the ids.
+    """
+    listed = list(images)
+    for name in files:
+        for image_id in listed if "{}" in name else [""]:
+            Path(folder, name.replace("{}", image_id)).unlink(missing_ok=True)
+    parents = {parent for name in files for parent in PurePosixPath(name).parents}
+    for inner in sorted(parents - {PurePosixPath()}, key=lambda inner: -len(inner.parts)):
+        place = Path(folder, inner)
+        if place.is_dir() and all(map(is_temporary, place.iterdir())):
+            remove_abandoned(place)
+        if place.is_dir() and not any(place.iterdir()):
+            place.rmdir()
 
 
 def claim_weights(
@@ -57,68 +106,178 @@ def claim_weights(
         whether the weights are finished: there, and made with these settings.
 
     Raises:
-        ValueError: weights or checkpoint were made with other settings or unknown ones.
+        ValueError: weights or checkpoint were made with other settings, by another stage, or are
+            of unknown origin; the last two are not replaced.
     """
     return ranks.on_first(lambda: _claim_weights(Path(path), settings, overwrite))
 
 
 def _claim_weights(path: Path, settings: Settings, overwrite: bool) -> bool:
-    checkpoint = path.with_suffix(".checkpoint")
-    parts = [part for part in (path, checkpoint) if part.exists()]
-    difference = _difference(read_settings(path), settings)
-    remove_abandoned(path.parent)
-    if difference is None:
+    beside, checkpoint = _weights_record(path), checkpoint_path(path)
+    record = _read_record(beside)
+    strange = [part for part in (path, checkpoint, beside) if record is None and part.exists()]
+    if strange:
+        raise ValueError(
+            f"{strange[0]}: not made by this program with settings that it wrote down, and not "
+            "replaced, with --overwrite True neither; switch its stage off to use it as it is, or "
+            "name another place"
+        )
+    remove_abandoned(path.parent, glob.escape(path.name))
+    difference = "" if record is None else _difference(record, settings)
+    if record is not None and not difference:
         if path.exists():
             checkpoint.unlink(missing_ok=True)  # a run was killed after its last file
         return path.exists()
-    if parts and not overwrite:
-        raise ValueError(_refusal(parts[0], difference))
+    parts = [part for part in (path, checkpoint) if part.exists()]
+    if record is not None and parts:
+        _require_overwrite(parts[0], record, settings, difference, overwrite)
     for part in parts:
         part.unlink()
     # Written before the training, so that a checkpoint always has its settings beside it.
-    write_json(_settings_path(path), dict(settings))
+    write_json(beside, _new_record(settings))
     return False
 
 
-def read_settings(path: str | os.PathLike[str]) -> dict[str, Any] | None:
-    """Read what shaped a folder or file; None where nothing is written down."""
-    try:
-        content = json.loads(_settings_path(Path(path)).read_text())
-    except FileNotFoundError:
+def read_settings(path: str | os.PathLike[str]) -> dict[str, dict[str, Any]] | None:
+    """Read what shaped a folder or a weights file, by stage; None where it is not ours.
+
+    Raises:
+        ValueError: it was written by a version whose results are not continued, or is broken.
+    """
+    place = Path(path)
+    beside = place / FOLDER_RECORD if place.is_dir() else _weights_record(place)
+    record = _read_record(beside)
+    if record is None:
         return None
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{_settings_path(Path(path))}: not readable ({error})") from error
-    return content if isinstance(content, dict) else None
+    if not is_compatible(record["version"]):
+        raise ValueError(f"{place}: {_other_version(record)}; make it again, or name another place")
+    stages: dict[str, dict[str, Any]] = record["stages"]
+    return stages
+
+
+def read_note(weights: str | os.PathLike[str], name: str) -> Any:
+    """Read what `write_note` wrote beside a weights file; None where there is nothing."""
+    record = _read_record(_weights_record(Path(weights))) or {}
+    return record.get("notes", {}).get(name)
+
+
+def write_note(weights: str | os.PathLike[str], name: str, value: Any) -> None:
+    """Write down, beside claimed weights, what is true of them and can change without a training.
+
+    None deletes the note. Written by the first rank.
+    """
+    path = _weights_record(Path(weights))
+
+    def write() -> None:
+        record = _read_record(path)
+        if record is None:
+            raise ValueError(f"{path}: no settings of this program; its stage writes them")
+        notes = {**record.get("notes", {}), name: value}
+        write_json(path, record | {"notes": {n: v for n, v in notes.items() if v is not None}})
+
+    ranks.on_first(write)
 
 
 def fingerprint(path: str | os.PathLike[str]) -> str:
-    """Give the first 16 digits of a file's SHA-256."""
+    """Compute the first 16 digits of a file's SHA-256."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
-def _settings_path(path: Path) -> Path:
-    # A weights file keeps its settings beside it, a folder inside.
-    return path.with_name(f"{path.name}.json") if path.suffix else path / "settings.json"
+def listing_digest(folder: str | os.PathLike[str]) -> str:
+    """Say how many files a folder holds, with a digest of their names and sizes."""
+    entries = [entry for entry in os.scandir(folder) if entry.is_file()]
+    listed = sorted(f"{entry.name}\t{entry.stat().st_size}" for entry in entries)
+    digest = hashlib.sha256("\n".join(listed).encode()).hexdigest()[:16]
+    return f"{len(listed)} files, digest {digest}"
 
 
-def _difference(found: Settings | None, wanted: Settings) -> tuple[str, Any, Any] | None:
-    """Give the first setting that differs with both its values, or None."""
-    plain = json.loads(json.dumps(dict(wanted)))
-    if found is None:
-        return ("settings", "not written down", "this run's")
-    for name in [*plain, *found]:
-        if plain.get(name) != found.get(name):
-            return (name, found.get(name), plain.get(name))
-    return None
+def _weights_record(path: Path) -> Path:
+    return path.with_name(f"{path.name}.json")
 
 
-def _refusal(path: Path, difference: tuple[str, Any, Any]) -> str:
-    name, found, wanted = difference
-    what = f"--{name} was {found}, now it is {wanted}"
-    if name == "settings":
-        what = "it was not made by this program with settings that it wrote down"
-    return (
-        f"{path}: made with other settings: {what}; pass --overwrite True to replace it, "
-        "switch its stage off to use it as it is, or name another place"
+def _new_record(settings: Settings) -> Record:
+    stages = {stage: dict(values) for stage, values in settings.items()}
+    return {"version": VERSION, "stages": stages}
+
+
+def _read_record(path: Path) -> Record | None:
+    """Read a JSON of ours; None where there is none, or another program's of the same name."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: not readable ({error}); name another place") from error
+    if not isinstance(content, dict):
+        return None
+    if "voc12_root" in content and "stages" not in content:
+        raise ValueError(
+            f"{path}: written by version 0.1 of this program, which did not keep settings by "
+            "stage; its results are not continued or replaced: move them away, or name another "
+            "place"
+        )
+    stages = content.get("stages")
+    is_ours = (
+        isinstance(content.get("version"), str)
+        and isinstance(stages, dict)
+        and len(stages) > 0
+        and all(isinstance(values, dict) for values in stages.values())
+        and isinstance(content.get("images", []), list)
+        and isinstance(content.get("notes", {}), dict)
     )
+    return content if is_ours else None
+
+
+def _images(record: Record) -> list[str]:
+    """List the images that a folder's files are of: ids that lead to no other folder."""
+    return [image_id for image_id in record.get("images", []) if _is_plain(image_id)]
+
+
+def _content(folder: Path) -> list[str]:
+    """List a folder but for what a killed run left in it."""
+    if not folder.is_dir():
+        return []
+    return sorted(path.name for path in folder.iterdir() if not is_temporary(path))
+
+
+def _difference(record: Record, wanted: Settings) -> str:
+    """Say in which setting what is there differs from what is wanted; empty where in none."""
+    if not is_compatible(record["version"]):
+        return _other_version(record)
+    found, plain = record["stages"], json.loads(json.dumps(_new_record(wanted)["stages"]))
+    for stage in dict.fromkeys([*plain, *found]):
+        ours, theirs = plain.get(stage, {}), found.get(stage, {})
+        for name in dict.fromkeys([*ours, *theirs]):
+            if ours.get(name) != theirs.get(name):
+                old, new = theirs.get(name, "not set"), ours.get(name, "not set")
+                return f"--{name} of {stage} was {old}, now it is {new}"
+    if record["version"] != VERSION:
+        logger.info("continuing what version %s of this program made", record["version"])
+    return ""
+
+
+def _other_version(record: Record) -> str:
+    return f"it was made by version {record['version']} of this program, this is {VERSION}"
+
+
+def _require_overwrite(
+    path: Path, record: Record, settings: Settings, difference: str, overwrite: bool
+) -> None:
+    """Raise ValueError unless what is there may be replaced."""
+    (was, *_), (now, *_) = record["stages"], settings
+    if was != now:
+        raise ValueError(
+            f"{path}: made by the stage {was}, and {now} would write there; it is not replaced, "
+            "with --overwrite True neither: name another place"
+        )
+    if not overwrite:
+        raise ValueError(
+            f"{path}: made with other settings: {difference}; pass --overwrite True to replace "
+            "it, switch its stage off to use it as it is, or name another place"
+        )
+
+
+def _is_plain(image_id: Any) -> bool:
+    """Whether an id, read from a file, leads to no other folder."""
+    return isinstance(image_id, str) and image_id != "" and not set("/\\\0") & set(image_id)

@@ -1,5 +1,6 @@
 """Which values a setting takes."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +14,21 @@ class Rule:
     accepted: str
 
 
-POSITIVE = Rule(lambda value: value > 0, "a number above 0")
+POSITIVE = Rule(lambda value: 0 < value < math.inf, "a number above 0")
 NOT_NEGATIVE = Rule(lambda value: value >= 0, "0 or more")
 RADIUS = Rule(lambda value: value >= 2, "2 or more")
 UNIT = Rule(lambda value: 0 <= value <= 1, "a number from 0 to 1")
 CROP = Rule(lambda value: value > 0 and value % 16 == 0, "a positive multiple of 16")
-SCALES = Rule(lambda values: len(values) > 0 and min(values) > 0, "numbers above 0, as 1.0,0.5")
+NOT_EMPTY = Rule(lambda value: value != "", "a name")
+SCALES = Rule(
+    lambda values: len(values) > 0 and all(0 < value < math.inf for value in values),
+    "at least one number above 0, as 1.0,0.5",
+)
+# That none lies beyond the last step is checked where both are known.
+DROPS = Rule(
+    lambda values: list(values) == sorted(set(values)) and all(value > 0 for value in values),
+    "rising steps above 0, as 12000,16000, or none for a constant rate",
+)
 LONG_SIDE = Rule(
     lambda values: len(values) == 2 and 0 < values[0] <= values[1],
     "the smallest and the largest length, as 320,640",

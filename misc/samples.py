@@ -9,7 +9,8 @@ from torch import Tensor
 
 from misc.imutils import (
     IGNORE,
-    normalize,
+    Window,
+    planes,
     random_window,
     rescale,
     resize,
@@ -42,16 +43,19 @@ class ClassificationSamples:
         """Give the number of images."""
         return len(self.ids)
 
-    def sample(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Make an augmented crop: normalised image (3, crop, crop) and labels (C,)."""
+    def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, np.ndarray, np.ndarray]:
+        """Return an augmented crop of an image, its extent, and the image's labels (C,).
+
+        The crop is uint8 (3, crop, crop); `misc.imutils.normalize_crop` takes it and its extent.
+        """
         image = self.read_image(self.ids[index])
         shortest, longest = self.resize_long
         target = int(rng.integers(shortest, longest + 1))
-        image = normalize(rescale(image, target / max(image.shape[:2])))
+        image = rescale(image, target / max(image.shape[:2]))
         if rng.random() < 0.5:
-            image = image[..., ::-1]
-        window = random_window(image.shape[1:], self.crop_size, rng)
-        return window.cut(image, 0), self.labels[index]
+            image = image[:, ::-1]
+        window = random_window(image.shape[:2], self.crop_size, rng)
+        return _cut(image, window), window.extent, self.labels[index]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +82,11 @@ class SegmentationSamples:
         """Give the number of images."""
         return len(self.ids)
 
-    def sample(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Make an augmented crop: normalised image (3, crop, crop), label uint8 (crop, crop)."""
+    def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, np.ndarray, np.ndarray]:
+        """Return an augmented crop, its extent, and its label, uint8 (crop, crop).
+
+        The crop is uint8 (3, crop, crop); `misc.imutils.normalize_crop` takes it and its extent.
+        """
         image, label = (read(self.ids[index]) for read in (self.read_image, self.read_label))
         if image.shape[:2] != label.shape:
             raise ValueError(
@@ -87,11 +94,11 @@ class SegmentationSamples:
                 f"{self.remedy}"
             )
         scale = rng.uniform(*self.scales)
-        image, label = normalize(rescale(image, scale)), rescale(label, scale, nearest=True)
+        image, label = rescale(image, scale), rescale(label, scale, nearest=True)
         if rng.random() < 0.5:
-            image, label = image[..., ::-1], label[..., ::-1]
+            image, label = image[:, ::-1], label[:, ::-1]
         window = random_window(label.shape, self.crop_size, rng)
-        return window.cut(image, 0), window.cut(label, IGNORE)
+        return _cut(image, window), window.extent, window.cut(label, IGNORE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,10 +107,10 @@ class RelationSamples(SegmentationSamples):
 
     remedy: str = "make it again with --cam_to_ir_label_pass True"
 
-    def sample(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Make an augmented crop: normalised image (3, crop, crop), label (crop/4, crop/4)."""
-        image, label = super().sample(index, rng)
-        return image, stride4_label(label)
+    def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, np.ndarray, np.ndarray]:
+        """As `SegmentationSamples.sample`, the label on the stride-4 grid, (crop/4, crop/4)."""
+        crop, extent, label = super().sample(index, rng)
+        return crop, extent, stride4_label(label)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,11 +132,12 @@ class DetectionSamples:
         return len(self.ids)
 
     def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        """Mirror one image in two, and give it as torchvision's detectors take it.
+        """Mirror one image in two, and return it with its instances.
 
         Returns:
-            image float32 (3, H, W) in [0, 1]; `boxes` float32 (N, 4) as x0, y0, x1, y1, `labels`
-            int64 (N,) from 1, `masks` uint8 (N, H, W). Boxes and masks are in pixels.
+            image uint8 (3, H, W); as torchvision's detectors take them `boxes` float32 (N, 4) as
+            x0, y0, x1, y1, `labels` int64 (N,) from 1, `masks` uint8 (N, H, W). Boxes and masks are
+            in pixels.
         """
         image = self.read_image(self.ids[index])
         found = self.read_instances(self.ids[index])
@@ -141,12 +149,12 @@ class DetectionSamples:
             "labels": torch.from_numpy(found["class"] + 1),
             "masks": torch.from_numpy(masks.astype(np.uint8)),
         }
-        return detector_image(image), target
+        return planes(image), target
 
 
-def detector_image(image: np.ndarray) -> Tensor:
-    """Turn a uint8 image (H, W, 3) into float32 (3, H, W) in [0, 1], as detectors take it."""
-    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float() / 255
+def detector_image(image: Tensor) -> Tensor:
+    """Turn a uint8 image (3, H, W) into float32 in [0, 1], as torchvision's detectors take it."""
+    return image.float() / 255
 
 
 def stride4_label(label: np.ndarray) -> np.ndarray:
@@ -155,7 +163,11 @@ def stride4_label(label: np.ndarray) -> np.ndarray:
     return resize(label, (height, width), nearest=True)
 
 
-def top_left_crop(image: np.ndarray, crop_size: int) -> np.ndarray:
-    """Normalise an image (H, W, 3) and cut it to (3, crop, crop) from the top left, 0 outside."""
-    image = normalize(image)
-    return top_left_window(image.shape[1:], crop_size).cut(image, 0)
+def top_left_crop(image: np.ndarray, crop_size: int) -> tuple[Tensor, Tensor]:
+    """Cut an image (H, W, 3) from its top left: uint8 (3, crop, crop), and the crop's extent."""
+    window = top_left_window(image.shape[:2], crop_size)
+    return _cut(image, window), torch.from_numpy(window.extent)
+
+
+def _cut(image: np.ndarray, window: Window) -> Tensor:
+    return torch.from_numpy(window.cut(image.transpose(2, 0, 1), 0))

@@ -35,7 +35,8 @@ class Schedule:
         steps: T, where the length is given in steps; `epochs` does not count then.
         warmup_steps: steps over which the rate rises.
         power: of the polynomial by which the rate falls.
-        drops: steps after which the rate is divided by ten, in place of the polynomial.
+        drops: steps after which the rate is divided by ten, in place of the polynomial; with none
+            of them the rate is constant. None: the polynomial.
     """
 
     batch_size: int
@@ -43,7 +44,7 @@ class Schedule:
     steps: int = 0
     warmup_steps: int = 0
     power: float = 0.9
-    drops: tuple[int, ...] = ()
+    drops: tuple[int, ...] | None = None
 
     def total_steps(self, images: int) -> int:
         """Give T; 0 where the images do not fill a batch."""
@@ -53,7 +54,7 @@ class Schedule:
     def rate(self, step: int, total: int) -> float:
         """Give the factor of the learning rate before step t = 0, 1, …: (1 - t/T)^power."""
         warmup = min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
-        if self.drops:
+        if self.drops is not None:
             return float(warmup * 0.1 ** sum(step >= drop for drop in self.drops))
         return float(warmup * (1 - step / total) ** self.power)
 
@@ -136,7 +137,14 @@ def train(
     keys = batch_keys(len(samples), schedule.batch_size, seed, range(start, total))
     has_images = len(ranks.share(range(schedule.batch_size))) > 0
     step_losses = distributed(_Losses(model, losses, has_images=has_images))
-    batches = loader(samples, keys, seed=seed, num_workers=compute.num_workers, collate=collate)
+    batches = loader(
+        samples,
+        keys,
+        seed=seed,
+        num_workers=compute.num_workers,
+        pin_memory=compute.device.type == "cuda",
+        collate=collate,
+    )
     meter, interval = _Meter(), Interval(checkpoint_seconds)
     model.train()
     with tqdm(
@@ -179,8 +187,10 @@ def _take_step(
     weights: Mapping[str, float],
     compute: Compute,
 ) -> Terms:
+    if isinstance(batch, Exception):
+        raise batch
     with compute.autocast():
-        terms = losses(_to(batch, compute.device))
+        terms = losses(compute.put(batch))
     loss = torch.stack([weights.get(name, 1.0) * term for name, term in terms.items()]).sum()
     optimizer.zero_grad()
     loss.backward()
@@ -269,17 +279,6 @@ class _Meter:
                     f"the loss {name} is {float(value)} at step {step}: training stopped, the "
                     "last checkpoint is whole; a lower learning rate may help"
                 )
-
-
-def _to(batch: Any, device: torch.device) -> Any:
-    """Move a batch, tensors in lists and dicts, to the device; raise it if it is an error."""
-    if isinstance(batch, Exception):
-        raise batch
-    if isinstance(batch, torch.Tensor):
-        return batch.to(device, non_blocking=True)
-    if isinstance(batch, Mapping):
-        return {name: _to(value, device) for name, value in batch.items()}
-    return [_to(value, device) for value in batch]
 
 
 def _words(values: Mapping[str, float]) -> str:

@@ -8,7 +8,8 @@ def winners(scores: np.ndarray | torch.Tensor, background: float) -> tuple[np.nd
     """Find the largest of the score maps and a constant background at each pixel.
 
     Ties go to the background, then to the earlier map: an argmax over the channels
-    (background, map 0, map 1, …). Everything is compared in float32.
+    (background, map 0, map 1, …). A score that is not a number loses. Everything is compared in
+    float32.
 
     Args:
         scores: (N, H, W), a NumPy array or a tensor on any device; N may be 0.
@@ -48,6 +49,7 @@ def label_map(
 
 def _device_winners(scores: torch.Tensor, background: float) -> tuple[np.ndarray, np.ndarray]:
     """Compare on the scores' own device: two maps are moved from it instead of all."""
+    scores = scores.masked_fill(scores.isnan(), -torch.inf)  # max would let them win
     channels = torch.cat([scores.new_full((1, *scores.shape[1:]), background), scores])
     best, index = channels.max(dim=0)  # of equal values the first
     return index.int().cpu().numpy(), best.cpu().numpy()

@@ -1,8 +1,11 @@
 """The loop over images: one function mapped over image ids, for every stage that has no training.
 
-Images are read in worker processes and handed, in order, to the process that has the device.
+An image goes one way: disk → loader process (decode, uint8) → this process, which has the device →
+pool process (components, compression, PNG) → disk.
 """
 
+import inspect
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +17,12 @@ from tqdm import tqdm
 
 from misc import ranks
 from misc.device import memory_for
+from misc.pool import Way, travel
 
 Load = Callable[[str], Any]
 Process = Callable[[str, Any], Any]
+
+REMEDY = "free some, take another --device, or leave the image out of the list; what is made stays"
 
 
 def map_images(
@@ -26,6 +32,7 @@ def map_images(
     process: Process | None = None,
     outputs: Callable[[str], Sequence[Path]] | None = None,
     num_workers: int = 0,
+    device: torch.device | None = None,
     description: str = "",
 ) -> Iterator[tuple[str, Any]]:
     """Map over images: `load(id)` in worker processes, then `process(id, loaded)` here.
@@ -34,9 +41,11 @@ def map_images(
         ids: the images, in the order in which results come.
         load: runs in the workers; it and what it returns must be picklable.
         process: runs in this process, which has the device; by default what was loaded is given.
+            A generator function is an image's way through the pool, see misc.pool.
         outputs: the files that an image's results are written to (atomically, by `load` or
             `process`); images whose files are all there are skipped.
-        num_workers: worker processes; 0 loads in this process.
+        num_workers: worker processes, and as many of the pool; 0 does all in this process.
+        device: where `process` copies what was loaded; tensors are pinned for a CUDA device.
         description: of the progress bar.
 
     Yields:
@@ -47,14 +56,19 @@ def map_images(
             the image, where it is for want of memory.
     """
     todo = _unfinished(ids, outputs)
+    workers = min(ranks.share_of_processes(num_workers), len(todo))
     loader = DataLoader(
         _Loaded(todo, load),
         batch_size=None,
-        num_workers=min(ranks.share_of_processes(num_workers), len(todo)),
+        num_workers=workers,
         collate_fn=_as_loaded,
         worker_init_fn=start_worker,
         generator=own_generator(),
-        pin_memory=torch.cuda.is_available(),
+        pin_memory=device is not None and device.type == "cuda",
+    )
+    ways = (
+        (image_id, _way(image_id, loaded, process))
+        for image_id, loaded in zip(todo, watched(loader), strict=True)
     )
     with tqdm(
         total=len(ids),
@@ -63,19 +77,21 @@ def map_images(
         unit="image",
         disable=not ranks.is_first(),
     ) as progress:
-        for image_id, loaded in zip(todo, watched(loader), strict=True):
-            yield image_id, _result(image_id, loaded, process)
+        in_pool = workers if inspect.isgeneratorfunction(process) else 0
+        for image_id, result in travel(ways, num_workers=in_pool, start=start_pool_process):
+            yield image_id, result
             progress.update()
 
 
-def _result(image_id: str, loaded: Any, process: Process | None) -> Any:
-    remedy = (
-        "free some, take another --device, or leave the image out of the list; what is made stays"
-    )
-    with memory_for(image_id, remedy=remedy):
+def _way(image_id: str, loaded: Any, process: Process | None) -> Way:
+    """Process what was loaded for an image, or raise the error that came in its place."""
+    with memory_for(image_id, remedy=REMEDY):
         if isinstance(loaded, Exception):
             raise loaded
-        return loaded if process is None else process(image_id, loaded)
+        result = loaded if process is None else process(image_id, loaded)
+        if inspect.isgenerator(result):
+            result = yield from result
+        return result
 
 
 def run_images(ids: Sequence[str], load: Load, **options: Any) -> None:
@@ -135,9 +151,16 @@ def own_generator() -> torch.Generator:
 
 
 def start_worker(worker: int) -> None:
-    """Set up a worker process: one thread each, as there is one process for every core."""
+    """Set up a loader process."""
+    start_pool_process()
+
+
+def start_pool_process() -> None:
+    """Set up a process of many: one thread each, as there is one process for every core."""
     import cv2
 
+    # An interrupt is the main process's to handle, which ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
 

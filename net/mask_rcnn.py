@@ -4,22 +4,59 @@ torchvision's ready-made detectors were trained on COCO's masks. None of them is
 networks that are to show what image-level labels are worth must not have seen a mask.
 """
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torchvision.models.detection import MaskRCNN
-from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+from torchvision.models.detection.backbone_utils import BackboneWithFPN, resnet_fpn_backbone
 from torchvision.ops import FrozenBatchNorm2d
 
 FROZEN_LAYERS = 2  # conv1 and layer1, as is usual when a detector is tuned
 MASK_THRESHOLD = 0.5
 
 
+class Pyramid(BackboneWithFPN):
+    """The backbone in an arithmetic of its own; its maps come in float32."""
+
+    autocast: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
+
+    def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Map normalised images (B, 3, H, W) to maps (B, channels, h, w) by their level."""
+        with self.autocast:
+            levels = super().forward(image)
+        return {name: level.float() for name, level in levels.items()}
+
+
+class Detector(MaskRCNN):
+    """torchvision's Mask R-CNN, which lets the autocast that surrounds it reach its backbone only.
+
+    Boxes are decoded, and targets cast, in the dtype of the maps that they come from: in bfloat16
+    a coordinate of 800 pixels has steps of 4.
+    """
+
+    def forward(
+        self,
+        images: Sequence[torch.Tensor],
+        targets: Sequence[Mapping[str, torch.Tensor]] | None = None,
+    ) -> Any:
+        """Map images (3, H, W) in [0, 1], and targets in training, as torchvision's does."""
+        device = images[0].device.type
+        self.backbone.autocast = torch.autocast(
+            device,
+            dtype=torch.get_autocast_dtype(device),
+            enabled=torch.is_autocast_enabled(device),
+        )
+        with torch.autocast(device, enabled=False):
+            return super().forward(images, targets)
+
+
 def mask_rcnn(
     num_classes: int, *, min_size: int, max_size: int, sampled_boxes: int = 512
-) -> MaskRCNN:
+) -> Detector:
     """Build torchvision's `maskrcnn_resnet50_fpn` with random weights and frozen batch norm.
 
     Its `backbone.body` takes a ResNet-50's weights, by `net.resnet50.load_pretrained`.
@@ -36,7 +73,8 @@ def mask_rcnn(
         norm_layer=FrozenBatchNorm2d,
         trainable_layers=5 - FROZEN_LAYERS,
     )
-    return MaskRCNN(
+    backbone.__class__ = Pyramid  # the same layers under the same names
+    return Detector(
         backbone,
         num_classes=num_classes + 1,
         min_size=min_size,

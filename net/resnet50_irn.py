@@ -16,7 +16,7 @@ from net.resnet50 import resnet50, stem
 # the index buffers of the published loss.
 _ALIASES = (
     *(f"stage{number}." for number in range(1, 6)),
-    *("backbone.", "edge_layers.", "dp_layers.", "path_indices_", "disp_target", "resnet50.fc."),
+    *("backbone.", "edge_layers.", "dp_layers.", "path_indices", "disp_target", "resnet50.fc."),
 )
 
 

@@ -7,7 +7,7 @@ import voc12
 from misc.cam_files import find_cams, read_cams
 from misc.config import Config
 from misc.imutils import write_label
-from misc.legend import class_entries, palette_path, write_legend
+from misc.legend import PALETTE_FILES, class_entries, palette_path, write_legend
 from misc.palette import voc_palette
 from misc.plan import Plan
 from misc.provenance import claim_folder
@@ -15,14 +15,22 @@ from misc.relation import relation_label
 from misc.workers import run_images
 from step.common import cams_need, open_dataset, require_cams, shaped_by
 
+SHAPED_BY = ("cam_out_dir", "conf_fg_thres", "conf_bg_thres")
+FILES = ("{}.png", *PALETTE_FILES)  # in --ir_label_out_dir; {} is an image's id
+
 
 def run(config: Config) -> None:
     """Write the relation label of every image of train_list to --ir_label_out_dir."""
     dataset = open_dataset(config)
     ids = dataset.split(config.train_list)
     require_cams(config.cam_out_dir, ids)
-    settings = shaped_by(config, "cam_out_dir", "conf_fg_thres", "conf_bg_thres")
-    claim_folder(config.ir_label_out_dir, settings, overwrite=config.overwrite)
+    claim_folder(
+        config.ir_label_out_dir,
+        shaped_by(config, "cam_to_ir_label", *SHAPED_BY),
+        files=FILES,
+        images=ids,
+        overwrite=config.overwrite,
+    )
     write_legend(config.ir_label_out_dir, class_entries(dataset.class_names, unsure=True))
     run_images(
         ids,

@@ -1,8 +1,7 @@
 """What several stages take from the config: the data, the device, and what shapes their outputs."""
 
-import hashlib
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -15,12 +14,12 @@ import voc12
 from misc import ranks
 from misc.cam_files import cam_path, find_cams, read_cams
 from misc.config import Config
-from misc.device import Compute, pick_device, resolve_precision
+from misc.device import Compute, allow_tf32, pick_device, resolve_precision
 from misc.flags import resolved
 from misc.log import logger
 from misc.measures import record
-from misc.plan import Need, made_by
-from misc.provenance import fingerprint, read_settings
+from misc.plan import Need, Truths, made_by
+from misc.provenance import fingerprint, listing_digest, read_settings
 from misc.weights import load_weights, read_state_dict
 from net.resnet50 import load_pretrained
 
@@ -30,9 +29,8 @@ WEIGHTS_BYTES = 400_000_000
 
 def open_dataset(config: Config) -> voc12.Dataset:
     """Open the data set; without --voc12_root make the demo data first, if they are not there."""
-    root = config.voc12_root
-    if root is None:
-        root = config.demo_root
+    root = data_root(config)
+    if config.voc12_root is None:
         if not Path(root).is_dir():
             logger.info("making the demo data in %s", root)
         make = partial(
@@ -48,6 +46,11 @@ def open_dataset(config: Config) -> voc12.Dataset:
     )
 
 
+def data_root(config: Config) -> str:
+    """Return the data set's folder: --voc12_root, or where the demo data are."""
+    return config.voc12_root or config.demo_root
+
+
 def evaluated_ids(config: Config, dataset: voc12.Dataset) -> list[str]:
     """Give the images of --chainer_eval_set; none where that list is not there.
 
@@ -57,6 +60,11 @@ def evaluated_ids(config: Config, dataset: voc12.Dataset) -> list[str]:
         return dataset.split(config.chainer_eval_set)
     except FileNotFoundError:
         return []
+
+
+def evaluated_truths(config: Config, ids: Sequence[str], kinds: Sequence[str]) -> Truths:
+    """Need the ground truth of all images of --chainer_eval_set."""
+    return Truths(flag="chainer_eval_set", name=config.chainer_eval_set, ids=ids, kinds=kinds)
 
 
 def label_rows(dataset: voc12.Dataset, ids: Sequence[str]) -> np.ndarray:
@@ -102,40 +110,53 @@ def load_network(model: Any, path: str, *, flag: str, stage: str, compute: Compu
 
 
 def compute_of(config: Config) -> Compute:
-    """Give what the config asks networks to be computed with."""
+    """Return what the config asks networks to be computed with."""
     device = pick_device(config.device)
-    return Compute(
-        device=device,
-        precision=resolve_precision(device, config.precision),
-        num_workers=config.num_workers,
-    )
+    precision = resolve_precision(device, config.precision)
+    allow_tf32(precision == "tf32")
+    return Compute(device=device, precision=precision, num_workers=config.num_workers)
 
 
-def shaped_by(config: Config, *names: str, ids: Sequence[str] = ()) -> dict[str, Any]:
-    """Collect what shapes a stage's outputs: the named settings, the data, and a list of ids.
+def shaped_by(
+    config: Config,
+    stage: str,
+    *names: str,
+    ids: Sequence[str] | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Collect what shapes a stage's outputs, by stage: its own settings first, then earlier ones'.
 
-    Of weights the file's digest is taken, of an output folder the settings that shaped it, if it
-    is one of ours.
+    No path counts: of weights the file's digest is taken, of data the name and a digest, of an
+    output folder the settings that shaped it, or where it is not ours a digest of its listing.
+
+    Args:
+        config: the settings.
+        stage: that writes.
+        names: of the settings that shape what it writes.
+        ids: the images of the list among `names`; where there is none, the whole data set counts.
+        extra: more that counts, or other values of settings than the config's.
     """
     values = resolved(config)
-    data = [config.demo_seed, config.demo_train_images, config.demo_val_images]
-    shaped: dict[str, Any] = {
-        "voc12_root": config.voc12_root or f"demo data {'/'.join(map(str, data))}"
-    }
+    own: dict[str, Any] = {}
+    before: dict[str, dict[str, Any]] = {}
+    if ids is None:
+        own["voc12_root"] = voc12.identify(data_root(config))
     for name in names:
         value = values[name]
         if name == "precision":
             value = compute_of(config).precision
-        elif name.endswith("_weights_name"):
+        elif name.endswith("_weights_name") or (name == "pretrained" and Path(value).is_file()):
             value = f"a file of SHA-256 {fingerprint(value)}"
-        elif name.endswith("_out_dir") and (before := read_settings(value)) is not None:
-            shaped |= before
-            continue
+        elif name.endswith("_out_dir"):
+            earlier = read_settings(value)
+            if earlier is not None:
+                before |= earlier
+                continue
+            value = listing_digest(value)
         elif name.endswith("_list"):
-            digest = hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
-            value = f"{value} ({len(ids)} images, {digest})"
-        shaped[name] = value
-    return shaped
+            value = voc12.identify(data_root(config), ids)
+        own[name] = value
+    return {stage: own | dict(extra or {}), **before}
 
 
 def cams_need(config: Config, ids: Sequence[str]) -> Need:
@@ -199,7 +220,8 @@ def record_measures(
     """Write a stage's measures on a split, beside the published ones where there are.
 
     Args:
-        config: names the metrics file, the preset, and --chainer_eval_set, the default split.
+        config: names the metrics file, the preset, the data, which have published figures where
+            they are VOC 2012's own, and --chainer_eval_set, the default split.
         stage: that measured.
         measures: names to values.
         split: that was measured on.
@@ -207,7 +229,8 @@ def record_measures(
     """
     split = (split or config.chainer_eval_set) + (f"[:{config.limit}]" if config.limit else "")
     published = {}
-    if config.preset.startswith("voc12") and supervision == "irn":
+    is_voc = voc12.is_published_split(data_root(config), split)
+    if is_voc and config.preset.startswith("voc12") and supervision == "irn":
         published = voc12.PUBLISHED.get((stage, split), {})
     record(
         config.metrics_file,

@@ -20,7 +20,7 @@ from misc.metrics import (
 )
 from misc.plan import Plan
 from misc.workers import map_images
-from step.common import cams_need, open_dataset, record_measures
+from step.common import cams_need, evaluated_truths, open_dataset, record_measures
 from step.details import plain, threshold_details, write_details
 
 # The whole curve for mIoU; connected components are dearer, so theirs is coarser, most of all
@@ -83,7 +83,10 @@ def run(config: Config) -> None:
 def plan(config: Config, dataset: voc12.Dataset) -> Plan:
     """Say what is read."""
     ids = dataset.split(config.chainer_eval_set)
-    return Plan(truths=ids, needs=[cams_need(config, ids)])
+    return Plan(
+        truths=[evaluated_truths(config, ids, ("semantic", "instance"))],
+        needs=[cams_need(config, ids)],
+    )
 
 
 def evaluate_image(

@@ -18,23 +18,28 @@ from misc.config import Config
 from misc.crf import crf_inference_probabilities
 from misc.device import Compute
 from misc.files import atomic_path
-from misc.imutils import write_label
+from misc.imutils import normalize, with_mirror, write_label
 from misc.legend import class_entries, write_legend
 from misc.log import logger
 from misc.metrics import confusion, mean_iou
 from misc.palette import voc_palette
 from misc.plan import Plan
-from misc.provenance import claim_folder
+from misc.pool import Way
+from misc.provenance import claim_folder, remove_outputs
 from misc.workers import collect_images, run_images
 from net.deeplab import DeepLab
 from step.common import compute_of, open_dataset, record_measures, shaped_by
 from step.details import network_details, semantic_details, write_details
 from step.eval_sem_seg import count_image
-from step.label_synthesis import semantic_paths, write_semantic_label
+from step.label_synthesis import SEMANTIC_FILES, semantic_paths, write_semantic_label
 from step.make_cam import LoadedScales, load_scales
 from step.supervision import evaluation_plan, read_trained, supervised_path, trained_with
 
 SERVER_FOLDER = Path("results", "VOC2012", "Segmentation", "comp6_test_cls")
+# In their folders; {} is an image's id.
+SERVER_FILES = (f"{SERVER_FOLDER}/{{}}.png", "results.tgz")
+SCORES = "scores/{}.npz"
+SHAPED_BY = ("precision", "deeplab_scales", "deeplab_crf")
 _STEPS = 65535
 
 
@@ -49,18 +54,19 @@ def run(config: Config) -> None:
         source = f"--deeplab_weights_name {weights}"
         model.load_published(read_trained(weights, "deeplab"), source=source)
         model = compute.place(model).eval()
-        settings = shaped_by(config, "precision", "deeplab_scales", "deeplab_crf")
-        settings |= trained_with(weights, "deeplab_weights_name")
+        trained = trained_with(weights, "deeplab_weights_name")
+        settings = shaped_by(config, "eval_deeplab", *SHAPED_BY, extra=trained)
+        claim = partial(claim_folder, settings=settings, overwrite=config.overwrite)
 
         labels = ValLabels(supervised_path(config.deeplab_out_dir, name))
-        claim_folder(labels.folder, settings, overwrite=config.overwrite)
+        claim(labels.folder, files=(*SEMANTIC_FILES, SCORES), images=ids)
         label_images(config, model, dataset, ids, labels, compute=compute)
         counts = count_images(dataset, ids, labels.folder, num_workers=config.num_workers)
         ranks.on_first(partial(write_measures, config, dataset, name, labels.folder, counts))
         if config.deeplab_server_list:
             packed = ServerLabels(supervised_path(config.deeplab_server_dir, name))
-            claim_folder(packed.folder, settings, overwrite=config.overwrite)
             listed = dataset.split(config.deeplab_server_list)
+            claim(packed.folder, files=(*SERVER_FILES, SCORES), images=listed)
             label_images(config, model, dataset, listed, packed, compute=compute)
             logger.info("for the evaluation server: %s", ranks.on_first(packed.pack))
 
@@ -140,10 +146,12 @@ def label_images(
     """
     scores = labels.folder / "scores"
 
-    def process(image_id: str, loaded: LoadedScales) -> None:
-        size, pairs = loaded
+    def process(image_id: str, loaded: LoadedScales) -> Way:
+        size, images = loaded
         grid = tuple((side - 1) // 4 + 1 for side in size)
-        write_scores(scores / f"{image_id}.npz", probabilities(model, pairs, grid, compute))
+        found = probabilities(model, images, grid, compute)
+        steps = (found * _STEPS).round().cpu().numpy().astype(np.uint16)
+        yield partial(write_scores, scores / f"{image_id}.npz", steps)
 
     def outputs(image_id: str) -> list[Path]:
         final = labels.path(image_id)
@@ -155,6 +163,7 @@ def label_images(
         process=process,
         outputs=outputs,
         num_workers=compute.num_workers,
+        device=compute.device,
         description="deeplab",
     )
     run_images(
@@ -164,18 +173,18 @@ def label_images(
         num_workers=compute.num_workers,
         description="deeplab labels",
     )
-    ranks.on_first(lambda: shutil.rmtree(scores, ignore_errors=True))
+    ranks.on_first(partial(remove_outputs, labels.folder, [SCORES], ids))
 
 
 @torch.inference_mode()
 def probabilities(
-    model: nn.Module, pairs: Sequence[Any], grid: tuple[int, ...], compute: Compute
+    model: nn.Module, images: Sequence[torch.Tensor], grid: tuple[int, ...], compute: Compute
 ) -> torch.Tensor:
     """Average the network's probabilities over scales and mirror images.
 
     Args:
         model: maps images (B, 3, H, W) to logits (B, L, h, w).
-        pairs: for each scale the normalised image and its mirror, (2, 3, sH, sW).
+        images: the image at each scale, uint8 (3, sH, sW).
         grid: (height, width) of the result.
         compute: device and arithmetic.
 
@@ -183,18 +192,17 @@ def probabilities(
         float32 (L, height, width), which sum to 1 at each pixel.
     """
     total: Any = 0
-    for pair in pairs:
+    for image in images:
         with compute.autocast():
-            logit = model(torch.as_tensor(pair, device=compute.device))
+            logit = model(with_mirror(normalize(compute.put(image))))
         found = F.softmax(logit.float(), dim=1)
         found = F.interpolate(found, grid, mode="bilinear", align_corners=False)
         total = total + found[0] + found[1].flip(-1)
-    return total / (2 * len(pairs))
+    return total / (2 * len(images))
 
 
-def write_scores(path: Path, found: torch.Tensor) -> None:
-    """Write probabilities (L, h, w) as 16-bit fixed point."""
-    steps = (found * _STEPS).round().cpu().numpy().astype(np.uint16)
+def write_scores(path: Path, steps: np.ndarray) -> None:
+    """Write probabilities, uint16 (L, h, w) in 65535 steps."""
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, steps=steps)
 
@@ -256,8 +264,8 @@ def validation_iou(
     """Measure the mIoU of a network while it learns: one scale, no CRF, nothing written."""
 
     def process(image_id: str, loaded: LoadedScales) -> np.ndarray:
-        size, pairs = loaded
-        label = probabilities(model, pairs, size, compute).argmax(dim=0).cpu().numpy()
+        size, images = loaded
+        label = probabilities(model, images, size, compute).argmax(dim=0).cpu().numpy()
         return confusion(label, dataset.semantic_label(image_id), len(dataset.class_names) + 1)
 
     counts = collect_images(
@@ -265,6 +273,7 @@ def validation_iou(
         partial(load_scales, dataset, (1.0,)),
         process=process,
         num_workers=compute.num_workers,
+        device=compute.device,
         description="validate",
     )
     total = sum(counts, start=np.zeros((1, 1), np.int64))

@@ -22,7 +22,7 @@ from misc.metrics import (
 )
 from misc.plan import Plan, made_by
 from misc.workers import map_images
-from step.common import open_dataset, record_measures
+from step.common import evaluated_truths, open_dataset, record_measures
 from step.details import plain, threshold_details, write_details
 from step.label_synthesis import instance_path, read_instance_labels
 
@@ -76,7 +76,7 @@ def plan(config: Config, dataset: voc12.Dataset) -> Plan:
     ids = dataset.split(config.chainer_eval_set)
     paths = [instance_path(config.ins_seg_out_dir, image_id) for image_id in ids]
     need = made_by("ins_seg_out_dir", "make_ins_seg", paths, load_instances)
-    return Plan(truths=ids, needs=[need])
+    return Plan(truths=[evaluated_truths(config, ids, ("instance",))], needs=[need])
 
 
 def match_image(dataset: voc12.Dataset, folder: str | Path, image_id: str) -> ImageMatches:

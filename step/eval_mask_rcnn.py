@@ -14,6 +14,7 @@ from misc import ranks
 from misc.coco import coco_average_precision, instance_records
 from misc.config import Config
 from misc.device import Compute
+from misc.imutils import planes
 from misc.instance_files import load_instances
 from misc.legend import object_entries, write_legend
 from misc.log import logger
@@ -27,7 +28,13 @@ from net.mask_rcnn import as_detections, mask_rcnn
 from step.common import compute_of, open_dataset, record_measures, shaped_by
 from step.details import network_details, plain, write_details
 from step.eval_ins_seg import match_image, precision_measures
-from step.label_synthesis import SURE, instance_path, instance_paths, write_instances
+from step.label_synthesis import (
+    INSTANCE_FILES,
+    SURE,
+    instance_path,
+    instance_paths,
+    write_instances,
+)
 from step.make_cocoann import annotations
 from step.supervision import (
     evaluation_plan,
@@ -36,6 +43,8 @@ from step.supervision import (
     supervision_of,
     trained_with,
 )
+
+SHAPED_BY = ("precision", "mask_rcnn_min_size", "mask_rcnn_max_size")
 
 
 def run(config: Config) -> None:
@@ -47,15 +56,16 @@ def run(config: Config) -> None:
         weights = supervised_path(config.mask_rcnn_weights_name, name)
         model = load_mask_rcnn(config, dataset, weights, compute=compute)
         folder = supervised_path(config.mask_rcnn_out_dir, name)
-        settings = shaped_by(config, "precision", "mask_rcnn_min_size", "mask_rcnn_max_size")
-        settings |= trained_with(weights, "mask_rcnn_weights_name")
-        claim_folder(folder, settings, overwrite=config.overwrite)
+        trained = trained_with(weights, "mask_rcnn_weights_name")
+        settings = shaped_by(config, "eval_mask_rcnn", *SHAPED_BY, extra=trained)
+        claim_folder(folder, settings, files=INSTANCE_FILES, images=ids, overwrite=config.overwrite)
         run_images(
             ids,
             partial(load_image, dataset),
             process=partial(write_detections, model, folder, compute),
             outputs=lambda image_id, folder=folder: instance_paths(folder, image_id),
             num_workers=compute.num_workers,
+            device=compute.device,
             description=f"detect ({name})",
         )
         records, coco = match_images(config, dataset, ids, folder)
@@ -86,17 +96,17 @@ def load_mask_rcnn(
 
 
 def load_image(dataset: voc12.Dataset, image_id: str) -> torch.Tensor:
-    """Read an image as the detector takes it."""
-    return detector_image(dataset.image(image_id))
+    """Read an image, uint8 (3, H, W)."""
+    return planes(dataset.image(image_id))
 
 
 @torch.inference_mode()
 def detect_objects(
     model: nn.Module, compute: Compute, image: torch.Tensor
 ) -> dict[str, np.ndarray]:
-    """Detect the objects in an image (3, H, W); see `net.mask_rcnn.as_detections`."""
+    """Detect the objects in an image, uint8 (3, H, W); see `net.mask_rcnn.as_detections`."""
     with compute.autocast():
-        (output,) = model([image.to(compute.device)])
+        (output,) = model([detector_image(compute.put(image))])
     return as_detections(output)
 
 
@@ -177,6 +187,7 @@ def validation_precision(
         partial(load_image, dataset),
         process=process,
         num_workers=compute.num_workers,
+        device=compute.device,
         description="validate",
     )
     return ranks.on_first(lambda: precision_measures(records, len(dataset.class_names)))

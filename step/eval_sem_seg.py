@@ -13,7 +13,7 @@ from misc.log import logger
 from misc.metrics import confusion, level_confusions, mean_iou
 from misc.plan import Plan, made_by
 from misc.workers import map_images
-from step.common import open_dataset, record_measures
+from step.common import evaluated_truths, open_dataset, record_measures
 from step.details import semantic_details, threshold_details, write_details
 from step.label_synthesis import read_semantic_label, semantic_paths
 
@@ -56,7 +56,7 @@ def plan(config: Config, dataset: voc12.Dataset) -> Plan:
     ids = dataset.split(config.chainer_eval_set)
     paths = [semantic_paths(config.sem_seg_out_dir, image_id)[0] for image_id in ids]
     need = made_by("sem_seg_out_dir", "make_sem_seg", paths, read_label)
-    return Plan(truths=ids, needs=[need])
+    return Plan(truths=[evaluated_truths(config, ids, ("semantic",))], needs=[need])
 
 
 def count_image(dataset: voc12.Dataset, folder: str | Path, image_id: str) -> np.ndarray:

@@ -4,7 +4,7 @@ Both kinds of label come from one pass of the network where both are asked for.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,16 @@ from misc.cam_files import find_cams, read_cams
 from misc.centroids import cluster_centroids, find_centroids
 from misc.config import Config
 from misc.device import Compute
-from misc.imutils import normalize, read_label, with_mirror, write_label
+from misc.imutils import normalize, planes, read_label, with_mirror, write_label
 from misc.indexing import propagate_to_edge
 from misc.instance_files import load_instances, save_instances
 from misc.instances import detect, separate_scores, upsample_scores
-from misc.legend import class_entries, object_entries, palette_path, write_legend
+from misc.legend import PALETTE_FILES, class_entries, object_entries, palette_path, write_legend
 from misc.levels import levels_path, save_levels, score_levels
 from misc.masks import numbered_map
 from misc.palette import object_palette, voc_palette
 from misc.plan import Plan, made_by
+from misc.pool import Way
 from misc.provenance import claim_folder
 from misc.weights import read_state_dict
 from misc.winners import label_map
@@ -44,18 +45,113 @@ from step.common import (
 SHAPED_BY = ("cam_out_dir", "precision", "irn_network", "irn_weights_name", "irn_crop_size")
 SURE = 0.5  # the score from which on a network's detections are shown
 WALK = ("beta", "exp_times")
-
-Propagate = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+# In their folders; {} is an image's id.
+INSTANCE_FILES = ("{}.npz", "levels/{}.npz", *PALETTE_FILES)
+SEMANTIC_FILES = ("{}.png", "levels/{}.npz", *PALETTE_FILES)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """What is read for one image."""
+    """What is read for one image.
 
-    pair: np.ndarray
-    cam: np.ndarray
+    Attributes:
+        image: uint8 (3, H, W).
+        cam: float32 (K, h, w) on the stride-4 grid.
+        keys: int64 (K,), the class of each map.
+        size: (H, W).
+    """
+
+    image: torch.Tensor
+    cam: torch.Tensor
     keys: np.ndarray
     size: tuple[int, int]
+
+    def pin_memory(self) -> "Loaded":
+        """Pin what is copied to the device, for the loader."""
+        return replace(self, image=self.image.pin_memory(), cam=self.cam.pin_memory())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Synthesis:
+    """How an image's scores become labels, and where they go; can be sent to other processes.
+
+    Attributes:
+        ins_dir: folder of instance labels; None makes none.
+        sem_dir: folder of semantic labels; None makes none.
+        small_displacement: length in stride-4 pixels under which a displacement is small.
+        beta: power of the affinities in the walk.
+        exp_times: the walk takes 2 to this power steps.
+        ins_threshold: background score of instance labels.
+        sem_threshold: background score of semantic labels.
+    """
+
+    ins_dir: str | None
+    sem_dir: str | None
+    small_displacement: float
+    beta: float
+    exp_times: int
+    ins_threshold: float
+    sem_threshold: float
+
+    def way(
+        self, model: Any, compute: Compute, image_id: str, loaded: Loaded, *, levels: bool
+    ) -> Way:
+        """Bring an image to its labels: network and walk here, all else in the pool.
+
+        Args:
+            model: IRNet in the form that is used.
+            compute: device and arithmetic.
+            image_id: the image.
+            loaded: what was read for it.
+            levels: write its score levels, too.
+        """
+        pair = with_mirror(normalize(compute.put(loaded.image)))
+        with torch.inference_mode(), compute.autocast():
+            boundary, displacement = model(pair)
+        cam = compute.put(loaded.cam)
+        walked: dict[str, np.ndarray] = {}
+        if self.ins_dir is not None:
+            field = displacement.cpu().numpy()
+            instance_map = yield partial(split_instances, field, self.small_displacement)
+            walked["instance"] = self.walk(separate_scores(cam, instance_map), boundary)
+        if self.sem_dir is not None:
+            walked["semantic"] = self.walk(cam, boundary)
+        yield partial(self.write, image_id, walked, loaded.keys, loaded.size, levels=levels)
+
+    def walk(self, scores: torch.Tensor, boundary: torch.Tensor) -> np.ndarray:
+        """Propagate scores (K, h, w) or (K, n, h, w): float32 (K·n, 1, h, w)."""
+        walked = propagate_to_edge(scores, boundary, beta=self.beta, exp_times=self.exp_times)
+        return walked.cpu().numpy()
+
+    def write(
+        self,
+        image_id: str,
+        walked: Mapping[str, np.ndarray],
+        keys: np.ndarray,
+        size: tuple[int, int],
+        *,
+        levels: bool,
+    ) -> None:
+        """Write an image's labels out of what `walk` returned; runs in the pool."""
+        if self.ins_dir is not None:
+            scores = upsample_scores(torch.from_numpy(walked["instance"]), size)
+            owners = np.repeat(keys, len(scores) // max(len(keys), 1))
+            if levels:
+                save_levels(levels_path(self.ins_dir, image_id), score_levels(scores, owners))
+            found = detect(scores, owners, 1, bg_threshold=self.ins_threshold)
+            write_instances(self.ins_dir, image_id, found)
+        if self.sem_dir is not None:
+            scores = upsample_scores(torch.from_numpy(walked["semantic"]), size)
+            if levels:
+                save_levels(levels_path(self.sem_dir, image_id), score_levels(scores, keys))
+            label = label_map(scores, keys, self.sem_threshold)
+            write_semantic_label(self.sem_dir, image_id, label)
+
+
+def split_instances(displacement: np.ndarray, small_displacement: float) -> np.ndarray:
+    """Assign each pixel to an instance: int32 (h, w) of a field (2, h, w)."""
+    centroids = find_centroids(displacement)
+    return cluster_centroids(centroids, displacement, threshold=small_displacement)
 
 
 def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
@@ -67,38 +163,27 @@ def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
     model = load_irnet(config, compute)
     claim_outputs(config, dataset, instance=instance, semantic=semantic)
     evaluated = set(evaluated_ids(config, dataset))
-    ins_dir, sem_dir = config.ins_seg_out_dir, config.sem_seg_out_dir
+    synthesis = Synthesis(
+        ins_dir=config.ins_seg_out_dir if instance else None,
+        sem_dir=config.sem_seg_out_dir if semantic else None,
+        small_displacement=config.small_displacement,
+        beta=config.beta,
+        exp_times=config.exp_times,
+        ins_threshold=config.ins_seg_bg_thres,
+        sem_threshold=config.sem_seg_bg_thres,
+    )
 
     def outputs(image_id: str) -> list[Path]:
+        ins_dir, sem_dir = config.ins_seg_out_dir, config.sem_seg_out_dir
         paths = list(instance_paths(ins_dir, image_id)) if instance else []
         paths += list(semantic_paths(sem_dir, image_id)) if semantic else []
         folders = [ins_dir] * instance + [sem_dir] * semantic
         levels = [levels_path(folder, image_id) for folder in folders]
         return paths + (levels if image_id in evaluated else [])
 
-    def process(image_id: str, loaded: Loaded) -> None:
-        with torch.inference_mode(), compute.autocast():
-            boundary, displacement = model(torch.as_tensor(loaded.pair, device=compute.device))
-        propagate = partial(propagate_to_edge, beta=config.beta, exp_times=config.exp_times)
-        if instance:
-            scores, count = instance_scores(
-                boundary,
-                displacement,
-                loaded,
-                small_displacement=config.small_displacement,
-                propagate=propagate,
-            )
-            if image_id in evaluated:
-                levels = score_levels(scores, np.repeat(loaded.keys, count))
-                save_levels(levels_path(ins_dir, image_id), levels)
-            found = detect(scores, loaded.keys, count, bg_threshold=config.ins_seg_bg_thres)
-            write_instances(ins_dir, image_id, found)
-        if semantic:
-            scores = semantic_scores(boundary, loaded, propagate)
-            if image_id in evaluated:
-                save_levels(levels_path(sem_dir, image_id), score_levels(scores, loaded.keys))
-            label = label_map(scores, loaded.keys, config.sem_seg_bg_thres)
-            write_semantic_label(sem_dir, image_id, label)
+    def process(image_id: str, loaded: Loaded) -> Way:
+        levels = image_id in evaluated
+        yield from synthesis.way(model, compute, image_id, loaded, levels=levels)
 
     run_images(
         ids,
@@ -106,6 +191,7 @@ def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
         process=process,
         outputs=outputs,
         num_workers=compute.num_workers,
+        device=compute.device,
         description=" + ".join(["make_ins_seg"] * instance + ["make_sem_seg"] * semantic),
     )
 
@@ -114,13 +200,16 @@ def claim_outputs(
     config: Config, dataset: voc12.Dataset, *, instance: bool, semantic: bool
 ) -> None:
     """Claim the folders of the labels that are asked for, and put a legend beside the palettes."""
+    ids = dataset.split(config.infer_list)
+    claim = partial(claim_folder, images=ids, overwrite=config.overwrite)
     if instance:
-        shaped = shaped_by(config, *SHAPED_BY, *WALK, "small_displacement", "ins_seg_bg_thres")
-        claim_folder(config.ins_seg_out_dir, shaped, overwrite=config.overwrite)
+        names = (*SHAPED_BY, *WALK, "small_displacement", "ins_seg_bg_thres")
+        shaped = shaped_by(config, "make_ins_seg_labels", *names)
+        claim(config.ins_seg_out_dir, shaped, files=INSTANCE_FILES)
         write_legend(config.ins_seg_out_dir, object_entries())
     if semantic:
-        shaped = shaped_by(config, *SHAPED_BY, *WALK, "sem_seg_bg_thres")
-        claim_folder(config.sem_seg_out_dir, shaped, overwrite=config.overwrite)
+        shaped = shaped_by(config, "make_sem_seg_labels", *SHAPED_BY, *WALK, "sem_seg_bg_thres")
+        claim(config.sem_seg_out_dir, shaped, files=SEMANTIC_FILES)
         write_legend(config.sem_seg_out_dir, class_entries(dataset.class_names))
 
 
@@ -216,65 +305,4 @@ def load_image(dataset: voc12.Dataset, cam_dir: str, image_id: str) -> Loaded:
     image = dataset.image(image_id)
     size = image.shape[:2]
     cams = read_cams(find_cams(cam_dir, image_id), size=size)
-    return Loaded(pair=with_mirror(normalize(image)), cam=cams.cam, keys=cams.keys, size=size)
-
-
-def instance_scores(
-    boundary: torch.Tensor,
-    displacement: torch.Tensor,
-    loaded: Loaded,
-    *,
-    small_displacement: float,
-    propagate: Propagate,
-) -> tuple[torch.Tensor, int]:
-    """Make an image's propagated score maps, one for each class and instance.
-
-    Args:
-        boundary: probability (1, h, w) in [0, 1].
-        displacement: (2, h, w), dy and dx in stride-4 pixels.
-        loaded: the image's CAMs and size.
-        small_displacement: length in stride-4 pixels below which a displacement is small.
-        propagate: the random walk, mapping scores and boundary to propagated scores.
-
-    Returns:
-        float32 (K·n, H, W), class by class, divided by the largest; and n.
-    """
-    centroids = find_centroids(displacement)
-    instance_map = cluster_centroids(centroids, displacement, threshold=small_displacement)
-    cam = torch.as_tensor(loaded.cam, device=boundary.device)
-    scores = separate_scores(cam, instance_map)
-    return upsample_scores(propagate(scores, boundary), loaded.size), scores.shape[1]
-
-
-def semantic_scores(boundary: torch.Tensor, loaded: Loaded, propagate: Propagate) -> torch.Tensor:
-    """Make an image's propagated class scores, float32 (K, H, W); as `instance_scores`."""
-    cam = torch.as_tensor(loaded.cam, device=boundary.device)
-    return upsample_scores(propagate(cam, boundary), loaded.size)
-
-
-def instance_labels(
-    boundary: torch.Tensor,
-    displacement: torch.Tensor,
-    loaded: Loaded,
-    *,
-    small_displacement: float,
-    bg_threshold: float,
-    propagate: Propagate,
-) -> Mapping[str, np.ndarray]:
-    """Make an image's instance labels: those of `detect` in its `instance_scores`."""
-    scores, count = instance_scores(
-        boundary,
-        displacement,
-        loaded,
-        small_displacement=small_displacement,
-        propagate=propagate,
-    )
-    return detect(scores, loaded.keys, count, bg_threshold=bg_threshold)
-
-
-def semantic_label(
-    boundary: torch.Tensor, loaded: Loaded, *, bg_threshold: float, propagate: Propagate
-) -> np.ndarray:
-    """Make an image's semantic label, uint8 (H, W), from its `semantic_scores`."""
-    scores = semantic_scores(boundary, loaded, propagate)
-    return label_map(scores, loaded.keys, bg_threshold)
+    return Loaded(image=planes(image), cam=torch.from_numpy(cams.cam), keys=cams.keys, size=size)

@@ -13,7 +13,7 @@ from misc.cam_files import find_cams, read_cams
 from misc.centroids import cluster_centroids, find_centroids
 from misc.config import Config
 from misc.device import Compute
-from misc.imutils import IGNORE, normalize, read_label, with_mirror
+from misc.imutils import IGNORE, normalize, planes, read_label, with_mirror
 from misc.instance_files import load_instances
 from misc.legend import Entry, class_entries, object_entries
 from misc.masks import counted_order, numbered_map
@@ -93,7 +93,7 @@ def image_layers(
 
 def irnet_fields(model: Any, compute: Compute, image: np.ndarray) -> Fields:
     """Apply IRNet to a uint8 image: boundary (h, w) in [0, 1] and displacement (2, h, w)."""
-    pair = torch.as_tensor(with_mirror(normalize(image)), device=compute.device)
+    pair = with_mirror(normalize(compute.put(planes(image))))
     with torch.inference_mode(), compute.autocast():
         boundary, displacement = model(pair)
     return boundary[0].float().cpu().numpy(), displacement.float().cpu().numpy()

@@ -1,6 +1,7 @@
 """What the trainings of all stages share: where they go on, what they note, how they end."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,29 @@ from misc.log import logger
 from misc.provenance import Settings, claim_weights
 from misc.training import Samples, Terms, train
 from step.common import compute_of
+
+
+def fill_batch(config: Config, flag: str, images: int) -> Config:
+    """Let a run of --limit take the batch that its images fill, and say so.
+
+    Args:
+        config: the settings.
+        flag: the batch size's.
+        images: how many there are to learn from.
+
+    Returns:
+        the settings with the batch size that is really used, which is to shape the weights;
+        without --limit they are as given, and the training refuses a batch that is not filled.
+    """
+    asked = getattr(config, flag)
+    if config.limit is None or not 0 < images < asked:
+        return config
+    logger.info(
+        "--limit %d: --%s %d cannot be filled by %d images, taking %d",
+        *(config.limit, flag, asked, images, images),
+    )
+    used: dict[str, Any] = {flag: images}
+    return replace(config, **used)
 
 
 def is_trained(config: Config, weights: Path, settings: Settings) -> bool:

@@ -9,17 +9,20 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import voc12
 from misc.config import Config
+from misc.curves import NO_TENSORBOARD
+from misc.files import names_in
 from misc.log import logger
 from misc.measures import table
 from misc.plan import Plan
 from misc.workers import map_images
 from step.common import open_dataset
+from step.truths import lacking
 
 Plans = Sequence[tuple[str, Plan]]
 SHOWN = 10
@@ -34,9 +37,11 @@ def check_inputs(config: Config, stages: Sequence[str]) -> None:
 
     Raises:
         FileNotFoundError: the first file that nobody will have made, and who makes it.
+        ValueError: a list whose images lack the ground truth that is read of them.
         ModuleNotFoundError: a package that a later stage imports is not installed.
     """
-    for error in _lacking(_plans(config, open_dataset(config), stages)):
+    dataset = open_dataset(config)
+    for error in _lacking(config, dataset, _plans(config, dataset, stages)):
         raise error
 
 
@@ -48,9 +53,9 @@ def dry_run(config: Config, stages: Sequence[str]) -> None:
     """
     dataset = open_dataset(config)
     plans = _plans(config, dataset, stages)
-    problems = [str(error) for error in _lacking(plans)]
+    problems = [str(error) for error in _lacking(config, dataset, plans)]
     problems += _broken(dataset, plans, num_workers=config.num_workers)
-    logger.info("\n%s", table(_rows(plans)))
+    logger.info("\n%s", table(_rows(dataset, plans)))
     problems += _disk(plans)
     for problem in problems[:SHOWN]:
         logger.info("%s", problem)
@@ -68,8 +73,12 @@ def _plans(config: Config, dataset: voc12.Dataset, stages: Sequence[str]) -> Pla
     return [(name, m.plan(config, dataset)) for name, m in modules if hasattr(m, "plan")]
 
 
-def _lacking(plans: Plans) -> Iterator[Exception]:
-    """Give an error for each need that neither the disk nor an earlier stage meets."""
+def _lacking(config: Config, dataset: voc12.Dataset, plans: Plans) -> Iterator[Exception]:
+    """Return an error for each need that neither the disk nor an earlier stage meets."""
+    trains = any(name.startswith("train_") for name, _ in plans)
+    if config.tensorboard and trains and not _can_import("tensorboard"):
+        yield ModuleNotFoundError(NO_TENSORBOARD)
+    yield from _lacking_labels(dataset, plans)
     coming: set[Path] = set()
     for name, plan in plans:
         for module, package in plan.modules.items():
@@ -85,21 +94,44 @@ def _lacking(plans: Plans) -> Iterator[Exception]:
         coming.update(plan.writes)
 
 
+def _lacking_labels(dataset: voc12.Dataset, plans: Plans) -> Iterator[Exception]:
+    """Return an error for each list whose images lack annotations or ground truth, once."""
+    labelled = list(dict.fromkeys(i for _, plan in plans for i in plan.labelled))
+    annotated = set(dataset.with_labels(labelled))
+    bare = [image_id for image_id in labelled if image_id not in annotated]
+    if bare:
+        yield FileNotFoundError(
+            f"{len(bare)} of {len(labelled)} images have no annotation, the first is {bare[0]!r}: "
+            "--train_list, --val_list and --infer_list take images with image-level labels"
+        )
+    said = set()
+    for name, plan in plans:
+        for truths in plan.truths:
+            error = lacking(dataset, truths, name)
+            if error is not None and (truths.flag, truths.name) not in said:
+                said.add((truths.flag, truths.name))
+                yield error
+
+
 def _broken(dataset: voc12.Dataset, plans: Plans, *, num_workers: int) -> list[str]:
     """Read every file that the plans read and that is there; give what is wrong with them."""
     readers: dict[str, Callable[[Any], Any]] = {
         "image": dataset.image,
         "annotation": partial(_annotation, dataset),
-        "truth": dataset.instance_label,
+        "semantic": dataset.semantic_label,
+        "instance": dataset.instance_label,
     }
     items: dict[str, None] = {}
     for _, plan in plans:
-        ids = {"image": plan.images, "annotation": plan.labelled, "truth": plan.truths}
-        items |= {f"{kind}\t{i}": None for kind, listed in ids.items() for i in listed}
+        ids = [("image", plan.images), ("annotation", dataset.with_labels(plan.labelled))]
+        for truths in plan.truths:
+            there = dataset.with_truth(truths.ids, kinds=truths.kinds)
+            ids += [(kind, there) for kind in truths.kinds]
+        items |= {f"{kind}\t{i}": None for kind, listed in ids for i in listed}
         for need in plan.needs:
             readers[need.flag] = need.read
-            there = [path for path in need.paths if _is_there(path)]
-            items |= {f"{need.flag}\t{_existing(path)}": None for path in there}
+            paths = [path for path in need.paths if _is_there(path)]
+            items |= {f"{need.flag}\t{_existing(path)}": None for path in paths}
     load = partial(_problem, readers)
     found = map_images(list(items), load, num_workers=num_workers, description="reading")
     return [problem for _, problem in found if problem]
@@ -118,19 +150,28 @@ def _annotation(dataset: voc12.Dataset, image_id: str) -> None:
     dataset.image_labels([image_id])
 
 
-def _rows(plans: Plans) -> list[list[str]]:
+def _rows(dataset: voc12.Dataset, plans: Plans) -> list[list[str]]:
     rows = [["stage", "reads", "writes", "there", "to be made, MB"]]
     for name, plan in plans:
         reads = [f"{len(plan.images)} images"] * bool(plan.images)
         reads += [f"{len(plan.labelled)} annotations"] * bool(plan.labelled)
-        reads += [f"{len(plan.truths)} segmentation labels"] * bool(plan.truths)
+        truths = {i for t in plan.truths for i in dataset.with_truth(t.ids, kinds=t.kinds)}
+        reads += [f"{len(truths)} segmentation labels"] * bool(truths)
         reads += [f"{len(need.paths)} of --{need.flag}" for need in plan.needs]
         there = sum(_is_there(path) for path in plan.writes)
-        where = os.path.commonpath([p.parent for p in plan.writes]) if plan.writes else ""
+        where = _common_folder(plan.writes)
         writes = f"{len(plan.writes)} in {where}" if plan.writes else "measures"
         size = f"{_bytes_to_come(plan) / 1e6:.1f}" if plan.writes else ""
         rows.append([name, ", ".join(reads), writes, str(there), size])
     return rows
+
+
+def _common_folder(paths: Sequence[Path]) -> str:
+    """Return the folder that files have in common, absolute where any of them is."""
+    folders = {path.parent for path in paths}
+    if any(folder.is_absolute() for folder in folders):
+        folders = {folder.absolute() for folder in folders}
+    return os.path.commonpath(folders) if folders else ""
 
 
 def _bytes_to_come(plan: Plan) -> int:
@@ -173,17 +214,4 @@ def _existing(path: Path) -> Path:
 
 
 def _is_there(path: Path) -> bool:
-    return path.name in _names(path.parent) or _existing(path).name in _names(path.parent)
-
-
-def _names(folder: Path) -> frozenset[str]:
-    # One listing, where asking for thousands of files one by one is slow on a network disk.
-    try:
-        return _listed(folder, folder.stat().st_mtime_ns)
-    except (FileNotFoundError, NotADirectoryError):
-        return frozenset()
-
-
-@cache
-def _listed(folder: Path, _changed: int) -> frozenset[str]:
-    return frozenset(os.listdir(folder))
+    return path.name in names_in(path.parent) or _existing(path).name in names_in(path.parent)

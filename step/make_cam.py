@@ -10,8 +10,10 @@ import torch
 import voc12
 from misc.cam_files import cam_path, write_cams
 from misc.config import Config
-from misc.imutils import normalize, rescale, with_mirror
+from misc.device import Compute
+from misc.imutils import normalize, planes, rescale, with_mirror
 from misc.plan import Plan, made_by
+from misc.pool import Way
 from misc.provenance import claim_folder
 from misc.weights import read_state_dict
 from misc.workers import run_images
@@ -24,7 +26,10 @@ from step.common import (
     shaped_by,
 )
 
-LoadedScales = tuple[tuple[int, int], list[np.ndarray]]
+SHAPED_BY = ("precision", "cam_network", "cam_weights_name", "cam_scales")
+FILES = ("{}.npz",)  # in --cam_out_dir; {} is an image's id
+
+LoadedScales = tuple[tuple[int, int], list[torch.Tensor]]
 
 
 def run(config: Config) -> None:
@@ -39,18 +44,22 @@ def run(config: Config) -> None:
         stage="train_cam",
         compute=compute,
     )
-    settings = shaped_by(config, "precision", "cam_network", "cam_weights_name", "cam_scales")
-    claim_folder(config.cam_out_dir, settings, overwrite=config.overwrite)
     ids = images_needed(config, dataset)
+    claim_folder(
+        config.cam_out_dir,
+        shaped_by(config, "make_cam", *SHAPED_BY),
+        files=FILES,
+        images=ids,
+        overwrite=config.overwrite,
+    )
     keys = image_labels(dataset, ids)
 
-    def process(image_id: str, loaded: LoadedScales) -> None:
-        size, pairs = loaded
-        with compute.autocast():
-            maps = scale_maps(model, pairs, keys=keys[image_id], device=compute.device)
-        write_cams(
-            cam_path(config.cam_out_dir, image_id), keys=keys[image_id], maps=maps, size=size
-        )
+    def process(image_id: str, loaded: LoadedScales) -> Way:
+        size, images = loaded
+        found = scale_maps(model, images, keys=keys[image_id], compute=compute)
+        maps = [scale.cpu().numpy() for scale in found]
+        path = cam_path(config.cam_out_dir, image_id)
+        yield partial(write_cams, path, keys=keys[image_id], maps=maps, size=size)
 
     run_images(
         ids,
@@ -58,6 +67,7 @@ def run(config: Config) -> None:
         process=process,
         outputs=lambda image_id: [cam_path(config.cam_out_dir, image_id)],
         num_workers=compute.num_workers,
+        device=compute.device,
         description="make_cam",
     )
 
@@ -84,29 +94,34 @@ def images_needed(config: Config, dataset: voc12.Dataset) -> list[str]:
 
 
 def load_scales(dataset: voc12.Dataset, scales: Sequence[float], image_id: str) -> LoadedScales:
-    """Read an image: its (H, W), and at each scale the normalised image with its mirror."""
+    """Read an image: its (H, W), and the image at each scale, uint8 (3, sH, sW)."""
     image = dataset.image(image_id)
-    return image.shape[:2], [with_mirror(normalize(rescale(image, scale))) for scale in scales]
+    return image.shape[:2], [planes(rescale(image, scale)) for scale in scales]
 
 
 @torch.inference_mode()
 def scale_maps(
     model: torch.nn.Module,
-    pairs: Sequence[np.ndarray | torch.Tensor],
+    images: Sequence[torch.Tensor],
     *,
     keys: np.ndarray,
-    device: torch.device,
+    compute: Compute,
 ) -> list[torch.Tensor]:
     """Apply the network to an image at each scale, and keep the classes that the image has.
 
     Args:
         model: the CAM form of the classification network.
-        pairs: for each scale the normalised image and its mirror, (2, 3, sH, sW).
+        images: the image at each scale, uint8 (3, sH, sW).
         keys: the image's classes, 0-based (K,).
-        device: where the model is.
+        compute: device and arithmetic.
 
     Returns:
-        for each scale the raw maps, float32 (K, ⌈sH/16⌉, ⌈sW/16⌉).
+        for each scale the raw maps, float32 (K, ⌈sH/16⌉, ⌈sW/16⌉), on the device.
     """
-    index = torch.as_tensor(keys, device=device)
-    return [model(torch.as_tensor(pair, device=device))[index].float() for pair in pairs]
+    index = torch.as_tensor(keys, device=compute.device)
+    maps = []
+    for image in images:
+        pair = with_mirror(normalize(compute.put(image)))
+        with compute.autocast():
+            maps.append(model(pair)[index].float())
+    return maps

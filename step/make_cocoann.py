@@ -17,9 +17,11 @@ from step.common import open_dataset
 from step.supervision import (
     Supervision,
     labels_needs,
+    learnt_truths,
     supervised_path,
     supervision_of,
     supervisions,
+    val_truths,
 )
 
 
@@ -29,7 +31,7 @@ def run(config: Config) -> None:
     wanted = [(config.infer_list, supervision) for supervision in supervisions(config, dataset)]
     wanted.append((config.val_list, supervision_of(config, dataset, "full")))
     for split, supervision in dict.fromkeys(wanted):
-        ids = dataset.split(split)
+        ids = supervision.labelled(dataset.split(split), "instance")
         content = annotations(supervision, ids, num_workers=config.num_workers)
         path = annotation_path(config.coco_name, split, supervision.name)
         write_bytes(path, json.dumps(content).encode())
@@ -40,9 +42,12 @@ def run(config: Config) -> None:
 def plan(config: Config, dataset: voc12.Dataset) -> Plan:
     """Say what is read and written."""
     kinds = [(config.infer_list, name) for name in config.supervision]
-    listed = {config.val_list, *([config.infer_list] if "full" in config.supervision else [])}
+    ids, val_ids = dataset.split(config.infer_list), dataset.split(config.val_list)
     return Plan(
-        truths=[image_id for split in sorted(listed) for image_id in dataset.split(split)],
+        truths=[
+            val_truths(config, val_ids, "instance"),
+            *learnt_truths(config, ids, "instance"),
+        ],
         needs=labels_needs(config, dataset, semantic=False),
         writes=[
             annotation_path(config.coco_name, split, name)
@@ -79,6 +84,6 @@ def annotations(
 def describe_image(
     supervision: Supervision, image_id: str
 ) -> tuple[tuple[int, int], list[dict[str, Any]]]:
-    """Give an image's (H, W) and the COCO records of its instances."""
-    found = supervision.instances(image_id)
+    """Return an image's (H, W) and the COCO records of its instances, fragments left out."""
+    found = supervision.whole_instances(image_id)
     return found["mask"].shape[1:], instance_records(found)

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from misc.config import Config
-from misc.flags import format_value, is_place, read_config, resolved
+from misc.flags import defaults, is_place
 from misc.measures import read_seconds, read_since
 from misc.provenance import read_settings
+from misc.typed import format_value
 from step import STAGES
 
 Key = tuple[str, str, str]  # measure, split, supervision
@@ -18,7 +19,15 @@ BOUNDS = {
     ("eval_ins_seg", "AP50"): ("eval_cam", "component AP50"),
 }
 # They say how a command ran, not what it made.
-_NOT_SHAPING = {"show", "overwrite", "run_dir", "num_workers", "tensorboard", "report_images"}
+_NOT_SHAPING = {
+    "settings",
+    "show",
+    "overwrite",
+    "run_dir",
+    "num_workers",
+    "tensorboard",
+    "report_images",
+}
 
 
 def changed_settings(config: Config) -> list[tuple[str, str, str]]:
@@ -27,18 +36,21 @@ def changed_settings(config: Config) -> list[tuple[str, str, str]]:
     What the outputs say shaped them counts more than this command's flags: the report may be
     written by another command than made them.
     """
-    preset = resolved(read_config(["--preset", config.preset]))
-    used = resolved(config) | {
-        name: value for name, value in _shaping(config).items() if name in preset
-    }
-    return [
-        (f"--{name}", _words(preset[name]), _words(value))
-        for name, value in used.items()
-        if value != preset[name]
-        and name not in _NOT_SHAPING
-        and not name.endswith("_pass")
-        and not is_place(name)
-    ]
+    preset, now, shaping = defaults(config.preset), vars(config), _shaping(config)
+    rows = []
+    for name, usual in preset.items():
+        if name in _NOT_SHAPING or name.endswith("_pass") or is_place(name):
+            continue
+        by_stage = shaping.get(name, {})
+        values = {f"--{name} of {stage}": value for stage, value in by_stage.items()}
+        if len(set(values.values())) < 2:  # else stages were made by commands of other flags
+            values = {f"--{name}": next(iter(values.values()), now[name])}
+        rows += [
+            (flag, format_value(usual), format_value(value))
+            for flag, value in values.items()
+            if value != usual
+        ]
+    return rows
 
 
 def measure_rows(config: Config) -> list[tuple[str, ...]]:
@@ -80,12 +92,12 @@ def _beside(found: Mapping[str, Mapping[Key, Line]], stage: str, key: Key) -> st
     return "; ".join(words)
 
 
-def _words(value: Any) -> str:
-    return format_value(tuple(value) if isinstance(value, list) else value)
+def _shaping(config: Config) -> dict[str, dict[str, Any]]:
+    """Collect what shaped the outputs that are there, as far as it is a plain setting.
 
-
-def _shaping(config: Config) -> dict[str, Any]:
-    """Collect what shaped the outputs that are there, as far as it is a plain setting."""
+    Returns:
+        for each setting its values by stage.
+    """
     places = (
         config.cam_weights_name,
         config.cam_out_dir,
@@ -94,9 +106,14 @@ def _shaping(config: Config) -> dict[str, Any]:
         config.ins_seg_out_dir,
         config.sem_seg_out_dir,
     )
-    shaping: dict[str, Any] = {}
-    for path in places:
-        shaping |= read_settings(path) or {}
     # These are written down as what they led to: a digest, a device's arithmetic.
     indirect = {"voc12_root", "precision", "train_list", "infer_list"}
-    return {n: v for n, v in shaping.items() if n not in indirect and not is_place(n)}
+    shaping: dict[str, dict[str, Any]] = {}
+    for place in places:
+        for stage, settings in (read_settings(place) or {}).items():
+            for name, value in settings.items():
+                if name not in indirect and not is_place(name):
+                    plain = tuple(value) if isinstance(value, list) else value
+                    # What a stage left counts more than what a later one says of it.
+                    shaping.setdefault(name, {}).setdefault(stage, plain)
+    return shaping

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,19 +15,22 @@ from misc.imutils import read_label
 from misc.instance_files import load_instances
 from misc.instances import component_detections
 from misc.log import logger
-from misc.plan import Need, Plan, made_by
+from misc.plan import Need, Plan, Truths, made_by
 from misc.provenance import fingerprint
 from misc.weights import read_state_dict
 from misc.winners import label_map
 from misc.workers import collect_images
-from step.common import WEIGHTS_BYTES, backbone_need, cams_need, shaped_by
+from step.common import WEIGHTS_BYTES, backbone_need, cams_need
 from step.label_synthesis import (
     instance_path,
     read_instance_labels,
     read_semantic_label,
     semantic_paths,
 )
+from step.truths import with_truth
 
+# Under it a detection is a fragment, which detection scored 0 for its area (METHOD section 6).
+LEAST_SCORE = 1e-5
 VALIDATED_IMAGES = 200  # enough to see a curve; the evaluations measure on all
 
 
@@ -78,9 +80,10 @@ class Supervision:
         return found
 
     def whole_instances(self, image_id: str) -> dict[str, np.ndarray]:
-        """Give an image's instances without fragments: what detection scored 0 for its area."""
+        """Return an image's instances without the fragments; see `instances`."""
         found = self.instances(image_id)
-        return {name: values[found["score"] > 0] for name, values in found.items()}
+        whole = found["score"] >= LEAST_SCORE
+        return {name: values[whole] for name, values in found.items()}
 
     def semantic(self, image_id: str) -> np.ndarray:
         """Give an image's semantic label, uint8 (H, W): 0, class + 1, 255 ignored.
@@ -94,6 +97,15 @@ class Supervision:
             cams = read_cams(find_cams(self.cam_dir, image_id))
             return label_map(cams.high_res, cams.keys, self.cam_threshold)
         return read_semantic_label(self.sem_seg_dir, image_id)
+
+    def labelled(self, ids: Sequence[str], kind: str) -> list[str]:
+        """Return the images that there is something to learn from: of `full` those with truth.
+
+        Args:
+            ids: the images.
+            kind: of labels, `semantic` or `instance`.
+        """
+        return with_truth(self.dataset, ids, kind) if self.name == "full" else list(ids)
 
 
 def supervisions(config: Config, dataset: voc12.Dataset) -> list[Supervision]:
@@ -119,11 +131,11 @@ def supervised_path(path: str, name: str) -> Path:
     return place if name == "irn" else place.with_name(f"{place.stem}_{name}{place.suffix}")
 
 
-def supervised_by(config: Config, name: str, folder_flag: str) -> dict[str, Any]:
-    """Collect what shapes labels of a kind, and the backbone, as `step.common.shaped_by` does."""
+def supervised_by(config: Config, name: str, folder_flag: str) -> tuple[str, ...]:
+    """Name the settings that shape labels of a kind, and the backbone."""
     names = {"irn": (folder_flag,), "cam": ("cam_out_dir", "cam_eval_thres"), "full": ()}[name]
     backbone = ("cam_weights_name",) if config.pretrained == "none" else ()
-    return {"supervision": name} | shaped_by(config, *names, *backbone)
+    return (*names, *backbone)
 
 
 def trained_with(weights: Path, flag: str) -> dict[str, str]:
@@ -196,9 +208,13 @@ def training_plan(
 ) -> Plan:
     """Say what a training on labels reads and writes."""
     ids, val_ids = dataset.split(config.infer_list), dataset.split(config.val_list)
+    kind = "semantic" if semantic else "instance"
     return Plan(
         images=[*ids, *val_ids],
-        truths=[*val_ids, *(ids if "full" in config.supervision else [])],
+        truths=[
+            val_truths(config, val_ids, kind),
+            *learnt_truths(config, ids, kind),
+        ],
         needs=labels_needs(config, dataset, semantic=semantic) + backbone_need(config),
         writes=[supervised_path(weights_name, name) for name in config.supervision],
         bytes_each=WEIGHTS_BYTES,
@@ -215,23 +231,27 @@ def evaluation_plan(
     """Say what the evaluation of a network reads and writes; `path` of a kind and an image."""
     ids = dataset.split(config.val_list)
     weights = [supervised_path(weights_name, name) for name in config.supervision]
+    kind = "semantic" if network == "deeplab" else "instance"
     return Plan(
         images=ids,
-        truths=ids,
+        truths=[val_truths(config, ids, kind)],
         needs=[made_by(f"{network}_weights_name", f"train_{network}", weights, read_state_dict)],
         writes=[path(name, image_id) for name in config.supervision for image_id in ids],
         bytes_each=6_000,
     )
 
 
-def require_truth(dataset: voc12.Dataset, split: str) -> None:
-    """Raise ValueError if an image of --val_list has no ground truth to measure against."""
-    for image_id in dataset.split(split):
-        if not dataset.has_truth(image_id):
-            raise ValueError(
-                f"--val_list {split}: {image_id} has no ground truth; name a split that has, as "
-                "--val_list val"
-            )
+def val_truths(config: Config, ids: Sequence[str], kind: str) -> Truths:
+    """Need the ground truth of all images of --val_list."""
+    return Truths(flag="val_list", name=config.val_list, ids=ids, kinds=[kind])
+
+
+def learnt_truths(config: Config, ids: Sequence[str], kind: str) -> list[Truths]:
+    """Need the ground truth of some images of --infer_list, if it is to be learnt from."""
+    if "full" not in config.supervision:
+        return []
+    name = f"{config.infer_list} --supervision full"
+    return [Truths(flag="infer_list", name=name, ids=ids, kinds=[kind], some=True)]
 
 
 def _count_instances(supervision: Supervision, image_id: str) -> int:

@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -15,6 +14,7 @@ from misc import ranks
 from misc.checkpoints import finish
 from misc.config import Config
 from misc.device import Compute
+from misc.imutils import normalize_crop
 from misc.plan import Plan
 from misc.samples import ClassificationSamples, top_left_crop
 from misc.training import Schedule, make_optimizer
@@ -29,7 +29,7 @@ from step.common import (
     pretrained_need,
     shaped_by,
 )
-from step.learning import is_trained, learn
+from step.learning import fill_batch, is_trained, learn
 
 # The new classifier learns faster under SGD; AdamW scales each step by itself.
 RATE_FACTORS = {"sgd": 10.0, "adamw": 1.0}
@@ -56,7 +56,8 @@ def run(config: Config) -> None:
     dataset = open_dataset(config)
     ids, val_ids = dataset.split(config.train_list), dataset.split(config.val_list)
     weights = Path(config.cam_weights_name)
-    settings = shaped_by(config, *SHAPED_BY, ids=ids)
+    config = fill_batch(config, "cam_batch_size", len(ids))
+    settings = shaped_by(config, "train_cam", *SHAPED_BY, ids=ids)
     if is_trained(config, weights, settings):
         return
 
@@ -125,13 +126,13 @@ def build_network(config: Config, num_classes: int) -> Any:
 
 
 def classification_loss(model: nn.Module, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Compute the multi-label soft margin loss of a batch (images, labels).
+    """Compute the multi-label soft margin loss of a batch of `ClassificationSamples`.
 
     Among several ranks it is this one's part: their mean is that of all images.
     """
-    image, label = batch
-    loss = F.multilabel_soft_margin_loss(model(image).float(), label)
-    return {"loss": loss * ranks.part(len(image))}
+    crop, extent, label = batch
+    logit = model(normalize_crop(crop, extent)).float()
+    return {"loss": F.multilabel_soft_margin_loss(logit, label) * ranks.part(len(label))}
 
 
 def validation_loss(
@@ -145,9 +146,10 @@ def validation_loss(
     """Compute the mean loss, and the share of right labels, over all images of a list."""
     labels = dict(zip(ids, torch.from_numpy(label_rows(dataset, ids)), strict=True))
 
-    def measure(image_id: str, crop: np.ndarray) -> torch.Tensor:
+    def measure(image_id: str, loaded: Sequence[torch.Tensor]) -> torch.Tensor:
         with torch.no_grad(), compute.autocast():
-            logit = model(torch.as_tensor(crop, device=compute.device)[None])[0].float().cpu()
+            image = normalize_crop(*compute.put(loaded))
+            logit = model(image[None])[0].float().cpu()
         label = labels[image_id]
         loss = F.multilabel_soft_margin_loss(logit[None], label[None])
         return torch.stack([loss, ((logit > 0) == (label > 0)).float().mean()])
@@ -157,11 +159,14 @@ def validation_loss(
         partial(_load_crop, dataset, crop_size),
         process=measure,
         num_workers=compute.num_workers,
+        device=compute.device,
         description="validate",
     )
     loss, right = torch.stack(results).mean(dim=0)
     return {"val_loss": float(loss), "val_accuracy": float(right)}
 
 
-def _load_crop(dataset: voc12.Dataset, crop_size: int, image_id: str) -> np.ndarray:
+def _load_crop(
+    dataset: voc12.Dataset, crop_size: int, image_id: str
+) -> tuple[torch.Tensor, torch.Tensor]:
     return top_left_crop(dataset.image(image_id), crop_size)

@@ -9,24 +9,25 @@ from torch import nn
 import voc12
 from misc.checkpoints import finish
 from misc.config import Config
-from misc.imutils import IGNORE
+from misc.imutils import IGNORE, normalize_crop
 from misc.plan import Plan
 from misc.samples import SegmentationSamples
 from misc.training import Schedule, make_optimizer
 from net.deeplab import DeepLab, label_loss
 from step.common import compute_of, load_backbone, open_dataset, shaped_by
 from step.eval_deeplab import validation_iou
-from step.learning import is_trained, learn
+from step.learning import fill_batch, is_trained, learn
 from step.supervision import (
     VALIDATED_IMAGES,
     Supervision,
     note_split,
-    require_truth,
     supervised_by,
     supervised_path,
     supervisions,
     training_plan,
+    val_truths,
 )
+from step.truths import require_truth
 
 # The new classifiers learn faster under SGD; AdamW scales each step by itself.
 RATE_FACTORS = {"sgd": 10.0, "adamw": 1.0}
@@ -49,7 +50,8 @@ SHAPED_BY = (
 def run(config: Config) -> None:
     """Train a network for each kind of labels in --supervision; write its weights."""
     dataset = open_dataset(config)
-    require_truth(dataset, config.val_list)
+    val_ids = dataset.split(config.val_list)
+    require_truth(dataset, val_truths(config, val_ids, "semantic"), "train_deeplab")
     for supervision in supervisions(config, dataset):
         train_one(config, dataset, supervision)
 
@@ -61,10 +63,13 @@ def plan(config: Config, dataset: voc12.Dataset) -> Plan:
 
 def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) -> None:
     """Train on infer_list's semantic labels of one kind."""
-    ids, val_ids = dataset.split(config.infer_list), dataset.split(config.val_list)
+    ids = supervision.labelled(dataset.split(config.infer_list), "semantic")
+    val_ids = dataset.split(config.val_list)
     weights = supervised_path(config.deeplab_weights_name, supervision.name)
-    settings = shaped_by(config, *SHAPED_BY, ids=ids)
-    settings |= supervised_by(config, supervision.name, "sem_seg_out_dir")
+    config = fill_batch(config, "deeplab_batch_size", len(ids))
+    names = (*SHAPED_BY, *supervised_by(config, supervision.name, "sem_seg_out_dir"))
+    kind = {"supervision": supervision.name}
+    settings = shaped_by(config, "train_deeplab", *names, ids=ids, extra=kind)
     if is_trained(config, weights, settings):
         return
     note_split(config, "DeepLab")
@@ -108,6 +113,6 @@ def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) 
 
 
 def segmentation_loss(model: nn.Module, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Compute the cross entropy of a batch (images, labels)."""
-    image, label = batch
-    return {"loss": label_loss(model(image), label, ignore=IGNORE)}
+    """Compute the cross entropy of a batch of `SegmentationSamples`."""
+    crop, extent, label = batch
+    return {"loss": label_loss(model(normalize_crop(crop, extent)), label, ignore=IGNORE)}

@@ -9,14 +9,18 @@ import numpy as np
 import torch
 
 import voc12
+from misc import ranks
 from misc.checkpoints import finish
 from misc.config import Config
 from misc.device import Compute
-from misc.imutils import read_label
+from misc.imutils import normalize_crop, read_label
 from misc.indexing import PathIndex
+from misc.log import logger
 from misc.plan import Plan, made_by
+from misc.provenance import read_note, write_note
 from misc.samples import RelationSamples, top_left_crop
 from misc.training import Schedule, make_optimizer
+from misc.weights import save_weights
 from misc.workers import collect_images
 from step.cam_to_ir_label import label_path
 from step.common import (
@@ -24,16 +28,19 @@ from step.common import (
     backbone_need,
     compute_of,
     load_backbone,
+    load_network,
     network_module,
     open_dataset,
     shaped_by,
 )
-from step.learning import is_trained, learn
+from step.learning import fill_batch, is_trained, learn
 
 TERM_WEIGHTS = {"pos": 0.5, "neg": 0.5, "dp_fg": 0.5, "dp_bg": 0.5}
 # The displacement branch's rate over the boundary branch's. Under AdamW, which scales each step by
 # itself, the deeper displacement branch wants the smaller rate.
 RATE_FACTORS = {"sgd": 10.0, "adamw": 0.1}
+# Of the weights only the stored mean displacement follows from --infer_list: it is noted apart.
+MEAN = "mean_displacement"
 SHAPED_BY = (
     "seed",
     "precision",
@@ -59,13 +66,15 @@ def run(config: Config) -> None:
     ids, infer_ids = dataset.split(config.train_list), dataset.split(config.infer_list)
     check_labels(config.ir_label_out_dir, ids)
     weights = Path(config.irn_weights_name)
-    settings = shaped_by(config, *SHAPED_BY, ids=ids) | shaped_by(
-        config, "infer_list", ids=infer_ids
-    )
+    config = fill_batch(config, "irn_batch_size", len(ids))
+    settings = shaped_by(config, "train_irn", *SHAPED_BY, ids=ids)
+    mean_of = shaped_by(config, MEAN, "infer_list", ids=infer_ids)[MEAN]
+    compute = compute_of(config)
     if is_trained(config, weights, settings):
+        if read_note(weights, MEAN) != mean_of:
+            renew_mean(config, dataset, infer_ids, weights, mean_of, compute=compute)
         return
 
-    compute = compute_of(config)
     torch.manual_seed(config.seed)
     model = compute.place(build_network(config))
     samples = RelationSamples(
@@ -86,7 +95,7 @@ def run(config: Config) -> None:
             weight_decay=config.irn_weight_decay,
         ),
         samples,
-        lambda batch: model(*batch),
+        partial(relation_losses, model),
         schedule=Schedule(
             epochs=config.irn_num_epoches,
             batch_size=config.irn_batch_size,
@@ -96,16 +105,9 @@ def run(config: Config) -> None:
         weights=weights,
         name="train_irn",
     )
-    model.eval()
-    model.mean_shift.running_mean.copy_(
-        mean_displacement(
-            lambda image: model.displacement(model.features(image)),
-            dataset,
-            infer_ids,
-            crop_size=config.irn_crop_size,
-            compute=compute,
-        )
-    )
+    set_mean(model.eval(), dataset, infer_ids, crop_size=config.irn_crop_size, compute=compute)
+    # Written down first: weights that are there are those that the note tells of.
+    write_note(weights, MEAN, mean_of)
     finish(model, weights)
 
 
@@ -124,11 +126,76 @@ def plan(config: Config, dataset: voc12.Dataset) -> Plan:
 
 def build_network(config: Config) -> Any:
     """Build IRNet in the form that is trained, its backbone filled."""
-    module = network_module(config.irn_network, "irn_network", "AffinityDisplacementLoss")
-    grid = config.irn_crop_size // 4
-    model = module.AffinityDisplacementLoss(PathIndex(config.irn_radius, (grid, grid)))
+    model = untrained_network(config)
     load_backbone(model.resnet50, config)
     return model
+
+
+def relation_losses(model: Any, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Compute the four losses of a batch of `RelationSamples`."""
+    crop, extent, label = batch
+    losses: dict[str, torch.Tensor] = model(normalize_crop(crop, extent), label)
+    return losses
+
+
+def untrained_network(config: Config) -> Any:
+    """Build IRNet in the form that is trained, with random weights."""
+    module = network_module(config.irn_network, "irn_network", "AffinityDisplacementLoss")
+    grid = config.irn_crop_size // 4
+    return module.AffinityDisplacementLoss(PathIndex(config.irn_radius, (grid, grid)))
+
+
+def renew_mean(
+    config: Config,
+    dataset: voc12.Dataset,
+    infer_ids: Sequence[str],
+    weights: Path,
+    mean_of: dict[str, Any],
+    *,
+    compute: Compute,
+) -> None:
+    """Set the mean displacement of trained weights for another --infer_list, without training.
+
+    Killed at any moment, the same command ends with the same file: while the weights may have
+    either mean, no note tells of one.
+    """
+    logger.info(
+        "%s: only the stored mean displacement is computed again, for --infer_list %s",
+        weights,
+        config.infer_list,
+    )
+    model = load_network(
+        untrained_network(config),
+        str(weights),
+        flag="irn_weights_name",
+        stage="train_irn",
+        compute=compute,
+    )
+    set_mean(model, dataset, infer_ids, crop_size=config.irn_crop_size, compute=compute)
+    write_note(weights, MEAN, None)
+    ranks.on_first(partial(save_weights, model, weights))
+    write_note(weights, MEAN, mean_of)
+
+
+def set_mean(
+    model: Any,
+    dataset: voc12.Dataset,
+    ids: Sequence[str],
+    *,
+    crop_size: int,
+    compute: Compute,
+) -> None:
+    """Store the mean displacement over images in a network that is in eval mode."""
+    model.mean_shift.running_mean.zero_()
+    model.mean_shift.running_mean.copy_(
+        mean_displacement(
+            lambda image: model.displacement(model.features(image)),
+            dataset,
+            ids,
+            crop_size=crop_size,
+            compute=compute,
+        )
+    )
 
 
 def check_labels(label_dir: str, ids: Sequence[str]) -> None:
@@ -162,22 +229,25 @@ def mean_displacement(
         (2,), mean dy and dx in stride-4 pixels.
     """
 
-    def process(image_id: str, crop: np.ndarray) -> torch.Tensor:
+    def process(image_id: str, loaded: Sequence[torch.Tensor]) -> torch.Tensor:
         with torch.inference_mode(), compute.autocast():
-            image = torch.as_tensor(crop, device=compute.device)[None]
-            return displacement(image).float().mean(dim=(0, 2, 3)).cpu()
+            image = normalize_crop(*compute.put(loaded))
+            return displacement(image[None]).float().mean(dim=(0, 2, 3)).cpu()
 
     means = collect_images(
         ids,
         partial(_load_crop, dataset, crop_size),
         process=process,
         num_workers=compute.num_workers,
+        device=compute.device,
         description="mean displacement",
     )
     return torch.stack(means).mean(dim=0)
 
 
-def _load_crop(dataset: voc12.Dataset, crop_size: int, image_id: str) -> np.ndarray:
+def _load_crop(
+    dataset: voc12.Dataset, crop_size: int, image_id: str
+) -> tuple[torch.Tensor, torch.Tensor]:
     return top_left_crop(dataset.image(image_id), crop_size)
 
 

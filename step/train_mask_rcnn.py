@@ -12,23 +12,24 @@ from misc import ranks
 from misc.checkpoints import finish
 from misc.config import Config
 from misc.plan import Plan
-from misc.samples import DetectionSamples
+from misc.samples import DetectionSamples, detector_image
 from misc.training import Schedule, make_optimizer
 from net.mask_rcnn import mask_rcnn, trainable_parameters
 from step.common import compute_of, load_backbone, open_dataset, shaped_by
 from step.eval_mask_rcnn import validation_precision
-from step.learning import is_trained, learn
+from step.learning import fill_batch, is_trained, learn
 from step.supervision import (
     VALIDATED_IMAGES,
     Supervision,
     images_with_instances,
     note_split,
-    require_truth,
     supervised_by,
     supervised_path,
     supervisions,
     training_plan,
+    val_truths,
 )
+from step.truths import require_truth
 
 SHAPED_BY = (
     "seed",
@@ -52,7 +53,8 @@ SHAPED_BY = (
 def run(config: Config) -> None:
     """Train a network for each kind of labels in --supervision; write its weights."""
     dataset = open_dataset(config)
-    require_truth(dataset, config.val_list)
+    val_ids = dataset.split(config.val_list)
+    require_truth(dataset, val_truths(config, val_ids, "instance"), "train_mask_rcnn")
     for supervision in supervisions(config, dataset):
         train_one(config, dataset, supervision)
 
@@ -64,17 +66,27 @@ def plan(config: Config, dataset: voc12.Dataset) -> Plan:
 
 def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) -> None:
     """Train on infer_list's instances of one kind."""
-    ids, val_ids = dataset.split(config.infer_list), dataset.split(config.val_list)
+    ids = supervision.labelled(dataset.split(config.infer_list), "instance")
+    val_ids = dataset.split(config.val_list)
     weights = supervised_path(config.mask_rcnn_weights_name, supervision.name)
-    settings = shaped_by(config, *SHAPED_BY, ids=ids)
-    settings |= supervised_by(config, supervision.name, "ins_seg_out_dir")
+    find = partial(
+        images_with_instances,
+        supervision,
+        num_workers=config.num_workers,
+        flag=f"supervision {supervision.name}",
+    )
+    if config.limit:  # they are few, and the batch that they fill shapes the weights
+        ids = find(ids)
+    config = fill_batch(config, "mask_rcnn_batch_size", len(ids))
+    names = (*SHAPED_BY, *supervised_by(config, supervision.name, "ins_seg_out_dir"))
+    kind = {"supervision": supervision.name}
+    settings = shaped_by(config, "train_mask_rcnn", *names, ids=ids, extra=kind)
     if is_trained(config, weights, settings):
         return
     note_split(config, "Mask R-CNN")
     compute = compute_of(config)
-    ids = images_with_instances(
-        supervision, ids, num_workers=compute.num_workers, flag=f"supervision {supervision.name}"
-    )
+    if not config.limit:
+        ids = find(ids)
     torch.manual_seed(config.seed)
     model = compute.place(build_network(config, len(dataset.class_names)))
     learn(
@@ -127,7 +139,7 @@ def detection_losses(model: nn.Module, batch: Sequence[Any]) -> dict[str, torch.
     Each is torchvision's mean over what it draws from the batch. Among several ranks it is a mean
     over what this one draws, weighted by its part of the images; the ranks' mean is the loss.
     """
-    images, targets = batch
+    images, targets = [detector_image(image) for image in batch[0]], batch[1]
     part = ranks.part(len(images))
     losses = model(images, targets)
     return {name.removeprefix("loss_"): part * loss for name, loss in losses.items()}

@@ -9,6 +9,8 @@ import signal
 import socket
 import sys
 
+from tests.computed import COMPUTED
+
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
     [
@@ -51,8 +53,7 @@ TINY = {
     "deeplab_steps": 4,
     "deeplab_batch_size": 2,
     "deeplab_crop_size": 64,
-    "precision": "fp32",
-    "device": "cpu",
+    **COMPUTED,
     "num_workers": 1,
 }
 

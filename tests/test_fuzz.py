@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.io
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -21,6 +22,9 @@ from misc.cam_files import read_cams, write_cams
 from misc.imutils import read_image, read_label
 from misc.instance_files import load_instances, save_instances
 from misc.provenance import read_settings
+from misc.safe_mat import read_mat_struct
+from misc.settings_file import read_settings_file
+from misc.version import VERSION
 from misc.weights import read_state_dict, read_tensors
 from voc12.annotations import Annotations, read_classes
 from voc12.splits import read_list
@@ -79,6 +83,16 @@ def make_seeds(folder):
             header,
         ],
         "npy": [published(folder, np.asarray), published(folder, torch.as_tensor), header],
+        "mat": [
+            written(
+                folder,
+                "a.mat",
+                lambda path, packed=packed: scipy.io.savemat(
+                    path, {"GTinst": detections}, do_compression=packed
+                ),
+            )
+            for packed in (False, True)
+        ],
         "instances": [written(folder, "i.npz", lambda path: save_instances(path, detections))],
         "pth": [
             written(folder, "a.pth", lambda path: torch.save(state, path)),
@@ -104,7 +118,12 @@ def make_seeds(folder):
             json.dumps({"beta": 10, "scales": [1.0]}).encode(),
             b"[" * 100_000,
             json.dumps({"header": {}, "images": {"a": {"file": 3}}}).encode(),
+            json.dumps(
+                {"version": VERSION, "stages": {"make_cam": {"beta": 10}}, "images": ["a"]}
+            ).encode(),
+            json.dumps({"voc12_root": "VOC2012", "beta": 10}).encode(),
         ],
+        "run.json": [json.dumps({"settings": {"beta": 10, "cam_scales": [1.0]}}).encode()],
     }
 
 
@@ -155,11 +174,13 @@ READERS = {
     "cams": ("npz", read_cams),
     "published cams": ("npy", read_cams),
     "instances": ("instances", load_instances),
+    "MATLAB's": ("mat", lambda path: read_mat_struct(path, "GTinst")),
     "weights": ("pth", read_state_dict),
     "checkpoint": ("pth", read_tensors),
     "annotation": ("xml", read_classes),
     "list": ("list", read_list),
     "settings": ("json", lambda path: read_settings(path.with_suffix(""))),
+    "run's settings": ("run.json", read_settings_file),
     "stored annotations": ("json", read_store),
 }
 

@@ -22,7 +22,13 @@ FEWEST = 20
 
 
 # What tells of the run itself, not of its result.
-TOLD = {"sample_train_eval.log", "metrics.jsonl", "seconds.jsonl", "report.html"}
+TOLD = {
+    "sample_train_eval.log",
+    "sample_train_eval.settings.json",
+    "metrics.jsonl",
+    "seconds.jsonl",
+    "report.html",
+}
 
 
 def contents(folder):

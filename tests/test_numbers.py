@@ -5,7 +5,6 @@ import re
 import resource
 import shutil
 import weakref
-from functools import partial
 
 import numpy as np
 import pytest
@@ -14,16 +13,17 @@ from PIL import Image
 
 import run_sample
 from misc.cam_files import read_cams, write_cams
+from misc.device import Compute
 from misc.imutils import read_image, read_label, write_label
-from misc.indexing import propagate_to_edge
-from misc.instance_files import load_instances, save_instances
+from misc.instance_files import load_instances
 from misc.metrics import mean_iou, threshold_confusions
+from misc.pool import travel
 from misc.relation import relation_label
 from misc.samples import ClassificationSamples, RelationSamples
 from misc.winners import label_map
 from misc.workers import map_images
 from net.resnet50_cam import CAM
-from step.label_synthesis import Loaded, instance_labels, semantic_label
+from step.label_synthesis import Loaded, Synthesis
 from tests import forked
 from tests.tiny_networks import tiny_detector_and_deeplab
 from voc12 import Dataset
@@ -92,22 +92,36 @@ def test_an_infinite_loss_is_a_clear_line(tmp_path, capsys):
     assert re.search(r"error: the loss loss is (nan|inf) at step \d", err)
 
 
+def labels_of(boundary, displacement, cam, *, size, folder, exp_times=8):
+    """Bring an image with these fields and CAMs to its labels, on the way of the label stages."""
+    synthesis = Synthesis(
+        ins_dir=folder / "ins",
+        sem_dir=folder / "sem",
+        small_displacement=2.5,
+        beta=10,
+        exp_times=exp_times,
+        ins_threshold=0.25,
+        sem_threshold=0.25,
+    )
+    loaded = Loaded(
+        image=torch.zeros(3, 8, 8, dtype=torch.uint8),
+        cam=torch.from_numpy(cam),
+        keys=np.arange(len(cam)),
+        size=size,
+    )
+    compute = Compute(device=torch.device("cpu"))
+    way = synthesis.way(lambda _: (boundary, displacement), compute, "a", loaded, levels=True)
+    assert list(travel([("a", way)], num_workers=0, start=None)) == [("a", None)]
+    return read_label(folder / "sem" / "a.png"), load_instances(folder / "ins" / "a.npz")
+
+
 @pytest.mark.parametrize("cam", [0.0, 1.0])
 @pytest.mark.parametrize("boundary", [0.0, 1.0])
 @pytest.mark.parametrize("classes", [0, 1, 2])
-def test_maps_of_all_zeros_or_ones_give_whole_labels(cam, boundary, classes):
+def test_maps_of_all_zeros_or_ones_give_whole_labels(tmp_path, cam, boundary, classes):
     maps = np.full((classes, 6, 8), cam, np.float32)
-    loaded = Loaded(pair=np.zeros(0), cam=maps, keys=np.arange(classes), size=(21, 30))
     edge, displacement = torch.full((1, 6, 8), boundary), torch.zeros(2, 6, 8)
-    label = semantic_label(edge, loaded, bg_threshold=0.25, propagate=propagate_to_edge)
-    found = instance_labels(
-        edge,
-        displacement,
-        loaded,
-        small_displacement=2.5,
-        bg_threshold=0.25,
-        propagate=propagate_to_edge,
-    )
+    label, found = labels_of(edge, displacement, maps, size=(21, 30), folder=tmp_path)
     assert label.shape == (21, 30)
     # A boundary everywhere lets nothing through: all is background.
     is_seen = bool(cam and classes and not boundary)
@@ -161,20 +175,21 @@ def test_an_image_of_4096_by_4096_pixels(tmp_path):
         read_label=lambda _: np.zeros(size, np.uint8),
         scales=(0.5, 0.5),
     )
-    assert relations.sample(0, rng)[1].shape == (16, 16)
+    assert relations.sample(0, rng)[2].shape == (16, 16)
     maps = [torch.rand(1, 256, 256)]
     write_cams(tmp_path / "a.npz", keys=np.array([0]), maps=maps, size=size)
     cams = read_cams(tmp_path / "a.npz", size=size)
     assert cams.high_res.shape == (1, *size)
-    loaded = Loaded(pair=np.zeros(0), cam=np.ones((1, 1024, 1024)), keys=np.array([0]), size=size)
-    edge, one_step = torch.zeros(1, 1024, 1024), partial(propagate_to_edge, exp_times=0)
-    label = semantic_label(edge, loaded, bg_threshold=0.25, propagate=one_step)
+    label, found = labels_of(
+        torch.zeros(1, 1024, 1024),
+        torch.zeros(2, 1024, 1024),
+        np.ones((1, 1024, 1024), np.float32),
+        size=size,
+        folder=tmp_path,
+        exp_times=0,
+    )
     assert (label == 1).all()
-    shared = {"small_displacement": 2.5, "bg_threshold": 0.25, "propagate": one_step}
-    found = instance_labels(edge, torch.zeros(2, 1024, 1024), loaded, **shared)
     assert found["mask"].all()
-    save_instances(tmp_path / "i.npz", found)
-    assert (load_instances(tmp_path / "i.npz")["mask"] == found["mask"]).all()
 
 
 class Page:

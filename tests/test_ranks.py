@@ -203,7 +203,7 @@ def test_a_rank_that_dies_takes_the_run_down_and_the_rerun_goes_on(one, tmp_path
     )
     shutil.copytree(one / "result", tmp_path / "result")
     first, second = forked.start_ranks(words, tmp_path / "output")
-    checkpoint = tmp_path / "sess/demo/res50_cam.checkpoint"
+    checkpoint = tmp_path / "sess/demo/res50_cam.pth.checkpoint"
     while not checkpoint.exists() and second.is_alive():
         time.sleep(0.002)
     assert forked.kill(second)

@@ -1,20 +1,19 @@
 """The images and labels of a VOC 2012 devkit folder."""
 
-import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from misc.imutils import IGNORE, read_image, read_label
+from misc.files import names_in
+from misc.imutils import read_image
 from voc12.annotations import Annotations
 from voc12.names import CLASS_NAMES
 from voc12.splits import read_split
+from voc12.truth import KINDS, Truth
 
 FOLDERS = ("JPEGImages", "Annotations", "ImageSets")
-
-_log = logging.getLogger(__name__)
 
 
 class Dataset:
@@ -25,7 +24,8 @@ class Dataset:
     Args:
         root: the devkit folder, VOC2012, with JPEGImages, Annotations and ImageSets;
             SegmentationClass and SegmentationObject where labels are evaluated.
-        sbd_root: folder of the Semantic Boundaries Dataset, one source of train_aug.
+        sbd_root: folder of the Semantic Boundaries Dataset, one source of train_aug and of the
+            ground truth of its images.
         cache_dir: a writable folder that keeps the image-level labels between processes, so that
             the XML files are parsed once and not in every stage.
         limit: take only so many images, the first, of every list.
@@ -50,6 +50,7 @@ class Dataset:
         _check_root(self.root)
         if self.sbd_root is not None and not self.sbd_root.is_dir():
             raise FileNotFoundError(f"--sbd_root {self.sbd_root}: no such folder")
+        self._truth = Truth(self.root, self.sbd_root)
         self._annotations = Annotations(
             self.root / "Annotations", cache_dir=None if cache_dir is None else Path(cache_dir)
         )
@@ -76,65 +77,43 @@ class Dataset:
             row[classes] = 1
         return labels
 
-    def has_truth(self, image_id: str) -> bool:
-        """Whether an image has ground truth of both kinds, semantic labels and instances."""
-        folders = ("SegmentationClass", "SegmentationObject")
-        return all((self.root / folder / f"{image_id}.png").is_file() for folder in folders)
+    def with_labels(self, ids: Sequence[str]) -> list[str]:
+        """Return those of the ids, in their order, that have an image-level label."""
+        there = names_in(self.root / "Annotations", ".xml")
+        return [image_id for image_id in ids if image_id in there]
+
+    def has_truth(self, image_id: str, *, kinds: Sequence[str] = KINDS) -> bool:
+        """Whether an image has ground truth of these kinds: `semantic`, `instance`."""
+        return bool(self.with_truth([image_id], kinds=kinds))
+
+    def with_truth(self, ids: Sequence[str], *, kinds: Sequence[str] = KINDS) -> list[str]:
+        """Return those of the ids, in their order, that have ground truth of these kinds."""
+        return self._truth.present(ids, kinds)
 
     def semantic_label(self, image_id: str) -> np.ndarray:
         """Read a semantic label: uint8 (H, W), 0 background, class id + 1, 255 ignore.
+
+        It is that of SegmentationClass, else of SegmentationClassAug, else of SBD's `cls`.
 
         Raises:
             FileNotFoundError: the image has no label.
             ValueError: the file is no label map, or has other values than these.
         """
-        path = self._label_path("SegmentationClass", image_id)
-        label = read_label(path)
-        strange = label[(label > len(self.class_names)) & (label != IGNORE)]
-        if strange.size:
-            raise ValueError(
-                f"{path}: has the value {strange[0]}; a label is 0, a class id + 1 up to "
-                f"{len(self.class_names)}, or {IGNORE}"
-            )
-        return label
+        return self._truth.semantic(image_id)
 
     def instance_label(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
         """Read the instances: masks, bool (N, H, W), and their classes, int64 (N,), from 0.
 
         An instance is an id of SegmentationObject that is neither 0 nor 255; its class is the
         commonest in SegmentationClass under it (METHOD.md, section 8). One with no class pixel
-        under it is left out with a warning.
+        under it is left out with a warning. An image without these has the instances of SBD's
+        `inst`.
 
         Raises:
             FileNotFoundError: the image has no label.
-            ValueError: a file is no label map, or the two differ in size.
+            ValueError: a file is broken or no label map, or the two differ in size.
         """
-        semantic = self.semantic_label(image_id)
-        path = self._label_path("SegmentationObject", image_id)
-        objects = read_label(path)
-        if objects.shape != semantic.shape:
-            raise ValueError(
-                f"{path}: is {objects.shape} pixels, but SegmentationClass is {semantic.shape}"
-            )
-        masks, classes = [], []
-        for object_id in np.setdiff1d(objects, [0, IGNORE]):
-            mask = objects == object_id
-            under = semantic[mask]
-            under = under[(under != 0) & (under != IGNORE)]
-            if not under.size:
-                _log.warning("%s: object %d has no class and is left out", path, object_id)
-                continue
-            masks.append(mask)
-            classes.append(np.bincount(under).argmax() - 1)
-        return np.array(masks, bool).reshape(-1, *objects.shape), np.array(classes, np.int64)
-
-    def _label_path(self, folder: str, image_id: str) -> Path:
-        path = self.root / folder / f"{image_id}.png"
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"{path}: no such file; only images of train and val have segmentation labels"
-            )
-        return path
+        return self._truth.instances(image_id)
 
 
 def _check_root(root: Path) -> None:

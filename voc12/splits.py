@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from misc.files import names_in
+from voc12.sbd import INSIDE, sbd_folder
+
 SPLITS = ("train", "val", "trainval", "test", "train_aug")
 EXPECTED_COUNTS = {"train": 1464, "val": 1449, "trainval": 2913, "test": 1456, "train_aug": 10582}
 DEMO_MARKER = Path("ImageSets", "DEMO")
@@ -89,7 +92,7 @@ def train_aug(root: Path, *, sbd_root: Path | None = None) -> list[str]:
     if lists:
         ids, source = read_list(lists[0]), os.fspath(lists[0])
     elif labels.is_dir():
-        ids, source = _without_val(root, _stems(labels, ".png")), os.fspath(labels)
+        ids, source = _without_val(root, names_in(labels, ".png")), os.fspath(labels)
     elif sbd_root is not None:
         ids, source = _without_val(root, _sbd_ids(sbd_root) | _train(root)), os.fspath(sbd_root)
     else:
@@ -105,7 +108,7 @@ def is_demo(root: Path) -> bool:
 
 def _annotated(root: Path) -> list[str]:
     named = set(read_list(root / "ImageSets" / "Main" / "trainval.txt"))
-    annotated = named & _stems(root / "Annotations", ".xml")
+    annotated = named & names_in(root / "Annotations", ".xml")
     ids = _without_val(root, annotated | _train(root))
     if not is_demo(root):
         _log.warning(
@@ -121,15 +124,14 @@ def _annotated(root: Path) -> list[str]:
 
 
 def _sbd_ids(sbd_root: Path) -> set[str]:
-    folders = [sbd_root, sbd_root / "dataset", sbd_root / "benchmark_RELEASE" / "dataset"]
-    for folder in folders:
-        lists = [folder / "train.txt", folder / "val.txt"]
-        if all(path.is_file() for path in lists):
-            return {image_id for path in lists for image_id in read_list(path)}
-    raise FileNotFoundError(
-        f"--sbd_root {sbd_root}: no train.txt and val.txt in it, in dataset/ or in "
-        "benchmark_RELEASE/dataset/"
-    )
+    names = ("train.txt", "val.txt")
+    folder = sbd_folder(sbd_root, names)
+    if folder is None:
+        inside = " or in ".join(INSIDE[1:])
+        raise FileNotFoundError(
+            f"--sbd_root {sbd_root}: no train.txt and val.txt in it, in {inside}"
+        )
+    return {image_id for name in names for image_id in read_list(folder / name)}
 
 
 def _train(root: Path) -> set[str]:
@@ -138,11 +140,6 @@ def _train(root: Path) -> set[str]:
 
 def _without_val(root: Path, ids: Iterable[str]) -> list[str]:
     return sorted(set(ids).difference(read_list(root / "ImageSets" / "Segmentation" / "val.txt")))
-
-
-def _stems(folder: Path, ending: str) -> set[str]:
-    # One listing, where asking for thousands of files one by one is slow on a network disk.
-    return {name.removesuffix(ending) for name in os.listdir(folder) if name.endswith(ending)}
 
 
 def _parse_line(line: str, place: str) -> str:
@@ -184,10 +181,13 @@ def _check_count(root: Path, name: str, ids: list[str], source: str) -> None:
 
 def _check_images(root: Path, ids: list[str], source: str) -> None:
     folder = root / "JPEGImages"
-    present = _stems(folder, ".jpg")
+    present = names_in(folder, ".jpg")
     missing = [image_id for image_id in ids if image_id not in present]
     if missing:
+        hint = f"{folder / missing[0]}.jpg is expected"
+        if missing[0].split()[0] in present:  # as ImageSets/Main/cat_train.txt has
+            hint = "a line is an id alone, without the marks of the class lists in ImageSets/Main"
         raise FileNotFoundError(
             f"{source}: {len(missing)} of {len(ids)} ids have no image, the first is "
-            f"{missing[0]!r}; {folder / missing[0]}.jpg is expected"
+            f"{missing[0]!r}; {hint}"
         )

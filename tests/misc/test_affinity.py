@@ -170,6 +170,23 @@ def test_low_precision_predictions_are_computed_in_float32(dtype):
     assert low == high
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast_around_the_losses_changes_neither_them_nor_their_gradients(dtype):
+    label = blocks(12, 14)
+    inputs = random_predictions(label)
+    expected = affinity_displacement_losses(*inputs, label, radius=4)
+    with torch.autocast("cpu", dtype):
+        terms = affinity_displacement_losses(*inputs, label, radius=4)
+        total = total_loss(terms)
+    assert terms == expected
+    assert total.dtype == torch.float32
+    gradients = torch.autograd.grad(total, inputs)
+    for gradient, exact in zip(
+        gradients, torch.autograd.grad(total_loss(expected), inputs), strict=True
+    ):
+        assert torch.equal(gradient, exact)
+
+
 def test_two_ranks_that_average_take_the_step_of_one():
     label = torch.cat([blocks(9, 9, batch=1, seed=1), blocks(9, 9, batch=1, seed=2)])
     logit, displacement = random_predictions(label)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from misc.device import Compute, memory_for, pick_device, resolve_precision
+from misc.device import Compute, allow_tf32, memory_for, pick_device, resolve_precision
 
 
 def test_auto_and_cpu_are_there():
@@ -35,3 +35,19 @@ def test_want_of_the_machines_memory_is_one_line():
 def test_errors_of_another_kind_stay_as_they_are():
     with pytest.raises(RuntimeError, match="shapes"), memory_for("a", remedy="rest"):
         raise RuntimeError("shapes do not fit")
+
+
+def test_tf32_is_named_and_off_unless_it_is_asked_for():
+    assert resolve_precision(torch.device("cuda"), "tf32") == "tf32"
+    with pytest.raises(ValueError, match=r"--precision tf32: a CUDA device .* on cpu; accepted"):
+        resolve_precision(torch.device("cpu"), "tf32")
+    allow_tf32(True)
+    allow_tf32(False)
+    assert not torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32
+
+
+def test_a_batch_is_put_on_the_device_whatever_holds_its_tensors():
+    compute = Compute(device=torch.device("meta"))
+    moved = compute.put([torch.ones(2), ({"a": torch.ones(3)},)])
+    assert moved[0].device.type == moved[1][0]["a"].device.type == "meta"

@@ -2,12 +2,15 @@ import ast
 import dataclasses
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from misc.config import Config
-from misc.flags import build_parser, read_config, resolved, table
+from misc.flags import build_parser, grouped, read_config, resolved, table
+from misc.training import Schedule
+from misc.version import VERSION
 from step import STAGES
 
 ROOT = Path(__file__).parents[2]
@@ -72,6 +75,8 @@ def test_false_is_read_in_each_spelling(text):
         ["--cam_batch", "8"],
         ["--cam_batch_size", "many"],
         ["--cam_scales", "1.0,x"],
+        ["--cam_scales", "1.0,,0.5"],
+        ["--limit"],
     ],
 )
 def test_what_a_flag_does_not_take_is_refused_in_one_line(arguments, capsys):
@@ -91,13 +96,49 @@ def test_what_a_flag_does_not_take_is_refused_in_one_line(arguments, capsys):
         ("conf_fg_thres", "1.5"),
         ("preset", "voc2007"),
         ("precision", "fp8"),
-        ("cam_scales", ""),
+        ("cam_scales", "1.0,-0.5"),
+        ("cam_scales", "nan"),
+        ("deeplab_scales", "1.0,inf"),
         ("cam_resize_long", "640,320"),
+        ("beta", "inf"),
+        ("mask_rcnn_drops", "150,100"),
+        ("mask_rcnn_drops", "100,100"),
+        ("mask_rcnn_drops", "0"),
+        ("mask_rcnn_drops", "100,201"),  # the demo has 200 steps
     ],
 )
 def test_a_value_outside_its_range_names_flag_value_and_range(flag, value):
     with pytest.raises(ValueError, match=f"--{flag} {value}.*accepted"):
         read_config([f"--{flag}", value])
+
+
+@pytest.mark.parametrize(
+    "flag", ["cam_scales", "deeplab_scales", "cam_resize_long", "supervision", "cam_out_dir"]
+)
+def test_an_empty_value_is_refused_where_it_means_nothing(flag):
+    with pytest.raises(ValueError, match=f"--{flag} '': accepted is "):
+        read_config([f"--{flag}", ""])
+
+
+def test_no_drops_are_a_constant_rate_and_not_the_polynomial():
+    drops = read_config(["--mask_rcnn_drops", ""]).mask_rcnn_drops
+    assert drops == ()
+    schedule = Schedule(steps=18, batch_size=1, drops=drops)
+    assert {schedule.rate(step, 18) for step in range(18)} == {1.0}
+
+
+@pytest.mark.parametrize("preset", ["voc12", "voc12_author"])
+def test_a_preset_of_voc_without_its_root_is_refused(preset):
+    with pytest.raises(ValueError, match=f"--preset {preset}: needs VOC 2012: pass --voc12_root"):
+        read_config(["--preset", preset])
+
+
+@pytest.mark.parametrize("flag", ["overwrite", "dry_run", "tables", "train_cam_pass"])
+def test_a_bare_boolean_flag_means_true_and_takes_nothing_else(flag):
+    config = read_config([f"--{flag}", "--limit", "3"])
+    assert getattr(config, flag) is True
+    assert config.limit == 3
+    assert getattr(read_config(["--limit", "3", f"--{flag}"]), flag) is True
 
 
 def asked(*arguments):
@@ -122,7 +163,7 @@ def test_only_passes_set_false_run_all_the_others():
 def test_every_setting_is_read_somewhere():
     files = [ROOT / "run_sample.py", ROOT / "misc/config.py", ROOT / "misc/flags.py"]
     files += list((ROOT / "step").glob("*.py"))
-    read = {"preset", "run_dir"}
+    read = {"preset", "run_dir", "settings"}  # by read_config
     for path in files:
         for node in ast.walk(ast.parse(path.read_text())):
             is_config = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
@@ -137,6 +178,21 @@ def test_help_and_the_table_have_every_setting():
     words, rows = build_parser().format_help(), table()
     assert all(f"--{name}" in words for name in names)
     assert all(f"`--{name}`" in rows for name in names)
+
+
+def test_help_has_the_settings_in_their_groups_with_their_defaults():
+    words = build_parser().format_help()
+    titles = [f"\n{title}:\n" for title, _ in grouped()]
+    places = [words.index(title) for title in titles]
+    assert len(titles) > 5
+    assert places == sorted(places)
+    assert words.index("\n  --beta") > words.index("\nLabel synthesis:\n")
+    assert "default: 32, voc12_author: 16, demo: 8" in " ".join(words.split())
+
+
+def test_the_version_is_that_of_the_project():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == VERSION
 
 
 def test_the_readme_has_the_table_made_from_the_settings():

@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from misc.imutils import (
     normalize,
+    normalize_crop,
+    planes,
     random_window,
     read_image,
     read_label,
@@ -100,12 +103,20 @@ def test_a_quarter_by_nearest_takes_each_third_pixel_of_four():
 
 def test_normalize_and_mirror():
     image = colour_image()
-    pair = with_mirror(normalize(image))
+    pair = with_mirror(normalize(planes(image)))
     expected = (image[2, 4, 1] / 255 - 0.456) / 0.224
     assert pair.shape == (2, 3, 6, 9)
-    assert pair.dtype == np.float32
+    assert pair.dtype == torch.float32
     assert pair[0, 1, 2, 4] == pytest.approx(expected, abs=1e-6)
-    assert (pair[1] == pair[0, :, :, ::-1]).all()
+    assert torch.equal(pair[1], pair[0].flip(-1))
+
+
+def test_a_crop_is_normalized_inside_its_image_and_0_outside():
+    window = random_window((6, 9), 12, np.random.default_rng(1))
+    image = torch.from_numpy(window.cut(colour_image().transpose(2, 0, 1), 0))
+    crops = normalize_crop(image[None], torch.from_numpy(window.extent)[None])
+    expected = window.cut(normalize(planes(colour_image())).numpy(), 0)
+    assert (crops[0].numpy() == expected).all()
 
 
 def test_a_random_window_shifts_a_long_axis_in_the_image_and_a_short_one_in_the_canvas():

@@ -187,6 +187,19 @@ def test_result_has_the_dtype_of_the_scores(dtype: torch.dtype) -> None:
     assert_is_walk(walked, dense_walk(x, edge), max(1e-5, torch.finfo(dtype).eps))
 
 
+@pytest.mark.parametrize("surrounding", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+def test_autocast_around_the_walk_changes_nothing(
+    surrounding: torch.dtype, dtype: torch.dtype
+) -> None:
+    x, edge = torch.rand(2, 9, 11).to(dtype), torch.rand(1, 9, 11).to(dtype)
+    expected = propagate_to_edge(x, edge)
+    with torch.autocast("cpu", surrounding):
+        result = propagate_to_edge(x, edge)
+    assert result.dtype == dtype
+    assert torch.equal(result, expected)
+
+
 def test_arguments_are_left_as_they_are_and_nothing_is_warned_of() -> None:
     x, edge = torch.rand(2, 6, 7), torch.rand(1, 6, 7)
     before = x.clone(), edge.clone()

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
+import torch
 
+from misc.imutils import normalize_crop
 from misc.samples import (
     ClassificationSamples,
     DetectionSamples,
@@ -33,11 +35,11 @@ def relation(label=read_label):
 
 def test_a_classification_sample_follows_from_its_generator_alone():
     samples = classification()
-    first, label = samples.sample(0, np.random.default_rng(3))
-    again, _ = samples.sample(0, np.random.default_rng(3))
-    other, _ = samples.sample(0, np.random.default_rng(4))
+    first, _, label = samples.sample(0, np.random.default_rng(3))
+    again, _, _ = samples.sample(0, np.random.default_rng(3))
+    other, _, _ = samples.sample(0, np.random.default_rng(4))
     assert first.shape == (3, 64, 64)
-    assert first.dtype == np.float32
+    assert first.dtype == torch.uint8
     assert label.tolist() == [1, 0, 0]
     assert (first == again).all()
     assert not (first == other).all()
@@ -48,13 +50,16 @@ def test_the_long_side_is_resized_to_every_length_of_the_range():
     rng = np.random.default_rng(0)
     sides = set()
     for _ in range(300):
-        image, _ = samples.sample(0, rng)
-        sides.add(int(image[0].any(axis=0).sum()))
+        image, (_, _, left, right), _ = samples.sample(0, rng)
+        assert not image[..., :left].any()
+        assert not image[..., right:].any()
+        sides.add(int(right - left))
     assert sides == set(range(20, 49))
 
 
 def test_a_relation_sample_has_its_label_on_the_stride_4_grid_255_outside():
-    image, label = relation().sample(0, np.random.default_rng(0))
+    crop, extent, label = relation().sample(0, np.random.default_rng(0))
+    image = normalize_crop(crop, torch.from_numpy(extent)).numpy()
     assert image.shape == (3, 64, 64)
     assert label.shape == (16, 16)
     assert set(np.unique(label)) == {0, 1, 2, 3, 4, 255}
@@ -74,7 +79,7 @@ def test_the_stride_4_label_of_a_crop_takes_each_third_pixel_of_four():
 
 
 def test_the_top_left_crop_pads_with_zeros():
-    crop = top_left_crop(IMAGE, 32)
+    crop = normalize_crop(*top_left_crop(IMAGE, 32))
     assert crop.shape == (3, 32, 32)
     assert not crop[:, 30:].any()
     assert crop[:, :30].all()
@@ -98,7 +103,7 @@ def test_a_detectors_sample_mirrors_image_boxes_and_masks_together():
         assert target["labels"].tolist() == [4]
         turn = slice(None, None, -1 if mirrored else 1)
         assert (target["masks"].numpy() == mask[..., turn]).all()
-        assert np.allclose(found.numpy() * 255, image.transpose(2, 0, 1)[..., turn])
+        assert (found.numpy() == image.transpose(2, 0, 1)[..., turn]).all()
     assert seen == {True, False}
 
 
@@ -111,7 +116,8 @@ def test_a_segmentation_sample_keeps_the_labels_of_every_pixel():
         remedy="",
         scales=(1.0, 1.0),
     )
-    image, label = samples.sample(0, np.random.default_rng(0))
-    assert image.shape == (3, 64, 64)
+    crop, (top, bottom, left, right), label = samples.sample(0, np.random.default_rng(0))
+    assert crop.shape == (3, 64, 64)
+    assert (label[top:bottom, left:right] == 7).all()
     assert (label == 7).sum() == 30 * 40
     assert set(np.unique(label)) == {7, 255}

@@ -18,7 +18,12 @@ def coarse_scores(count, seed=0):
     return (np.random.default_rng(seed).integers(0, 5, (count, 6, 9)) / 5).astype(np.float32)
 
 
-@pytest.mark.parametrize("find", [winners, lambda s, b: _device_winners(torch.from_numpy(s), b)])
+def on_device(scores, background):
+    """Compare as on a GPU, with the CPU as the device."""
+    return _device_winners(torch.from_numpy(scores), background)
+
+
+@pytest.mark.parametrize("find", [winners, on_device])
 @pytest.mark.parametrize("count", [0, 1, 2, 7])
 @pytest.mark.parametrize("background", [0.0, 0.2, 0.6, 2.0])
 def test_is_the_argmax_with_a_background_channel_in_front(find, count, background):
@@ -45,10 +50,25 @@ def test_takes_tensors():
     np.testing.assert_array_equal(best, winners(scores, 0.2)[1])
 
 
-def test_a_score_that_is_not_a_number_never_wins():
+@pytest.mark.parametrize("find", [winners, on_device])
+def test_a_score_that_is_not_a_number_never_wins(find):
     scores = np.array([[[np.nan]], [[0.5]]], dtype=np.float32)
-    assert winners(scores, 0.25)[0].item() == 2
-    assert winners(scores[:1], 0.25)[0].item() == 0
+    for order in ([0, 1], [1, 0]):
+        index, best = find(scores[order], 0.25)
+        assert (index.item(), best.item()) == (order.index(1) + 1, 0.5)
+    index, best = find(scores[:1], 0.25)
+    assert (index.item(), best.item()) == (0, 0.25)
+
+
+@pytest.mark.parametrize("background", [-np.inf, 0.0, 0.2, np.inf])
+def test_a_device_gives_what_the_cpu_gives_of_any_values(background):
+    rng = np.random.default_rng(0)
+    values = np.array([np.nan, -np.inf, np.inf, -1, 0, 0.2, 0.4], dtype=np.float32)
+    scores = rng.choice(values, (4, 20, 30), p=[0.4, *[0.1] * 6])
+    for found, expected in zip(
+        on_device(scores, background), winners(scores, background), strict=True
+    ):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_label_map_names_the_classes_of_the_winners():

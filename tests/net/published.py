@@ -1,33 +1,62 @@
-"""Weights in the form of the published files: random values under the published names."""
+"""The files that the published program saves: their names, and weights by a named recipe."""
 
 import json
+import zlib
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 import torch
 
 FOLDER = Path(__file__).parent
+SEEDS = {"cam": 101, "irn": 102}
+STORED_MEAN = (0.3, -0.6)
+
+
+@cache
+def file_names(network):
+    """Every name in the published file of `cam` or `irn`, in its order.
+
+    A name maps to its shape and dtype, or to the other name under which the same tensor stands.
+    """
+    return json.loads((FOLDER / f"published_{network}_file.json").read_text())
 
 
 def names(network):
-    """Give the published names and shapes of `cam` or `irn`."""
-    return json.loads((FOLDER / f"published_{network}_names.json").read_text())
+    """The names and shapes of the tensors that a network has, without the repetitions."""
+    own = {
+        name: entry[0]
+        for name, entry in file_names(network).items()
+        if not isinstance(entry, str) and not name.startswith(("path_indices", "disp_target"))
+    }
+    return own | ({"mean_shift.running_mean": [2]} if network == "irn" else {})
 
 
-def state_dict(network, seed=0):
-    """Make a whole state_dict, its aliases and buffers included, as the published program's."""
-    generator = torch.Generator().manual_seed(seed)
-    state = {}
-    for name, shape in names(network).items():
-        values = torch.randn(shape, generator=generator) * 0.05
-        state[name] = values.abs() + 0.5 if "running_var" in name else values
-    state["stage1.0.weight"] = state["resnet50.conv1.weight"]
-    state["backbone.0.0.weight"] = state["resnet50.conv1.weight"]
-    if network == "cam":
-        state["newly_added.0.weight"] = state["classifier.weight"]
+def state_dict(network):
+    """The whole file, with the weights behind the golden figures; repetitions are one tensor."""
+    entries = file_names(network)
+    state = {
+        name: torch.empty(0) if isinstance(entry, str) else _tensor(network, name, *entry)
+        for name, entry in entries.items()
+    }
+    return {
+        name: state[entries[name]] if isinstance(entries[name], str) else tensor
+        for name, tensor in state.items()
+    }
+
+
+def _tensor(network, name, shape, dtype):
+    if dtype == "int64":
+        return torch.zeros((), dtype=torch.int64).expand(shape)  # some are large, none is read
+    if name == "fc_dp7.4.running_mean":
+        return torch.tensor(STORED_MEAN)
+    rng = np.random.default_rng([SEEDS[network], zlib.crc32(name.encode())])
+    if name.endswith("running_mean"):
+        values = rng.normal(0, 0.05, shape)
+    elif name.endswith("running_var") or (len(shape) == 1 and name.endswith("weight")):
+        values = rng.uniform(0.8, 1.2, shape)
+    elif len(shape) == 1:
+        values = rng.normal(0, 0.05, shape)
     else:
-        state["mean_shift.running_mean"] = state["fc_dp7.4.running_mean"]
-        state["edge_layers.0.0.weight"] = state["fc_edge1.0.weight"]
-        state["dp_layers.0.0.weight"] = state["fc_dp1.0.weight"]
-        state["path_indices_0"] = torch.zeros(3, 4, dtype=torch.int64)
-        state["disp_target"] = torch.zeros(1, 2, 152, 1)
-    return state
+        values = rng.normal(0, np.sqrt(1.6 / np.prod(shape[1:])), shape)
+    return torch.from_numpy(values.astype(np.float32))

@@ -6,6 +6,7 @@ from torchvision.ops import FrozenBatchNorm2d
 
 from net.mask_rcnn import as_detections, mask_rcnn, trainable_parameters
 from net.resnet50 import load_pretrained
+from tests.tiny_networks import tiny_detector_and_deeplab
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,83 @@ def test_batch_norm_is_frozen_and_the_first_layers_do_not_learn(model):
         name.startswith(("backbone.body.conv1", "backbone.body.layer1")) for name in names
     )
     assert any(name.startswith("backbone.body.layer2") for name in names)
+
+
+@pytest.fixture
+def tiny():
+    with tiny_detector_and_deeplab():
+        model = mask_rcnn(4, min_size=600, max_size=800, sampled_boxes=32)
+    model.roi_heads.score_thresh = 0.0
+    return model
+
+
+def seen_by(module, monkeypatch):
+    """Record what a part of the network is given and gives."""
+    seen, forward = [], module.forward
+
+    def watched(*arguments):
+        result = forward(*arguments)
+        seen.append((arguments, result))
+        return result
+
+    monkeypatch.setattr(module, "forward", watched)
+    return seen
+
+
+def test_under_autocast_the_backbone_alone_computes_in_16_bits(tiny, monkeypatch):
+    parts = (tiny.backbone.body.layer4[0], tiny.backbone.fpn.layer_blocks[0], tiny.backbone)
+    layer, pyramid, backbone = (seen_by(part, monkeypatch) for part in parts)
+    head, boxes = seen_by(tiny.rpn.head, monkeypatch), seen_by(tiny.roi_heads, monkeypatch)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        (found,) = tiny.eval()([torch.rand(3, 600, 800)])
+    assert layer[0][1].dtype == pyramid[0][1].dtype == torch.bfloat16
+    (_, levels), (_, (logits, deltas)), ((_, proposals, *_), _) = backbone[0], head[0], boxes[0]
+    for tensor in (*levels.values(), *logits, *deltas, *proposals, found["boxes"], found["masks"]):
+        assert tensor.dtype == torch.float32
+
+
+def test_boxes_at_800_pixels_are_those_of_float32_arithmetic_on_the_same_maps(tiny, monkeypatch):
+    rpn, heads = (seen_by(part, monkeypatch) for part in (tiny.rpn, tiny.roi_heads))
+    tiny.eval()
+    with torch.no_grad():
+        with torch.autocast("cpu", torch.bfloat16):
+            (found,) = tiny([torch.rand(3, 600, 800)])
+        images, levels, _ = rpn[0][0]
+        (proposals,), _ = tiny.rpn(images, levels)
+        ((expected,), _) = tiny.roi_heads(levels, [proposals], images.image_sizes)
+    assert torch.equal(heads[0][0][1][0], proposals)
+    assert torch.equal(found["boxes"], expected["boxes"])
+    assert found["boxes"].max() > 700
+    # In bfloat16 every coordinate above 512 would be a multiple of 4.
+    assert (found["boxes"] % 1).any()
+
+
+def test_targets_keep_their_coordinates_under_autocast(tiny, monkeypatch):
+    seen, select = [], tiny.roi_heads.select_training_samples
+    monkeypatch.setattr(
+        tiny.roi_heads,
+        "select_training_samples",
+        lambda *arguments: seen.append(select(*arguments)) or seen[-1],
+    )
+    box = torch.tensor([[601.25, 300.5, 797.75, 590.125]])
+    target = {"boxes": box, "labels": torch.ones(1, dtype=torch.int64)}
+    target["masks"] = torch.ones(1, 600, 800, dtype=torch.uint8)
+    with torch.autocast("cpu", torch.bfloat16):
+        losses = tiny.train()([torch.rand(3, 600, 800)], [target])
+    assert all(loss.dtype == torch.float32 for loss in losses.values())
+    sum(losses.values()).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in trainable_parameters(tiny))
+    (proposals, _, _, regression_targets) = seen[0]
+    assert (proposals[0] == box).all(dim=1).any()
+    assert regression_targets[0].dtype == torch.float32
+
+
+def test_without_autocast_it_computes_what_torchvisions_does(tiny):
+    image = torch.rand(3, 600, 800)
+    with torch.no_grad():
+        ours = tiny.eval()([image])
+        theirs = torchvision.models.detection.MaskRCNN.forward(tiny, [image])
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
 
 
 def test_detections_have_sure_masks_and_classes_from_0():

@@ -1,7 +1,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from published import names, state_dict
+from published import file_names, names, state_dict
 
 from net.resnet50_cam import CAM, Net
 
@@ -23,7 +23,17 @@ def test_names_and_shapes_are_the_published_ones():
     assert {name: list(tensor.shape) for name, tensor in state.items()} == names("cam")
 
 
+@pytest.mark.parametrize("form", [Net, CAM])
+def test_every_name_of_the_published_file_is_known(form, published):
+    assert len(published) == len(file_names("cam")) == 956
+    model = form(20)
+    model.load_published(published, source="published")
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, published[name])
+
+
 def test_published_weights_load_with_their_aliases(network, published):
+    assert published["newly_added.0.weight"] is published["classifier.weight"]
     assert torch.equal(network.classifier.weight, published["classifier.weight"])
     assert torch.equal(
         network.resnet50.layer4[2].conv3.weight, published["resnet50.layer4.2.conv3.weight"]

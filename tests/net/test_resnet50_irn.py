@@ -1,9 +1,10 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from published import names, state_dict
+from published import file_names, names, state_dict
 
 from misc.indexing import PathIndex
+from misc.weights import read_state_dict
 from net.resnet50_irn import AffinityDisplacementLoss, EdgeDisplacement, Net
 
 
@@ -22,10 +23,28 @@ def test_names_and_shapes_are_the_published_ones():
     assert {name: list(tensor.shape) for name, tensor in state.items()} == names("irn")
 
 
-def test_published_weights_load_with_their_aliases_and_buffers(published):
-    model = loaded(AffinityDisplacementLoss(PathIndex(10, (128, 128))), published)
+def training_form():
+    return AffinityDisplacementLoss(PathIndex(10, (128, 128)))
+
+
+@pytest.mark.parametrize("form", [training_form, EdgeDisplacement, Net])
+def test_every_name_of_the_published_file_is_known(form, published):
+    assert len(published) == len(file_names("irn")) == 1056
+    model = loaded(form(), published)
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, published[name])
+
+
+def test_published_weights_load_from_a_file_with_their_aliases_and_buffers(published, tmp_path):
+    assert published["dp_layers.0.0.weight"] is published["fc_dp1.0.weight"]
+    torch.save(published, tmp_path / "res50_irn.pth")
+    model = loaded(training_form(), read_state_dict(tmp_path / "res50_irn.pth"))
     assert torch.equal(model.fc_dp7[3].weight, published["fc_dp7.3.weight"])
     assert torch.equal(model.mean_shift.running_mean, published["fc_dp7.4.running_mean"])
+
+
+def test_index_buffers_numbered_after_an_underscore_are_ignored_too(published):
+    loaded(Net(), published | {"path_indices_0": torch.zeros(3, 4, dtype=torch.int64)})
 
 
 def branch(state, name, x, *, groups, upsample=1):

@@ -52,6 +52,7 @@ def test_a_dry_run_says_what_each_stage_reads_and_writes_and_makes_nothing(folde
         "VOC2012",
         "cache",
         "sample_train_eval.log",
+        "sample_train_eval.dry_run.settings.json",
     }
     assert not (folder / "sess").exists()
 
@@ -142,7 +143,7 @@ def test_a_limit_takes_the_first_images_of_every_list(folder):
 def test_a_run_with_another_limit_does_not_take_up_the_weights(folder, capsys):
     assert run(folder, "train_cam", limit=2) == 0
     assert run(folder, "train_cam", limit=3) == 2
-    assert "train (2 images" in capsys.readouterr().err
+    assert "--train_list of train_cam was demo, 2 images" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("network", ["mask_rcnn", "deeplab"])

@@ -15,7 +15,8 @@ from misc.imutils import read_label
 from misc.instance_files import load_instances, save_instances
 from misc.measures import read_since
 from step.common import load_backbone
-from step.supervision import supervised_path
+from step.make_cocoann import describe_image
+from step.supervision import supervised_path, supervision_of
 from step.train_mask_rcnn import build_network
 from tests.tiny_networks import tiny_detector_and_deeplab
 from voc12 import Dataset
@@ -91,9 +92,25 @@ def test_pycocotools_reads_the_annotations_of_the_pseudo_instances(trained):
     assert len(found) == 6
     for name, instances in found.items():
         ours = load_instances(trained / "ins_seg" / name.replace(".jpg", ".npz"))
-        assert [category - 1 for _, category in instances] == ours["class"].tolist()
-        for (mask, _), our_mask in zip(instances, ours["mask"], strict=True):
+        whole = ours["score"] >= 1e-5
+        assert [category - 1 for _, category in instances] == ours["class"][whole].tolist()
+        for (mask, _), our_mask in zip(instances, ours["mask"][whole], strict=True):
             assert (mask == our_mask).all()
+
+
+def test_fragments_are_neither_exported_nor_learnt_from(trained, tmp_path):
+    """METHOD section 6: as COCO annotations, detections of a score below 1e-5 are left out."""
+    score = np.array([1, 0, 9e-6, 1.1e-5, 0.5], np.float32)
+    mask = np.zeros((5, 20, 30), bool)
+    mask[np.arange(5), np.arange(5)] = True
+    labels = {"score": score, "mask": mask, "class": np.array([3, 4, 5, 6, 7])}
+    save_instances(tmp_path / "a.npz", labels)
+    config = Config(ins_seg_out_dir=str(tmp_path))
+    supervision = supervision_of(config, Dataset(trained / "VOC2012"), "irn")
+    size, records = describe_image(supervision, "a")
+    assert size == (20, 30)
+    assert [record["category_id"] - 1 for record in records] == [3, 6, 7]
+    assert supervision.whole_instances("a")["class"].tolist() == [3, 6, 7]
 
 
 def test_pycocotools_reads_the_annotations_of_the_ground_truth(trained):
@@ -225,11 +242,16 @@ def test_a_missing_input_names_the_flag_that_makes_it(copied, capsys, missing, s
     assert f"--{maker} True" in error_line(capsys)
 
 
-@pytest.mark.parametrize("stage", ["train_mask_rcnn", "train_deeplab"])
-def test_validation_without_ground_truth_is_told_before_training(copied, capsys, stage):
-    shutil.rmtree(copied / "VOC2012" / "SegmentationObject")
+@pytest.mark.parametrize(
+    ("stage", "folder"),
+    [("train_mask_rcnn", "SegmentationObject"), ("train_deeplab", "SegmentationClass")],
+)
+def test_validation_without_ground_truth_is_told_before_training(copied, capsys, stage, folder):
+    shutil.rmtree(copied / "VOC2012" / folder)
     assert only(stage, copied) == 2
-    assert "--val_list val: demo_000007 has no ground truth" in error_line(capsys)
+    line = error_line(capsys)
+    assert f"--val_list val: 2 of 2 images have no ground truth, and {stage} reads" in line
+    assert f"{folder}/demo_000007.png: no such file" in line
 
 
 def test_the_backbone_of_a_detector_takes_imagenets_names_only(tmp_path):

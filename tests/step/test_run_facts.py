@@ -50,8 +50,10 @@ def test_without_a_metrics_file_there_are_no_rows(config):
 
 
 def test_settings_of_flags_and_of_files_are_told_and_places_are_not(tmp_path):
-    claim_folder(tmp_path / "sem", {"beta": 8.0, "precision": "bf16", "voc12_root": "demo data"})
-    claim_weights(tmp_path / "a.pth", {"irn_num_epoches": 3, "train_list": "train (6 images)"})
+    labels = {"beta": 8.0, "precision": "bf16", "voc12_root": "demo data", "seed": 0}
+    claim_folder(tmp_path / "sem", {"make_sem_seg_labels": labels}, files=(), images=())
+    training = {"irn_num_epoches": 3, "train_list": "6 images"}
+    claim_weights(tmp_path / "a.pth", {"train_irn": training})
     flags = {
         "run_dir": tmp_path / "elsewhere",
         "sem_seg_out_dir": tmp_path / "sem",
@@ -69,7 +71,21 @@ def test_settings_of_flags_and_of_files_are_told_and_places_are_not(tmp_path):
 
 
 def test_what_a_folder_says_shaped_it_counts_more_than_a_flag(tmp_path):
-    claim_folder(tmp_path / "sem", {"beta": 8.0})
+    shaped = {"make_sem_seg_labels": {"beta": 8.0}}
+    claim_folder(tmp_path / "sem", shaped, files=(), images=())
     words = ["--run_dir", str(tmp_path / "elsewhere"), "--sem_seg_out_dir", str(tmp_path / "sem")]
     config = read_config([*words, "--beta", "5"])
     assert changed_settings(config) == [("--beta", "10", "8.0")]
+
+
+def test_a_flag_with_which_stages_differ_is_told_for_each_of_them(tmp_path):
+    shaped = {"make_sem_seg_labels": {"seed": 2, "beta": 8.0}, "make_cam": {"seed": 1}}
+    claim_folder(tmp_path / "sem", shaped, files=(), images=())
+    claim_weights(tmp_path / "a.pth", {"train_irn": {"seed": 0}})
+    words = ["--run_dir", str(tmp_path / "elsewhere"), "--sem_seg_out_dir", str(tmp_path / "sem")]
+    config = read_config([*words, "--irn_weights_name", str(tmp_path / "a.pth")])
+    assert changed_settings(config) == [
+        ("--seed of make_sem_seg_labels", "0", "2"),
+        ("--seed of make_cam", "0", "1"),
+        ("--beta", "10", "8.0"),
+    ]

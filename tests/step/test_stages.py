@@ -20,6 +20,7 @@ from misc.measures import read_seconds, read_since
 from net.resnet50_cam import Net
 from step import STAGES
 from step.layers import image_layers
+from tests.computed import COMPUTED
 from voc12 import Dataset
 
 
@@ -77,8 +78,12 @@ def test_every_stages_seconds_and_every_trainings_curves_are_kept(finished):
     seconds = read_seconds(finished / "details" / "seconds.jsonl")
     assert set(seconds) == {stage.name for stage in STAGES if stage.flag not in NETWORKS_OFF}
     assert min(seconds.values()) > 0
-    assert read_curves(finished / "cam.curve.jsonl").keys() == {"loss", "val_loss", "val_accuracy"}
-    assert read_curves(finished / "irn.curve.jsonl").keys() == {"pos", "neg", "dp_fg", "dp_bg"}
+    assert read_curves(finished / "cam.pth.curve.jsonl").keys() == {
+        "loss",
+        "val_loss",
+        "val_accuracy",
+    }
+    assert read_curves(finished / "irn.pth.curve.jsonl").keys() == {"pos", "neg", "dp_fg", "dp_bg"}
 
 
 def test_the_log_has_the_settings_at_its_head_and_the_table_at_its_end(finished):
@@ -186,7 +191,10 @@ def test_missing_outputs_are_made_again_byte_for_byte(copied):
 
 def test_other_settings_do_not_mix_into_a_folder(copied, capsys):
     assert only("make_sem_seg", copied, beta=8) == 2
-    assert "--beta was 10, now it is 8.0; pass --overwrite True" in capsys.readouterr().err
+    assert (
+        "--beta of make_sem_seg_labels was 10, now it is 8.0; pass --overwrite True"
+        in capsys.readouterr().err
+    )
     assert only("make_sem_seg", copied, beta=8, overwrite=True) == 0
 
 
@@ -339,7 +347,7 @@ def test_the_report_shows_the_run_and_every_image_through_every_stage(finished):
 
 
 def test_a_report_alone_tells_the_settings_that_made_what_is_on_disk(copied, capsys):
-    flags = {"preset": "demo", "voc12_root": copied / "VOC2012", "device": "cpu", "num_workers": 0}
+    flags = {"preset": "demo", "voc12_root": copied / "VOC2012", "num_workers": 0, **COMPUTED}
     places = {name: copied / place for name, place in PLACES.items()}
     words = [w for name, value in {**places, **flags}.items() for w in (f"--{name}", str(value))]
     images = ["--report_pass", "True", "--report_images", "2"]

@@ -4,6 +4,7 @@ import json
 import re
 
 import run_sample
+from tests.computed import COMPUTED
 
 TINY = {
     "demo_train_images": 6,
@@ -27,8 +28,7 @@ TINY = {
     "deeplab_batch_size": 2,
     "deeplab_crop_size": 64,
     "deeplab_eval_steps": 2,
-    "precision": "fp32",
-    "device": "cpu",
+    **COMPUTED,
     "num_workers": 2,
 }
 PLACES = {

@@ -1,0 +1,194 @@
+"""The command line on folders shaped like the real VOC, whose truth is there for some images."""
+
+import json
+import shutil
+import sys
+
+import pytest
+
+import run_sample
+import voc12
+from tests import documented, forked, voc_shaped
+from tests.tiny_networks import tiny_detector_and_deeplab
+
+NETWORKS = ("make_cocoann", "train_mask_rcnn", "eval_mask_rcnn", "train_deeplab", "eval_deeplab")
+LABELS_OF_TRUTH = {"infer_list": "train_aug", "supervision": "full", "pretrained": "none"}
+
+
+@pytest.fixture
+def folder(voc_folder, tmp_path):
+    """Give a folder in which the devkit and SBD lie as a user's do."""
+    for name in ("VOCdevkit", "benchmark_RELEASE"):
+        (tmp_path / name).symlink_to(voc_folder / name)
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder, monkeypatch, capsys):
+    """Give a function that runs stages here; it gives the exit status and all that was said."""
+    monkeypatch.chdir(folder)
+
+    def run_stages(*stages, **changes):
+        passes = {f"{stage}_pass": True for stage in stages}
+        settings = {"voc12_root": "VOCdevkit/VOC2012", "num_workers": 0, **changes, **passes}
+        words = [w for name, v in settings.items() for w in (f"--{name}", str(v))]
+        with tiny_detector_and_deeplab():
+            status = run_sample.main([*tiny_words(), *words])
+        return status, "".join(capsys.readouterr())
+
+    return run_stages
+
+
+def tiny_words():
+    return [word for name, value in forked.TINY.items() for word in (f"--{name}", str(value))]
+
+
+def coco(folder, name):
+    return json.loads((folder / f"result/instances_{name}.json").read_text())
+
+
+@pytest.mark.slow
+def test_a_whole_run_on_train_aug_with_every_supervision(folder):
+    words = "--voc12_root VOCdevkit/VOC2012 --infer_list train_aug --supervision irn,cam,full"
+    output = folder / "output"
+    status = documented.run(folder, words.split(), output)
+    assert status == [0], output.read_text()
+    said = output.read_text()
+    assert "4 of 7 images have ground truth (instance labels), taking those" in said
+    assert "(semantic labels), taking those" not in said  # SegmentationClassAug has all
+    names = {image["file_name"] for image in coco(folder, "train_aug_full")["images"]}
+    assert names == {f"{image_id}.jpg" for image_id in voc_shaped.TRAIN}
+    assert len(coco(folder, "train_aug")["images"]) == 7
+
+
+@pytest.mark.parametrize(("sbd", "count"), [({}, 4), ({"sbd_root": "benchmark_RELEASE"}, 7)])
+def test_full_learns_instances_from_the_images_that_have_them(folder, run, sbd, count):
+    status, said = run("train_cam", "train_mask_rcnn", "make_cocoann", **LABELS_OF_TRUTH, **sbd)
+    assert status == 0, said
+    assert ("4 of 7 images have ground truth" in said) == (count == 4)
+    assert len(coco(folder, "train_aug_full")["images"]) == count
+    settings = json.loads((folder / "sess/mask_rcnn_full.pth.json").read_text())
+    assert f"train_aug ({count} images" in json.dumps(settings)
+
+
+def test_full_learns_semantic_labels_from_the_augmented_ones(folder, run):
+    status, said = run("train_cam", "train_deeplab", **LABELS_OF_TRUTH)
+    assert status == 0, said
+    assert "have ground truth" not in said
+    assert (folder / "sess/deeplab_full.pth").is_file()
+
+
+@pytest.mark.parametrize(
+    ("stages", "changes", "words"),
+    [
+        (["eval_cam"], {"chainer_eval_set": "test"}, "--chainer_eval_set test: 2 of 2 images"),
+        (["make_cam", "eval_ins_seg"], {"chainer_eval_set": "train_aug"}, "train_aug: 3 of 7"),
+        (["eval_sem_seg"], {"chainer_eval_set": "test"}, "and eval_sem_seg reads that of all"),
+        (["train_mask_rcnn"], {"val_list": "some.txt", "supervision": "full"}, "1 of 2 images"),
+        (["eval_deeplab"], {"val_list": "test"}, "--val_list test: 2 of 2"),
+        (["make_cocoann"], {"val_list": "train_aug"}, "--val_list train_aug: 3 of 7"),
+        (
+            ["train_mask_rcnn"],
+            {"infer_list": "sbd.txt", "supervision": "full"},
+            "--infer_list sbd.txt --supervision full: 3 of 3 images have no ground truth",
+        ),
+        (["make_cam"], {"infer_list": "test"}, "2 of 11 images have no annotation, the first is"),
+    ],
+)
+def test_truth_that_a_later_stage_will_lack_is_missed_before_the_first(
+    folder, run, stages, changes, words
+):
+    (folder / "sbd.txt").write_text("\n".join(voc_shaped.SBD))
+    (folder / "some.txt").write_text(f"{voc_shaped.VAL[0]}\n{voc_shaped.SBD[0]}\n")
+    # Training needs annotations of val_list.
+    first = "train_irn" if changes.get("val_list") == "test" else "train_cam"
+    stages = [first, *stages]
+    status, said = run(*stages, pretrained="none", **changes)
+    assert status == 2
+    assert words in said
+    assert said.count("error: ") == 1
+    assert f"{stages[0]} ..." not in said
+
+
+def test_truth_of_semantic_labels_is_enough_where_no_instances_are_read(folder, run):
+    changes = {"chainer_eval_set": "train_aug", "infer_list": "train_aug", "dry_run": True}
+    stages = ("train_cam", "make_cam", "cam_to_ir_label", "train_irn", "make_sem_seg")
+    status, said = run(*stages, "eval_sem_seg", pretrained="none", **changes)
+    assert status == 0, said
+    status, said = run(*stages, "make_ins_seg", "eval_ins_seg", pretrained="none", **changes)
+    assert status == 2
+    assert "--sbd_root" in said
+
+
+def test_a_dry_run_reads_the_truth_of_sbd_too(folder, run, voc_folder):
+    (folder / "benchmark_RELEASE").unlink()
+    shutil.copytree(voc_folder / "benchmark_RELEASE", folder / "benchmark_RELEASE")
+    path = folder / f"benchmark_RELEASE/dataset/inst/{voc_shaped.SBD[1]}.mat"
+    path.write_bytes(path.read_bytes()[:200])
+    changes = {**LABELS_OF_TRUTH, "sbd_root": "benchmark_RELEASE", "dry_run": True}
+    status, said = run("train_cam", "train_mask_rcnn", **changes)
+    assert status == 2
+    assert f"{path.name}: not a readable .mat file" in said
+
+
+def test_a_limited_run_takes_the_batch_that_it_can_fill(folder, run):
+    big = {f"{name}_batch_size": 16 for name in ("cam", "irn", "mask_rcnn", "deeplab")}
+    status, said = run(limit=3, supervision="full", pretrained="none", **big)
+    assert status == 0, said
+    for name in big:
+        assert f"--limit 3: --{name} 16 cannot be filled by 3 images, taking 3" in said
+    for name, kind in (("res50_cam", "cam"), ("res50_irn", "irn"), ("deeplab_full", "deeplab")):
+        settings = json.loads((folder / f"sess/{name}.pth.json").read_text())
+        assert f'"{kind}_batch_size": 3' in json.dumps(settings)
+    status, said = run("train_cam", limit=3, pretrained="none", **big)
+    assert "already trained with these settings" in said
+    status, said = run("train_cam", limit=3, pretrained="none", cam_batch_size=2)
+    assert status == 2
+    assert "--cam_batch_size was 3, now it is 2" in said
+
+
+def test_without_a_limit_a_batch_that_is_not_filled_is_refused(run):
+    status, said = run("train_cam", pretrained="none", cam_batch_size=16)
+    assert status == 2
+    assert "a batch of 16 images cannot be made of 7" in said
+
+
+def test_images_for_the_evaluation_server_need_no_labels(folder, run):
+    changes = {"supervision": "full", "deeplab_server_list": "test", "pretrained": "none"}
+    status, said = run("train_cam", "train_deeplab", "eval_deeplab", **changes)
+    assert status == 0, said
+    packed = folder / "result/server_full/results/VOC2012/Segmentation/comp6_test_cls"
+    assert {path.stem for path in packed.iterdir()} == set(voc_shaped.TEST)
+
+
+def test_published_lists_are_read(folder, run):
+    lines = [f"/JPEGImages/{i}.jpg /SegmentationClassAug/{i}.png" for i in voc_shaped.TRAIN_AUG]
+    (folder / "train_aug.txt").write_text("\n".join(lines))
+    status, said = run("train_cam", "make_cam", train_list="train_aug.txt", pretrained="none")
+    assert status == 0, said
+    made = {path.stem for path in (folder / "result/cam").glob("*.npz")}
+    assert made == set(voc12.Dataset("VOCdevkit/VOC2012").split("train_aug"))
+
+
+def test_a_class_list_in_place_of_a_list_of_ids_is_told(run):
+    listed = "VOCdevkit/VOC2012/ImageSets/Main/cat_train.txt"
+    status, said = run("train_cam", train_list=listed, pretrained="none")
+    assert status == 2
+    assert "5 of 5 ids have no image, the first is '2007_000032 -1'; a line is an id alone" in said
+
+
+def test_tensorboard_that_a_later_training_lacks_is_missed_before_the_first_stage(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    status, said = run("train_irn", "make_cam", tensorboard=True, cam_weights_name="no.pth")
+    assert status == 2
+    assert "pip install tensorboard" in said
+    assert "make_cam ..." not in said
+
+
+def test_a_dry_run_counts_the_truth_that_is_there(run):
+    changes = {**LABELS_OF_TRUTH, "dry_run": True}
+    status, said = run("train_cam", "train_mask_rcnn", "train_deeplab", **changes)
+    assert status == 0, said
+    rows = {line.split()[1]: line for line in said.splitlines() if line.startswith("| train_")}
+    assert "6 segmentation labels" in rows["train_mask_rcnn"]  # 4 of train_aug, 2 of val
+    assert "9 segmentation labels" in rows["train_deeplab"]

@@ -1,0 +1,73 @@
+import os
+import shutil
+
+from voc_tree import write_list
+
+from voc12 import identify, is_published_split, make_demo
+from voc12.splits import EXPECTED_COUNTS
+
+
+def test_a_data_set_is_the_same_wherever_it_lies_and_whenever_it_was_copied(voc_root, tmp_path):
+    before = identify(voc_root)
+    assert before.startswith("voc12, 3 images, digest ")
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(voc_root, copy)
+    for path in copy.rglob("*"):
+        os.utime(path, (0, 0))
+    assert identify(copy) == before
+    assert identify(os.path.relpath(copy)) == before
+
+
+def test_other_lists_images_and_annotations_are_other_data(voc_root):
+    known = {identify(voc_root)}
+    image = voc_root / "JPEGImages" / "2007_000002.jpg"
+    image.write_bytes(image.read_bytes() + b"\0")
+    known.add(identify(voc_root))
+    xml = voc_root / "Annotations" / "2007_000002.xml"
+    xml.write_text(xml.read_text() + "\n")
+    known.add(identify(voc_root))
+    xml.unlink()
+    known.add(identify(voc_root))
+    write_list(voc_root, "Segmentation/train", ["2008_000004"])
+    known.add(identify(voc_root))
+    assert len(known) == 5
+
+
+def test_images_for_a_list_of_ones_own_change_a_data_set_as_little_as_labels_do(voc_root):
+    before = identify(voc_root), identify(voc_root, ["2007_000001"])
+    shutil.copy(voc_root / "JPEGImages/2007_000001.jpg", voc_root / "JPEGImages/mine.jpg")
+    shutil.rmtree(voc_root / "SegmentationObject")
+    assert (identify(voc_root), identify(voc_root, ["2007_000001"])) == before
+
+
+def test_of_a_list_the_order_counts_and_the_files_do(voc_root):
+    ids = ["2007_000001", "2007_000002"]
+    assert identify(voc_root, ids) != identify(voc_root, ids[::-1])
+    image = voc_root / "JPEGImages" / "2007_000003.jpg"
+    before = identify(voc_root, ids), identify(voc_root, [*ids, "2007_000003"])
+    image.write_bytes(image.read_bytes() + b"\0")
+    assert identify(voc_root, ids) == before[0]
+    assert identify(voc_root, [*ids, "2007_000003"]) != before[1]
+
+
+def test_without_lists_all_images_count(voc_root):
+    for name in ("train", "val"):
+        (voc_root / "ImageSets/Segmentation" / f"{name}.txt").unlink()
+    assert identify(voc_root).startswith("voc12, 4 images")
+
+
+def test_the_demo_is_known_by_what_it_was_drawn_from(tmp_path):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        make_demo(tmp_path / name, train=1, val=1, seed=seed, size=(32, 32))
+    assert identify(tmp_path / "a") == identify(tmp_path / "b") != identify(tmp_path / "c")
+    assert identify(tmp_path / "a").startswith("demo, 2 images")
+
+
+def test_published_figures_belong_to_vocs_own_splits_only(voc_root, tmp_path):
+    assert not is_published_split(voc_root, "train")
+    write_list(voc_root, "Segmentation/train", [f"a{i}" for i in range(EXPECTED_COUNTS["train"])])
+    assert is_published_split(voc_root, "train")
+    assert not is_published_split(voc_root, "val")
+    assert not is_published_split(voc_root, "train[:8]")
+    (voc_root / "ImageSets" / "DEMO").write_text("{}")
+    assert not is_published_split(voc_root, "train")

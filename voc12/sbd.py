@@ -1,0 +1,69 @@
+"""The Semantic Boundaries Dataset: more images of VOC's classes, with labels in .mat files."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from misc.limits import LARGEST_IMAGE, check_shape
+from misc.safe_mat import read_mat_struct
+from voc12.names import CLASS_NAMES
+
+INSIDE = (".", "dataset", "benchmark_RELEASE/dataset")
+
+
+def sbd_folder(sbd_root: Path, names: Iterable[str]) -> Path | None:
+    """Return the folder under --sbd_root that holds all these names; None where none does."""
+    wanted = list(names)
+    folders = [sbd_root / inside for inside in INSIDE]
+    return next((f for f in folders if all((f / name).exists() for name in wanted)), None)
+
+
+def read_sbd_semantic(path: Path) -> np.ndarray:
+    """Read a semantic label of `cls`: uint8 (H, W), 0 background, class id + 1.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is broken, or has other values than these.
+    """
+    fields = read_mat_struct(path, "GTcls")
+    label = _map(path, fields)
+    _check_classes(path, label[label != 0])
+    return label.astype(np.uint8)
+
+
+def read_sbd_instances(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read the instances of `inst`: masks, bool (N, H, W), and their classes, int64 (N,), from 0.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is broken, or an instance has no class of VOC.
+    """
+    fields = read_mat_struct(path, "GTinst")
+    numbers = _map(path, fields)
+    categories = fields.get("Categories", np.zeros(0)).ravel()
+    _check_classes(path, categories)
+    found = np.setdiff1d(numbers, [0])
+    if found.size and not 1 <= found.min() <= found.max() <= len(categories):
+        raise ValueError(
+            f"{path}: has the instance {found[-1]}, but Categories has {len(categories)} entries"
+        )
+    check_shape((len(found), *numbers.shape))
+    masks = numbers == found[:, None, None]
+    return masks, categories[found.astype(np.int64) - 1].astype(np.int64) - 1
+
+
+def _map(path: Path, fields: dict[str, np.ndarray]) -> np.ndarray:
+    values = fields.get("Segmentation")
+    if values is None or values.ndim != 2 or not values.size or values.size > LARGEST_IMAGE:
+        shape = None if values is None else values.shape
+        raise ValueError(f"{path}: Segmentation should be a map (H, W), its shape is {shape}")
+    return values
+
+
+def _check_classes(path: Path, values: np.ndarray) -> None:
+    strange = values[~np.isin(values, np.arange(1, len(CLASS_NAMES) + 1))]
+    if strange.size:
+        raise ValueError(
+            f"{path}: has the class {strange[0]}; accepted are 1 to {len(CLASS_NAMES)}"
+        )

@@ -1,0 +1,118 @@
+"""Ground truth of VOC's images: VOC's own, that of train_aug, or SBD's; the first that is there."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from misc.files import names_in
+from misc.imutils import IGNORE, read_label
+from voc12.names import CLASS_NAMES
+from voc12.sbd import read_sbd_instances, read_sbd_semantic, sbd_folder
+
+KINDS = ("semantic", "instance")
+WHO_HAS = (
+    "train and val have segmentation labels; for other images of train_aug put "
+    "SegmentationClassAug beside SegmentationClass, or name SBD with --sbd_root"
+)
+
+_log = logging.getLogger(__name__)
+
+
+class Truth:
+    """The ground truth of a devkit folder; can be sent to worker processes.
+
+    Args:
+        root: the devkit folder: SegmentationClass and SegmentationObject hold ID.png of train and
+            val, SegmentationClassAug ID.png of train_aug, semantic labels only.
+        sbd_root: SBD's folder, whose inst and cls hold ID.mat.
+    """
+
+    def __init__(self, root: Path, sbd_root: Path | None) -> None:
+        self._classes, self._objects = root / "SegmentationClass", root / "SegmentationObject"
+        self._augmented = root / "SegmentationClassAug"
+        self._sbd = sbd_root
+
+    def present(self, ids: Sequence[str], kinds: Sequence[str]) -> list[str]:
+        """Return the ids, in their order, that have ground truth of all these kinds."""
+        sources = {"semantic": self._semantic_names, "instance": self._instance_names}
+        there = [sources[kind]() for kind in kinds]
+        return [i for i in ids if all(i in names for names in there)]
+
+    def semantic(self, image_id: str) -> np.ndarray:
+        """Read a semantic label; see voc12.dataset.Dataset.semantic_label."""
+        for folder in (self._classes, self._augmented):
+            path = folder / f"{image_id}.png"
+            if path.is_file():
+                return _checked_label(path)
+        sbd = self._sbd_path("cls", image_id)
+        if sbd is None:
+            raise FileNotFoundError(
+                f"{self._classes / image_id}.png: no such file, and none elsewhere; {WHO_HAS}"
+            )
+        return read_sbd_semantic(sbd)
+
+    def instances(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
+        """Read the instances; see voc12.dataset.Dataset.instance_label."""
+        path, semantic = (f / f"{image_id}.png" for f in (self._objects, self._classes))
+        if path.is_file() and semantic.is_file():
+            return _split_objects(path, read_label(path), _checked_label(semantic))
+        sbd = self._sbd_path("inst", image_id)
+        if sbd is None:
+            lacking = semantic if path.is_file() else path
+            raise FileNotFoundError(
+                f"{lacking}: no such file; train and val have instances, other images of "
+                "train_aug with SBD, named by --sbd_root"
+            )
+        return read_sbd_instances(sbd)
+
+    def _semantic_names(self) -> frozenset[str]:
+        return self._labels(self._classes) | self._labels(self._augmented) | self._mats("cls")
+
+    def _instance_names(self) -> frozenset[str]:
+        return self._labels(self._objects) & self._labels(self._classes) | self._mats("inst")
+
+    def _labels(self, folder: Path) -> frozenset[str]:
+        return names_in(folder, ".png")
+
+    def _mats(self, kind: str) -> frozenset[str]:
+        folder = None if self._sbd is None else sbd_folder(self._sbd, [kind])
+        return frozenset() if folder is None else names_in(folder / kind, ".mat")
+
+    def _sbd_path(self, kind: str, image_id: str) -> Path | None:
+        folder = None if self._sbd is None else sbd_folder(self._sbd, [kind])
+        path = None if folder is None else folder / kind / f"{image_id}.mat"
+        return path if path is not None and path.is_file() else None
+
+
+def _checked_label(path: Path) -> np.ndarray:
+    label = read_label(path)
+    strange = label[(label > len(CLASS_NAMES)) & (label != IGNORE)]
+    if strange.size:
+        raise ValueError(
+            f"{path}: has the value {strange[0]}; a label is 0, a class id + 1 up to "
+            f"{len(CLASS_NAMES)}, or {IGNORE}"
+        )
+    return label
+
+
+def _split_objects(
+    path: Path, objects: np.ndarray, semantic: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Split a map of VOC's objects, each of the commonest class under it."""
+    if objects.shape != semantic.shape:
+        raise ValueError(
+            f"{path}: is {objects.shape} pixels, but SegmentationClass is {semantic.shape}"
+        )
+    masks, classes = [], []
+    for object_id in np.setdiff1d(objects, [0, IGNORE]):
+        mask = objects == object_id
+        under = semantic[mask]
+        under = under[(under != 0) & (under != IGNORE)]
+        if not under.size:
+            _log.warning("%s: object %d has no class and is left out", path, object_id)
+            continue
+        masks.append(mask)
+        classes.append(np.bincount(under).argmax() - 1)
+    return np.array(masks, bool).reshape(-1, *objects.shape), np.array(classes, np.int64)
