@@ -53,7 +53,8 @@ def batch_keys(
 ) -> Iterator[list[tuple[int, int]]]:
     """Give this rank's part of the steps' batches: (epoch, index) of each image.
 
-    Every epoch has an order of its own.
+    Every epoch has an order of its own. Of fewer images than ranks, those that are left without
+    one are lent the first, for ranks take their steps together; `misc.training` counts it once.
     """
     steps_an_epoch = images // batch_size
     order, order_epoch = np.arange(0), -1
@@ -63,7 +64,8 @@ def batch_keys(
             order = np.random.default_rng([seed, epoch]).permutation(images)
             order_epoch = epoch
         chosen = order[place * batch_size : (place + 1) * batch_size]
-        yield [(epoch, index) for index in ranks.share(chosen.tolist())]
+        own = ranks.share(chosen.tolist()) or chosen[:1].tolist()
+        yield [(epoch, index) for index in own]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """The state of a training run on disk: all that a rerun needs to go on as if never stopped.
 
-Which images a step takes, and how they are augmented, follows from the seed and the step's number
-(misc.batches), and so does the learning rate: the number is the loader's and the schedule's place.
+Which images a step takes, how they are augmented and what a network draws at random follows from
+the seed and the step's number (misc.batches, misc.training), and so does the learning rate: the
+number is the loader's and the schedule's place, whatever the number of ranks that go on.
 """
 
 import time
@@ -25,7 +26,6 @@ def save_checkpoint(
         "optimizer": optimizer.state_dict(),
         "step": step,
         "schedule": str(schedule),
-        "random": _random_states(),
     }
     save_tensors(state, path)
 
@@ -54,7 +54,6 @@ def resume(
             raise ValueError(f"it was made with {found}, now it is {schedule}")
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
-        _set_random_states(state["random"])
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(
@@ -93,15 +92,3 @@ class Interval:
     def restart(self) -> None:
         """Count from now."""
         self.last = time.monotonic()
-
-
-def _random_states() -> dict[str, Any]:
-    # No sample draws from these; Mask R-CNN draws its proposals.
-    gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    return {"cpu": torch.get_rng_state(), "cuda": gpus}
-
-
-def _set_random_states(states: dict[str, Any]) -> None:
-    torch.set_rng_state(states["cpu"].cpu())
-    if len(states["cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all([state.cpu() for state in states["cuda"]])

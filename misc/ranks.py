@@ -3,21 +3,29 @@
 Without torchrun there is one rank, and nothing here costs or changes anything.
 """
 
+import contextlib
 import os
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from torch import nn
+
+from misc.heartbeat import Heartbeat
 
 Value = TypeVar("Value")
 
-# How long ranks wait for each other. One that dies is noticed at once, by its closed connection.
-LONGEST_WAIT = timedelta(hours=1)
+LONGEST_START = timedelta(minutes=30)  # until all ranks have come
+# Ranks that have met wait for each other for any time: misc.heartbeat finds those that are lost.
+ENDLESS = timedelta(days=365)
+# How gloo says that a connection has broken; its words for mistakes of ours begin otherwise.
+_BROKEN_CONNECTION = re.compile(r"\[\S*gloo/transport/\S+:\d+\] ")
 
 _alone = False
+_counts = True
+_heartbeat: Heartbeat | None = None
 
 
 def start(device: str) -> None:
@@ -28,7 +36,9 @@ def start(device: str) -> None:
 
     Raises:
         ValueError: there are fewer GPUs than ranks on this machine.
+        ConnectionError: some ranks have not come in time.
     """
+    global _heartbeat
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or dist.is_initialized():
         return
     on_gpu = device in ("auto", "cuda") and torch.cuda.is_available()
@@ -40,12 +50,35 @@ def start(device: str) -> None:
                 "machine; start one process a GPU, or pass --device cpu"
             )
         torch.cuda.set_device(local)
-    dist.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=LONGEST_WAIT)
+    store, number, size = next(dist.rendezvous("env://", timeout=LONGEST_START))
+    _await_all(store, number, size)
+    _heartbeat = Heartbeat(store.clone(), number, size)
+    dist.init_process_group(
+        "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
+        store=store,
+        rank=number,
+        world_size=size,
+        timeout=ENDLESS,
+    )
 
 
-def stop() -> None:
-    """Part from the other ranks."""
-    if dist.is_initialized():
+def stop(error: BaseException | None = None) -> None:
+    """Part from the other ranks, when all have come here; after an error at once, telling them.
+
+    Args:
+        error: what stops this rank.
+    """
+    global _heartbeat
+    if not dist.is_initialized() or _heartbeat is None:
+        return
+    if error is None:
+        wait()
+    elif not isinstance(error, ConnectionError):
+        with contextlib.suppress(RuntimeError):  # they may have gone before
+            _heartbeat.tell((str(error) or type(error).__name__).splitlines()[0])
+    _heartbeat.stop()
+    _heartbeat = None
+    if error is None:
         dist.destroy_process_group()
 
 
@@ -62,6 +95,19 @@ def world_size() -> int:
 def is_first() -> bool:
     """Whether this process is the one that writes what is written once."""
     return rank() == 0
+
+
+def _await_all(store: dist.Store, number: int, size: int) -> None:
+    names = [f"here/{other}" for other in range(size)]
+    store.set(names[number], "")
+    try:
+        store.wait(names, LONGEST_START)
+    except dist.DistStoreError as error:
+        missing = [str(n) for n, name in enumerate(names) if not store.check([name])]
+        raise ConnectionError(
+            f"rank {number}: ranks {', '.join(missing)} have not come within {LONGEST_START}; "
+            "start all processes of the run at about the same time"
+        ) from error
 
 
 def share(items: Sequence[Value]) -> Sequence[Value]:
@@ -129,60 +175,61 @@ def mean(values: torch.Tensor) -> torch.Tensor:
     return total / world_size()
 
 
-def is_lost_rank(error: RuntimeError) -> bool:
-    """Whether an error says that another rank cannot be reached."""
-    words = str(error)
-    return _together() and any(name in words for name in ("gloo", "NCCL", "Connection"))
+@contextlib.contextmanager
+def counting(counts: bool) -> Iterator[None]:
+    """Within it, what this rank counts is counted, or not: see `mean_count`.
 
-
-def distributed(module: nn.Module) -> nn.Module:
-    """Let the ranks average the gradients of a module's parameters; return what to call instead."""
-    if not _together():
-        return module
-    for part in module.modules():
-        if type(part) is nn.BatchNorm2d:
-            # The same parameters and buffers, which the optimiser already has.
-            part.__class__ = SharedBatchNorm
-    return nn.parallel.DistributedDataParallel(module)
-
-
-class SharedBatchNorm(nn.BatchNorm2d):
-    """Batch norm by the images of all ranks, each of which has as many.
-
-    torch's SyncBatchNorm is for GPUs only.
+    A rank that has no image of a batch takes part in the step with one that it is lent, of which
+    nothing may count.
     """
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Normalise (B, C, H, W)."""
-        if not self.training:
-            return super().forward(x)
-        values = x.float()
-        average = _Mean.apply(values.mean(dim=(0, 2, 3)))
-        centred = values - average[:, None, None]
-        variance = _Mean.apply((centred**2).mean(dim=(0, 2, 3)))
-        self._remember(average.detach(), variance.detach(), x.numel() // x.shape[1] * world_size())
-        scale = self.weight * torch.rsqrt(variance + self.eps)
-        return (centred * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
-
-    @torch.no_grad()
-    def _remember(self, average: torch.Tensor, variance: torch.Tensor, count: int) -> None:
-        momentum = self.momentum or 0.0
-        unbiased = variance * (count / max(count - 1, 1))
-        for running, new in ((self.running_mean, average), (self.running_var, unbiased)):
-            if running is not None:
-                running.lerp_(new, momentum)
-        if self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
+    global _counts
+    before, _counts = _counts, counts
+    try:
+        yield
+    finally:
+        _counts = before
 
 
-class _Mean(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, values: torch.Tensor) -> torch.Tensor:
-        return mean(values)
+def counted(values: torch.Tensor) -> torch.Tensor:
+    """Return what this rank has counted, or zeros where its image is a lent one."""
+    return values if _counts else torch.zeros_like(values)
 
-    @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
-        return mean(gradient)
+
+def mean_count(values: torch.Tensor) -> torch.Tensor:
+    """Average what the ranks have counted in a step, lent images left out.
+
+    Ranks average their losses and gradients: a sum over this rank's images, divided by the mean
+    count, becomes the mean over all images.
+    """
+    return mean(counted(values))
+
+
+def part(count: int) -> float:
+    """Return this rank's count by the ranks' mean count: what a mean over its images weighs."""
+    if not _together():
+        return 1.0
+    own = torch.tensor(float(count))
+    return float(counted(own) / mean_count(own))
+
+
+def is_lost_rank(error: BaseException) -> bool:
+    """Whether an error says that another rank cannot be reached."""
+    if not _together():
+        return False
+    if isinstance(error, dist.DistBackendError):
+        return "ncclRemoteError" in str(error)
+    if isinstance(error, dist.DistNetworkError):
+        return True
+    return type(error) is RuntimeError and bool(_BROKEN_CONNECTION.match(str(error)))
+
+
+def lost_rank(error: BaseException) -> str:
+    """Say in one line that another rank was lost; which and why, where that is known."""
+    reason = _heartbeat.known_loss() if _heartbeat is not None else ""
+    return (
+        f"rank {rank()}: another process of this run has stopped "
+        f"({reason or str(error).splitlines()[0]}); give the same command again to go on"
+    )
 
 
 def _together() -> bool:
@@ -193,12 +240,6 @@ def _meet(exchange: Callable[[], Any]) -> None:
     try:
         exchange()
     except RuntimeError as error:
+        if not is_lost_rank(error):
+            raise
         raise ConnectionError(lost_rank(error)) from error
-
-
-def lost_rank(error: RuntimeError) -> str:
-    """Say in one line that another rank was lost."""
-    return (
-        f"rank {rank()}: another process of this run has stopped ({str(error).splitlines()[0]}); "
-        "give the same command again to go on"
-    )

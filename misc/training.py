@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import default_collate
@@ -15,6 +16,7 @@ from misc import ranks
 from misc.batches import Samples, batch_keys, loader
 from misc.checkpoints import Interval, resume, save_checkpoint
 from misc.device import Compute, memory_for
+from misc.distributed import distributed
 from misc.log import logger
 from misc.workers import watched
 
@@ -111,7 +113,8 @@ def train(
         model: the network, on `device`.
         optimizer: its groups' `lr` are the rates at the schedule's peak.
         samples: what is trained on.
-        losses: maps a collated batch to named scalar terms.
+        losses: maps a collated batch to named scalar terms; among several ranks to this one's
+            part of them: their mean over the ranks is that of the whole batch.
         schedule: epochs, batch size and learning rate.
         weights: of the terms in the total; 1 where not named.
         validate: called in eval mode; its measures are logged.
@@ -126,14 +129,14 @@ def train(
         description: of the progress bar.
 
     Raises:
-        ValueError: a loss term is not finite (named), a batch takes more images than there are,
-            or the ranks cannot share it evenly.
+        ValueError: a loss term is not finite (named), or a batch takes more images than there are.
     """
     total = _steps_to_take(schedule, len(samples))
     start = resume(checkpoint, model, optimizer, compute.device, schedule)
     every = every or len(samples) // schedule.batch_size
     keys = batch_keys(len(samples), schedule.batch_size, seed, range(start, total))
-    step_losses = ranks.distributed(_Losses(model, losses))
+    has_images = len(ranks.share(range(schedule.batch_size))) > 0
+    step_losses = distributed(_Losses(model, losses, has_images=has_images))
     batches = loader(
         samples,
         keys,
@@ -153,6 +156,7 @@ def train(
     ) as progress:
         for step, batch in enumerate(watched(batches), start):
             _set_rate(optimizer, schedule.rate(step, total))
+            _seed_step(seed, step)
             with memory_for(f"step {step + 1}", remedy=SMALLER):
                 meter.add(_take_step(step_losses, optimizer, batch, weights or {}, compute))
             progress.update()
@@ -201,12 +205,13 @@ def _steps_to_take(schedule: Schedule, images: int) -> int:
             f"a batch of {schedule.batch_size} images cannot be made of {images}: "
             "pass a smaller batch size or a longer list"
         )
-    if schedule.batch_size % ranks.world_size():
-        raise ValueError(
-            f"a batch of {schedule.batch_size} images cannot be shared by {ranks.world_size()} "
-            "processes: pass a batch size that their number divides, or start another number"
-        )
     return total
+
+
+def _seed_step(seed: int, step: int) -> None:
+    """Let what a network draws in a step depend on the seed, the step and the rank alone."""
+    (state,) = np.random.SeedSequence([seed, step, ranks.rank()]).generate_state(1, np.uint64)
+    torch.manual_seed(int(state))
 
 
 def _set_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
@@ -225,15 +230,24 @@ def _in_eval_mode(
 
 
 class _Losses(nn.Module):
-    """The losses as a module, which is what ranks average the gradients of."""
+    """The losses as a module, which is what ranks average the gradients of.
 
-    def __init__(self, model: nn.Module, losses: Callable[[Any], Terms]) -> None:
+    Without images of its own (see `misc.batches.batch_keys`) a rank's losses are 0, and so are
+    its gradients.
+    """
+
+    def __init__(
+        self, model: nn.Module, losses: Callable[[Any], Terms], *, has_images: bool
+    ) -> None:
         super().__init__()
         self.model = model
         self.losses = losses
+        self.has_images = has_images
 
     def forward(self, batch: Any) -> Terms:
-        return self.losses(batch)
+        with ranks.counting(self.has_images):
+            terms = self.losses(batch)
+        return terms if self.has_images else {name: 0.0 * term for name, term in terms.items()}
 
 
 class _Meter:

@@ -55,7 +55,7 @@ def map_images(
         The first error that `load` or `process` raises, as it was raised; OSError, which names
             the image, where it is for want of memory.
     """
-    todo = [i for i in ids if outputs is None or not all(path.exists() for path in outputs(i))]
+    todo = _unfinished(ids, outputs)
     workers = min(ranks.share_of_processes(num_workers), len(todo))
     loader = DataLoader(
         _Loaded(todo, load),
@@ -99,9 +99,28 @@ def run_images(ids: Sequence[str], load: Load, **options: Any) -> None:
 
     Arguments as `map_images`.
     """
-    for _ in map_images(ranks.share(ids), load, **options):
+    for _ in map_images(_own_part(ids, **options), load, **options):
         pass
     ranks.wait()
+
+
+def _own_part(
+    ids: Sequence[str],
+    *,
+    outputs: Callable[[str], Sequence[Path]] | None = None,
+    **_: Any,
+) -> Sequence[str]:
+    """Share out the unfinished images, so that no rank idles after one was lost."""
+    if outputs is None or ranks.world_size() == 1:
+        return ranks.share(ids)
+    # The first rank alone looks: others finish files while the last of them still look.
+    return ranks.share(ranks.on_first(lambda: _unfinished(ids, outputs)))
+
+
+def _unfinished(
+    ids: Sequence[str], outputs: Callable[[str], Sequence[Path]] | None
+) -> Sequence[str]:
+    return [i for i in ids if outputs is None or not all(path.exists() for path in outputs(i))]
 
 
 def collect_images(ids: Sequence[str], load: Load, **options: Any) -> list[Any]:

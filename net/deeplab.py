@@ -69,5 +69,5 @@ def label_loss(logit: torch.Tensor, label: torch.Tensor, *, ignore: int) -> torc
     large = F.interpolate(logit.float(), size=label.shape[1:], mode="bilinear", align_corners=False)
     total = F.cross_entropy(large, label.long(), ignore_index=ignore, reduction="sum")
     # Ranks average their gradients: each divides by the mean of the ranks' counts of pixels.
-    count = ranks.mean((label != ignore).sum().float())
+    count = ranks.mean_count((label != ignore).sum().float())
     return total / count.clamp(min=1 / ranks.world_size())

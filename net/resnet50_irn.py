@@ -145,7 +145,7 @@ class AffinityDisplacementLoss(Net):
             displacement,
             label,
             radius=self.radius,
-            reduce_counts=ranks.mean,
+            reduce_counts=ranks.mean_count,
         )
 
 

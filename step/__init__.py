@@ -39,8 +39,8 @@ STAGES = (
     Stage("eval_sem_seg", "eval_sem_seg_pass", once=True),
     Stage("make_cocoann", "make_cocoann_pass", once=True),
     Stage("train_mask_rcnn", "train_mask_rcnn_pass"),
-    Stage("eval_mask_rcnn", "eval_mask_rcnn_pass", once=True),
+    Stage("eval_mask_rcnn", "eval_mask_rcnn_pass"),
     Stage("train_deeplab", "train_deeplab_pass"),
-    Stage("eval_deeplab", "eval_deeplab_pass", once=True),
+    Stage("eval_deeplab", "eval_deeplab_pass"),
     Stage("report", "report_pass", once=True),
 )

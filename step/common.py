@@ -67,9 +67,14 @@ def evaluated_truths(config: Config, ids: Sequence[str], kinds: Sequence[str]) -
     return Truths(flag="chainer_eval_set", name=config.chainer_eval_set, ids=ids, kinds=kinds)
 
 
+def label_rows(dataset: voc12.Dataset, ids: Sequence[str]) -> np.ndarray:
+    """Return the image-level labels, float32 (N, C) of 0 and 1, read by the first rank alone."""
+    return ranks.on_first(lambda: dataset.image_labels(ids))
+
+
 def image_labels(dataset: voc12.Dataset, ids: Sequence[str]) -> dict[str, np.ndarray]:
     """Give for each image the classes in its image-level label: `keys`, int64 (K,)."""
-    labels = dataset.image_labels(ids)
+    labels = label_rows(dataset, ids)
     return {i: np.flatnonzero(row) for i, row in zip(ids, labels, strict=True)}
 
 

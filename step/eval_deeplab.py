@@ -1,7 +1,7 @@
 """Evaluate DeepLab on val_list, and pack its labels for the server (METHOD section 9)."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from misc.palette import voc_palette
 from misc.plan import Plan
 from misc.pool import Way
 from misc.provenance import claim_folder, remove_outputs
-from misc.workers import map_images, run_images
+from misc.workers import collect_images, run_images
 from net.deeplab import DeepLab
 from step.common import compute_of, open_dataset, record_measures, shaped_by
 from step.details import network_details, semantic_details, write_details
@@ -61,17 +61,14 @@ def run(config: Config) -> None:
         labels = ValLabels(supervised_path(config.deeplab_out_dir, name))
         claim(labels.folder, files=(*SEMANTIC_FILES, SCORES), images=ids)
         label_images(config, model, dataset, ids, labels, compute=compute)
-        write_legend(labels.folder, class_entries(dataset.class_names))
-        details = measure(dataset, ids, labels.folder, num_workers=config.num_workers)
-        write_details(config, network_details("eval_deeplab", name), details, split=config.val_list)
-        found = {"mIoU": float(mean_iou(np.array(details["confusion"])))}
-        record_measures(config, "eval_deeplab", found, split=config.val_list, supervision=name)
+        counts = count_images(dataset, ids, labels.folder, num_workers=config.num_workers)
+        ranks.on_first(partial(write_measures, config, dataset, name, labels.folder, counts))
         if config.deeplab_server_list:
             packed = ServerLabels(supervised_path(config.deeplab_server_dir, name))
             listed = dataset.split(config.deeplab_server_list)
             claim(packed.folder, files=(*SERVER_FILES, SCORES), images=listed)
             label_images(config, model, dataset, listed, packed, compute=compute)
-            logger.info("for the evaluation server: %s", packed.pack())
+            logger.info("for the evaluation server: %s", ranks.on_first(packed.pack))
 
 
 def plan(config: Config, dataset: voc12.Dataset) -> Plan:
@@ -233,17 +230,32 @@ def write_final_label(
     path.unlink()
 
 
-def measure(
+def count_images(
     dataset: voc12.Dataset, ids: Sequence[str], folder: Path, *, num_workers: int
-) -> dict[str, Any]:
-    """Measure the labels in a folder; see `step.details.semantic_details`."""
-    counts = map_images(
+) -> dict[str, np.ndarray]:
+    """Count the confusion of each image's label in a folder, int64 (C + 1, C + 1)."""
+    counts = collect_images(
         ids,
         partial(count_image, dataset, folder),
         num_workers=num_workers,
         description="eval_deeplab",
     )
-    return semantic_details(dict(counts))
+    return dict(zip(ids, counts, strict=True))
+
+
+def write_measures(
+    config: Config,
+    dataset: voc12.Dataset,
+    supervision: str,
+    folder: Path,
+    counts: Mapping[str, np.ndarray],
+) -> None:
+    """Write what the confusions of all images say, and the legend of their labels."""
+    write_legend(folder, class_entries(dataset.class_names))
+    details, split = semantic_details(counts), config.val_list
+    write_details(config, network_details("eval_deeplab", supervision), details, split=split)
+    found = {"mIoU": float(mean_iou(np.array(details["confusion"])))}
+    record_measures(config, "eval_deeplab", found, split=split, supervision=supervision)
 
 
 def validation_iou(
@@ -256,7 +268,7 @@ def validation_iou(
         label = probabilities(model, images, size, compute).argmax(dim=0).cpu().numpy()
         return confusion(label, dataset.semantic_label(image_id), len(dataset.class_names) + 1)
 
-    counts = map_images(
+    counts = collect_images(
         ids,
         partial(load_scales, dataset, (1.0,)),
         process=process,
@@ -264,5 +276,5 @@ def validation_iou(
         device=compute.device,
         description="validate",
     )
-    total = sum((count for _, count in counts), start=np.zeros((1, 1), np.int64))
+    total = sum(counts, start=np.zeros((1, 1), np.int64))
     return {"val_mIoU": float(mean_iou(total))}

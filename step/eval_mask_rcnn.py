@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 import voc12
+from misc import ranks
 from misc.coco import coco_average_precision, instance_records
 from misc.config import Config
 from misc.device import Compute
@@ -17,12 +18,12 @@ from misc.imutils import planes
 from misc.instance_files import load_instances
 from misc.legend import object_entries, write_legend
 from misc.log import logger
-from misc.metrics import average_precision, match_detections
+from misc.metrics import ImageMatches, average_precision, match_detections
 from misc.plan import Plan
 from misc.provenance import claim_folder
 from misc.samples import detector_image
 from misc.weights import load_weights
-from misc.workers import map_images, run_images
+from misc.workers import collect_images, run_images
 from net.mask_rcnn import as_detections, mask_rcnn
 from step.common import compute_of, open_dataset, record_measures, shaped_by
 from step.details import network_details, plain, write_details
@@ -58,7 +59,6 @@ def run(config: Config) -> None:
         trained = trained_with(weights, "mask_rcnn_weights_name")
         settings = shaped_by(config, "eval_mask_rcnn", *SHAPED_BY, extra=trained)
         claim_folder(folder, settings, files=INSTANCE_FILES, images=ids, overwrite=config.overwrite)
-        write_legend(folder, object_entries())
         run_images(
             ids,
             partial(load_image, dataset),
@@ -68,18 +68,8 @@ def run(config: Config) -> None:
             device=compute.device,
             description=f"detect ({name})",
         )
-        found, by_class = measure(dataset, ids, folder, num_workers=config.num_workers)
-        details = {"AP50": plain(by_class)}
-        write_details(
-            config, network_details("eval_mask_rcnn", name), details, split=config.val_list
-        )
-        try:
-            found["COCO AP"] = coco_precision(
-                config, dataset, ids, folder, num_workers=config.num_workers
-            )
-        except ModuleNotFoundError as error:
-            logger.info("COCO AP is left out: %s", error)
-        record_measures(config, "eval_mask_rcnn", found, split=config.val_list, supervision=name)
+        records, coco = match_images(config, dataset, ids, folder)
+        ranks.on_first(partial(write_measures, config, dataset, name, folder, records, coco))
 
 
 def plan(config: Config, dataset: voc12.Dataset) -> Plan:
@@ -128,32 +118,58 @@ def write_detections(
     write_instances(folder, image_id, found, least_score=SURE)
 
 
-def measure(
-    dataset: voc12.Dataset, ids: Sequence[str], folder: Path, *, num_workers: int
-) -> tuple[dict[str, float], np.ndarray]:
-    """Measure VOC's AP of the detections in a folder, and AP50 of each class (C,)."""
-    results = map_images(
+def match_images(
+    config: Config, dataset: voc12.Dataset, ids: Sequence[str], folder: Path
+) -> tuple[list[ImageMatches], tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Collect what the measures need of the detections in a folder.
+
+    Returns:
+        VOC's matches of each image, and COCO's ground truth and detections.
+    """
+    found = collect_images(
         ids,
-        partial(match_image, dataset, folder),
-        num_workers=num_workers,
+        partial(describe_detections, dataset, folder),
+        num_workers=config.num_workers,
         description="eval_mask_rcnn",
     )
-    records, num_classes = [record for _, record in results], len(dataset.class_names)
-    by_class = average_precision(records, (0.5,), num_classes=num_classes)[0]
-    return precision_measures(records, num_classes), by_class
-
-
-def coco_precision(
-    config: Config, dataset: voc12.Dataset, ids: Sequence[str], folder: Path, *, num_workers: int
-) -> float:
-    """Measure COCO's AP, the mean over IoU from 0.5 to 0.95, of the detections in a folder."""
-    truth = annotations(supervision_of(config, dataset, "full"), ids, num_workers=num_workers)
+    full = supervision_of(config, dataset, "full")
+    truth = annotations(full, ids, num_workers=config.num_workers)
     detections = [
         {"image_id": number, **record}
-        for number, image_id in enumerate(ids, start=1)
-        for record in instance_records(load_instances(instance_path(folder, image_id)))
+        for number, (_, described) in enumerate(found, start=1)
+        for record in described
     ]
-    return coco_average_precision(truth, detections)
+    return [matches for matches, _ in found], (truth, detections)
+
+
+def describe_detections(
+    dataset: voc12.Dataset, folder: Path, image_id: str
+) -> tuple[ImageMatches, list[dict[str, Any]]]:
+    """Match an image's detections to its ground truth, and give their COCO records."""
+    described = instance_records(load_instances(instance_path(folder, image_id)))
+    return match_image(dataset, folder, image_id), described
+
+
+def write_measures(
+    config: Config,
+    dataset: voc12.Dataset,
+    supervision: str,
+    folder: Path,
+    records: Sequence[ImageMatches],
+    coco: tuple[dict[str, Any], list[dict[str, Any]]],
+) -> None:
+    """Write VOC's AP, AP50 of each class, COCO's AP (the mean over IoU 0.5 to 0.95), the legend."""
+    write_legend(folder, object_entries())
+    split, num_classes = config.val_list, len(dataset.class_names)
+    by_class = average_precision(records, (0.5,), num_classes=num_classes)[0]
+    details = {"AP50": plain(by_class)}
+    write_details(config, network_details("eval_mask_rcnn", supervision), details, split=split)
+    measures = precision_measures(records, num_classes)
+    try:
+        measures["COCO AP"] = coco_average_precision(*coco)
+    except ModuleNotFoundError as error:
+        logger.info("COCO AP is left out: %s", error)
+    record_measures(config, "eval_mask_rcnn", measures, split=split, supervision=supervision)
 
 
 def validation_precision(
@@ -166,7 +182,7 @@ def validation_precision(
         truth = dataset.instance_label(image_id)
         return match_detections(found["mask"], found["score"], found["class"], *truth)
 
-    results = map_images(
+    records = collect_images(
         ids,
         partial(load_image, dataset),
         process=process,
@@ -174,4 +190,4 @@ def validation_precision(
         device=compute.device,
         description="validate",
     )
-    return precision_measures([record for _, record in results], len(dataset.class_names))
+    return ranks.on_first(lambda: precision_measures(records, len(dataset.class_names)))

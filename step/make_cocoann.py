@@ -12,7 +12,7 @@ from misc.config import Config
 from misc.files import write_bytes
 from misc.log import logger
 from misc.plan import Plan
-from misc.workers import map_images
+from misc.workers import collect_images
 from step.common import open_dataset
 from step.supervision import (
     Supervision,
@@ -66,14 +66,17 @@ def annotations(
     supervision: Supervision, ids: Sequence[str], *, num_workers: int
 ) -> dict[str, Any]:
     """Collect the COCO annotations of images; `misc.coco.coco_dataset` says what they are."""
-    described = map_images(
+    described = collect_images(
         ids,
         partial(describe_image, supervision),
         num_workers=num_workers,
         description="make_cocoann",
     )
     return coco_dataset(
-        [(supervision.dataset.image_path(i).name, *found) for i, found in described],
+        [
+            (supervision.dataset.image_path(i).name, *found)
+            for i, found in zip(ids, described, strict=True)
+        ],
         supervision.dataset.class_names,
     )
 

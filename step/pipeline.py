@@ -26,18 +26,20 @@ def run(config: Config) -> None:
     ranks.start(config.device)
     start_log(f"{config.log_name}.log", resolved(config), rank=ranks.rank())
     logger.debug("version %s", VERSION)
-    ranks.on_first(lambda: write_settings(config))
     try:
+        ranks.on_first(lambda: write_settings(config))
         if config.show:
             Stage("show", "show", once=True).run(config)
         elif config.tables:
             Stage("tables", "tables", once=True).run(config)
         else:
             run_stages(config)
-    except RuntimeError as error:
-        if not ranks.is_lost_rank(error):
+    except BaseException as error:
+        lost = ConnectionError(ranks.lost_rank(error)) if ranks.is_lost_rank(error) else None
+        ranks.stop(lost or error)
+        if lost is None:
             raise
-        raise ConnectionError(ranks.lost_rank(error)) from error
+        raise lost from error
     ranks.stop()
 
 

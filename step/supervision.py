@@ -19,7 +19,7 @@ from misc.plan import Need, Plan, Truths, made_by
 from misc.provenance import fingerprint
 from misc.weights import read_state_dict
 from misc.winners import label_map
-from misc.workers import map_images
+from misc.workers import collect_images
 from step.common import WEIGHTS_BYTES, backbone_need, cams_need
 from step.label_synthesis import (
     instance_path,
@@ -171,13 +171,13 @@ def images_with_instances(
     Raises:
         ValueError: no image has one.
     """
-    counts = map_images(
+    counts = collect_images(
         ids,
         partial(_count_instances, supervision),
         num_workers=num_workers,
         description="count instances",
     )
-    kept = [image_id for image_id, count in counts if count]
+    kept = [image_id for image_id, count in zip(ids, counts, strict=True) if count]
     if not kept:
         raise ValueError(
             f"--{flag}: none of the {len(ids)} images has an instance to learn from; make labels "

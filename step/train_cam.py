@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import voc12
+from misc import ranks
 from misc.checkpoints import finish
 from misc.config import Config
 from misc.device import Compute
@@ -22,6 +23,7 @@ from net.resnet50 import load_pretrained
 from step.common import (
     WEIGHTS_BYTES,
     compute_of,
+    label_rows,
     network_module,
     open_dataset,
     pretrained_need,
@@ -64,7 +66,7 @@ def run(config: Config) -> None:
     model = compute.place(build_network(config, len(dataset.class_names)))
     samples = ClassificationSamples(
         ids=ids,
-        labels=dataset.image_labels(ids),
+        labels=label_rows(dataset, ids),
         read_image=dataset.image,
         crop_size=config.cam_crop_size,
         resize_long=config.cam_resize_long,
@@ -124,10 +126,13 @@ def build_network(config: Config, num_classes: int) -> Any:
 
 
 def classification_loss(model: nn.Module, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Compute the multi-label soft margin loss of a batch of `ClassificationSamples`."""
+    """Compute the multi-label soft margin loss of a batch of `ClassificationSamples`.
+
+    Among several ranks it is this one's part: their mean is that of all images.
+    """
     crop, extent, label = batch
     logit = model(normalize_crop(crop, extent)).float()
-    return {"loss": F.multilabel_soft_margin_loss(logit, label)}
+    return {"loss": F.multilabel_soft_margin_loss(logit, label) * ranks.part(len(label))}
 
 
 def validation_loss(
@@ -139,7 +144,7 @@ def validation_loss(
     compute: Compute,
 ) -> dict[str, float]:
     """Compute the mean loss, and the share of right labels, over all images of a list."""
-    labels = dict(zip(ids, torch.from_numpy(dataset.image_labels(ids)), strict=True))
+    labels = dict(zip(ids, torch.from_numpy(label_rows(dataset, ids)), strict=True))
 
     def measure(image_id: str, loaded: Sequence[torch.Tensor]) -> torch.Tensor:
         with torch.no_grad(), compute.autocast():

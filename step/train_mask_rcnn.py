@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import voc12
+from misc import ranks
 from misc.checkpoints import finish
 from misc.config import Config
 from misc.plan import Plan
@@ -133,9 +134,15 @@ def build_network(config: Config, num_classes: int) -> Any:
 
 
 def detection_losses(model: nn.Module, batch: Sequence[Any]) -> dict[str, torch.Tensor]:
-    """Compute the five losses of the region proposals, the boxes and the masks of a batch."""
+    """Compute the five losses of the region proposals, the boxes and the masks of a batch.
+
+    Each is torchvision's mean over what it draws from the batch. Among several ranks it is a mean
+    over what this one draws, weighted by its part of the images; the ranks' mean is the loss.
+    """
     images, targets = [detector_image(image) for image in batch[0]], batch[1]
-    return {name.removeprefix("loss_"): loss for name, loss in model(images, targets).items()}
+    part = ranks.part(len(images))
+    losses = model(images, targets)
+    return {name.removeprefix("loss_"): part * loss for name, loss in losses.items()}
 
 
 def _as_lists(samples: list[tuple[Any, Any]]) -> list[list[Any]]:

@@ -1,11 +1,14 @@
 import os
+import re
 import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from misc import ranks
 from misc.workers import map_images, run_images
+from tests import forked
 
 IDS = ["a", "b", "c", "d"]
 
@@ -78,3 +81,23 @@ def test_arrays_stay_arrays_and_no_image_is_no_error():
     results = list(map_images(["a"], array, num_workers=1))
     assert isinstance(results[0][1], np.ndarray)
     run_images([], upper, num_workers=4)
+
+
+def label_on_ranks(folder, *ids):
+    def label(image_id):
+        (Path(folder) / image_id).touch()
+        print("made", image_id, flush=True)
+
+    ranks.start("cpu")
+    run_images(ids, label, outputs=lambda image_id: [Path(folder) / image_id])
+    ranks.stop()
+
+
+def test_ranks_share_out_what_is_unfinished_not_all(tmp_path):
+    for done in ("a", "c", "e", "g"):  # the images of the first of two ranks
+        (tmp_path / done).touch()
+    words = [tmp_path, *"abcdefgh"]
+    started = forked.start_ranks(words, tmp_path / "output", 2, label_on_ranks)
+    assert [forked.finish(process) for process in started] == [0, 0]
+    output = [(tmp_path / f"output{rank}").read_text() for rank in (0, 1)]
+    assert [re.findall(r"made (\w)", text) for text in output] == [["b", "f"], ["d", "h"]]
