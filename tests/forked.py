@@ -73,7 +73,7 @@ def start(words, output, call=None, **environment):
     return process
 
 
-def finish(process, seconds=60):
+def finish(process, seconds=180):  # long enough for a slow machine
     """Wait; give the exit status."""
     process.join(seconds)
     assert process.exitcode is not None, "the process hangs"
