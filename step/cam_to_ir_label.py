@@ -21,7 +21,7 @@ def run(config: Config) -> None:
     dataset = open_dataset(config)
     ids = dataset.split(config.train_list)
     require_cams(config.cam_out_dir, ids)
-    settings = shaped_by(config, "cam_out_dir", "conf_fg_thres", "conf_bg_thres")
+    settings = shaped_by(config, "cam_out_dir", "conf_fg_thres", "conf_bg_thres", "crf")
     claim_folder(config.ir_label_out_dir, settings, overwrite=config.overwrite)
     write_legend(config.ir_label_out_dir, class_entries(dataset.class_names, unsure=True))
     run_images(
@@ -33,6 +33,7 @@ def run(config: Config) -> None:
             config.ir_label_out_dir,
             config.conf_fg_thres,
             config.conf_bg_thres,
+            config.crf,
         ),
         outputs=lambda image_id: [
             label_path(config.ir_label_out_dir, image_id),
@@ -49,7 +50,7 @@ def plan(config: Config, dataset: voc12.Dataset) -> Plan:
     return Plan(
         images=ids,
         needs=[cams_need(config, ids)],
-        modules={"pydensecrf.densecrf": "pydensecrf2"},
+        modules={"pydensecrf.densecrf": "pydensecrf2"} if config.crf == "pydensecrf" else {},
         writes=[label_path(config.ir_label_out_dir, image_id) for image_id in ids],
         bytes_each=8_000,
     )
@@ -66,6 +67,7 @@ def write_relation_label(
     label_dir: str,
     fg_threshold: float,
     bg_threshold: float,
+    crf: str,
     image_id: str,
 ) -> None:
     """Make and write one image's relation label."""
@@ -77,6 +79,7 @@ def write_relation_label(
         cams.keys,
         fg_threshold=fg_threshold,
         bg_threshold=bg_threshold,
+        crf=crf,
     )
     write_label(palette_path(label_dir, image_id), label, palette=voc_palette())
     write_label(label_path(label_dir, image_id), label)

@@ -48,7 +48,7 @@ def run(config: Config) -> None:
         source = f"--deeplab_weights_name {weights}"
         model.load_published(read_trained(weights, "deeplab"), source=source)
         model = compute.place(model).eval()
-        settings = shaped_by(config, "precision", "deeplab_scales", "deeplab_crf")
+        settings = shaped_by(config, "precision", "deeplab_scales", "deeplab_crf", "crf")
         settings |= trained_with(weights, "deeplab_weights_name")
 
         labels = ValLabels(supervised_path(config.deeplab_out_dir, name))
@@ -74,6 +74,8 @@ def plan(config: Config, dataset: voc12.Dataset) -> Plan:
         return ValLabels(supervised_path(config.deeplab_out_dir, name)).path(image_id)
 
     planned = evaluation_plan(config, dataset, "deeplab", config.deeplab_weights_name, path)
+    if config.deeplab_crf and config.crf == "pydensecrf":
+        planned = replace(planned, modules={"pydensecrf.densecrf": "pydensecrf2"})
     if not config.deeplab_server_list:
         return planned
     listed = dataset.split(config.deeplab_server_list)
@@ -141,6 +143,7 @@ def label_images(
     In between, an image's probabilities rest on disk, on the stride-4 grid.
     """
     scores = labels.folder / "scores"
+    crf = config.crf if config.deeplab_crf else None
 
     def process(image_id: str, loaded: LoadedScales) -> None:
         size, pairs = loaded
@@ -161,7 +164,7 @@ def label_images(
     )
     run_images(
         ids,
-        partial(write_final_label, dataset, labels, scores, config.deeplab_crf),
+        partial(write_final_label, dataset, labels, scores, crf),
         outputs=lambda image_id: [labels.path(image_id)],
         num_workers=compute.num_workers,
         description="deeplab labels",
@@ -212,14 +215,14 @@ def write_final_label(
     dataset: voc12.Dataset,
     labels: ValLabels | ServerLabels,
     scores: Path,
-    crf: bool,
+    crf: str | None,
     image_id: str,
 ) -> None:
     """Make an image's label of its probabilities, which are then deleted."""
     image, path = dataset.image(image_id), scores / f"{image_id}.npz"
     found = read_scores(path, image.shape[:2])
     if crf:
-        found = crf_inference_probabilities(image, found)
+        found = crf_inference_probabilities(image, found, backend=crf)
     labels.write(image_id, found.argmax(axis=0).astype(np.uint8))
     path.unlink()
 
