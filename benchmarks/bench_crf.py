@@ -1,18 +1,31 @@
-"""Relation labels: one CRF lattice for an image's two label maps, and several worker processes."""
+"""Dense CRFs and the relation labels made with them, beside the package pydensecrf.
 
+The environment variable PHOTOGRAPHS may name a folder of images, which are then compared too.
+"""
+
+import importlib.util
+import os
+import sys
 import time
+from collections.abc import Iterator
+from functools import lru_cache, partial
+from pathlib import Path
 
 import numpy as np
+import torch
+from PIL import Image
 
-from benchmarks.harness import Row, interleaved
-from misc.crf import crf_inference_labels
+from benchmarks.harness import Row, in_fresh_process, interleaved, peak_memory
+from misc.crf import BACKENDS, crf_inference_labels
 from misc.relation import relation_label
 from misc.workers import run_images
+from voc12.demo_scene import draw_scene
 
 HEIGHT, WIDTH = 375, 500
 KEYS = np.array([3, 14])
 
 
+@lru_cache(maxsize=32)
 def example(seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Make an image (H, W, 3) with two objects and their attention maps (2, H, W).
 
@@ -48,8 +61,112 @@ def published_relation_label(image: np.ndarray, attention: np.ndarray) -> np.nda
 
 
 def rows(*, full: bool = False) -> list[Row]:
-    """Measure relation labels of images of 375×500 pixels."""
-    return [_lattice_row(images=4 if full else 1), _worker_row(images=24 if full else 6)]
+    """Measure CRFs and relation labels of images of 375×500 pixels."""
+    found = [_lattice_row(images=4 if full else 1), _worker_row(images=24 if full else 6)]
+    if importlib.util.find_spec("pydensecrf") is None:
+        return found
+    labels = (2, 5, 21, 81) if full else (2, 5)
+    found += [_equal_row(kind, images, labels) for kind, images in _images(full)]
+    found += [_backend_row(number) for number in labels]
+    found += [_backends_with_workers_row(images=24 if full else 6)]
+    return found + [_memory_row(number) for number in labels]
+
+
+def label_maps(num_labels: int) -> list[np.ndarray]:
+    """Make two label maps (H, W) of blocks, which a CRF has much to move in."""
+    rng = np.random.default_rng(num_labels)
+    blocks = rng.integers(0, num_labels, (HEIGHT // 25, WIDTH // 25))
+    one = np.kron(blocks, np.ones((25, 25), int))
+    return [one, np.roll(one, 7, axis=1)]
+
+
+def _images(full: bool) -> Iterator[tuple[str, list[np.ndarray]]]:
+    """Name the kinds of images that CRFs are compared on."""
+    rng = np.random.default_rng(0)
+    number = 3 if full else 1
+    yield "of natural spectrum", [example(seed)[0] for seed in range(number)]
+    yield "of the demo", [_demo_image(seed) for seed in range(number)]
+    yield "noise", [rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)]
+    yield "one colour", [np.full((HEIGHT, WIDTH, 3), 90, np.uint8)]
+    if folder := os.environ.get("PHOTOGRAPHS"):
+        paths = sorted(Path(folder).iterdir())[: 64 if full else 4]
+        yield "photographs", [_opened(path) for path in paths]
+
+
+def _opened(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.array(image.convert("RGB").resize((WIDTH, HEIGHT)))
+
+
+def _equal_row(kind: str, images: list[np.ndarray], labels: tuple[int, ...]) -> Row:
+    worst = max(_different(image, number) for image in images for number in labels)
+    return Row(
+        what=f"CRF, {len(images)} images ({kind}), {', '.join(map(str, labels))} labels",
+        goal="≥ 99.9 % of the pixels as pydensecrf's",
+        met=worst <= 1e-3,
+        error=worst,
+        note="error: share of pixels with another label, in the worst image",
+    )
+
+
+def _different(image: np.ndarray, num_labels: int) -> float:
+    maps = label_maps(num_labels)
+    ours, theirs = (
+        crf_inference_labels(image, maps, num_labels=num_labels, backend=backend)
+        for backend in BACKENDS
+    )
+    return float(np.mean(np.not_equal(ours, theirs)))
+
+
+def _backend_row(num_labels: int) -> Row:
+    """Measure side by side, in one process, on one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    ours, theirs = (
+        partial(
+            crf_inference_labels,
+            example(0)[0],
+            label_maps(num_labels),
+            num_labels=num_labels,
+            backend=backend,
+        )
+        for backend in BACKENDS
+    )
+    seconds, published_seconds = interleaved(ours, theirs)
+    torch.set_num_threads(threads)
+    return Row(
+        what=f"CRF of an image's two maps, {num_labels} labels, one thread",
+        goal="≤ 1.0 × pydensecrf's time",
+        met=seconds <= published_seconds,
+        published_seconds=published_seconds,
+        seconds=seconds,
+    )
+
+
+def _backends_with_workers_row(images: int) -> Row:
+    """Measure each twice, in turn, and take the better time."""
+    runs = [[_worker_seconds(2, images, crf) for crf in BACKENDS] for _ in range(2)]
+    seconds, published_seconds = (min(times) for times in zip(*runs, strict=True))
+    return Row(
+        what=f"relation labels of {images} images, two worker processes, each CRF",
+        goal="≤ 1.0 × pydensecrf's time",
+        met=seconds <= published_seconds,
+        published_seconds=published_seconds,
+        seconds=seconds,
+    )
+
+
+def _memory_row(num_labels: int) -> Row:
+    mb, published_mb = (
+        float(in_fresh_process("benchmarks.bench_crf", crf, str(num_labels))) for crf in BACKENDS
+    )
+    return Row(
+        what=f"CRF of an image's two maps, {num_labels} labels, peak memory",
+        goal="≤ 2 × pydensecrf's",
+        met=mb <= 2 * published_mb,
+        peak_mb=mb,
+        note=f"pydensecrf's: {published_mb:.0f} MB",
+    )
 
 
 def _lattice_row(images: int) -> Row:
@@ -89,14 +206,17 @@ def _worker_row(images: int) -> Row:
     )
 
 
-def _worker_seconds(workers: int, images: int) -> float:
+def _worker_seconds(workers: int, images: int, crf: str = "torch") -> float:
+    ids = [str(seed) for seed in range(images)]
+    for image_id in ids:
+        example(int(image_id))  # the workers are forked and have them then
     start = time.perf_counter()
-    run_images([str(seed) for seed in range(images)], _label_example, num_workers=workers)
+    run_images(ids, partial(_label_example, crf), num_workers=workers)
     return time.perf_counter() - start
 
 
-def _label_example(image_id: str) -> int:
-    return int(relation_label(*example(int(image_id)), KEYS).sum())
+def _label_example(crf: str, image_id: str) -> int:
+    return int(relation_label(*example(int(image_id)), KEYS, crf=crf).sum())
 
 
 def _natural_noise(rng: np.random.Generator) -> np.ndarray:
@@ -106,3 +226,22 @@ def _natural_noise(rng: np.random.Generator) -> np.ndarray:
     noise = np.fft.rfft2(rng.standard_normal((HEIGHT, WIDTH))) / frequency
     texture = np.fft.irfft2(noise, s=(HEIGHT, WIDTH))
     return texture / texture.std()
+
+
+def _demo_image(seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return draw_scene("bird", size=(HEIGHT, WIDTH), rng=rng).image
+
+
+def _print_peak(backend: str, num_labels: str) -> None:
+    image, maps = example(0)[0], label_maps(int(num_labels))
+    refine = partial(crf_inference_labels, num_labels=int(num_labels), backend=backend)
+    refine(image[:8, :8], [one[:8, :8] for one in maps])  # what is loaded once
+    with peak_memory() as peak:
+        refine(image, maps)
+    print(peak["mb"])
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    _print_peak(*sys.argv[1:])

@@ -141,6 +141,11 @@ class Config:
     conf_bg_thres: float = setting(
         0.05, "background score for confident background", rule=UNIT, presets=in_demo(0.10)
     )
+    crf: str = setting(
+        "torch",
+        "what computes dense CRFs: torch, or the package pydensecrf (the same labels)",
+        rule=one_of("torch", "pydensecrf"),
+    )
     irn_network: str = setting(
         "net.resnet50_irn", "module with Net, AffinityDisplacementLoss and EdgeDisplacement"
     )

@@ -1,14 +1,31 @@
-"""Refining label maps with a dense conditional random field (Krähenbühl and Koltun, 2011)."""
+"""Refining label maps with a dense conditional random field (Krähenbühl and Koltun, 2011).
 
+The field is computed on torch, on any device, by `misc.lattice`; the two files need torch and
+numpy only. The package pydensecrf computes the same and can be chosen instead.
+"""
+
+import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import torch
+from torch import Tensor
+
+from misc.lattice import Kernel, appearance_kernel, smoothness_kernel
+
+BACKENDS = ("torch", "pydensecrf")
+# Columns that go through the lattice at once: more fall out of the cache and take more memory.
+_COLUMNS = 16
+# Pixels whose softmax is taken at once, likewise.
+_PIXELS = 1 << 14
+
+Array = TypeVar("Array", np.ndarray, Tensor)
 
 
 def crf_inference_labels(
-    image: np.ndarray,
-    label_maps: Iterable[np.ndarray],
+    image: Array,
+    label_maps: Iterable[Array],
     *,
     num_labels: int,
     iterations: int = 10,
@@ -18,14 +35,16 @@ def crf_inference_labels(
     bilateral_width: float = 50,
     bilateral_colour: float = 5,
     bilateral_weight: float = 10,
-) -> list[np.ndarray]:
+    backend: str = "torch",
+    device: torch.device | str | None = None,
+) -> list[Array]:
     """Refine label maps of one image with a dense CRF.
 
     All maps share one lattice, which depends on the image only; the labels are those that a
     lattice of its own would give to each.
 
     Args:
-        image: uint8 RGB (H, W, 3).
+        image: uint8 RGB (H, W, 3), an array or a tensor.
         label_maps: integer maps (H, W) with values in 0..num_labels-1, all of them sure.
         num_labels: number of labels, the background included.
         iterations: mean-field iterations.
@@ -35,37 +54,37 @@ def crf_inference_labels(
         bilateral_width: standard deviation in pixels of the appearance term.
         bilateral_colour: standard deviation in grey levels of the appearance term.
         bilateral_weight: weight of the appearance term.
+        backend: what computes it, torch or pydensecrf (on the CPU).
+        device: where torch computes it; by default where the image is.
 
     Returns:
-        one int64 map (H, W) for each of `label_maps`, in their order.
+        one int64 map (H, W) for each of `label_maps`, in their order; tensors where the image is
+        one.
 
     Raises:
-        ValueError: image or maps of a wrong shape or type, or a label outside the range.
-        ModuleNotFoundError: pydensecrf is not installed.
+        ValueError: image or maps of a wrong shape or type, a label outside the range, an unknown
+            backend, or standard deviations that are too small for the lattice.
+        ModuleNotFoundError: pydensecrf is chosen and not installed.
     """
-    maps = [np.asarray(label_map) for label_map in label_maps]
-    _check_sizes(image, maps)
-    _check_labels(maps, num_labels)
-    if num_labels == 1:
-        return [np.zeros(label_map.shape, dtype=np.int64) for label_map in maps]
-    height, width = image.shape[:2]
-    field = _dense_crf(
-        image,
-        num_labels,
+    pixels = _image_tensor(image, device)
+    maps = [_label_tensor(label_map, pixels, num_labels) for label_map in label_maps]
+    if num_labels == 1 or not maps:
+        return [_like(image, torch.zeros_like(labels)) for labels in maps]
+    refined = _refine(
+        pixels,
+        _label_scores(torch.stack([labels.flatten() for labels in maps], 1), num_labels, gt_prob),
+        iterations=iterations,
         gaussian=(gaussian_width, gaussian_weight),
         bilateral=(bilateral_width, bilateral_colour, bilateral_weight),
+        backend=backend,
     )
-    refined = []
-    for label_map in maps:
-        field.setUnaryEnergy(label_energy(label_map, num_labels, gt_prob))
-        probabilities = np.asarray(field.inference(iterations))
-        refined.append(probabilities.argmax(axis=0).reshape(height, width))
-    return refined
+    labels = refined.argmax(dim=2)
+    return [_like(image, one.reshape(pixels.shape[:2])) for one in labels.unbind(1)]
 
 
 def crf_inference_probabilities(
-    image: np.ndarray,
-    probabilities: np.ndarray,
+    image: Array,
+    probabilities: Array,
     *,
     iterations: int = 10,
     gaussian_width: float = 1,
@@ -73,11 +92,13 @@ def crf_inference_probabilities(
     bilateral_width: float = 67,
     bilateral_colour: float = 3,
     bilateral_weight: float = 4,
-) -> np.ndarray:
+    backend: str = "torch",
+    device: torch.device | str | None = None,
+) -> Array:
     """Refine a network's label probabilities with a dense CRF; by default DeepLab-v2's.
 
     Args:
-        image: uint8 RGB (H, W, 3).
+        image: uint8 RGB (H, W, 3), an array or a tensor.
         probabilities: float32 (L, H, W), which sum to 1 at each pixel.
         iterations: mean-field iterations.
         gaussian_width: standard deviation in pixels of the smoothness term.
@@ -85,26 +106,29 @@ def crf_inference_probabilities(
         bilateral_width: standard deviation in pixels of the appearance term.
         bilateral_colour: standard deviation in grey levels of the appearance term.
         bilateral_weight: weight of the appearance term.
+        backend: what computes it, torch or pydensecrf (on the CPU).
+        device: where torch computes it; by default where the image is.
 
     Returns:
-        the refined probabilities, float32 (L, H, W).
+        the refined probabilities, float32 (L, H, W); a tensor where the image is one.
 
     Raises:
-        ValueError: image and probabilities do not fit.
-        ModuleNotFoundError: pydensecrf is not installed.
+        ValueError: image and probabilities do not fit, an unknown backend, or standard deviations
+            that are too small for the lattice.
+        ModuleNotFoundError: pydensecrf is chosen and not installed.
     """
-    _check_sizes(image, [probabilities[0]])
-    field = _dense_crf(
-        image,
-        len(probabilities),
+    pixels = _image_tensor(image, device)
+    scores = _log(probabilities, pixels.device)
+    _check_size(scores[0], pixels)
+    refined = _refine(
+        pixels,
+        scores.flatten(1).T[:, None].contiguous(),
+        iterations=iterations,
         gaussian=(gaussian_width, gaussian_weight),
         bilateral=(bilateral_width, bilateral_colour, bilateral_weight),
+        backend=backend,
     )
-    # A probability of 0 would be an infinite energy.
-    energy = -np.log(np.maximum(probabilities.astype(np.float32), 1e-8))
-    field.setUnaryEnergy(np.ascontiguousarray(energy.reshape(len(energy), -1)))
-    refined = np.asarray(field.inference(iterations), dtype=np.float32)
-    return refined.reshape(probabilities.shape)
+    return _like(image, refined[:, 0].T.reshape(scores.shape))
 
 
 def label_energy(label_map: np.ndarray, num_labels: int, gt_prob: float) -> np.ndarray:
@@ -112,53 +136,96 @@ def label_energy(label_map: np.ndarray, num_labels: int, gt_prob: float) -> np.n
 
     The given label costs -log(gt_prob), each other one -log((1 - gt_prob) / (num_labels - 1)).
     """
-    labels = label_map.reshape(-1)
-    other = -np.log((1 - gt_prob) / (num_labels - 1))
-    energy = np.full((num_labels, labels.size), other, dtype=np.float32)
-    energy[labels, np.arange(labels.size)] = -np.log(gt_prob)
-    return energy
+    labels = torch.as_tensor(np.array(label_map, np.int64), device="cpu").reshape(-1, 1)
+    return -_label_scores(labels, num_labels, gt_prob)[:, 0].T.contiguous().numpy()
 
 
-def _dense_crf(
-    image: np.ndarray,
-    num_labels: int,
+def _label_scores(labels: Tensor, num_labels: int, gt_prob: float) -> Tensor:
+    """Turn M label maps (H·W, M) into log-probabilities, float32 (H·W, M, num_labels)."""
+    other = math.log((1 - gt_prob) / (num_labels - 1))
+    scores = torch.full((*labels.shape, num_labels), other, device=labels.device)
+    return scores.scatter_(2, labels[..., None], math.log(gt_prob))
+
+
+@torch.inference_mode()
+def _refine(
+    image: Tensor,
+    scores: Tensor,
     *,
+    iterations: int,
     gaussian: tuple[float, float],
     bilateral: tuple[float, float, float],
-) -> Any:
-    """Build the field of an image: its smoothness term (width, weight) and its appearance term."""
+    backend: str,
+) -> Tensor:
+    """Refine the log-probabilities (H·W, M, L) of M maps of an image to probabilities."""
+    if backend not in BACKENDS:
+        raise ValueError(f"unknown CRF {backend!r}; accepted are {' and '.join(BACKENDS)}")
+    if backend == "pydensecrf":
+        return _refine_with_pydensecrf(image, scores, iterations, gaussian, bilateral)
+    if not scores.numel():
+        return scores
+    kernels = (
+        appearance_kernel(image, width=bilateral[0], colour=bilateral[1], weight=bilateral[2]),
+        smoothness_kernel(
+            (image.shape[0], image.shape[1]),
+            width=gaussian[0],
+            weight=gaussian[1],
+            device=image.device,
+        ),
+    )
+    return _mean_field(kernels, scores, iterations)
+
+
+def _mean_field(kernels: Sequence[Kernel], scores: Tensor, iterations: int) -> Tensor:
+    """Iterate Q ← softmax(scores + Σ K Q) over (N, M, L), from softmax(scores)."""
+    start = scores.flatten(1)
+    beliefs = scores.clone(memory_format=torch.contiguous_format)
+    columns = beliefs.flatten(1)
+    _softmax_(beliefs)
+    for _ in range(iterations):
+        for first in range(0, columns.shape[1], _COLUMNS):
+            part = slice(first, first + _COLUMNS)
+            given = columns[:, part].contiguous()
+            messages = kernels[0](given)
+            for kernel in kernels[1:]:
+                messages += kernel(given)
+            torch.add(start[:, part], messages, out=columns[:, part])
+        _softmax_(beliefs)
+    return beliefs
+
+
+def _softmax_(values: Tensor) -> None:
+    """Take the softmax over the last axis of (N, M, L), in place."""
+    for part in values.split(_PIXELS):
+        if part.shape[2] < 16:
+            # Torch is slow along an axis that is shorter than a vector register.
+            part.copy_(part.permute(1, 2, 0).contiguous().softmax(1).permute(2, 0, 1))
+        else:
+            part.copy_(part.softmax(2))
+
+
+def _refine_with_pydensecrf(
+    image: Tensor,
+    scores: Tensor,
+    iterations: int,
+    gaussian: tuple[float, float],
+    bilateral: tuple[float, float, float],
+) -> Tensor:
     height, width = image.shape[:2]
-    field = _import_dense_crf().DenseCRF2D(width, height, num_labels)
+    field = _import_dense_crf().DenseCRF2D(width, height, scores.shape[2])
     field.addPairwiseGaussian(sxy=gaussian[0], compat=gaussian[1])
     field.addPairwiseBilateral(
         sxy=bilateral[0],
         srgb=bilateral[1],
         # The binding wants memory it may write to; an image decoded by PIL is read-only.
-        rgbim=np.array(image, order="C"),
+        rgbim=np.array(image.cpu().numpy(), order="C"),
         compat=bilateral[2],
     )
-    return field
-
-
-def _check_sizes(image: np.ndarray, maps: Sequence[np.ndarray]) -> None:
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(
-            f"the CRF takes a uint8 RGB image (H, W, 3), not {image.dtype} {image.shape}"
-        )
-    for label_map in maps:
-        if label_map.shape != image.shape[:2]:
-            raise ValueError(
-                f"label map of shape {label_map.shape} for an image of {image.shape[:2]}"
-            )
-
-
-def _check_labels(maps: Sequence[np.ndarray], num_labels: int) -> None:
-    for label_map in maps:
-        if label_map.size and not 0 <= label_map.min() <= label_map.max() < num_labels:
-            raise ValueError(
-                f"labels {label_map.min()}..{label_map.max()} in a label map, "
-                f"accepted are 0..{num_labels - 1}"
-            )
+    refined = torch.empty_like(scores)
+    for one, out in zip(scores.unbind(1), refined.unbind(1), strict=True):
+        field.setUnaryEnergy((-one.T).contiguous().cpu().numpy())
+        out.copy_(torch.as_tensor(np.asarray(field.inference(iterations)), device=out.device).T)
+    return refined
 
 
 def _import_dense_crf() -> Any:
@@ -166,6 +233,60 @@ def _import_dense_crf() -> Any:
         from pydensecrf import densecrf
     except ImportError as error:
         raise ModuleNotFoundError(
-            "the dense CRF needs the package pydensecrf: pip install pydensecrf2"
+            "--crf pydensecrf needs the package pydensecrf: pip install pydensecrf2, or use "
+            "--crf torch, which needs nothing"
         ) from error
     return densecrf
+
+
+def _image_tensor(image: Any, device: torch.device | str | None) -> Tensor:
+    if device is None:
+        device = image.device if isinstance(image, Tensor) else "cpu"
+    pixels = _tensor(image, device)
+    if pixels.dtype != torch.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise ValueError(
+            f"the CRF takes a uint8 RGB image (H, W, 3), not {image.dtype} {tuple(image.shape)}"
+        )
+    return pixels
+
+
+def _label_tensor(label_map: Any, image: Tensor, num_labels: int) -> Tensor:
+    """Check a label map and bring it to the image's device, int64 (H, W)."""
+    labels = _tensor(label_map, image.device)
+    _check_size(labels, image)
+    if labels.is_floating_point():
+        raise ValueError(f"a label map of {label_map.dtype}; the CRF takes integers")
+    labels = labels.to(torch.int64)
+    lowest, highest = (int(v) for v in labels.aminmax()) if labels.numel() else (0, 0)
+    if not 0 <= lowest <= highest < num_labels:
+        raise ValueError(
+            f"labels {lowest}..{highest} in a label map, accepted are 0..{num_labels - 1}"
+        )
+    return labels
+
+
+def _check_size(label_map: Tensor, image: Tensor) -> None:
+    if label_map.shape != image.shape[:2]:
+        raise ValueError(
+            f"label map of shape {tuple(label_map.shape)} for an image of {tuple(image.shape[:2])}"
+        )
+
+
+def _tensor(array: Any, device: torch.device | str) -> Tensor:
+    """Bring an array of any memory layout, or a tensor, to a device."""
+    if isinstance(array, Tensor):
+        return array.to(device)
+    # Torch warns of memory that it may not write to.
+    return torch.as_tensor(np.require(array, requirements=["C", "W"]), device=device)
+
+
+def _log(probabilities: Any, device: torch.device) -> Tensor:
+    """Take the logarithm; a probability of 0 would be an infinite energy."""
+    if isinstance(probabilities, Tensor):
+        return probabilities.to(device, torch.float32).clamp(min=1e-8).log()
+    # Numpy's rounds otherwise than torch's: arrays give what they always gave with pydensecrf.
+    return _tensor(np.log(np.maximum(probabilities.astype(np.float32), 1e-8)), device)
+
+
+def _like(image: Array, result: Tensor) -> Array:
+    return result if isinstance(image, Tensor) else result.cpu().numpy()

@@ -14,6 +14,7 @@ def relation_label(
     *,
     fg_threshold: float = 0.30,
     bg_threshold: float = 0.05,
+    crf: str = "torch",
 ) -> np.ndarray:
     """Find an image's confident foreground and background; the rest is to be ignored.
 
@@ -26,12 +27,14 @@ def relation_label(
         keys: (K,), the class of each map, 0-based; K may be 0.
         fg_threshold: what a map must exceed to be confident foreground.
         bg_threshold: what no map may exceed to be confident background.
+        crf: what computes the CRF, torch or pydensecrf.
 
     Returns:
         uint8 (H, W): 0 background, class + 1 foreground, 255 neither.
 
     Raises:
         ValueError: the maps do not fit the image or the keys.
+        ModuleNotFoundError: pydensecrf is chosen and not installed.
     """
     if high_res.shape != (len(keys), *image.shape[:2]):
         raise ValueError(
@@ -39,7 +42,9 @@ def relation_label(
             f"and an image of {image.shape[:2]}"
         )
     cuts = [winners(high_res, threshold)[0] for threshold in (fg_threshold, bg_threshold)]
-    foreground, background = crf_inference_labels(image, cuts, num_labels=len(keys) + 1)
+    foreground, background = crf_inference_labels(
+        image, cuts, num_labels=len(keys) + 1, backend=crf
+    )
     labels = np.concatenate([[IGNORE], np.asarray(keys) + 1]).astype(np.uint8)
     combined = labels[foreground]
     combined[(foreground == 0) & (background == 0)] = 0

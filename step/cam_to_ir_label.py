@@ -15,7 +15,7 @@ from misc.relation import relation_label
 from misc.workers import run_images
 from step.common import cams_need, open_dataset, require_cams, shaped_by
 
-SHAPED_BY = ("cam_out_dir", "conf_fg_thres", "conf_bg_thres")
+SHAPED_BY = ("cam_out_dir", "conf_fg_thres", "conf_bg_thres", "crf")
 FILES = ("{}.png", *PALETTE_FILES)  # in --ir_label_out_dir; {} is an image's id
 
 
@@ -41,6 +41,7 @@ def run(config: Config) -> None:
             config.ir_label_out_dir,
             config.conf_fg_thres,
             config.conf_bg_thres,
+            config.crf,
         ),
         outputs=lambda image_id: [
             label_path(config.ir_label_out_dir, image_id),
@@ -57,7 +58,7 @@ def plan(config: Config, dataset: voc12.Dataset) -> Plan:
     return Plan(
         images=ids,
         needs=[cams_need(config, ids)],
-        modules={"pydensecrf.densecrf": "pydensecrf2"},
+        modules={"pydensecrf.densecrf": "pydensecrf2"} if config.crf == "pydensecrf" else {},
         writes=[label_path(config.ir_label_out_dir, image_id) for image_id in ids],
         bytes_each=8_000,
     )
@@ -74,6 +75,7 @@ def write_relation_label(
     label_dir: str,
     fg_threshold: float,
     bg_threshold: float,
+    crf: str,
     image_id: str,
 ) -> None:
     """Make and write one image's relation label."""
@@ -85,6 +87,7 @@ def write_relation_label(
         cams.keys,
         fg_threshold=fg_threshold,
         bg_threshold=bg_threshold,
+        crf=crf,
     )
     write_label(palette_path(label_dir, image_id), label, palette=voc_palette())
     write_label(label_path(label_dir, image_id), label)

@@ -39,7 +39,7 @@ SERVER_FOLDER = Path("results", "VOC2012", "Segmentation", "comp6_test_cls")
 # In their folders; {} is an image's id.
 SERVER_FILES = (f"{SERVER_FOLDER}/{{}}.png", "results.tgz")
 SCORES = "scores/{}.npz"
-SHAPED_BY = ("precision", "deeplab_scales", "deeplab_crf")
+SHAPED_BY = ("precision", "deeplab_scales", "deeplab_crf", "crf")
 _STEPS = 65535
 
 
@@ -78,6 +78,8 @@ def plan(config: Config, dataset: voc12.Dataset) -> Plan:
         return ValLabels(supervised_path(config.deeplab_out_dir, name)).path(image_id)
 
     planned = evaluation_plan(config, dataset, "deeplab", config.deeplab_weights_name, path)
+    if config.deeplab_crf and config.crf == "pydensecrf":
+        planned = replace(planned, modules={"pydensecrf.densecrf": "pydensecrf2"})
     if not config.deeplab_server_list:
         return planned
     listed = dataset.split(config.deeplab_server_list)
@@ -145,6 +147,7 @@ def label_images(
     In between, an image's probabilities rest on disk, on the stride-4 grid.
     """
     scores = labels.folder / "scores"
+    crf = config.crf if config.deeplab_crf else None
 
     def process(image_id: str, loaded: LoadedScales) -> Way:
         size, images = loaded
@@ -168,7 +171,7 @@ def label_images(
     )
     run_images(
         ids,
-        partial(write_final_label, dataset, labels, scores, config.deeplab_crf),
+        partial(write_final_label, dataset, labels, scores, crf),
         outputs=lambda image_id: [labels.path(image_id)],
         num_workers=compute.num_workers,
         description="deeplab labels",
@@ -218,14 +221,14 @@ def write_final_label(
     dataset: voc12.Dataset,
     labels: ValLabels | ServerLabels,
     scores: Path,
-    crf: bool,
+    crf: str | None,
     image_id: str,
 ) -> None:
     """Make an image's label of its probabilities, which are then deleted."""
     image, path = dataset.image(image_id), scores / f"{image_id}.npz"
     found = read_scores(path, image.shape[:2])
     if crf:
-        found = crf_inference_probabilities(image, found)
+        found = crf_inference_probabilities(image, found, backend=crf)
     labels.write(image_id, found.argmax(axis=0).astype(np.uint8))
     path.unlink()
 

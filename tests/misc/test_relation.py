@@ -20,24 +20,23 @@ def test_combines_the_two_refined_maps_as_written(monkeypatch):
     first, second = np.array([[2, 1, 0, 0]]), np.array([[1, 0, 2, 0]])
     seen = []
 
-    def refine(image, maps, *, num_labels):
-        seen.extend([*maps, num_labels])
+    def refine(image, maps, *, num_labels, backend):
+        seen.extend([*maps, num_labels, backend])
         return [first, second]
 
     monkeypatch.setattr("misc.relation.crf_inference_labels", refine)
     image = np.zeros((1, 4, 3), dtype=np.uint8)
     cam = np.array([[[0.2, 0.31, 0.0, 0.05]], [[0.4, 0.3, 0.06, 0.01]]], dtype=np.float32)
-    label = relation_label(image, cam, np.array([3, 11]))
+    label = relation_label(image, cam, np.array([3, 11]), crf="pydensecrf")
     # The first map of the foreground where both differ; 0 needs both; else ignored.
     assert label.tolist() == [[12, 4, 255, 0]]
     assert label.dtype == np.uint8
     assert seen[0].tolist() == [[2, 1, 0, 0]]
     assert seen[1].tolist() == [[2, 1, 2, 0]]
-    assert seen[2] == 3
+    assert seen[2:] == [3, "pydensecrf"]
 
 
 def test_equals_the_two_refinements_written_out():
-    pytest.importorskip("pydensecrf")
     image, cam = scene()
     cam += np.random.default_rng(0).random(cam.shape, dtype=np.float32) * 0.1
     keys = np.array([6, 14])
@@ -57,7 +56,6 @@ def test_equals_the_two_refinements_written_out():
 
 
 def test_finds_the_object_and_leaves_far_pixels_background():
-    pytest.importorskip("pydensecrf")
     image, cam = scene()
     label = relation_label(image, cam, np.array([6, 14]))
     assert (label[9:21, 11:29] == 7).all()

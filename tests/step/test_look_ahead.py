@@ -119,7 +119,7 @@ def test_what_a_later_stage_will_lack_is_said_before_the_first(
 def test_a_package_that_a_later_stage_needs_is_missed_before_the_first(folder, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "pydensecrf", None)
     monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
-    assert run(folder) == 2
+    assert run(folder, crf="pydensecrf") == 2
     captured = capsys.readouterr()
     assert "pip install pydensecrf2" in captured.err
     assert "train_cam ..." not in captured.out

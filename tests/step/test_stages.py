@@ -245,13 +245,19 @@ def test_published_cams_of_another_method_are_taken(copied):
         assert (read_label(path) == read_label(copied / "ir_label_of_mine" / path.name)).all()
 
 
-def test_pydensecrf_missing_stops_its_stage_alone(copied, capsys, monkeypatch):
+def test_pydensecrf_missing_stops_nothing_but_the_choice_of_it(copied, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "pydensecrf", None)
     monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
     shutil.rmtree(copied / "ir_label")
-    assert only("cam_to_ir_label", copied) == 2
+    assert only("cam_to_ir_label", copied, crf="pydensecrf") == 2
     assert "pip install pydensecrf2" in capsys.readouterr().err
-    assert only("eval_cam", copied) == 0
+    assert only("eval_cam", copied, crf="pydensecrf") == 0
+    assert only("cam_to_ir_label", copied) == 0
+
+
+def test_relation_labels_of_another_crf_are_not_mixed_in(copied, capsys):
+    assert only("cam_to_ir_label", copied, crf="pydensecrf") == 2
+    assert "crf" in capsys.readouterr().err
 
 
 def test_an_image_without_any_class_gets_an_all_background_label(copied):
