@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from misc import ranks
 from misc.workers import map_images, run_images
@@ -101,3 +102,17 @@ def test_ranks_share_out_what_is_unfinished_not_all(tmp_path):
     assert [forked.finish(process) for process in started] == [0, 0]
     output = [(tmp_path / f"output{rank}").read_text() for rank in (0, 1)]
     assert [re.findall(r"made (\w)", text) for text in output] == [["b", "f"], ["d", "h"]]
+
+
+@pytest.mark.parametrize(("device", "pinned"), [(None, False), ("cpu", False), ("cuda", True)])
+def test_memory_is_pinned_only_for_a_cuda_device(monkeypatch, device, pinned):
+    given = {}
+
+    def loader(items, **options):
+        given.update(options)
+        return [items[place] for place in range(len(items))]
+
+    monkeypatch.setattr("misc.workers.DataLoader", loader)
+    device = device and torch.device(device)
+    assert list(map_images(IDS[:1], upper, device=device)) == [("a", "A")]
+    assert given["pin_memory"] is pinned
