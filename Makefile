@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test fuzz check bench gpu format
+.PHONY: demo test fuzz check bench gpu format flags
 
 demo: $(VENV)/installed
 	$(BIN)/python run_sample.py
@@ -22,6 +22,10 @@ check: $(VENV)/installed-dev
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# docs/FLAGS.md out of the settings.
+flags: $(VENV)/bin/python
+	$(BIN)/python -m misc.settings.flags > docs/FLAGS.md
 
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -1,26 +1,27 @@
-"""The command line: read the flags, run what they ask for, say in one line what went wrong."""
+"""The command line: parse the flags, run, report an error in one line."""
 
 import sys
 from collections.abc import Sequence
 
-from misc.flags import read_config
-from misc.interrupt import kept_interrupts
-from misc.log import logger
+from misc.running.interrupt import kept_interrupts
+from misc.running.log import logger
+from misc.settings.flags import read_config
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run; 0 on success, 2 after one line that says what was wrong, 130 after an interrupt."""
+    """Run; return 0 on success, 2 after a one-line error message, 130 after an interrupt."""
     try:
         config = read_config(arguments)
-        # torch takes seconds to import; --help and a mistaken flag are answered without it.
-        from step.pipeline import run
+        # torch takes seconds to import; --help and a wrong flag do not need it.
+        from misc.running.pipeline import run
+        from step import STAGES
 
         with kept_interrupts():
-            run(config)
+            run(config, STAGES)
     except (ValueError, OSError, ModuleNotFoundError) as error:
         return _stop(str(error))
     except KeyboardInterrupt:
-        return _stop("interrupted; give the same command again to go on", status=130)
+        return _stop("interrupted; run the same command again to resume", status=130)
     return 0
 
 

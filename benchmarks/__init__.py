@@ -1,1 +1,1 @@
-"""What `make bench` runs: every speed goal, ours against the published way, side by side."""
+"""What `make bench` runs: every speed goal, ours against the published method, side by side."""

@@ -5,7 +5,7 @@ import importlib
 from pathlib import Path
 
 from benchmarks.harness import Row, machine, markdown
-from misc.measures import table
+from misc.measuring.measures import table
 
 MODULES = (
     "bench_walk",
@@ -20,7 +20,7 @@ MODULES = (
     "bench_help",
 )
 TRAIN_AUG = 10_582
-# How often each stage sees an image, with the published settings.
+# Passes of each stage over an image, with the published settings.
 PASSES = {
     "train_cam": 5,
     "make_cam": 1,
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def whole_run(rows: list[Row]) -> str:
-    """Say where the time of a run on train_aug would go, from the measured times of an image."""
+    """Return the time breakdown of a run on train_aug, from the measured times per image."""
     measured = {stage: s for row in rows for stage, s in row.seconds_an_image.items()}
     cells = [("stage", "images", "passes", "seconds an image", "hours")]
     total = 0.0

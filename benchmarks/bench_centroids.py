@@ -11,7 +11,7 @@ import torch
 
 from benchmarks.harness import Row, interleaved
 from misc.centroids import cluster_centroids, find_centroids
-from misc.instance_files import load_instances, save_instances
+from misc.files.instance_files import load_instances, save_instances
 from misc.instances import detect, upsample_scores
 
 HEIGHT, WIDTH = 375, 500
@@ -48,7 +48,7 @@ def published_instances(displacement: np.ndarray) -> np.ndarray:
 
 
 def object_field(seed: int, objects: int = 3) -> np.ndarray:
-    """Make a displacement field: objects that point to their centres, a drifting ground, noise."""
+    """Make a displacement field: objects point to their centres; drifting background, noise."""
     rng = np.random.default_rng(seed)
     height, width = GRID
     y, x = np.mgrid[:height, :width]
@@ -76,7 +76,7 @@ def score_maps(seed: int, count: int) -> torch.Tensor:
 
 
 def rows(*, full: bool = False) -> list[Row]:
-    """Measure what follows the network and the walk when instance labels are made."""
+    """Measure what follows the network and the walk in the synthesis of instance labels."""
     return [_centroid_row(seeds=range(8 if full else 3)), *_detection_rows()]
 
 

@@ -18,7 +18,7 @@ from PIL import Image
 from benchmarks.harness import Row, in_fresh_process, interleaved, peak_memory
 from misc.crf import BACKENDS, crf_inference_labels
 from misc.relation import relation_label
-from misc.workers import run_images
+from misc.running.workers import run_images
 from voc12.demo_scene import draw_scene
 
 HEIGHT, WIDTH = 375, 500
@@ -47,7 +47,7 @@ def example(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def published_relation_label(image: np.ndarray, attention: np.ndarray) -> np.ndarray:
-    """Refine the two maps with a lattice of its own each."""
+    """Refine the two maps, each with a lattice of its own."""
     refined = []
     for threshold in (0.30, 0.05):
         padded = np.pad(attention, ((1, 0), (0, 0), (0, 0)), constant_values=np.float32(threshold))
@@ -73,7 +73,7 @@ def rows(*, full: bool = False) -> list[Row]:
 
 
 def label_maps(num_labels: int) -> list[np.ndarray]:
-    """Make two label maps (H, W) of blocks, which a CRF has much to move in."""
+    """Make two label maps (H, W) of blocks, in which a CRF changes much."""
     rng = np.random.default_rng(num_labels)
     blocks = rng.integers(0, num_labels, (HEIGHT // 25, WIDTH // 25))
     one = np.kron(blocks, np.ones((25, 25), int))
@@ -81,7 +81,7 @@ def label_maps(num_labels: int) -> list[np.ndarray]:
 
 
 def _images(full: bool) -> Iterator[tuple[str, list[np.ndarray]]]:
-    """Name the kinds of images that CRFs are compared on."""
+    """Yield the kinds of images that CRFs are compared on."""
     rng = np.random.default_rng(0)
     number = 3 if full else 1
     yield "of natural spectrum", [example(seed)[0] for seed in range(number)]
@@ -89,7 +89,7 @@ def _images(full: bool) -> Iterator[tuple[str, list[np.ndarray]]]:
     yield "noise", [rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)]
     yield "one colour", [np.full((HEIGHT, WIDTH, 3), 90, np.uint8)]
     if folder := os.environ.get("PHOTOGRAPHS"):
-        paths = sorted(Path(folder).iterdir())[: 64 if full else 4]
+        paths = sorted(Path(folder).iterdir())[: 8 if full else 2]
         yield "photographs", [_opened(path) for path in paths]
 
 
@@ -209,7 +209,7 @@ def _worker_row(images: int) -> Row:
 def _worker_seconds(workers: int, images: int, crf: str = "torch") -> float:
     ids = [str(seed) for seed in range(images)]
     for image_id in ids:
-        example(int(image_id))  # the workers are forked and have them then
+        example(int(image_id))  # the forked workers inherit the cache
     start = time.perf_counter()
     run_images(ids, partial(_label_example, crf), num_workers=workers)
     return time.perf_counter() - start
@@ -236,7 +236,7 @@ def _demo_image(seed: int) -> np.ndarray:
 def _print_peak(backend: str, num_labels: str) -> None:
     image, maps = example(0)[0], label_maps(int(num_labels))
     refine = partial(crf_inference_labels, num_labels=int(num_labels), backend=backend)
-    refine(image[:8, :8], [one[:8, :8] for one in maps])  # what is loaded once
+    refine(image[:8, :8], [one[:8, :8] for one in maps])  # warm-up: loads the libraries
     with peak_memory() as peak:
         refine(image, maps)
     print(peak["mb"])

@@ -1,4 +1,4 @@
-"""What CAM files take, and how well they are recovered."""
+"""The size of CAM files, and their error when read back."""
 
 import tempfile
 from pathlib import Path
@@ -8,7 +8,8 @@ import torch
 
 from benchmarks.harness import Row
 from benchmarks.scenes import SIZE, blobs
-from misc.cam_files import combine_scales, read_cams, write_cams
+from misc.cams import combine_scales
+from misc.files.cam_files import read_cams, write_cams
 
 SCALES = (1.0, 0.5, 1.5, 2.0)
 

@@ -1,4 +1,4 @@
-"""Instance and semantic labels of an image: all but the network, and the device process's part."""
+"""Instance and semantic labels of an image: all but the network, and the device process's time."""
 
 import tempfile
 import time
@@ -13,11 +13,11 @@ import torch
 
 from benchmarks.harness import Row, interleaved
 from benchmarks.scenes import GRID, SIZE, blobs, boundary, displacement
-from misc.device import Compute
-from misc.pool import travel
-from misc.workers import map_images, start_pool_process
+from misc.machine.device import Compute
+from misc.running.label_synthesis import Loaded, Synthesis
+from misc.running.pool import travel
+from misc.running.workers import map_images, start_pool_process
 from net.resnet50_irn import EdgeDisplacement
-from step.label_synthesis import Loaded, Synthesis
 
 KEYS = np.array([0, 7])
 IMAGES = 60
@@ -52,9 +52,9 @@ def _all_but_the_network(folder: Path, compute: Compute) -> Row:
 
 
 def _device_process(folder: Path, compute: Compute) -> Row:
-    """Take the time of the process that has the device, its network and walk put in from outside.
+    """Measure the process that has the device, with a precomputed network and walk.
 
-    Its processor time counts, of all its threads, and not what its loaders and its pool take.
+    It is the CPU time of all its threads, without its loaders and its pool.
     """
     synthesis = _synthesis(_Walked, folder)
 
@@ -79,10 +79,10 @@ def _device_process(folder: Path, compute: Compute) -> Row:
 
 
 class _Walked(Synthesis):
-    """A synthesis whose walk takes no time: its result was computed before."""
+    """A synthesis whose walk takes no time: its result is precomputed."""
 
     def walk(self, scores: torch.Tensor, boundary: torch.Tensor) -> np.ndarray:
-        """Propagate scores of a shape once, and return that result from then on."""
+        """Propagate scores of a shape once, and return the cached result from then on."""
         shape = tuple(scores.shape)
         if shape not in _RESULTS:
             _RESULTS[shape] = super().walk(scores, boundary)
@@ -95,7 +95,7 @@ _FIELDS = boundary(*GRID), displacement(*GRID)
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    # Threads that wait for each other in parallel loops would count as busy.
+    # Threads waiting for each other in parallel loops would count as busy.
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,4 +1,4 @@
-"""Images a second of each training stage's loader, alone and with the network."""
+"""Images per second of each training stage's loader, alone and with the network."""
 
 import itertools
 import os
@@ -13,10 +13,10 @@ import torch
 
 from benchmarks.harness import Row
 from benchmarks.scenes import SIZE
-from misc.batches import batch_keys, loader
-from misc.imutils import write_label
+from misc.files.images import write_label
 from misc.indexing import PathIndex
-from misc.samples import ClassificationSamples, RelationSamples
+from misc.learning.batches import batch_keys, loader
+from misc.learning.samples import ClassificationSamples, RelationSamples
 from net.resnet50_cam import Net
 from net.resnet50_irn import AffinityDisplacementLoss
 from step.train_cam import classification_loss
@@ -91,7 +91,7 @@ class _Reader:
         self.folder, self.ending = folder, ending
 
     def __call__(self, image_id: str) -> np.ndarray:
-        from misc.imutils import read_image, read_label
+        from misc.files.images import read_image, read_label
 
         path = self.folder / f"{image_id}.{self.ending}"
         return read_image(path) if self.ending == "jpg" else read_label(path)

@@ -1,4 +1,4 @@
-"""The four losses of IRNet, forward and backward, against the published way."""
+"""The four losses of IRNet, forward and backward, against the published method."""
 
 import sys
 from collections.abc import Callable
@@ -19,7 +19,7 @@ Terms = dict[str, torch.Tensor]
 
 
 class PublishedLoss:
-    """The published way: every pixel of every path gathered through index tensors."""
+    """The published method: every pixel of every path gathered through index tensors."""
 
     def __init__(self, height: int, width: int, radius: int) -> None:
         self.offsets = sorted(pair_offsets(radius), key=lambda offset: len(path_pixels(*offset)))
@@ -36,7 +36,7 @@ class PublishedLoss:
         self.offset_grid = offsets.T.reshape(1, 2, len(self.offsets), 1)
 
     def pair_labels(self, label: np.ndarray) -> list[torch.Tensor]:
-        """Background-positive, foreground-positive and negative maps (P, N), as a loader makes."""
+        """Return background-positive, foreground-positive and negative maps (P, N), as a loader."""
         flat = label.reshape(-1)
         source = np.broadcast_to(flat[self.source], self.target.shape)
         target = flat[self.target]
@@ -46,7 +46,7 @@ class PublishedLoss:
         return [torch.from_numpy(kind.astype(np.float32))[None] for kind in kinds]
 
     def affinity(self, boundary: torch.Tensor) -> torch.Tensor:
-        """One minus the largest boundary on each path: boundary (B, h, w) to (B, P, N)."""
+        """Return 1 minus the largest boundary on each path: boundary (B, h, w) to (B, P, N)."""
         flat = boundary.flatten(1)
         affinities = []
         for paths in self.paths:
@@ -57,7 +57,7 @@ class PublishedLoss:
         return torch.cat(affinities, dim=1)
 
     def displacement_pairs(self, displacement: torch.Tensor) -> torch.Tensor:
-        """D(src) - D(dst): displacement (B, 2, h, w) to (B, 2, P, N)."""
+        """Return D(src) - D(dst): displacement (B, 2, h, w) to (B, 2, P, N)."""
         flat = displacement.flatten(2)
         source = flat.index_select(2, torch.from_numpy(self.source))
         target = flat.index_select(2, torch.from_numpy(self.target).flatten())
@@ -66,7 +66,7 @@ class PublishedLoss:
     def __call__(
         self, logit: torch.Tensor, displacement: torch.Tensor, *, pair_labels: list[torch.Tensor]
     ) -> Terms:
-        """The four terms of one image."""
+        """Return the four terms of one image."""
         background, foreground, negative = pair_labels
         affinity = self.affinity(logit.sigmoid())
         pairs = self.displacement_pairs(displacement)
@@ -86,7 +86,7 @@ class PublishedLoss:
 
 
 def _inputs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """A smooth boundary logit and displacement with noise, and two objects with ignored rims."""
+    """Make a smooth boundary logit and displacement with noise, two objects with ignored rims."""
     generator = torch.Generator().manual_seed(0)
     smooth = torch.randn(1, 3, SIZE // 8, SIZE // 8, generator=generator) * 3
     smooth = torch.nn.functional.interpolate(smooth, size=(SIZE, SIZE), mode="bilinear")
@@ -103,7 +103,7 @@ def _step(
     logit: torch.Tensor,
     displacement: torch.Tensor,
 ) -> list[torch.Tensor]:
-    """The four terms and the gradients of their total for the logit and the displacement."""
+    """Return the four terms and the gradients of their total for logit and displacement."""
     inputs = (logit.detach().requires_grad_(), displacement.detach().requires_grad_())
     terms = losses(*inputs)
     gradients = torch.autograd.grad(total_loss(terms), inputs)
@@ -115,7 +115,7 @@ def _largest_error(found: torch.Tensor, exact: torch.Tensor) -> float:
 
 
 def rows(*, full: bool = False) -> list[Row]:
-    """Time, error and peak memory of the losses of one 512 crop, forward and backward."""
+    """Measure time, error and peak memory of the losses of one 512 crop, forward and backward."""
     logit, displacement, label = _inputs()
     published = PublishedLoss(SIZE, SIZE, RADIUS)
     pair_labels = published.pair_labels(label.numpy())
@@ -160,7 +160,7 @@ def rows(*, full: bool = False) -> list[Row]:
 
 
 def _peak_mb(way: str) -> float:
-    """Peak memory of one step with the given way, all it builds included."""
+    """Measure the peak memory of one step with the given method, all it builds included."""
     logit, displacement, label = _inputs()
     torch.autograd.grad(logit.requires_grad_().sigmoid().sum(), logit)  # loads autograd
     with peak_memory() as peak:

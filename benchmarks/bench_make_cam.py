@@ -3,7 +3,7 @@
 import torch
 
 from benchmarks.harness import Row, interleaved
-from misc.device import Compute, resolve_precision
+from misc.machine.device import Compute, resolve_precision
 from net.resnet50_cam import CAM
 
 SIZES = ((375, 500), (188, 250), (562, 750), (750, 1000))

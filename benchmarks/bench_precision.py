@@ -1,4 +1,4 @@
-"""What bfloat16 changes in the labels: the demo's networks and images, in both precisions."""
+"""The effect of bfloat16 on the labels: the demo's networks and images, in both precisions."""
 
 from functools import partial
 from pathlib import Path
@@ -6,21 +6,23 @@ from pathlib import Path
 import numpy as np
 import torch
 
-import voc12
 from benchmarks.harness import Row
-from misc.cam_files import strided_cam
-from misc.config import Config
-from misc.device import Compute
-from misc.flags import read_config
+from misc.argmax import label_map
+from misc.cams import strided_cam
 from misc.imutils import normalize, with_mirror
 from misc.indexing import propagate_to_edge
 from misc.instances import upsample_scores
+from misc.learning.networks import load_network
+from misc.learning.samples import load_scales
+from misc.machine.device import Compute
 from misc.metrics import confusion, mean_iou
-from misc.winners import label_map
+from misc.running.dataset import Dataset
+from misc.running.open_dataset import image_labels, open_dataset
+from misc.settings.config import Config
+from misc.settings.flags import read_config
 from net.resnet50_cam import CAM
 from net.resnet50_irn import EdgeDisplacement
-from step.common import image_labels, load_network
-from step.make_cam import load_scales, scale_maps
+from step.make_cam import scale_maps
 
 IMAGES = 40
 
@@ -32,7 +34,7 @@ def rows(*, full: bool = False) -> list[Row]:
     goal = "the change is written down"
     if not Path(config.irn_weights_name).is_file():
         return [Row(what=what, goal=goal, note="needs the demo's weights: `make demo` first")]
-    dataset = voc12.Dataset(config.demo_root)
+    dataset = open_dataset(config)
     ids = dataset.split("train")[:: 400 // IMAGES][:IMAGES]
     labels = {p: _labels(config, dataset, ids, p) for p in ("fp32", "bf16")}
     changed = np.mean([np.mean(a != b) for a, b in zip(*labels.values(), strict=True)])
@@ -46,9 +48,7 @@ def rows(*, full: bool = False) -> list[Row]:
     return [Row(what=what, goal=goal, met=True, note=note + f"{score['bf16']:.4f} in bf16")]
 
 
-def _labels(
-    config: Config, dataset: voc12.Dataset, ids: list[str], precision: str
-) -> list[np.ndarray]:
+def _labels(config: Config, dataset: Dataset, ids: list[str], precision: str) -> list[np.ndarray]:
     compute = Compute(device=torch.device("cpu"), precision=precision)
     cam_network = load_network(
         CAM(len(dataset.class_names)),

@@ -1,4 +1,4 @@
-"""The random walk against the published way, its memory, and the machine's memory bandwidth."""
+"""The random walk against the published method, its memory, and the memory bandwidth."""
 
 import sys
 from functools import partial
@@ -15,7 +15,7 @@ RADIUS, BETA, EXP_TIMES = 5, 10, 8
 
 
 def dense_transition(edge: torch.Tensor) -> torch.Tensor:
-    """T, dense (h·w, h·w) in the dtype of edge (1, h, w), its pairs written one offset a time."""
+    """Build T, dense (h·w, h·w) in the dtype of edge (1, h, w), one offset at a time."""
     height, width = edge.shape[1:]
     pixels = torch.arange(height * width).view(height, width)
     transition = torch.eye(height * width, dtype=edge.dtype)
@@ -48,7 +48,7 @@ def exact_walk(x: torch.Tensor, edge: torch.Tensor) -> torch.Tensor:
 
 
 def scores(size: tuple[int, int], maps: int) -> torch.Tensor:
-    """Class attention maps of soft blobs, (maps, h, w)."""
+    """Make class attention maps of soft blobs, (maps, h, w)."""
     return torch.stack([torch.from_numpy(blobs(*size, seed)) for seed in range(maps)])
 
 

@@ -1,6 +1,7 @@
-"""The benchmark's GPU column, to be pasted into RESULTS.md: `python -m benchmarks.gpu`.
+"""The benchmark's GPU column, to paste into RESULTS.md: `python -m benchmarks.gpu`.
 
-Each row is one image of 375×500, or one training step of 16 crops of 512, with random weights.
+Each row is one image of 375×500, or one training step with batch size 16 and crops of 512, with
+random weights.
 """
 
 import sys
@@ -13,11 +14,11 @@ import torch
 
 from benchmarks.harness import interleaved
 from benchmarks.scenes import boundary
-from misc.device import Compute, allow_tf32, pick_device
 from misc.imutils import normalize, with_mirror
 from misc.indexing import PathIndex, propagate_to_edge
-from misc.machine import describe_machine
-from misc.measures import table
+from misc.machine.device import Compute, allow_tf32, pick_device
+from misc.machine.facts import describe_machine
+from misc.measuring.measures import table
 from net.resnet50_cam import CAM, Net
 from net.resnet50_irn import AffinityDisplacementLoss, EdgeDisplacement
 from step.make_cam import scale_maps
@@ -30,7 +31,7 @@ Call = Callable[[], Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """How large the inputs are, and how often a row is measured; smaller ones are for tests."""
+    """The sizes of the inputs, and the repeats of a row; smaller ones are for tests."""
 
     image: tuple[int, int] = (375, 500)
     crop: int = 512
@@ -53,7 +54,7 @@ def gpu_table(device: torch.device, sizes: Sizes, precisions: tuple[str, ...] = 
 
 
 def _calls(compute: Compute, sizes: Sizes) -> Iterator[tuple[str, Call]]:
-    """Return one row's call after the other; the networks of a row are gone before the next."""
+    """Yield one row's call after the other; a row's networks are freed before the next."""
     height, width = sizes.image
     grid = tuple((side - 1) // 4 + 1 for side in sizes.image)
     images = [_image(round(height * s), round(width * s)) for s in sizes.scales]

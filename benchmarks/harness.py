@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from misc.measures import table
+from misc.measuring.measures import table
 
 
 @dataclass(kw_only=True)
 class Row:
-    """One line of the results: what was measured, the goal, and what came out.
+    """One line of the results: what was measured, the goal, and the result.
 
     `seconds_an_image` names the stages whose time for one image was measured along with it.
     """
@@ -36,14 +36,14 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """How many times faster than the published way."""
+        """How many times faster than the published method."""
         if self.published_seconds is None or not self.seconds:
             return None
         return self.published_seconds / self.seconds
 
 
 def interleaved(*functions: Callable[[], Any], repeats: int = 5, warmup: int = 1) -> list[float]:
-    """Median seconds of each function, called in turn so that noise falls on all alike."""
+    """Return each function's median seconds, called in turn so that noise affects all alike."""
     for _ in range(warmup):
         for function in functions:
             function()
@@ -90,10 +90,10 @@ def in_fresh_process(module: str, *arguments: str) -> str:
 
 
 def machine() -> str:
-    """Name the machine: processor, threads, GPU if there is one, versions."""
+    """Describe the machine: processor, threads, GPU if there is one, versions."""
     import torch
 
-    from misc.machine import processor
+    from misc.machine.facts import processor
 
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ", no GPU"
     threads = f"{torch.get_num_threads()} threads"
@@ -102,7 +102,7 @@ def machine() -> str:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """Lay out the rows as a Markdown table."""
+    """Format the rows as a Markdown table."""
     cells = [
         (
             "what",

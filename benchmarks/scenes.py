@@ -1,4 +1,4 @@
-"""Made-up inputs of a photograph's size, shared by the benchmarks."""
+"""Synthetic inputs of a photograph's size, shared by the benchmarks."""
 
 import numpy as np
 import torch
@@ -8,7 +8,7 @@ GRID = (94, 125)
 
 
 def blobs(height: int, width: int, seed: int, count: int = 3) -> np.ndarray:
-    """Make a map of a few soft blobs, float32 (height, width) in [0, 1], as a CAM has."""
+    """Make a map of a few soft blobs, float32 (height, width) in [0, 1], like a CAM."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width] / max(height, width)
     total = np.zeros((height, width))
@@ -19,7 +19,7 @@ def blobs(height: int, width: int, seed: int, count: int = 3) -> np.ndarray:
 
 
 def boundary(height: int, width: int) -> torch.Tensor:
-    """Make a boundary map (1, height, width): closed contours, soft as a network's."""
+    """Make a boundary map (1, height, width): closed contours, as soft as a network's."""
     level = blobs(height, width, 1) + 0.5 * blobs(height, width, 2)
     return torch.from_numpy(np.exp(-((level - 0.5) ** 2) / 0.003).astype(np.float32))[None]
 

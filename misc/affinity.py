@@ -43,7 +43,7 @@ def affinity_displacement_losses(
     radius: int = 10,
     reduce_counts: Callable[[torch.Tensor], torch.Tensor] = lambda counts: counts,
 ) -> dict[str, torch.Tensor]:
-    """The four terms of IRNet's loss over a batch: scalars pos, neg, dp_fg and dp_bg.
+    """Compute the four terms of IRNet's loss over a batch: scalars pos, neg, dp_fg and dp_bg.
 
     edge_logit (B, 1, h, w) or (B, h, w) and displacement (B, 2, h, w), dy then dx in stride-4
     pixels, any float dtype, computed in float32. label (B, h, w) integer: 0 background, class + 1,
@@ -54,7 +54,7 @@ def affinity_displacement_losses(
     over the two channels too. A term without any pair is 0.
 
     reduce_counts takes and returns the (3,) pair counts. Where ranks average their gradients, let
-    it return the mean over the ranks: together they then take the step of one.
+    it return the mean over the ranks: the step then equals that of a single rank.
     """
     pairs = pair_sums(edge_logit, displacement, label, radius=radius)
     return mean_terms(pairs.sums, reduce_counts(pairs.counts))
@@ -74,7 +74,7 @@ def mean_terms(sums: torch.Tensor, counts: torch.Tensor) -> dict[str, torch.Tens
 
 
 def total_loss(terms: dict[str, torch.Tensor]) -> torch.Tensor:
-    """The loss that is minimised: half of pos + neg plus half of dp_fg + dp_bg."""
+    """Return the loss that is minimised: half of pos + neg plus half of dp_fg + dp_bg."""
     return (terms["pos"] + terms["neg"]) / 2 + (terms["dp_fg"] + terms["dp_bg"]) / 2
 
 
@@ -86,7 +86,7 @@ def pair_sums(
     displacement = displacement.float()
     foreground = (label > 0) & (label != IGNORE_LABEL)
 
-    # One image's maps stay in a CPU's caches; a GPU wants all the work at once.
+    # One image's maps fit a CPU's caches; a GPU is fastest on the whole batch.
     images_at_once = 1 if label.device.type == "cpu" else max(1, len(label))
     parts = [
         _pixel_weights(*images, radius=radius)
@@ -132,7 +132,7 @@ def _pixel_weights(
 
 
 def pair_kinds(label: torch.Tensor, *, radius: int) -> torch.Tensor:
-    """What each pair is: NEGATIVE, IGNORED, BACKGROUND or FOREGROUND (both positive).
+    """Return what each pair is: NEGATIVE, IGNORED, BACKGROUND or FOREGROUND (both positive).
 
     label (B, h, w). Returns (P, B, rows, columns) uint8, offsets and sources as in path_maxima.
     """
@@ -149,7 +149,7 @@ def pair_kinds(label: torch.Tensor, *, radius: int) -> torch.Tensor:
 
 
 def decided_pairs(boundary: torch.Tensor, kinds: torch.Tensor, *, radius: int) -> torch.Tensor:
-    """How many pairs of each kind have the largest boundary of their path at each pixel.
+    """Count the pairs of each kind that have the largest boundary of their path at each pixel.
 
     boundary (B, h, w), kinds as pair_kinds. Returns (4, B, h, w) int64, by kind. One pixel
     decides a pair: a tie has one winner.
@@ -168,11 +168,11 @@ def decided_pairs(boundary: torch.Tensor, kinds: torch.Tensor, *, radius: int) -
 def displacement_signs(
     displacement: torch.Tensor, foreground: torch.Tensor, kinds: torch.Tensor, *, radius: int
 ) -> torch.Tensor:
-    """The gradient of the displacement losses, summed over all positive pairs, not yet divided.
+    """Compute the gradient of the displacement losses, summed over all positive pairs.
 
-    displacement (B, 2, h, w), foreground (B, h, w) bool, kinds as pair_kinds. Returns (B, 2, h, w):
-    a pair adds the sign of D(src) - D(dst), minus its offset if foreground, at its source and
-    subtracts it at its target.
+    displacement (B, 2, h, w), foreground (B, h, w) bool, kinds as pair_kinds. Returns (B, 2, h, w),
+    not yet divided: a pair adds the sign of D(src) - D(dst), minus its offset if foreground, at its
+    source and subtracts it at its target.
     """
     signs = torch.zeros_like(displacement)
     at_source, at_targets = _pair_ends(signs, radius)
@@ -192,7 +192,7 @@ def displacement_signs(
 
 
 def _pair_ends(grid: torch.Tensor, radius: int) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """The view of a grid (..., h, w) at the sources, and at the targets of every offset."""
+    """Return views of a grid (..., h, w) at the sources, and at the targets of every offset."""
     rows = max(0, grid.shape[-2] - radius + 1)
     columns = max(0, grid.shape[-1] - 2 * (radius - 1))
 
@@ -204,7 +204,7 @@ def _pair_ends(grid: torch.Tensor, radius: int) -> tuple[torch.Tensor, list[torc
 
 
 def _coordinates(label: torch.Tensor) -> torch.Tensor:
-    """Row and column of every pixel of a (B, h, w) map: (2, h, w) float32."""
+    """Return row and column of every pixel of a (B, h, w) map: (2, h, w) float32."""
     height, width = label.shape[-2:]
     row = torch.arange(height, device=label.device, dtype=torch.float32)
     column = torch.arange(width, device=label.device, dtype=torch.float32)

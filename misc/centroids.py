@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import torch
 
-# Points are looked at once in this many moves: often enough to drop those at rest early, and a
-# multiple of the short periods in which rounding lets a point jump about its centroid.
+# Points are checked once in this many moves: often enough to drop converged ones early, and a
+# multiple of the short periods in which rounding lets a point oscillate about its centroid.
 _BLOCK = 12
 
 
@@ -13,8 +13,8 @@ def find_centroids(displacement: np.ndarray | torch.Tensor, iterations: int = 30
     """Follow the displacement field from every pixel to the centroid of its instance.
 
     Each pixel starts at its own coordinates and moves `iterations` times by the bilinearly
-    sampled displacement at where it is, clipped to the grid; then it is rounded (half to even).
-    All arithmetic is in float32, on the CPU: on a device, so many small steps take longer.
+    sampled displacement at its position, clipped to the grid; then it is rounded (half to even).
+    All arithmetic is in float32, on the CPU: so many small steps are slower on a GPU.
 
     Args:
         displacement: (2, h, w), dy and dx in pixels of this grid.
@@ -34,8 +34,8 @@ def find_centroids(displacement: np.ndarray | torch.Tensor, iterations: int = 30
     position = _moved(position, first, table, field.shape)
     for _ in range(blocks):
         start, position = position, _moved(position, _BLOCK, table, field.shape)
-        # Who is back where the block began, at rest or on a short cycle, will be so after each
-        # block to come, the last one too: nothing is left to compute for it.
+        # A point that is back where the block began, at rest or on a short cycle, will be there
+        # after every later block, the last one too: it needs no more computing.
         still = (position == start).all(axis=0)
         final[:, moving[still]] = position[:, still]
         moving, position = moving[~still], position[:, ~still]
@@ -104,7 +104,7 @@ def _moved(
     _, height, width = shape
     position, count = position.copy(), position.shape[1]
     limit = np.array([[height - 1], [width - 1]], dtype=np.float32)
-    # Every pass writes into the same memory: asking for more costs as much as the arithmetic.
+    # Every pass reuses the same buffers: allocating costs as much as the arithmetic.
     cell = np.empty((2, count), dtype=np.float32)
     whole = np.empty((2, count), dtype=np.int32)
     index = np.empty(count, dtype=np.intp)

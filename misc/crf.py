@@ -15,8 +15,9 @@ from torch import Tensor
 from misc.lattice import Kernel, appearance_kernel, smoothness_kernel
 
 BACKENDS = ("torch", "pydensecrf")
-# Columns that go through the lattice at once: more fall out of the cache and take more memory.
-_COLUMNS = 16
+# Values at a lattice's vertices at once, in between 8 and 16 columns of them: more fall out of the
+# cache and take memory, and fewer than 8 take as long as 8.
+_VALUES = 3 << 20
 # Pixels whose softmax is taken at once, likewise.
 _PIXELS = 1 << 14
 
@@ -40,22 +41,22 @@ def crf_inference_labels(
 ) -> list[Array]:
     """Refine label maps of one image with a dense CRF.
 
-    All maps share one lattice, which depends on the image only; the labels are those that a
-    lattice of its own would give to each.
+    All maps share one lattice, which depends on the image only; the labels equal those of one
+    lattice per map.
 
     Args:
         image: uint8 RGB (H, W, 3), an array or a tensor.
-        label_maps: integer maps (H, W) with values in 0..num_labels-1, all of them sure.
+        label_maps: integer maps (H, W) with values in 0..num_labels-1, without unknown labels.
         num_labels: number of labels, the background included.
         iterations: mean-field iterations.
-        gt_prob: probability that a given label is right; the rest is shared by the others.
+        gt_prob: probability that a given label is right; the other labels share the rest.
         gaussian_width: standard deviation in pixels of the smoothness term.
         gaussian_weight: weight of the smoothness term.
         bilateral_width: standard deviation in pixels of the appearance term.
         bilateral_colour: standard deviation in grey levels of the appearance term.
         bilateral_weight: weight of the appearance term.
-        backend: what computes it, torch or pydensecrf (on the CPU).
-        device: where torch computes it; by default where the image is.
+        backend: the implementation, torch or pydensecrf (on the CPU).
+        device: torch's device; by default the image's.
 
     Returns:
         one int64 map (H, W) for each of `label_maps`, in their order; tensors where the image is
@@ -106,8 +107,8 @@ def crf_inference_probabilities(
         bilateral_width: standard deviation in pixels of the appearance term.
         bilateral_colour: standard deviation in grey levels of the appearance term.
         bilateral_weight: weight of the appearance term.
-        backend: what computes it, torch or pydensecrf (on the CPU).
-        device: where torch computes it; by default where the image is.
+        backend: the implementation, torch or pydensecrf (on the CPU).
+        device: torch's device; by default the image's.
 
     Returns:
         the refined probabilities, float32 (L, H, W); a tensor where the image is one.
@@ -132,7 +133,7 @@ def crf_inference_probabilities(
 
 
 def label_energy(label_map: np.ndarray, num_labels: int, gt_prob: float) -> np.ndarray:
-    """Turn a label map (H, W) into unary energies, float32 (num_labels, H·W).
+    """Convert a label map (H, W) to unary energies, float32 (num_labels, H·W).
 
     The given label costs -log(gt_prob), each other one -log((1 - gt_prob) / (num_labels - 1)).
     """
@@ -141,7 +142,7 @@ def label_energy(label_map: np.ndarray, num_labels: int, gt_prob: float) -> np.n
 
 
 def _label_scores(labels: Tensor, num_labels: int, gt_prob: float) -> Tensor:
-    """Turn M label maps (H·W, M) into log-probabilities, float32 (H·W, M, num_labels)."""
+    """Convert M label maps (H·W, M) to log-probabilities, float32 (H·W, M, num_labels)."""
     other = math.log((1 - gt_prob) / (num_labels - 1))
     scores = torch.full((*labels.shape, num_labels), other, device=labels.device)
     return scores.scatter_(2, labels[..., None], math.log(gt_prob))
@@ -182,9 +183,12 @@ def _mean_field(kernels: Sequence[Kernel], scores: Tensor, iterations: int) -> T
     beliefs = scores.clone(memory_format=torch.contiguous_format)
     columns = beliefs.flatten(1)
     _softmax_(beliefs)
+    count = columns.shape[1]
+    most = min(max(_VALUES // max(len(kernel.starts) for kernel in kernels), 8), 16)
+    share = math.ceil(count / math.ceil(count / most))
     for _ in range(iterations):
-        for first in range(0, columns.shape[1], _COLUMNS):
-            part = slice(first, first + _COLUMNS)
+        for first in range(0, count, share):
+            part = slice(first, first + share)
             given = columns[:, part].contiguous()
             messages = kernels[0](given)
             for kernel in kernels[1:]:
@@ -195,7 +199,7 @@ def _mean_field(kernels: Sequence[Kernel], scores: Tensor, iterations: int) -> T
 
 
 def _softmax_(values: Tensor) -> None:
-    """Take the softmax over the last axis of (N, M, L), in place."""
+    """Compute the softmax over the last axis of (N, M, L), in place."""
     for part in values.split(_PIXELS):
         if part.shape[2] < 16:
             # Torch is slow along an axis that is shorter than a vector register.
@@ -217,7 +221,7 @@ def _refine_with_pydensecrf(
     field.addPairwiseBilateral(
         sxy=bilateral[0],
         srgb=bilateral[1],
-        # The binding wants memory it may write to; an image decoded by PIL is read-only.
+        # The binding needs writable memory; an image decoded by PIL is read-only.
         rgbim=np.array(image.cpu().numpy(), order="C"),
         compat=bilateral[2],
     )
@@ -251,7 +255,7 @@ def _image_tensor(image: Any, device: torch.device | str | None) -> Tensor:
 
 
 def _label_tensor(label_map: Any, image: Tensor, num_labels: int) -> Tensor:
-    """Check a label map and bring it to the image's device, int64 (H, W)."""
+    """Check a label map and move it to the image's device, int64 (H, W)."""
     labels = _tensor(label_map, image.device)
     _check_size(labels, image)
     if labels.is_floating_point():
@@ -273,18 +277,18 @@ def _check_size(label_map: Tensor, image: Tensor) -> None:
 
 
 def _tensor(array: Any, device: torch.device | str) -> Tensor:
-    """Bring an array of any memory layout, or a tensor, to a device."""
+    """Move an array of any memory layout, or a tensor, to a device."""
     if isinstance(array, Tensor):
         return array.to(device)
-    # Torch warns of memory that it may not write to.
+    # Torch warns of read-only memory.
     return torch.as_tensor(np.require(array, requirements=["C", "W"]), device=device)
 
 
 def _log(probabilities: Any, device: torch.device) -> Tensor:
-    """Take the logarithm; a probability of 0 would be an infinite energy."""
+    """Compute the logarithm; a probability of 0 would be an infinite energy."""
     if isinstance(probabilities, Tensor):
         return probabilities.to(device, torch.float32).clamp(min=1e-8).log()
-    # Numpy's rounds otherwise than torch's: arrays give what they always gave with pydensecrf.
+    # Numpy's rounds differently from torch's: with pydensecrf, arrays keep their results.
     return _tensor(np.log(np.maximum(probabilities.astype(np.float32), 1e-8)), device)
 
 

@@ -13,7 +13,7 @@ import torch
 
 @cache
 def pair_offsets(radius: int) -> tuple[tuple[int, int], ...]:
-    """Offsets (dy, dx) of the pairs at a radius: half a disc, since pairs are symmetric.
+    """Return the offsets (dy, dx) of the pairs at a radius: half a disc, as pairs are symmetric.
 
     (0, x) for 0 < x < radius, then (y, x) row by row for 0 < y < radius, |x| < radius and
     x² + y² < radius². 34 offsets at radius 5, 152 at radius 10.
@@ -30,7 +30,7 @@ def pair_offsets(radius: int) -> tuple[tuple[int, int], ...]:
 
 @cache
 def path_pixels(dy: int, dx: int) -> tuple[tuple[int, int], ...]:
-    """Pixels (y, x) of the path from (0, 0) to (dy, dx), both ends included.
+    """Return the pixels (y, x) of the path from (0, 0) to (dy, dx), both ends included.
 
     Every integer pixel of the bounding rectangle whose squared distance to the line is below 1.
     """
@@ -45,11 +45,11 @@ def path_pixels(dy: int, dx: int) -> tuple[tuple[int, int], ...]:
 
 @cache
 def path_pieces(radius: int) -> dict[tuple[int, int], tuple[tuple[int, int, int, int], ...]]:
-    """Paths already met whose union is an offset's path, for every offset, shortest first.
+    """Return, for every offset, shorter paths whose union is its path, shortest first.
 
     A piece (dy, dx, row, column) is the path of the offset (dy, dx), its bounding rectangle moved
     to (row, column) inside the longer one's; the offset (0, 0) is a single pixel. Pieces may
-    overlap, since a maximum does not mind. 152 offsets take 171 maxima at radius 10.
+    overlap: a maximum is unaffected. 152 offsets take 171 maxima at radius 10.
     """
     shapes = {(0, 0): frozenset({(0, 0)})}
     pieces: dict[tuple[int, int], tuple[tuple[int, int, int, int], ...]] = {}
@@ -74,9 +74,9 @@ def path_pieces(radius: int) -> dict[tuple[int, int], tuple[tuple[int, int, int,
 
 
 def path_maxima(boundary: torch.Tensor, radius: int) -> list[torch.Tensor]:
-    """Largest value on the path of every pair of pixels within a radius.
+    """Compute the largest value on the path of every pair of pixels within a radius.
 
-    boundary (..., H, W) of any dtype that has an order. Returns one (..., H - radius + 1,
+    boundary (..., H, W) of any ordered dtype. Returns one (..., H - radius + 1,
     W - 2 (radius - 1)) map per offset, in the order of pair_offsets, for the sources from which
     every offset stays in the grid: rows 0 to H - radius, columns radius - 1 to W - radius. The
     maps are empty where the grid is smaller than the radius. Exact and differentiable; a tie
@@ -123,7 +123,7 @@ class PathIndex:
         self.search_paths, self.search_dst = self.get_search_paths_dst(radius)
 
     def get_search_paths_dst(self, max_radius: int = 5) -> tuple[list[np.ndarray], np.ndarray]:
-        """Paths grouped by their number of pixels, and their destinations, as described above."""
+        """Return the paths grouped by number of pixels, and their destinations, as above."""
         by_length: dict[int, list[list[tuple[int, int]]]] = {}
         for offset in pair_offsets(max_radius):
             path = sorted(path_pixels(*offset), key=lambda pixel: -abs(pixel[0]) - abs(pixel[1]))
@@ -132,7 +132,7 @@ class PathIndex:
         return paths, np.concatenate([group[:, 0] for group in paths])
 
     def get_path_indices(self, size: tuple[int, int]) -> PathIndices:
-        """Flat int64 indices, in a grid (h, w), of the paths from every source.
+        """Return flat int64 indices, in a grid (h, w), of the paths from every source.
 
         Sources are the pixels from which every offset stays in the grid, row by row. Returns
         path_indices, a (paths, pixels on the path, sources) array per group of search_paths;
@@ -157,14 +157,14 @@ class PathIndex:
 TAIL = 1e-7  # of the walk's Chebyshev coefficients, what may be left out; see _walk
 LEAST_WEIGHT, LEAST_SCORE = 1e-20, 1e-10  # far below what float32 resolves beside the others, and
 # with a product far above its denormal numbers, on which a CPU is ten times slower
-MAPS_AT_ONCE = 32  # bounds the memory, and is the width at which a sparse product is cheapest
+MAPS_AT_ONCE = 32  # bounds the memory, and is the width at which sparse products are fastest
 
 
 @torch.no_grad()
 def propagate_to_edge(
     x: torch.Tensor, edge: torch.Tensor, radius: int = 5, beta: float = 10, exp_times: int = 8
 ) -> torch.Tensor:
-    """Spread scores by a random walk that boundaries hold back (section 4 of the paper).
+    """Propagate scores by a random walk that boundaries stop (section 4 of the paper).
 
     x: floating-point scores, (K, h, w) or (K, n, h, w). edge: boundary probability in [0, 1],
     (1, h, w). A is symmetric with A_ii = 1 and A_ij = (affinity of i and j)^beta for pairs within
@@ -180,7 +180,7 @@ def propagate_to_edge(
     # Sparse products exist on the CPU and CUDA; other accelerators share the CPU's memory.
     device = x.device if x.device.type in ("cpu", "cuda") else torch.device("cpu")
     dtype = torch.promote_types(x.dtype, torch.float32)
-    # Autocast would take the products to 16 bits, on which a CPU has no sparse ones.
+    # Autocast would cast the products to 16 bits, for which a CPU has no sparse ones.
     with torch.autocast(device.type, enabled=False):
         boundary = edge[0].to(device).double()
         scores = x.flatten(0, -3).to(device, dtype) * (1 - boundary).to(dtype)
@@ -210,13 +210,13 @@ def _check_walk_arguments(
 def _walk_weights(
     boundary: torch.Tensor, *, radius: int, beta: float, dtype: torch.dtype
 ) -> tuple[torch.Tensor, tuple[int, ...]]:
-    """Columns of A: what each pixel (h, w) of the boundary shares with each of its neighbours.
+    """Compute the columns of A: each pixel's (h, w) affinity with each of its neighbours.
 
-    Returns weights (entries, h·w) and, per entry, how far the neighbour lies in the flat grid: the
-    offsets of pair_offsets, the same backwards, and the pixel itself. 0 where it is off the grid.
+    Returns weights (entries, h·w) and, per entry, the neighbour's shift in the flat grid: the
+    offsets of pair_offsets, their negatives, and the pixel itself. 0 where it is off the grid.
     """
     reach = radius - 1
-    # a^β = (1 - max b)^β = min (1 - b)^β over the path, so one power a pixel is enough.
+    # a^β = (1 - max b)^β = min (1 - b)^β over the path, so one power per pixel is enough.
     passable = ((1 - boundary) ** beta).to(dtype)
     passable = torch.nn.functional.threshold(passable, LEAST_WEIGHT, 0)
     padded = torch.nn.functional.pad(passable, (reach, reach, 0, reach))
@@ -230,7 +230,7 @@ def _walk_weights(
 
 
 def _transition(weights: torch.Tensor, shifts: tuple[int, ...]) -> torch.Tensor:
-    """T transposed, (h·w, h·w) as sparse CSR, of what _walk_weights returns, which is overwritten.
+    """Build T transposed, (h·w, h·w) sparse CSR, from _walk_weights' result, in place.
 
     The diagonal comes last in a row, and D is summed in float64: beside it, many small equal
     weights would all round the same way, again at every step.
@@ -248,10 +248,10 @@ def _transition(weights: torch.Tensor, shifts: tuple[int, ...]) -> torch.Tensor:
 def _row_entries(
     pixels: int, shifts: tuple[int, ...], device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Where each row of T starts (h·w + 1,) and the columns of its entries (entries · h·w,).
+    """Return where each row of T starts (h·w + 1,) and its entries' columns (entries · h·w,).
 
-    Every row has all its entries, also those off the grid: then nothing is counted on a GPU.
-    int32, which sparse products want: they would convert int64 each time.
+    Every row has all its entries, also those off the grid: then no GPU needs to count them.
+    int32, as sparse products use it: they would convert int64 each time.
     """
     rows = torch.arange(pixels, dtype=torch.int32, device=device)
     steps = torch.tensor(shifts, dtype=torch.int32, device=device)
@@ -261,18 +261,18 @@ def _row_entries(
 
 
 def _walk(scores: torch.Tensor, transition: torch.Tensor, *, steps: int) -> torch.Tensor:
-    """Scores (pixels, maps) after a number of steps.
+    """Compute the scores (pixels, maps) after a number of steps.
 
-    Two steps are taken as they are: they spread a lone pixel's score, whose error would stand out
+    The first two steps are exact: they spread a lone pixel's score, whose error would be large
     against its small result. The rest is a Chebyshev series in T, which has the eigenvalues of the
     symmetric D^-1/2 A D^-1/2, all in [-1, 1]: z^t is off by at most TAIL on them, and so pixel j of
     the result by at most TAIL · ‖x·T²·D^1/2‖ · D_j^-1/2, and by rounding.
     """
     maps = scores.shape[1]
-    # A constant is a fixed point of the walk: added here and taken off at the end, it keeps the
-    # scores far from any source out of the denormal numbers.
+    # A constant is a fixed point of the walk: added here and subtracted at the end, it keeps
+    # scores far from any source out of the denormal range.
     constant = scores.abs().amax(0) * LEAST_SCORE
-    now = scores.new_zeros(len(scores), -(-maps // 8) * 8)  # a product is fastest in whole eights
+    now = scores.new_zeros(len(scores), -(-maps // 8) * 8)  # fastest in multiples of eight
     now[:, :maps] = scores + constant
     plain_steps = min(2, steps)
     for _ in range(plain_steps):
@@ -290,7 +290,7 @@ def _walk(scores: torch.Tensor, transition: torch.Tensor, *, steps: int) -> torc
 
 
 def chebyshev_coefficients(power: int, tail: float = TAIL) -> list[float]:
-    """Coefficients c_k of z^power in the Chebyshev polynomials T_k(z), cut at a tail.
+    """Compute the coefficients c_k of z^power in Chebyshev polynomials T_k(z), cut at a tail.
 
     z^t = Σ c_k T_k(z), where c_k is the probability that heads and tails differ by k in t fair
     tosses: 0 for odd t - k, and summing to 1. As |T_k| ≤ 1 on [-1, 1], leaving out the last
@@ -302,7 +302,7 @@ def chebyshev_coefficients(power: int, tail: float = TAIL) -> list[float]:
     ratios = (power - k[:-1]) / (power + k[:-1] + 2)
     sizes = np.concatenate([[1.0], ratios]).cumprod()
     if parity == 0:
-        sizes[0] /= 2  # a difference of 0 has no other sign
+        sizes[0] /= 2  # a difference of 0 has no opposite
     sizes /= sizes.sum()
     kept = int((sizes[::-1].cumsum()[::-1] > tail).sum())
     coefficients = np.zeros(2 * kept - 1 + parity)

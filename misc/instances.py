@@ -1,4 +1,4 @@
-"""Instances with scores out of propagated score maps (paper, section 5.3)."""
+"""Instances and their scores from propagated score maps (paper, section 5.3)."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -8,16 +8,16 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from misc.winners import winners
+from misc.argmax import winners
 
 Maps = TypeVar("Maps", np.ndarray, torch.Tensor)
 
 
 def separate_scores(cam: Maps, instance_map: np.ndarray) -> Maps:
-    """Cut each class's attention map into one map an instance.
+    """Split each class's attention map into one map per instance.
 
     Args:
-        cam: float32 (K, h, w), one map a class; an array, or a tensor on any device.
+        cam: float32 (K, h, w), one map per class; an array, or a tensor on any device.
         instance_map: integer (h, w), instance ids 0..n-1, all of them in use.
 
     Returns:
@@ -31,7 +31,7 @@ def separate_scores(cam: Maps, instance_map: np.ndarray) -> Maps:
 
 
 def upsample_scores(propagated: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Bring propagated scores to the image's size, the image's largest score becoming 1.
+    """Upsample propagated scores to the image's size and divide them by the largest.
 
     Args:
         propagated: float32 (N, 1, h, w) at stride 4, on any device; N may be 0.
@@ -47,7 +47,7 @@ def upsample_scores(propagated: torch.Tensor, size: tuple[int, int]) -> torch.Te
         propagated, scale_factor=4, mode="bilinear", align_corners=False
     )[:, 0, :height, :width]
     peak = large.amax()
-    # Dividing by a peak of 0 would give nan, which no background can beat.
+    # Dividing by a peak of 0 would give NaN.
     return large.div_(torch.where(peak > 0, peak, torch.ones_like(peak)))
 
 
@@ -59,17 +59,17 @@ def detect(
     bg_threshold: float = 0.25,
     min_area: float = 0.01,
 ) -> dict[str, np.ndarray]:
-    """Find the instances in an image's score maps.
+    """Detect the instances in an image's score maps.
 
-    The maps and a constant background compete at each pixel. What a map wins is split into its
-    4-connected components, each of them a detection; its score is the largest value inside.
+    Each pixel goes to the argmax of the maps and a constant background. A map's pixels are split
+    into 4-connected components, each a detection; its score is the largest value inside.
 
     Args:
         scores: float32 (K·n, H, W), divided by the image's largest, class by class.
         keys: (K,), the classes, 0-based.
-        n_instances: n, the number of maps a class.
+        n_instances: n, the number of maps per class.
         bg_threshold: the background's score.
-        min_area: share of the image's pixels under which a component's score is 0.
+        min_area: fraction of the image's pixels below which a component's score is 0.
 
     Returns:
         `score` float32 (N,), `mask` bool (N, H, W) and `class` int64 (N,), by map, then by
@@ -90,19 +90,19 @@ def detect(
 def split_winners(
     index: np.ndarray, best: np.ndarray, classes: np.ndarray, *, min_area: float = 0.01
 ) -> dict[str, np.ndarray]:
-    """Split what each map wins into its 4-connected components, each of them a detection.
+    """Split each map's pixels into 4-connected components, each of them a detection.
 
     Args:
         index: integer (H, W), the number of the winning map from 1 on, 0 for the background.
         best: float32 (H, W), of which a component's score is the largest value inside.
         classes: int64 (M,), the class of each map.
-        min_area: share of the image's pixels under which a component's score is 0.
+        min_area: fraction of the image's pixels below which a component's score is 0.
 
     Returns:
         as `detect` does.
     """
     component, owners = _components(index)
-    # From here on only the pixels that some map won, each with the number of its component.
+    # From here on only the foreground pixels, each with the number of its component.
     pixels = np.flatnonzero(component)
     numbers = component.reshape(-1)[pixels] - 1
     masks = np.zeros((len(owners), *index.shape), dtype=bool)
@@ -116,7 +116,7 @@ def split_winners(
 def component_detections(
     high_res: np.ndarray | torch.Tensor, keys: np.ndarray | Sequence[int], threshold: float
 ) -> dict[str, np.ndarray]:
-    """Find the connected components of the thresholded attention maps: the baseline.
+    """Return the connected components of the thresholded attention maps: the baseline.
 
     Args:
         high_res: float32 (K, H, W), class attention maps in [0, 1].

@@ -18,7 +18,7 @@ from torch import Tensor
 
 # Pixels whose simplices are found at once: their intermediate results stay in the cache.
 _PIXELS = 1 << 15
-# A kernel of more pixels is not kept: it takes 48 bytes a pixel.
+# A kernel of more pixels is not cached: it takes 48 bytes per pixel.
 _KEPT_PIXELS = 1 << 19
 
 
@@ -27,7 +27,7 @@ class Kernel:
     """A Gaussian filter over N pixels, symmetrically normalised and weighted.
 
     V vertices are numbered by the remainder of their coordinates, then by their key; one more
-    stands for all that are absent and stays 0.
+    represents all absent ones and stays 0.
 
     Attributes:
         pixels: int ((d+1)·N,), the pixels of all vertices, vertex by vertex.
@@ -62,7 +62,7 @@ def appearance_kernel(image: Tensor, *, width: float, colour: float, weight: flo
     """Build the kernel over position and colour of an image.
 
     Args:
-        image: uint8 RGB (H, W, 3), on the device that is to filter.
+        image: uint8 RGB (H, W, 3), on the device that filters.
         width: standard deviation in pixels.
         colour: standard deviation in grey levels.
         weight: what the filtered values are multiplied by.
@@ -76,13 +76,13 @@ def appearance_kernel(image: Tensor, *, width: float, colour: float, weight: flo
 def smoothness_kernel(
     size: tuple[int, int], *, width: float, weight: float, device: torch.device
 ) -> Kernel:
-    """Build the kernel over position, which is kept for the next image of the same size.
+    """Build the kernel over position, cached for the next image of the same size.
 
     Args:
         size: (H, W) of the image.
         width: standard deviation in pixels.
         weight: what the filtered values are multiplied by.
-        device: where it is to filter.
+        device: the device that filters.
     """
     build = _kept_smoothness if math.prod(size) <= _KEPT_PIXELS else _smoothness
     return build(size, width, weight, device)
@@ -143,13 +143,13 @@ def _kernel(features: Tensor, highest: Sequence[float], weight: float) -> Kernel
 
 
 def _normalise(kernel: Kernel, weight: float) -> None:
-    """Turn K into weight · n · K · n with n = 1 / √(K·1), in the weights themselves."""
+    """Normalise K to weight · n · K · n with n = 1 / √(K·1), in place in its weights."""
     n, corners = kernel.vertices.shape
     kernel.slice_weights.mul_(1 / (1 + 2.0 ** (1 - corners)))
     ones = torch.ones((n, 1), device=kernel.vertices.device)
     norm = kernel(ones).add_(1e-20).rsqrt_()
     kernel.slice_weights.mul_(norm).mul_(weight)
-    # An index of another type than int64 would be copied whole.
+    # An index of another dtype than int64 would be copied.
     for pixels, weights in zip(
         kernel.pixels.view(corners, n), kernel.splat_weights.view(corners, n), strict=True
     ):
@@ -158,7 +158,7 @@ def _normalise(kernel: Kernel, weight: float) -> None:
 
 @dataclass(frozen=True)
 class _Packing:
-    """How a vertex's coordinates, each divided by d + 1, become one integer.
+    """How a vertex's coordinates, each divided by d + 1, are packed into one integer.
 
     Vertices of one remainder differ in the quotients alone, which lie in ranges known
     beforehand: their mixed-radix number is exact.
@@ -261,7 +261,7 @@ def _rounded(elevated: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         larger = (offsets[i + 1 :] > offsets[i]).view(torch.int8)
         ranks[i + 1 :] -= larger
         ranks[i] += larger.sum(0, dtype=torch.int8)
-    # The coordinates of a vertex have the sum 0: those that were rounded furthest go back.
+    # The coordinates of a vertex sum to 0: those that were rounded furthest are moved back.
     ranks += quotients.sum(0).to(torch.int8)
     back = (ranks < 0).view(torch.int8) - (ranks >= corners).view(torch.int8)
     ranks += corners * back
@@ -270,11 +270,11 @@ def _rounded(elevated: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _sorted_with_order(keys: Tensor) -> tuple[Tensor, Tensor]:
-    """Sort int64 keys (N,), which may be overwritten, and give the order that does it."""
+    """Sort int64 keys (N,), which may be overwritten, and return them with the permutation."""
     bits = (len(keys) - 1).bit_length()
     if int(keys.max()).bit_length() + bits > 63:
         return torch.sort(keys, stable=True)
-    # Sorting key and place as one number takes a fraction of the time of sorting with places.
+    # Sorting key and index packed in one integer is much faster than an argsort.
     keys <<= bits
     keys |= torch.arange(len(keys), device=keys.device)
     if keys.device.type == "cpu":
@@ -311,7 +311,7 @@ def _neighbours(levels: Sequence[Tensor], strides: Sequence[int], index: torch.d
 
 def _search(keys: Tensor, wanted: Tensor) -> Tensor:
     if keys.device.type == "cpu":
-        # Numpy's makes use of the order of what is looked for.
+        # Numpy's search exploits that the queries are sorted.
         place = np.searchsorted(keys.numpy(), wanted.numpy())
         return torch.as_tensor(place, device=keys.device)
     return torch.searchsorted(keys, wanted)

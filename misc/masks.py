@@ -9,7 +9,7 @@ _PART = 2**16
 
 
 def mask_iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Give the IoU of every mask of one set with every mask of another.
+    """Return the IoU of every mask of one set with every mask of another.
 
     Args:
         first: bool (N, H, W).
@@ -30,7 +30,7 @@ def mask_iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def run_lengths(mask: np.ndarray) -> np.ndarray:
-    """Give the lengths of the runs of equal values in a flattened mask, uint32.
+    """Return the lengths of the runs of equal values in a flattened mask, uint32.
 
     The runs alternate between False and True; the first is of False, and may be 0.
     """
@@ -41,7 +41,7 @@ def run_lengths(mask: np.ndarray) -> np.ndarray:
 
 
 def bounding_boxes(masks: np.ndarray) -> np.ndarray:
-    """Give the box around each mask of (N, H, W): float32 (N, 4), x0, y0, x1, y1 in pixels.
+    """Return the box around each mask of (N, H, W): float32 (N, 4), x0, y0, x1, y1 in pixels.
 
     The right and lower sides lie outside the mask, so that a box's width is x1 - x0. No mask may
     be empty.
@@ -54,12 +54,12 @@ def bounding_boxes(masks: np.ndarray) -> np.ndarray:
 
 
 def numbered_map(masks: np.ndarray, scores: np.ndarray, *, least: float = 0.0) -> np.ndarray:
-    """Number the detections that count, those with a score above 0, from the best on.
+    """Number the detections with a score above 0, the best first, in one map.
 
     Args:
-        masks: bool (N, H, W); of masks that overlap the better one is seen.
+        masks: bool (N, H, W); where masks overlap, the better one is on top.
         scores: (N,).
-        least: score below which a detection does not count either.
+        least: minimum score.
 
     Returns:
         uint8 (H, W), 0 where there is none; the 255 best are numbered.
@@ -71,6 +71,6 @@ def numbered_map(masks: np.ndarray, scores: np.ndarray, *, least: float = 0.0) -
 
 
 def counted_order(scores: np.ndarray, *, least: float = 0.0) -> list[int]:
-    """Give the places of the detections that `numbered_map` numbers, the best first."""
+    """Return the indices of the detections that `numbered_map` numbers, the best first."""
     order = np.argsort(-scores, kind="stable")
     return [int(i) for i in order if scores[i] > 0 and scores[i] >= least][:255]

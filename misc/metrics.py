@@ -5,17 +5,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from misc.argmax import winners
 from misc.imutils import IGNORE
 from misc.masks import mask_iou
-from misc.winners import winners
 
 
 def confusion(prediction: np.ndarray, truth: np.ndarray, num_labels: int) -> np.ndarray:
-    """Count the pixels of each true label by what was predicted for them.
+    """Compute the confusion matrix of an image: pixels by true and predicted label.
 
     Args:
         prediction: integer (H, W), values in 0..num_labels-1.
-        truth: integer (H, W), values in 0..num_labels-1, or 255 where it is not to be counted.
+        truth: integer (H, W), values in 0..num_labels-1, or 255 where ignored.
         num_labels: number of labels, the background included.
 
     Returns:
@@ -34,13 +34,13 @@ def confusion(prediction: np.ndarray, truth: np.ndarray, num_labels: int) -> np.
 
 
 def iou_per_class(confusion: np.ndarray) -> np.ndarray:
-    """Give each label's intersection over union from a confusion matrix.
+    """Compute each label's intersection over union from a confusion matrix.
 
     Args:
         confusion: (..., n, n), rows are true labels.
 
     Returns:
-        float64 (..., n), nan for a label that is neither present nor predicted.
+        float64 (..., n), NaN for a label that is neither present nor predicted.
     """
     right = np.diagonal(confusion, axis1=-2, axis2=-1).astype(np.float64)
     union = confusion.sum(axis=-1) + confusion.sum(axis=-2) - right
@@ -48,13 +48,13 @@ def iou_per_class(confusion: np.ndarray) -> np.ndarray:
 
 
 def mean_iou(confusion: np.ndarray) -> np.ndarray:
-    """Give the mean IoU over the labels that are present or predicted.
+    """Compute the mean IoU over the labels that are present or predicted.
 
     Args:
         confusion: (..., n, n), rows are true labels.
 
     Returns:
-        float64 (...), nan where nothing was counted.
+        float64 (...), NaN where nothing was counted.
     """
     return _mean_of_numbers(iou_per_class(confusion))
 
@@ -66,15 +66,15 @@ def threshold_confusions(
     thresholds: Sequence[float] | np.ndarray,
     num_labels: int,
 ) -> np.ndarray:
-    """Give the confusion at every background threshold from one pass over the image.
+    """Compute the confusion at every background threshold in one pass over the image.
 
     A pixel is of the class of its largest score where that exceeds the threshold, and
     background elsewhere, compared in float32.
 
     Args:
-        scores: float32 (K, H, W), one map a class; K may be 0.
+        scores: float32 (K, H, W), one map per class; K may be 0.
         keys: (K,), the class of each map, 0-based.
-        truth: integer (H, W), 0 background, class + 1, 255 not counted.
+        truth: integer (H, W), 0 background, class + 1, 255 ignored.
         thresholds: T numbers in any order.
         num_labels: number of labels, the background included.
 
@@ -87,7 +87,7 @@ def threshold_confusions(
     _check_same_shape(scores.shape[1:], truth.shape)
     levels = np.asarray(thresholds, dtype=np.float32)
     order = np.argsort(levels)
-    # Without a map minus infinity is left, which is background at every threshold.
+    # Without any map the maximum is minus infinity: background at every threshold.
     index, best = winners(scores, -np.inf)
     labels = np.concatenate([[0], np.asarray(keys) + 1]).astype(np.int64)
     exceeded = np.searchsorted(levels[order], best, side="left")
@@ -99,13 +99,13 @@ def threshold_confusions(
 def level_confusions(
     labels: np.ndarray, exceeded: np.ndarray, truth: np.ndarray, steps: int, num_labels: int
 ) -> np.ndarray:
-    """Give the confusion at each of T rising thresholds: int64 (T, num_labels, num_labels).
+    """Compute the confusion at each of T rising thresholds: int64 (T, num_labels, num_labels).
 
     Args:
-        labels: integer (H, W), what a pixel is where it is no background.
+        labels: integer (H, W), a pixel's label where it is foreground.
         exceeded: integer (H, W) in 0..T, how many of the thresholds its score exceeds: it is
             foreground at those, the lowest ones.
-        truth: integer (H, W), as for `threshold_confusions`, which raises alike.
+        truth: integer (H, W), as for `threshold_confusions`, which raises the same errors.
         steps: T.
         num_labels: number of labels, the background included.
     """
@@ -125,7 +125,7 @@ def level_confusions(
 
 @dataclass(frozen=True, kw_only=True)
 class ImageMatches:
-    """One image's detections beside its ground truth: all that average precision needs.
+    """One image's detections matched to its ground truth: all that average precision needs.
 
     Attributes:
         classes: int64 (N,), the class of each detection.
@@ -159,7 +159,7 @@ def match_detections(
         gt_classes: (M,), their classes.
 
     Returns:
-        the record of this image, small whatever the image's size.
+        this image's record, whose size does not depend on the image's.
 
     Raises:
         ValueError: the shapes do not fit.
@@ -193,26 +193,26 @@ def average_precision(
     *,
     num_classes: int,
 ) -> np.ndarray:
-    """Give VOC's average precision of masks, AP^r, for each IoU threshold and class.
+    """Compute VOC's average precision of masks, AP^r, for each IoU threshold and class.
 
-    Over all images, detections go by falling score, those of equal score in the order of the
-    images. One is right if its best IoU reaches the threshold and its true mask is not taken
-    yet, else wrong. AP is the area under precision over recall, precision made monotone.
+    Detections of all images are ranked by descending score, equal scores in image order. One is
+    a true positive if its best IoU reaches the threshold and its true mask is not matched yet,
+    else a false positive. AP is the area under the monotone precision-recall curve.
 
     Args:
-        records: one an image, of `match_detections`.
+        records: one per image, of `match_detections`.
         thresholds: T IoU thresholds above 0.
         order: the order of the images, a permutation; as given when None.
         num_classes: number of foreground classes C.
 
     Returns:
-        float64 (T, C), nan for a class without ground truth.
+        float64 (T, C), NaN for a class without ground truth.
     """
     ordered = [records[i] for i in (range(len(records)) if order is None else order)]
     classes = _joined([record.classes for record in ordered], np.int64)
     scores = _joined([record.scores for record in ordered], np.float32)
     best_iou = _joined([record.best_iou for record in ordered], np.float64)
-    # True masks are numbered over the whole split, so that one number says which is taken.
+    # True masks are numbered over the whole split, so that one number says which is matched.
     starts = np.cumsum([0, *(len(record.gt_classes) for record in ordered)])
     offsets = [
         np.where(record.best_index < 0, -1, record.best_index + start)
@@ -233,7 +233,7 @@ def average_precision(
 
 
 def mean_average_precision(average_precisions: np.ndarray) -> np.ndarray:
-    """Give the mean over the classes that have ground truth: (T, C) to (T,)."""
+    """Average over the classes that have ground truth: (T, C) to (T,)."""
     return _mean_of_numbers(average_precisions)
 
 
@@ -245,9 +245,9 @@ def average_precision_spread(
     num_classes: int,
     threshold: float = 0.5,
 ) -> dict[str, float]:
-    """Give the mean AP over classes and its spread over random orders of the images.
+    """Compute the mean AP over classes and its spread over random image orders.
 
-    Each image's best score is 1, so ties are many, and their order moves the result.
+    Each image's best score is 1, so ties are many, and their order changes the result.
 
     Returns:
         `mean`, `min`, `max` and `std` over the repeats.
@@ -267,7 +267,7 @@ def average_precision_spread(
 
 
 def _first_of_each(masks: np.ndarray, reached: np.ndarray) -> np.ndarray:
-    """Say which detections are the first to reach the true mask that they match best."""
+    """Return which detections are the first to match the true mask that they overlap most."""
     right = np.zeros(len(masks), dtype=bool)
     candidates = np.flatnonzero(reached)
     right[candidates[np.unique(masks[candidates], return_index=True)[1]]] = True
@@ -275,14 +275,14 @@ def _first_of_each(masks: np.ndarray, reached: np.ndarray) -> np.ndarray:
 
 
 def _area(right: np.ndarray, total: int) -> float:
-    """Integrate the monotone precision over recall; each right detection adds 1 / total."""
+    """Integrate monotone precision over recall; each true positive adds 1 / total."""
     precision = np.cumsum(right) / np.arange(1, len(right) + 1)
     monotone = np.maximum.accumulate(precision[::-1])[::-1]
     return float(monotone[right].sum() / total)
 
 
 def _mean_of_numbers(values: np.ndarray) -> np.ndarray:
-    """Average the last axis without its nans; nan, and no warning, where there is nothing else."""
+    """Average the last axis without its NaNs; NaN, and no warning, where all are."""
     known = ~np.isnan(values)
     count = known.sum(axis=-1)
     total = np.where(known, values, 0.0).sum(axis=-1)

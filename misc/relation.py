@@ -1,10 +1,10 @@
-"""Labels from which inter-pixel relations are learnt (paper, section 4.2)."""
+"""Labels for learning inter-pixel relations (paper, section 4.2)."""
 
 import numpy as np
 
+from misc.argmax import winners
 from misc.crf import crf_inference_labels
 from misc.imutils import IGNORE
-from misc.winners import winners
 
 
 def relation_label(
@@ -16,18 +16,18 @@ def relation_label(
     bg_threshold: float = 0.05,
     crf: str = "torch",
 ) -> np.ndarray:
-    """Find an image's confident foreground and background; the rest is to be ignored.
+    """Compute an image's confident foreground and background; the rest is ignored.
 
-    The attention maps are cut at both thresholds and both results refined by a dense CRF. A
+    The attention maps are thresholded at both values and both results refined by a dense CRF. A
     pixel is of a class where the higher threshold says so, background where both say so.
 
     Args:
         image: uint8 RGB (H, W, 3).
         high_res: float32 (K, H, W), class attention maps in [0, 1].
         keys: (K,), the class of each map, 0-based; K may be 0.
-        fg_threshold: what a map must exceed to be confident foreground.
-        bg_threshold: what no map may exceed to be confident background.
-        crf: what computes the CRF, torch or pydensecrf.
+        fg_threshold: score that a map must exceed to be confident foreground.
+        bg_threshold: score that no map may exceed to be confident background.
+        crf: the CRF implementation, torch or pydensecrf.
 
     Returns:
         uint8 (H, W): 0 background, class + 1 foreground, 255 neither.

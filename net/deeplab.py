@@ -8,8 +8,8 @@ import torchvision
 from torch import nn
 from torchvision.ops import FrozenBatchNorm2d
 
-from misc import ranks
-from misc.weights import load_weights
+from misc.learning.weights import load_weights
+from misc.machine import ranks
 from net.resnet50 import stem
 
 RATES = (6, 12, 18, 24)
@@ -40,7 +40,7 @@ class DeepLab(nn.Module):
         return torch.stack([branch(x) for branch in self.aspp]).sum(dim=0)
 
     def trainable_parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        """Give the parameters of the backbone and those of the new classifiers."""
+        """Return the parameters of the backbone and those of the new classifiers."""
         return list(self.resnet50.parameters()), list(self.aspp.parameters())
 
     def load_published(self, state: Mapping[str, torch.Tensor], *, source: str) -> None:
@@ -56,15 +56,15 @@ def _classifier(num_labels: int, rate: int) -> nn.Conv2d:
 
 
 def label_loss(logit: torch.Tensor, label: torch.Tensor, *, ignore: int) -> torch.Tensor:
-    """Compute the mean cross entropy of logits, brought to the labels' size.
+    """Compute the mean cross entropy of logits, upsampled to the labels' size.
 
     Args:
         logit: (B, C + 1, h, w).
         label: uint8 (B, H, W); pixels of `ignore` do not count.
 
     Returns:
-        a scalar; 0 where no pixel counts. Among several ranks it is this one's share: their mean
-        is that of all pixels.
+        a scalar; 0 where no pixel counts. With several ranks it is scaled so that the ranks' mean
+        is the mean over all pixels.
     """
     large = F.interpolate(logit.float(), size=label.shape[1:], mode="bilinear", align_corners=False)
     total = F.cross_entropy(large, label.long(), ignore_index=ignore, reduction="sum")

@@ -1,4 +1,4 @@
-"""The classification network, and its form that makes class attention maps (METHOD section 1)."""
+"""The classification network, and its variant that outputs CAMs (METHOD section 1)."""
 
 from collections.abc import Mapping
 
@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from misc.weights import load_weights
+from misc.learning.weights import load_weights
 from net.resnet50 import fix_batch_norm, resnet50, stem
 
-# The published files hold some tensors a second time, under the names of groups of modules.
+# The published files store some tensors twice, also under the names of module groups.
 _ALIASES = ("stage1.", "stage2.", "stage3.", "stage4.", "backbone.", "newly_added.", "resnet50.fc.")
 
 
@@ -18,7 +18,7 @@ class Net(nn.Module):
 
     Args:
         num_classes: number of foreground classes, C.
-        train_whole: learn every layer, with live batch norm (for training from scratch). By
+        train_whole: train every layer, with live batch norm (for training from scratch). By
             default conv1 and bn1 are frozen, features are detached after layer2, and batch norm
             uses its running statistics, as published.
     """
@@ -29,7 +29,7 @@ class Net(nn.Module):
         self.resnet50 = resnet50()
         self.classifier = nn.Conv2d(2048, num_classes, 1, bias=False)
         if not train_whole:
-            frozen = ("conv1", "bn1", "layer1", "layer2")  # all below where features are detached
+            frozen = ("conv1", "bn1", "layer1", "layer2")  # all below the detached features
             for parameter in (p for n in frozen for p in getattr(self.resnet50, n).parameters()):
                 parameter.requires_grad = False
 
@@ -46,14 +46,14 @@ class Net(nn.Module):
         return self.classifier(pooled).flatten(1)
 
     def train(self, mode: bool = True) -> "Net":
-        """Switch the mode; batch norm stays on its running statistics unless trained whole."""
+        """Set the mode; batch norm keeps its running statistics unless `train_whole`."""
         super().train(mode)
         if not self.train_whole:
             fix_batch_norm(self)
         return self
 
     def trainable_parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        """Give the parameters of the backbone and those of the new classifier."""
+        """Return the parameters of the backbone and those of the new classifier."""
         return list(self.resnet50.parameters()), list(self.classifier.parameters())
 
     def load_published(self, state: Mapping[str, torch.Tensor], *, source: str) -> None:
@@ -62,16 +62,16 @@ class Net(nn.Module):
 
 
 class CAM(Net):
-    """The network in the form that makes class attention maps."""
+    """The network in the form that outputs class attention maps."""
 
     def forward(self, pair: torch.Tensor) -> torch.Tensor:
-        """Make the class attention maps of an image.
+        """Compute the class attention maps of an image.
 
         Args:
             pair: the normalised image and its horizontal mirror, (2, 3, H, W).
 
         Returns:
-            (C, ⌈H/16⌉, ⌈W/16⌉), at least 0: the two halves' maps, the second un-mirrored, summed.
+            (C, ⌈H/16⌉, ⌈W/16⌉), at least 0: the sum of both maps, the second flipped back.
         """
         maps = F.relu(F.conv2d(self.features(pair), self.classifier.weight))
         return maps[0] + maps[1].flip(-1)

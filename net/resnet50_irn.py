@@ -6,14 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from misc import ranks
 from misc.affinity import affinity_displacement_losses
 from misc.indexing import PathIndex
-from misc.weights import load_weights
+from misc.learning.weights import load_weights
+from misc.machine import ranks
 from net.resnet50 import resnet50, stem
 
-# The published files hold some tensors a second time under the names of groups of modules, and
-# the index buffers of the published loss.
+# The published files store some tensors twice, also under the names of module groups, and the
+# index buffers of the published loss.
 _ALIASES = (
     *(f"stage{number}." for number in range(1, 6)),
     *("backbone.", "edge_layers.", "dp_layers.", "path_indices", "disp_target", "resnet50.fc."),
@@ -100,13 +100,13 @@ class Net(nn.Module):
         return self.boundary_logit(features), self.displacement(features)
 
     def train(self, mode: bool = True) -> "Net":
-        """Switch the mode of the branches; the backbone stays in eval mode."""
+        """Set the mode of the branches; the backbone stays in eval mode."""
         super().train(mode)
         self.resnet50.eval()
         return self
 
     def trainable_parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        """Give the parameters of the boundary branch and of the displacement branch."""
+        """Return the parameters of the boundary branch and of the displacement branch."""
         branches: dict[bool, list[nn.Parameter]] = {True: [], False: []}
         for name, parameter in self.named_parameters():
             if not name.startswith("resnet50."):
@@ -119,10 +119,10 @@ class Net(nn.Module):
 
 
 class AffinityDisplacementLoss(Net):
-    """IRNet in the form that is trained: its output are the four losses.
+    """IRNet in its training form: its outputs are the four losses.
 
     Args:
-        path_index: its radius says how far apart, in stride-4 pixels, the pixels of a pair are.
+        path_index: its radius is the largest distance, in stride-4 pixels, of a pair's pixels.
     """
 
     def __init__(self, path_index: PathIndex) -> None:
@@ -150,7 +150,7 @@ class AffinityDisplacementLoss(Net):
 
 
 class EdgeDisplacement(Net):
-    """IRNet in the form that is used: an image and its mirror in, boundary and displacement out.
+    """IRNet in its inference form: an image and its mirror in, boundary and displacement out.
 
     Args:
         crop_size: images are zero-padded at the right and bottom to this side, pixels.
@@ -163,7 +163,7 @@ class EdgeDisplacement(Net):
         self.stride = stride
 
     def forward(self, pair: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Find boundaries and displacements of one image.
+        """Compute boundaries and displacements of one image.
 
         Args:
             pair: the normalised image and its horizontal mirror, (2, 3, H, W), of any size: an
@@ -171,7 +171,7 @@ class EdgeDisplacement(Net):
 
         Returns:
             boundary probability (1, h, w) in [0, 1] and displacement (2, h, w) in stride-4
-            pixels, h = (H - 1) // 4 + 1, w alike.
+            pixels, h = (H - 1) // 4 + 1, w likewise.
         """
         height, width = pair.shape[2:]
         grid = [(side - 1) // self.stride + 1 for side in (height, width)]
@@ -194,5 +194,5 @@ def _block(channels: int, out_channels: int, *, groups: int, upsample: int = 1) 
 
 
 def _cut(x: torch.Tensor, size: list[int] | torch.Size) -> torch.Tensor:
-    """Cut (..., H, W) to the size of the map that it joins."""
+    """Crop (..., H, W) to the size of the map that it is concatenated with."""
     return x[..., : size[0], : size[1]]

@@ -1,19 +1,20 @@
 """Derive inter-pixel relation labels from the CAMs (METHOD section 3)."""
 
 from functools import partial
-from pathlib import Path
 
-import voc12
-from misc.cam_files import find_cams, read_cams
-from misc.config import Config
-from misc.imutils import write_label
-from misc.legend import PALETTE_FILES, class_entries, palette_path, write_legend
-from misc.palette import voc_palette
-from misc.plan import Plan
-from misc.provenance import claim_folder
+from misc.files.cam_files import find_cams, read_cams, require_cams
+from misc.files.images import write_label
+from misc.files.labels import label_path
+from misc.looking.legend import PALETTE_FILES, class_entries, palette_path, write_legend
+from misc.looking.palette import voc_palette
 from misc.relation import relation_label
-from misc.workers import run_images
-from step.common import cams_need, open_dataset, require_cams, shaped_by
+from misc.running.dataset import Dataset
+from misc.running.open_dataset import open_dataset
+from misc.running.plan import Plan, cams_need
+from misc.running.provenance import claim_folder
+from misc.running.shaped import shaped_by
+from misc.running.workers import run_images
+from misc.settings.config import Config
 
 SHAPED_BY = ("cam_out_dir", "conf_fg_thres", "conf_bg_thres", "crf")
 FILES = ("{}.png", *PALETTE_FILES)  # in --ir_label_out_dir; {} is an image's id
@@ -52,8 +53,8 @@ def run(config: Config) -> None:
     )
 
 
-def plan(config: Config, dataset: voc12.Dataset) -> Plan:
-    """Say what is read and written."""
+def plan(config: Config, dataset: Dataset) -> Plan:
+    """Return what is read and written."""
     ids = dataset.split(config.train_list)
     return Plan(
         images=ids,
@@ -64,13 +65,8 @@ def plan(config: Config, dataset: voc12.Dataset) -> Plan:
     )
 
 
-def label_path(folder: str, image_id: str) -> Path:
-    """Give the path of an image's label."""
-    return Path(folder) / f"{image_id}.png"
-
-
 def write_relation_label(
-    dataset: voc12.Dataset,
+    dataset: Dataset,
     cam_dir: str,
     label_dir: str,
     fg_threshold: float,

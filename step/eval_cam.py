@@ -4,11 +4,11 @@ from functools import partial
 
 import numpy as np
 
-import voc12
-from misc.cam_files import find_cams, read_cams
-from misc.config import Config
+from misc.files.cam_files import find_cams, read_cams
+from misc.files.levels import LEVELS
 from misc.instances import component_detections
-from misc.levels import LEVELS
+from misc.measuring.details import plain, threshold_details, write_details
+from misc.measuring.measures import record_measures
 from misc.metrics import (
     ImageMatches,
     average_precision,
@@ -18,21 +18,22 @@ from misc.metrics import (
     mean_iou,
     threshold_confusions,
 )
-from misc.plan import Plan
-from misc.workers import map_images
-from step.common import cams_need, evaluated_truths, open_dataset, record_measures
-from step.details import plain, threshold_details, write_details
+from misc.running.dataset import Dataset
+from misc.running.open_dataset import evaluated_truths, open_dataset
+from misc.running.plan import Plan, cams_need
+from misc.running.workers import map_images
+from misc.settings.config import Config
 
-# The whole curve for mIoU; connected components are dearer, so theirs is coarser, most of all
-# where no CAM is at its best.
+# The full curve for mIoU; connected components are slower, so theirs is coarser, most of all
+# far from any CAM's best threshold.
 CURVE = LEVELS
 COMPONENT_CURVE = np.append(np.arange(0.01, 0.41, 0.02), np.arange(0.45, 1, 0.05)).round(2)
 
 
 def run(config: Config) -> None:
-    """Measure mIoU at --cam_eval_thres and over the curve; components' AP50 as a baseline.
+    """Compute mIoU at --cam_eval_thres and over the curve; components' AP50 as a baseline.
 
-    The components' AP50 is given at the CAMs' best threshold, and at the best one for components.
+    The components' AP50 is reported at the CAMs' best threshold, and at the components' own best.
     """
     dataset = open_dataset(config)
     ids = dataset.split(config.chainer_eval_set)
@@ -80,8 +81,8 @@ def run(config: Config) -> None:
     )
 
 
-def plan(config: Config, dataset: voc12.Dataset) -> Plan:
-    """Say what is read."""
+def plan(config: Config, dataset: Dataset) -> Plan:
+    """Return what is read."""
     ids = dataset.split(config.chainer_eval_set)
     return Plan(
         truths=[evaluated_truths(config, ids, ("semantic", "instance"))],
@@ -90,9 +91,9 @@ def plan(config: Config, dataset: voc12.Dataset) -> Plan:
 
 
 def evaluate_image(
-    dataset: voc12.Dataset, cam_dir: str, thresholds: np.ndarray, image_id: str
+    dataset: Dataset, cam_dir: str, thresholds: np.ndarray, image_id: str
 ) -> tuple[np.ndarray, list[ImageMatches]]:
-    """Count an image's confusion at each threshold, and match the CAMs' components.
+    """Compute an image's confusion at each threshold, and match the CAMs' components.
 
     Returns:
         int64 (T, C + 1, C + 1), and a record for each threshold of COMPONENT_CURVE.

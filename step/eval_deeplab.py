@@ -5,35 +5,37 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-import voc12
-from misc import ranks
-from misc.config import Config
 from misc.crf import crf_inference_probabilities
-from misc.device import Compute
-from misc.files import atomic_path
-from misc.imutils import normalize, with_mirror, write_label
-from misc.legend import class_entries, write_legend
-from misc.log import logger
-from misc.metrics import confusion, mean_iou
-from misc.palette import voc_palette
-from misc.plan import Plan
-from misc.pool import Way
-from misc.provenance import claim_folder, remove_outputs
-from misc.workers import collect_images, run_images
+from misc.files.atomic import atomic_path
+from misc.files.images import write_label
+from misc.files.labels import SEMANTIC_FILES, semantic_paths, write_semantic_label
+from misc.learning.samples import LoadedScales, load_scales
+from misc.learning.supervision import evaluation_plan, read_trained, supervised_path, trained_with
+from misc.learning.validation import probabilities
+from misc.looking.legend import class_entries, write_legend
+from misc.looking.palette import voc_palette
+from misc.machine import ranks
+from misc.machine.device import Compute, compute_of
+from misc.measuring.details import network_details, semantic_details, write_details
+from misc.measuring.evaluation import count_image
+from misc.measuring.measures import record_measures
+from misc.metrics import mean_iou
+from misc.running.dataset import Dataset
+from misc.running.log import logger
+from misc.running.open_dataset import open_dataset
+from misc.running.plan import Plan
+from misc.running.pool import Way
+from misc.running.provenance import claim_folder, remove_outputs
+from misc.running.shaped import shaped_by
+from misc.running.workers import collect_images, run_images
+from misc.settings.config import Config
 from net.deeplab import DeepLab
-from step.common import compute_of, open_dataset, record_measures, shaped_by
-from step.details import network_details, semantic_details, write_details
-from step.eval_sem_seg import count_image
-from step.label_synthesis import SEMANTIC_FILES, semantic_paths, write_semantic_label
-from step.make_cam import LoadedScales, load_scales
-from step.supervision import evaluation_plan, read_trained, supervised_path, trained_with
 
 SERVER_FOLDER = Path("results", "VOC2012", "Segmentation", "comp6_test_cls")
 # In their folders; {} is an image's id.
@@ -44,7 +46,7 @@ _STEPS = 65535
 
 
 def run(config: Config) -> None:
-    """Label val_list with each network of --supervision and measure; pack --deeplab_server_list."""
+    """Predict and evaluate val_list for each --supervision; pack --deeplab_server_list."""
     dataset = open_dataset(config)
     ids = dataset.split(config.val_list)
     compute = compute_of(config)
@@ -71,8 +73,8 @@ def run(config: Config) -> None:
             logger.info("for the evaluation server: %s", ranks.on_first(packed.pack))
 
 
-def plan(config: Config, dataset: voc12.Dataset) -> Plan:
-    """Say what is read and written."""
+def plan(config: Config, dataset: Dataset) -> Plan:
+    """Return what is read and written."""
 
     def path(name: str, image_id: str) -> Path:
         return ValLabels(supervised_path(config.deeplab_out_dir, name)).path(image_id)
@@ -96,12 +98,12 @@ def plan(config: Config, dataset: voc12.Dataset) -> Plan:
 
 @dataclass(frozen=True)
 class ValLabels:
-    """Labels in the form of our semantic labels."""
+    """Labels in the format of our semantic labels."""
 
     folder: Path
 
     def path(self, image_id: str) -> Path:
-        """Give the path of an image's label."""
+        """Return the path of an image's label."""
         return semantic_paths(self.folder, image_id)[0]
 
     def write(self, image_id: str, label: np.ndarray) -> None:
@@ -111,12 +113,12 @@ class ValLabels:
 
 @dataclass(frozen=True)
 class ServerLabels:
-    """Labels in the form that VOC's evaluation server takes: palette PNGs of 0..C."""
+    """Labels in the format of VOC's evaluation server: palette PNGs of 0..C."""
 
     folder: Path
 
     def path(self, image_id: str) -> Path:
-        """Give the path of an image's label."""
+        """Return the path of an image's label."""
         return self.folder / SERVER_FOLDER / f"{image_id}.png"
 
     def write(self, image_id: str, label: np.ndarray) -> None:
@@ -136,7 +138,7 @@ class ServerLabels:
 def label_images(
     config: Config,
     model: nn.Module,
-    dataset: voc12.Dataset,
+    dataset: Dataset,
     ids: Sequence[str],
     labels: ValLabels | ServerLabels,
     *,
@@ -144,7 +146,7 @@ def label_images(
 ) -> None:
     """Label images in two passes: the network on the device, then the CRF in the workers.
 
-    In between, an image's probabilities rest on disk, on the stride-4 grid.
+    In between, an image's probabilities are kept on disk, on the stride-4 grid.
     """
     scores = labels.folder / "scores"
     crf = config.crf if config.deeplab_crf else None
@@ -179,31 +181,6 @@ def label_images(
     ranks.on_first(partial(remove_outputs, labels.folder, [SCORES], ids))
 
 
-@torch.inference_mode()
-def probabilities(
-    model: nn.Module, images: Sequence[torch.Tensor], grid: tuple[int, ...], compute: Compute
-) -> torch.Tensor:
-    """Average the network's probabilities over scales and mirror images.
-
-    Args:
-        model: maps images (B, 3, H, W) to logits (B, L, h, w).
-        images: the image at each scale, uint8 (3, sH, sW).
-        grid: (height, width) of the result.
-        compute: device and arithmetic.
-
-    Returns:
-        float32 (L, height, width), which sum to 1 at each pixel.
-    """
-    total: Any = 0
-    for image in images:
-        with compute.autocast():
-            logit = model(with_mirror(normalize(compute.put(image))))
-        found = F.softmax(logit.float(), dim=1)
-        found = F.interpolate(found, grid, mode="bilinear", align_corners=False)
-        total = total + found[0] + found[1].flip(-1)
-    return total / (2 * len(images))
-
-
 def write_scores(path: Path, steps: np.ndarray) -> None:
     """Write probabilities, uint16 (L, h, w) in 65535 steps."""
     with atomic_path(path) as temporary, temporary.open("wb") as file:
@@ -211,20 +188,20 @@ def write_scores(path: Path, steps: np.ndarray) -> None:
 
 
 def read_scores(path: Path, size: tuple[int, ...]) -> np.ndarray:
-    """Read probabilities and bring them to the image's (H, W): float32 (L, H, W)."""
+    """Read probabilities and upsample them to the image's (H, W): float32 (L, H, W)."""
     with np.load(path, allow_pickle=False) as stored:
         small = torch.from_numpy(stored["steps"].astype(np.float32) / _STEPS)
     return F.interpolate(small[None], size, mode="bilinear", align_corners=False)[0].numpy()
 
 
 def write_final_label(
-    dataset: voc12.Dataset,
+    dataset: Dataset,
     labels: ValLabels | ServerLabels,
     scores: Path,
     crf: str | None,
     image_id: str,
 ) -> None:
-    """Make an image's label of its probabilities, which are then deleted."""
+    """Compute an image's label from its probabilities, which are then deleted."""
     image, path = dataset.image(image_id), scores / f"{image_id}.npz"
     found = read_scores(path, image.shape[:2])
     if crf:
@@ -234,9 +211,9 @@ def write_final_label(
 
 
 def count_images(
-    dataset: voc12.Dataset, ids: Sequence[str], folder: Path, *, num_workers: int
+    dataset: Dataset, ids: Sequence[str], folder: Path, *, num_workers: int
 ) -> dict[str, np.ndarray]:
-    """Count the confusion of each image's label in a folder, int64 (C + 1, C + 1)."""
+    """Compute the confusion of each image's label in a folder, int64 (C + 1, C + 1)."""
     counts = collect_images(
         ids,
         partial(count_image, dataset, folder),
@@ -248,36 +225,14 @@ def count_images(
 
 def write_measures(
     config: Config,
-    dataset: voc12.Dataset,
+    dataset: Dataset,
     supervision: str,
     folder: Path,
     counts: Mapping[str, np.ndarray],
 ) -> None:
-    """Write what the confusions of all images say, and the legend of their labels."""
+    """Write the measures of all images' confusions, and the legend of their labels."""
     write_legend(folder, class_entries(dataset.class_names))
     details, split = semantic_details(counts), config.val_list
     write_details(config, network_details("eval_deeplab", supervision), details, split=split)
     found = {"mIoU": float(mean_iou(np.array(details["confusion"])))}
     record_measures(config, "eval_deeplab", found, split=split, supervision=supervision)
-
-
-def validation_iou(
-    model: nn.Module, dataset: voc12.Dataset, ids: Sequence[str], *, compute: Compute
-) -> dict[str, float]:
-    """Measure the mIoU of a network while it learns: one scale, no CRF, nothing written."""
-
-    def process(image_id: str, loaded: LoadedScales) -> np.ndarray:
-        size, images = loaded
-        label = probabilities(model, images, size, compute).argmax(dim=0).cpu().numpy()
-        return confusion(label, dataset.semantic_label(image_id), len(dataset.class_names) + 1)
-
-    counts = collect_images(
-        ids,
-        partial(load_scales, dataset, (1.0,)),
-        process=process,
-        num_workers=compute.num_workers,
-        device=compute.device,
-        description="validate",
-    )
-    total = sum(counts, start=np.zeros((1, 1), np.int64))
-    return {"val_mIoU": float(mean_iou(total))}

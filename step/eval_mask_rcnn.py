@@ -5,50 +5,44 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
-import voc12
-from misc import ranks
-from misc.coco import coco_average_precision, instance_records
-from misc.config import Config
-from misc.device import Compute
-from misc.imutils import planes
-from misc.instance_files import load_instances
-from misc.legend import object_entries, write_legend
-from misc.log import logger
-from misc.metrics import ImageMatches, average_precision, match_detections
-from misc.plan import Plan
-from misc.provenance import claim_folder
-from misc.samples import detector_image
-from misc.weights import load_weights
-from misc.workers import collect_images, run_images
-from net.mask_rcnn import as_detections, mask_rcnn
-from step.common import compute_of, open_dataset, record_measures, shaped_by
-from step.details import network_details, plain, write_details
-from step.eval_ins_seg import match_image, precision_measures
-from step.label_synthesis import (
-    INSTANCE_FILES,
-    SURE,
-    instance_path,
-    instance_paths,
-    write_instances,
-)
-from step.make_cocoann import annotations
-from step.supervision import (
+from misc.files.coco import coco_average_precision, instance_records
+from misc.files.instance_files import load_instances
+from misc.files.labels import INSTANCE_FILES, SURE, instance_path, instance_paths, write_instances
+from misc.learning.supervision import (
+    annotations,
     evaluation_plan,
     read_trained,
     supervised_path,
     supervision_of,
     trained_with,
 )
+from misc.learning.validation import detect_objects, load_image
+from misc.learning.weights import load_weights
+from misc.looking.legend import object_entries, write_legend
+from misc.machine import ranks
+from misc.machine.device import Compute, compute_of
+from misc.measuring.details import network_details, plain, write_details
+from misc.measuring.evaluation import match_image, precision_measures
+from misc.measuring.measures import record_measures
+from misc.metrics import ImageMatches, average_precision
+from misc.running.dataset import Dataset
+from misc.running.log import logger
+from misc.running.open_dataset import open_dataset
+from misc.running.plan import Plan
+from misc.running.provenance import claim_folder
+from misc.running.shaped import shaped_by
+from misc.running.workers import collect_images, run_images
+from misc.settings.config import Config
+from net.mask_rcnn import mask_rcnn
 
 SHAPED_BY = ("precision", "mask_rcnn_min_size", "mask_rcnn_max_size")
 
 
 def run(config: Config) -> None:
-    """Write the detections of each network of --supervision on val_list, and measure them."""
+    """Write and evaluate the detections of each network of --supervision on val_list."""
     dataset = open_dataset(config)
     ids = dataset.split(config.val_list)
     compute = compute_of(config)
@@ -72,8 +66,8 @@ def run(config: Config) -> None:
         ranks.on_first(partial(write_measures, config, dataset, name, folder, records, coco))
 
 
-def plan(config: Config, dataset: voc12.Dataset) -> Plan:
-    """Say what is read and written."""
+def plan(config: Config, dataset: Dataset) -> Plan:
+    """Return what is read and written."""
 
     def path(name: str, image_id: str) -> Path:
         return instance_path(supervised_path(config.mask_rcnn_out_dir, name), image_id)
@@ -82,7 +76,7 @@ def plan(config: Config, dataset: voc12.Dataset) -> Plan:
 
 
 def load_mask_rcnn(
-    config: Config, dataset: voc12.Dataset, weights: Path, *, compute: Compute
+    config: Config, dataset: Dataset, weights: Path, *, compute: Compute
 ) -> nn.Module:
     """Load a trained Mask R-CNN, in eval mode."""
     model = mask_rcnn(
@@ -95,33 +89,18 @@ def load_mask_rcnn(
     return compute.place(model).eval()
 
 
-def load_image(dataset: voc12.Dataset, image_id: str) -> torch.Tensor:
-    """Read an image, uint8 (3, H, W)."""
-    return planes(dataset.image(image_id))
-
-
-@torch.inference_mode()
-def detect_objects(
-    model: nn.Module, compute: Compute, image: torch.Tensor
-) -> dict[str, np.ndarray]:
-    """Detect the objects in an image, uint8 (3, H, W); see `net.mask_rcnn.as_detections`."""
-    with compute.autocast():
-        (output,) = model([detector_image(compute.put(image))])
-    return as_detections(output)
-
-
 def write_detections(
     model: nn.Module, folder: Path, compute: Compute, image_id: str, image: torch.Tensor
 ) -> None:
-    """Detect the objects in an image and write them as instance labels are."""
+    """Detect the objects in an image and write them in the format of instance labels."""
     found = detect_objects(model, compute, image)
     write_instances(folder, image_id, found, least_score=SURE)
 
 
 def match_images(
-    config: Config, dataset: voc12.Dataset, ids: Sequence[str], folder: Path
+    config: Config, dataset: Dataset, ids: Sequence[str], folder: Path
 ) -> tuple[list[ImageMatches], tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """Collect what the measures need of the detections in a folder.
+    """Collect what the measures need from the detections in a folder.
 
     Returns:
         VOC's matches of each image, and COCO's ground truth and detections.
@@ -143,16 +122,16 @@ def match_images(
 
 
 def describe_detections(
-    dataset: voc12.Dataset, folder: Path, image_id: str
+    dataset: Dataset, folder: Path, image_id: str
 ) -> tuple[ImageMatches, list[dict[str, Any]]]:
-    """Match an image's detections to its ground truth, and give their COCO records."""
+    """Match an image's detections to its ground truth, and return their COCO records."""
     described = instance_records(load_instances(instance_path(folder, image_id)))
     return match_image(dataset, folder, image_id), described
 
 
 def write_measures(
     config: Config,
-    dataset: voc12.Dataset,
+    dataset: Dataset,
     supervision: str,
     folder: Path,
     records: Sequence[ImageMatches],
@@ -170,24 +149,3 @@ def write_measures(
     except ModuleNotFoundError as error:
         logger.info("COCO AP is left out: %s", error)
     record_measures(config, "eval_mask_rcnn", measures, split=split, supervision=supervision)
-
-
-def validation_precision(
-    model: nn.Module, dataset: voc12.Dataset, ids: Sequence[str], *, compute: Compute
-) -> dict[str, float]:
-    """Measure VOC's AP of a network while it learns, without writing anything."""
-
-    def process(image_id: str, image: torch.Tensor) -> Any:
-        found = detect_objects(model, compute, image)
-        truth = dataset.instance_label(image_id)
-        return match_detections(found["mask"], found["score"], found["class"], *truth)
-
-    records = collect_images(
-        ids,
-        partial(load_image, dataset),
-        process=process,
-        num_workers=compute.num_workers,
-        device=compute.device,
-        description="validate",
-    )
-    return ranks.on_first(lambda: precision_measures(records, len(dataset.class_names)))

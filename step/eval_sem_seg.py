@@ -5,21 +5,23 @@ from pathlib import Path
 
 import numpy as np
 
-import voc12
-from misc.config import Config
-from misc.imutils import read_label
-from misc.levels import LEVELS, levels_path, load_levels
-from misc.log import logger
-from misc.metrics import confusion, level_confusions, mean_iou
-from misc.plan import Plan, made_by
-from misc.workers import map_images
-from step.common import evaluated_truths, open_dataset, record_measures
-from step.details import semantic_details, threshold_details, write_details
-from step.label_synthesis import read_semantic_label, semantic_paths
+from misc.files.images import read_label
+from misc.files.labels import semantic_paths
+from misc.files.levels import LEVELS, levels_path, load_levels
+from misc.measuring.details import semantic_details, threshold_details, write_details
+from misc.measuring.evaluation import _count
+from misc.measuring.measures import record_measures
+from misc.metrics import level_confusions, mean_iou
+from misc.running.dataset import Dataset
+from misc.running.log import logger
+from misc.running.open_dataset import evaluated_truths, open_dataset
+from misc.running.plan import Plan, made_by
+from misc.running.workers import map_images
+from misc.settings.config import Config
 
 
 def run(config: Config) -> None:
-    """Measure mIoU over --chainer_eval_set, at --sem_seg_bg_thres and over the curve."""
+    """Compute mIoU on --chainer_eval_set, at --sem_seg_bg_thres and over the curve."""
     dataset = open_dataset(config)
     ids = dataset.split(config.chainer_eval_set)
     load = partial(count_at_levels, dataset, config.sem_seg_out_dir)
@@ -51,25 +53,20 @@ def run(config: Config) -> None:
     )
 
 
-def plan(config: Config, dataset: voc12.Dataset) -> Plan:
-    """Say what is read."""
+def plan(config: Config, dataset: Dataset) -> Plan:
+    """Return what is read."""
     ids = dataset.split(config.chainer_eval_set)
     paths = [semantic_paths(config.sem_seg_out_dir, image_id)[0] for image_id in ids]
     need = made_by("sem_seg_out_dir", "make_sem_seg", paths, read_label)
     return Plan(truths=[evaluated_truths(config, ids, ("semantic",))], needs=[need])
 
 
-def count_image(dataset: voc12.Dataset, folder: str | Path, image_id: str) -> np.ndarray:
-    """Count an image's confusion, int64 (C + 1, C + 1)."""
-    return _count(dataset, folder, image_id, dataset.semantic_label(image_id))
-
-
 def count_at_levels(
-    dataset: voc12.Dataset, folder: str | Path, image_id: str
+    dataset: Dataset, folder: str | Path, image_id: str
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Count an image's confusion, and that at each level: int64 (T, C + 1, C + 1).
+    """Compute an image's confusion, and that at each level: int64 (T, C + 1, C + 1).
 
-    The second is None where the image has no score levels.
+    The latter is None where the image has no score levels.
     """
     truth = dataset.semantic_label(image_id)
     count = _count(dataset, folder, image_id, truth)
@@ -78,9 +75,3 @@ def count_at_levels(
     levels = load_levels(levels_path(folder, image_id))
     labels = np.concatenate([[0], levels.classes + 1])[levels.index]
     return count, level_confusions(labels, levels.level, truth, len(LEVELS), len(count))
-
-
-def _count(
-    dataset: voc12.Dataset, folder: str | Path, image_id: str, truth: np.ndarray
-) -> np.ndarray:
-    return confusion(read_semantic_label(folder, image_id), truth, len(dataset.class_names) + 1)

@@ -1,4 +1,4 @@
-"""Make class attention maps with the trained classification network (METHOD section 2)."""
+"""Compute class attention maps with the trained classification network (METHOD section 2)."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -7,33 +7,27 @@ from pathlib import Path
 import numpy as np
 import torch
 
-import voc12
-from misc.cam_files import cam_path, write_cams
-from misc.config import Config
-from misc.device import Compute
-from misc.imutils import normalize, planes, rescale, with_mirror
-from misc.plan import Plan, made_by
-from misc.pool import Way
-from misc.provenance import claim_folder
-from misc.weights import read_state_dict
-from misc.workers import run_images
-from step.common import (
-    compute_of,
-    image_labels,
-    load_network,
-    network_module,
-    open_dataset,
-    shaped_by,
-)
+from misc.files.cam_files import cam_path, write_cams
+from misc.imutils import normalize, with_mirror
+from misc.learning.networks import load_network, network_module
+from misc.learning.samples import LoadedScales, load_scales
+from misc.learning.weights import read_state_dict
+from misc.machine.device import Compute, compute_of
+from misc.running.dataset import Dataset
+from misc.running.open_dataset import image_labels, open_dataset
+from misc.running.plan import Plan, made_by
+from misc.running.pool import Way
+from misc.running.provenance import claim_folder
+from misc.running.shaped import shaped_by
+from misc.running.workers import run_images
+from misc.settings.config import Config
 
 SHAPED_BY = ("precision", "cam_network", "cam_weights_name", "cam_scales")
 FILES = ("{}.npz",)  # in --cam_out_dir; {} is an image's id
 
-LoadedScales = tuple[tuple[int, int], list[torch.Tensor]]
-
 
 def run(config: Config) -> None:
-    """Write the CAMs of every image that a later stage of this run needs to --cam_out_dir."""
+    """Write to --cam_out_dir the CAMs of every image that a later stage of this run needs."""
     dataset = open_dataset(config)
     compute = compute_of(config)
     module = network_module(config.cam_network, "cam_network", "CAM")
@@ -72,8 +66,8 @@ def run(config: Config) -> None:
     )
 
 
-def plan(config: Config, dataset: voc12.Dataset) -> Plan:
-    """Say what is read and written."""
+def plan(config: Config, dataset: Dataset) -> Plan:
+    """Return what is read and written."""
     ids = images_needed(config, dataset)
     weights = [Path(config.cam_weights_name)]
     return Plan(
@@ -85,18 +79,12 @@ def plan(config: Config, dataset: voc12.Dataset) -> Plan:
     )
 
 
-def images_needed(config: Config, dataset: voc12.Dataset) -> list[str]:
-    """List the images that later stages of this run read CAMs of, each once."""
+def images_needed(config: Config, dataset: Dataset) -> list[str]:
+    """Return the images whose CAMs later stages of this run read, each once."""
     lists = [config.train_list, config.infer_list]
     if config.asked("eval_cam_pass"):
         lists.append(config.chainer_eval_set)
     return list(dict.fromkeys(image_id for name in lists for image_id in dataset.split(name)))
-
-
-def load_scales(dataset: voc12.Dataset, scales: Sequence[float], image_id: str) -> LoadedScales:
-    """Read an image: its (H, W), and the image at each scale, uint8 (3, sH, sW)."""
-    image = dataset.image(image_id)
-    return image.shape[:2], [planes(rescale(image, scale)) for scale in scales]
 
 
 @torch.inference_mode()
@@ -107,13 +95,13 @@ def scale_maps(
     keys: np.ndarray,
     compute: Compute,
 ) -> list[torch.Tensor]:
-    """Apply the network to an image at each scale, and keep the classes that the image has.
+    """Apply the network to an image at each scale, and keep the maps of the image's classes.
 
     Args:
         model: the CAM form of the classification network.
         images: the image at each scale, uint8 (3, sH, sW).
         keys: the image's classes, 0-based (K,).
-        compute: device and arithmetic.
+        compute: device and precision.
 
     Returns:
         for each scale the raw maps, float32 (K, ⌈sH/16⌉, ⌈sW/16⌉), on the device.

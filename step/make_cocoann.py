@@ -1,21 +1,11 @@
 """Write instances as COCO annotations, for other programs (DESIGN, files a run makes)."""
 
 import json
-from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any
 
-import voc12
-from misc.coco import coco_dataset, instance_records
-from misc.config import Config
-from misc.files import write_bytes
-from misc.log import logger
-from misc.plan import Plan
-from misc.workers import collect_images
-from step.common import open_dataset
-from step.supervision import (
-    Supervision,
+from misc.files.atomic import write_bytes
+from misc.learning.supervision import (
+    annotations,
     labels_needs,
     learnt_truths,
     supervised_path,
@@ -23,6 +13,11 @@ from step.supervision import (
     supervisions,
     val_truths,
 )
+from misc.running.dataset import Dataset
+from misc.running.log import logger
+from misc.running.open_dataset import open_dataset
+from misc.running.plan import Plan
+from misc.settings.config import Config
 
 
 def run(config: Config) -> None:
@@ -39,8 +34,8 @@ def run(config: Config) -> None:
         logger.info("%s: %d instances in %d images", path, *counts)
 
 
-def plan(config: Config, dataset: voc12.Dataset) -> Plan:
-    """Say what is read and written."""
+def plan(config: Config, dataset: Dataset) -> Plan:
+    """Return what is read and written."""
     kinds = [(config.infer_list, name) for name in config.supervision]
     ids, val_ids = dataset.split(config.infer_list), dataset.split(config.val_list)
     return Plan(
@@ -58,32 +53,5 @@ def plan(config: Config, dataset: voc12.Dataset) -> Plan:
 
 
 def annotation_path(name: str, split: str, supervision: str) -> Path:
-    """Give the path of a split's annotations; a list's file stands for its name."""
+    """Return the path of a split's annotations; a list is named by its file."""
     return supervised_path(f"{name}_{Path(split).stem}.json", supervision)
-
-
-def annotations(
-    supervision: Supervision, ids: Sequence[str], *, num_workers: int
-) -> dict[str, Any]:
-    """Collect the COCO annotations of images; `misc.coco.coco_dataset` says what they are."""
-    described = collect_images(
-        ids,
-        partial(describe_image, supervision),
-        num_workers=num_workers,
-        description="make_cocoann",
-    )
-    return coco_dataset(
-        [
-            (supervision.dataset.image_path(i).name, *found)
-            for i, found in zip(ids, described, strict=True)
-        ],
-        supervision.dataset.class_names,
-    )
-
-
-def describe_image(
-    supervision: Supervision, image_id: str
-) -> tuple[tuple[int, int], list[dict[str, Any]]]:
-    """Return an image's (H, W) and the COCO records of its instances, fragments left out."""
-    found = supervision.whole_instances(image_id)
-    return found["mask"].shape[1:], instance_records(found)

@@ -1,21 +1,22 @@
 """Make instance labels (METHOD section 6)."""
 
-import voc12
-from misc.config import Config
-from misc.plan import Plan
-from step.label_synthesis import instance_path, make_labels, plan_labels
+from misc.files.labels import instance_path
+from misc.running.dataset import Dataset
+from misc.running.label_synthesis import make_labels, plan_labels
+from misc.running.plan import Plan
+from misc.settings.config import Config
 
 
 def run(config: Config) -> None:
-    """Write instance labels; semantic ones too where their stage is asked for.
+    """Write instance labels; semantic ones, too, where their stage is chosen.
 
     The network then runs once: make_sem_seg_labels finds its outputs finished.
     """
     make_labels(config, instance=True, semantic=config.asked("make_sem_seg_pass"))
 
 
-def plan(config: Config, dataset: voc12.Dataset) -> Plan:
-    """Say what is read and written."""
+def plan(config: Config, dataset: Dataset) -> Plan:
+    """Return what is read and written."""
     return plan_labels(
         config,
         dataset,

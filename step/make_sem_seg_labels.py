@@ -1,18 +1,19 @@
 """Make semantic labels (METHOD section 7)."""
 
-import voc12
-from misc.config import Config
-from misc.plan import Plan
-from step.label_synthesis import make_labels, plan_labels, semantic_paths
+from misc.files.labels import semantic_paths
+from misc.running.dataset import Dataset
+from misc.running.label_synthesis import make_labels, plan_labels
+from misc.running.plan import Plan
+from misc.settings.config import Config
 
 
 def run(config: Config) -> None:
-    """Write the semantic labels that make_ins_seg_labels has not made on its way."""
+    """Write the semantic labels that make_ins_seg_labels has not already written."""
     make_labels(config, instance=False, semantic=True)
 
 
-def plan(config: Config, dataset: voc12.Dataset) -> Plan:
-    """Say what is read and written."""
+def plan(config: Config, dataset: Dataset) -> Plan:
+    """Return what is read and written."""
     return plan_labels(
         config,
         dataset,

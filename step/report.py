@@ -1,4 +1,4 @@
-"""Write the report: one page of what is on disk, to be opened in any browser."""
+"""Write the report: one page of all results on disk, for any browser."""
 
 import time
 from collections.abc import Sequence
@@ -8,22 +8,12 @@ from typing import Any
 
 import numpy as np
 
-import voc12
-from misc.charts import bar_chart, confusion_chart, line_chart
-from misc.config import Config
-from misc.curves import curve_path, read_curves
-from misc.files import write_bytes
-from misc.gallery import choose_images
-from misc.legend import class_entries
-from misc.log import logger
-from misc.palette import voc_palette
-from misc.plan import Plan
-from misc.report import cards, css_colour, data_uri, fill_page, html_table
-from misc.workers import map_images
-from step.common import compute_of, evaluated_ids, image_labels, open_dataset
-from step.details import read_details, threshold_chart
-from step.label_synthesis import load_irnet
-from step.layers import (
+from misc.files.atomic import write_bytes
+from misc.learning.curves import curve_path, read_curves
+from misc.learning.supervision import supervised_path
+from misc.looking.charts import bar_chart, confusion_chart, line_chart
+from misc.looking.gallery import choose_images
+from misc.looking.layers import (
     Layer,
     image_layers,
     instance_sources,
@@ -31,10 +21,22 @@ from step.layers import (
     learnt_from,
     semantic_sources,
 )
-from step.run_facts import changed_settings, measure_rows
-from step.supervision import supervised_path
+from misc.looking.legend import class_entries
+from misc.looking.palette import voc_palette
+from misc.looking.report import cards, css_colour, data_uri, fill_page, html_table
+from misc.looking.run_facts import changed_settings, measure_rows
+from misc.machine.device import compute_of
+from misc.measuring.details import read_details, threshold_chart
+from misc.running.dataset import Dataset
+from misc.running.label_synthesis import load_irnet
+from misc.running.log import logger
+from misc.running.open_dataset import evaluated_ids, image_labels, open_dataset
+from misc.running.plan import Plan
+from misc.running.workers import map_images
+from misc.settings.config import Config
+from step import STAGES
 
-# Whose per-class values stand beside each other: a name, and the details that hold them.
+# Sources of per-class values, side by side: a name, and the breakdown that holds them.
 IOU_SOURCES = (
     ("CAM", "eval_cam"),
     ("semantic labels", "eval_sem_seg"),
@@ -50,7 +52,7 @@ CURVES = ("eval_cam", "eval_ins_seg", "eval_sem_seg")
 
 
 def trainings(config: Config) -> list[tuple[str, Path]]:
-    """Name the trainings, each with the weights that its curves lie beside."""
+    """Return the trainings, each with the weights beside its curves."""
     networks = [
         (f"{stage}{learnt_from(name)}", supervised_path(weights, name))
         for stage, weights in (
@@ -64,22 +66,22 @@ def trainings(config: Config) -> list[tuple[str, Path]]:
 
 
 def run(config: Config) -> None:
-    """Write --report_file from what the stages have left on disk."""
+    """Write --report_file from the stages' results on disk."""
     dataset = open_dataset(config)
     images = gallery(config, dataset)
     settings = changed_settings(config)
     curves = {stage: read_details(config, stage) for stage in CURVES}
-    reasons = "The images are the worst and the best by IoU, then such that every class is shown."
+    reasons = "The images are the worst and the best by IoU, then others to show every class."
     preset = f"preset {config.preset}, evaluated on {config.chainer_eval_set}"
     parts = {
         "title": "IRNet: report of a run",
         "subtitle": f"{preset}; written {time.strftime('%Y-%m-%d %H:%M')}",
         "measures": html_table(
-            ("stage", "seconds", "measure", "value", "beside it"),
-            measure_rows(config),
+            ("stage", "seconds", "measure", "value", "reference"),
+            measure_rows(config, [stage.name for stage in STAGES]),
             numbers=(1, 3),
         )
-        + '<p class="soft">Seconds are those of a stage\'s longest run: one that finds its work '
+        + '<p class="soft">Seconds are those of a stage\'s longest run: a run that finds its work '
         "done takes none.</p>",
         "settings": html_table(("flag", "preset", "this run"), settings) if settings else "None.",
         "thresholds": cards(
@@ -98,13 +100,13 @@ def run(config: Config) -> None:
     logger.info("%s: %d images, %.1f MB", config.report_file, len(images), len(page) / 1e6)
 
 
-def plan(config: Config, dataset: voc12.Dataset) -> Plan:
-    """Say what is written; what is not there to be read is left out of the page."""
+def plan(config: Config, dataset: Dataset) -> Plan:
+    """Return what is written; missing inputs are left out of the page."""
     return Plan(writes=[Path(config.report_file)], bytes_each=2_000_000)
 
 
-def gallery(config: Config, dataset: voc12.Dataset) -> list[dict[str, Any]]:
-    """Draw the images of the gallery, each through every stage that has run."""
+def gallery(config: Config, dataset: Dataset) -> list[dict[str, Any]]:
+    """Draw the gallery's images, each with the overlays of every stage that has run."""
     chosen, scores = gallery_images(config, dataset)
     keys = image_labels(dataset, list(chosen))
     compute = compute_of(config)
@@ -135,12 +137,10 @@ def gallery(config: Config, dataset: voc12.Dataset) -> list[dict[str, Any]]:
     return [entry for _, entry in results]
 
 
-def gallery_images(
-    config: Config, dataset: voc12.Dataset
-) -> tuple[dict[str, str], dict[str, float]]:
-    """Choose the gallery's images: for each why it was chosen; and their IoU where known.
+def gallery_images(config: Config, dataset: Dataset) -> tuple[dict[str, str], dict[str, float]]:
+    """Choose the gallery's images: for each the reason; and their IoU where known.
 
-    A quarter are of --val_list where a network that was trained on the labels has been there.
+    A quarter are of --val_list if a network that was trained on the labels is evaluated there.
     """
     networks = [folder for _, folder, _ in instance_sources(config)[1:]]
     networks += [folder for _, folder in semantic_sources(config)[1:]]
@@ -162,7 +162,7 @@ def gallery_images(
 
 
 def training_charts(config: Config) -> list[str]:
-    """Draw what each training reported, a chart for each loss term or measure."""
+    """Draw each training's curves, a chart for each loss term or measure."""
     charts = []
     for stage, weights in trainings(config):
         curves = read_curves(curve_path(weights))
@@ -172,7 +172,7 @@ def training_charts(config: Config) -> list[str]:
     return charts
 
 
-def class_charts(config: Config, dataset: voc12.Dataset) -> list[str]:
+def class_charts(config: Config, dataset: Dataset) -> list[str]:
     """Draw IoU and AP50 by class, and the confusion of classes."""
     names = ["background", *dataset.class_names]
     charts = []
@@ -200,7 +200,7 @@ def class_charts(config: Config, dataset: voc12.Dataset) -> list[str]:
 def _bars(
     names: Sequence[str], values: Sequence[Sequence[float | None]], first: int
 ) -> list[tuple[str, str, list[float]]]:
-    """Give name, colour and values of each label that has any; labels count from `first`."""
+    """Return name, colour and values of each label that has any; labels start at `first`."""
     palette = voc_palette()
     rows = zip(names, zip(*values, strict=True), strict=True)
     return [
@@ -211,7 +211,7 @@ def _bars(
 
 
 def _plain(layer: Layer | None) -> dict[str, Any]:
-    """Turn a layer into what the page takes; None is the image itself."""
+    """Convert a layer to the page's JSON; None is the image itself."""
     if layer is None:
         return {"name": "image", "src": None, "opacity": 1, "entries": [], "note": "", "scale": ""}
     return {
@@ -225,5 +225,5 @@ def _plain(layer: Layer | None) -> dict[str, Any]:
     }
 
 
-def _read_image(dataset: voc12.Dataset, image_id: str) -> np.ndarray:
+def _read_image(dataset: Dataset, image_id: str) -> np.ndarray:
     return dataset.image(image_id)

@@ -9,29 +9,23 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-import voc12
-from misc import ranks
-from misc.checkpoints import finish
-from misc.config import Config
-from misc.device import Compute
 from misc.imutils import normalize_crop
-from misc.plan import Plan
-from misc.samples import ClassificationSamples, top_left_crop
-from misc.training import Schedule, make_optimizer
-from misc.workers import collect_images
-from net.resnet50 import load_pretrained
-from step.common import (
-    WEIGHTS_BYTES,
-    compute_of,
-    label_rows,
-    network_module,
-    open_dataset,
-    pretrained_need,
-    shaped_by,
-)
-from step.learning import fill_batch, is_trained, learn
+from misc.learning.checkpoints import finish
+from misc.learning.networks import WEIGHTS_BYTES, network_module, pretrained_need
+from misc.learning.pretrained import load_pretrained
+from misc.learning.samples import ClassificationSamples, top_left_crop
+from misc.learning.stages import fill_batch, is_trained, learn
+from misc.learning.training import Schedule, make_optimizer
+from misc.machine import ranks
+from misc.machine.device import Compute, compute_of
+from misc.running.dataset import Dataset
+from misc.running.open_dataset import label_rows, open_dataset
+from misc.running.plan import Plan
+from misc.running.shaped import shaped_by
+from misc.running.workers import collect_images
+from misc.settings.config import Config
 
-# The new classifier learns faster under SGD; AdamW scales each step by itself.
+# The new classifier has a larger learning rate under SGD; AdamW scales each step by itself.
 RATE_FACTORS = {"sgd": 10.0, "adamw": 1.0}
 SHAPED_BY = (
     "seed",
@@ -103,8 +97,8 @@ def run(config: Config) -> None:
     finish(model, weights)
 
 
-def plan(config: Config, dataset: voc12.Dataset) -> Plan:
-    """Say what is read and written."""
+def plan(config: Config, dataset: Dataset) -> Plan:
+    """Return what is read and written."""
     ids = [*dataset.split(config.train_list), *dataset.split(config.val_list)]
     return Plan(
         images=ids,
@@ -116,7 +110,7 @@ def plan(config: Config, dataset: voc12.Dataset) -> Plan:
 
 
 def build_network(config: Config, num_classes: int) -> Any:
-    """Build the classification network with its first weights: ImageNet's, a file's or random."""
+    """Build the classification network with its initial weights: ImageNet's, a file's or random."""
     from_scratch = config.pretrained == "none"
     module = network_module(config.cam_network, "cam_network", "Net")
     model = module.Net(num_classes, train_whole=from_scratch)
@@ -128,7 +122,7 @@ def build_network(config: Config, num_classes: int) -> Any:
 def classification_loss(model: nn.Module, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
     """Compute the multi-label soft margin loss of a batch of `ClassificationSamples`.
 
-    Among several ranks it is this one's part: their mean is that of all images.
+    With several ranks it is scaled so that the ranks' mean is the mean over all images.
     """
     crop, extent, label = batch
     logit = model(normalize_crop(crop, extent)).float()
@@ -137,13 +131,13 @@ def classification_loss(model: nn.Module, batch: Sequence[torch.Tensor]) -> dict
 
 def validation_loss(
     model: nn.Module,
-    dataset: voc12.Dataset,
+    dataset: Dataset,
     ids: Sequence[str],
     *,
     crop_size: int,
     compute: Compute,
 ) -> dict[str, float]:
-    """Compute the mean loss, and the share of right labels, over all images of a list."""
+    """Compute the mean loss and the label accuracy over all images of a list."""
     labels = dict(zip(ids, torch.from_numpy(label_rows(dataset, ids)), strict=True))
 
     def measure(image_id: str, loaded: Sequence[torch.Tensor]) -> torch.Tensor:
@@ -167,6 +161,6 @@ def validation_loss(
 
 
 def _load_crop(
-    dataset: voc12.Dataset, crop_size: int, image_id: str
+    dataset: Dataset, crop_size: int, image_id: str
 ) -> tuple[torch.Tensor, torch.Tensor]:
     return top_left_crop(dataset.image(image_id), crop_size)

@@ -6,18 +6,12 @@ from functools import partial
 import torch
 from torch import nn
 
-import voc12
-from misc.checkpoints import finish
-from misc.config import Config
 from misc.imutils import IGNORE, normalize_crop
-from misc.plan import Plan
-from misc.samples import SegmentationSamples
-from misc.training import Schedule, make_optimizer
-from net.deeplab import DeepLab, label_loss
-from step.common import compute_of, load_backbone, open_dataset, shaped_by
-from step.eval_deeplab import validation_iou
-from step.learning import fill_batch, is_trained, learn
-from step.supervision import (
+from misc.learning.checkpoints import finish
+from misc.learning.networks import load_backbone
+from misc.learning.samples import SegmentationSamples
+from misc.learning.stages import fill_batch, is_trained, learn
+from misc.learning.supervision import (
     VALIDATED_IMAGES,
     Supervision,
     note_split,
@@ -27,9 +21,18 @@ from step.supervision import (
     training_plan,
     val_truths,
 )
-from step.truths import require_truth
+from misc.learning.training import Schedule, make_optimizer
+from misc.learning.validation import validation_iou
+from misc.machine.device import compute_of
+from misc.running.dataset import Dataset
+from misc.running.open_dataset import open_dataset
+from misc.running.plan import Plan
+from misc.running.shaped import shaped_by
+from misc.running.truths import require_truth
+from misc.settings.config import Config
+from net.deeplab import DeepLab, label_loss
 
-# The new classifiers learn faster under SGD; AdamW scales each step by itself.
+# The new classifiers have a larger learning rate under SGD; AdamW scales each step by itself.
 RATE_FACTORS = {"sgd": 10.0, "adamw": 1.0}
 SHAPED_BY = (
     "seed",
@@ -48,7 +51,7 @@ SHAPED_BY = (
 
 
 def run(config: Config) -> None:
-    """Train a network for each kind of labels in --supervision; write its weights."""
+    """Train a network for each --supervision; write its weights."""
     dataset = open_dataset(config)
     val_ids = dataset.split(config.val_list)
     require_truth(dataset, val_truths(config, val_ids, "semantic"), "train_deeplab")
@@ -56,13 +59,13 @@ def run(config: Config) -> None:
         train_one(config, dataset, supervision)
 
 
-def plan(config: Config, dataset: voc12.Dataset) -> Plan:
-    """Say what is read and written."""
+def plan(config: Config, dataset: Dataset) -> Plan:
+    """Return what is read and written."""
     return training_plan(config, dataset, config.deeplab_weights_name, semantic=True)
 
 
-def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) -> None:
-    """Train on infer_list's semantic labels of one kind."""
+def train_one(config: Config, dataset: Dataset, supervision: Supervision) -> None:
+    """Train on infer_list's semantic labels of one supervision."""
     ids = supervision.labelled(dataset.split(config.infer_list), "semantic")
     val_ids = dataset.split(config.val_list)
     weights = supervised_path(config.deeplab_weights_name, supervision.name)

@@ -8,38 +8,38 @@ from typing import Any
 import numpy as np
 import torch
 
-import voc12
-from misc import ranks
-from misc.checkpoints import finish
-from misc.config import Config
-from misc.device import Compute
-from misc.imutils import normalize_crop, read_label
+from misc.files.images import read_label
+from misc.files.labels import label_path
+from misc.imutils import normalize_crop
 from misc.indexing import PathIndex
-from misc.log import logger
-from misc.plan import Plan, made_by
-from misc.provenance import read_note, write_note
-from misc.samples import RelationSamples, top_left_crop
-from misc.training import Schedule, make_optimizer
-from misc.weights import save_weights
-from misc.workers import collect_images
-from step.cam_to_ir_label import label_path
-from step.common import (
+from misc.learning.checkpoints import finish
+from misc.learning.networks import (
     WEIGHTS_BYTES,
     backbone_need,
-    compute_of,
     load_backbone,
     load_network,
     network_module,
-    open_dataset,
-    shaped_by,
 )
-from step.learning import fill_batch, is_trained, learn
+from misc.learning.samples import RelationSamples, top_left_crop
+from misc.learning.stages import fill_batch, is_trained, learn
+from misc.learning.training import Schedule, make_optimizer
+from misc.learning.weights import save_weights
+from misc.machine import ranks
+from misc.machine.device import Compute, compute_of
+from misc.running.dataset import Dataset
+from misc.running.log import logger
+from misc.running.open_dataset import open_dataset
+from misc.running.plan import Plan, made_by
+from misc.running.provenance import read_note, write_note
+from misc.running.shaped import shaped_by
+from misc.running.workers import collect_images
+from misc.settings.config import Config
 
 TERM_WEIGHTS = {"pos": 0.5, "neg": 0.5, "dp_fg": 0.5, "dp_bg": 0.5}
-# The displacement branch's rate over the boundary branch's. Under AdamW, which scales each step by
-# itself, the deeper displacement branch wants the smaller rate.
+# The displacement branch's learning rate over the boundary branch's. Under AdamW, which scales each
+# step by itself, the deeper displacement branch needs the smaller one.
 RATE_FACTORS = {"sgd": 10.0, "adamw": 0.1}
-# Of the weights only the stored mean displacement follows from --infer_list: it is noted apart.
+# Of the weights only the stored mean displacement depends on --infer_list: it is noted apart.
 MEAN = "mean_displacement"
 SHAPED_BY = (
     "seed",
@@ -106,13 +106,13 @@ def run(config: Config) -> None:
         name="train_irn",
     )
     set_mean(model.eval(), dataset, infer_ids, crop_size=config.irn_crop_size, compute=compute)
-    # Written down first: weights that are there are those that the note tells of.
+    # Noted first: existing weights are always those that the note describes.
     write_note(weights, MEAN, mean_of)
     finish(model, weights)
 
 
-def plan(config: Config, dataset: voc12.Dataset) -> Plan:
-    """Say what is read and written."""
+def plan(config: Config, dataset: Dataset) -> Plan:
+    """Return what is read and written."""
     ids = dataset.split(config.train_list)
     labels = [label_path(config.ir_label_out_dir, image_id) for image_id in ids]
     needs = [made_by("ir_label_out_dir", "cam_to_ir_label", labels, read_label)]
@@ -125,7 +125,7 @@ def plan(config: Config, dataset: voc12.Dataset) -> Plan:
 
 
 def build_network(config: Config) -> Any:
-    """Build IRNet in the form that is trained, its backbone filled."""
+    """Build IRNet in its training form, with its backbone's weights."""
     model = untrained_network(config)
     load_backbone(model.resnet50, config)
     return model
@@ -139,7 +139,7 @@ def relation_losses(model: Any, batch: Sequence[torch.Tensor]) -> dict[str, torc
 
 
 def untrained_network(config: Config) -> Any:
-    """Build IRNet in the form that is trained, with random weights."""
+    """Build IRNet in its training form, with random weights."""
     module = network_module(config.irn_network, "irn_network", "AffinityDisplacementLoss")
     grid = config.irn_crop_size // 4
     return module.AffinityDisplacementLoss(PathIndex(config.irn_radius, (grid, grid)))
@@ -147,7 +147,7 @@ def untrained_network(config: Config) -> Any:
 
 def renew_mean(
     config: Config,
-    dataset: voc12.Dataset,
+    dataset: Dataset,
     infer_ids: Sequence[str],
     weights: Path,
     mean_of: dict[str, Any],
@@ -157,7 +157,7 @@ def renew_mean(
     """Set the mean displacement of trained weights for another --infer_list, without training.
 
     Killed at any moment, the same command ends with the same file: while the weights may have
-    either mean, no note tells of one.
+    either mean, there is no note.
     """
     logger.info(
         "%s: only the stored mean displacement is computed again, for --infer_list %s",
@@ -179,13 +179,13 @@ def renew_mean(
 
 def set_mean(
     model: Any,
-    dataset: voc12.Dataset,
+    dataset: Dataset,
     ids: Sequence[str],
     *,
     crop_size: int,
     compute: Compute,
 ) -> None:
-    """Store the mean displacement over images in a network that is in eval mode."""
+    """Store the mean displacement over images in a network in eval mode."""
     model.mean_shift.running_mean.zero_()
     model.mean_shift.running_mean.copy_(
         mean_displacement(
@@ -210,7 +210,7 @@ def check_labels(label_dir: str, ids: Sequence[str]) -> None:
 
 def mean_displacement(
     displacement: Callable[[torch.Tensor], torch.Tensor],
-    dataset: voc12.Dataset,
+    dataset: Dataset,
     ids: Sequence[str],
     *,
     crop_size: int,
@@ -220,10 +220,10 @@ def mean_displacement(
 
     Args:
         displacement: maps (1, 3, crop, crop) to displacements (1, 2, crop/4, crop/4).
-        dataset: where the images are.
+        dataset: has the images.
         ids: the images.
         crop_size: side of the crop, pixels.
-        compute: device, arithmetic and loader processes.
+        compute: device, precision and loader processes.
 
     Returns:
         (2,), mean dy and dx in stride-4 pixels.
@@ -246,7 +246,7 @@ def mean_displacement(
 
 
 def _load_crop(
-    dataset: voc12.Dataset, crop_size: int, image_id: str
+    dataset: Dataset, crop_size: int, image_id: str
 ) -> tuple[torch.Tensor, torch.Tensor]:
     return top_left_crop(dataset.image(image_id), crop_size)
 

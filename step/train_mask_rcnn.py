@@ -7,18 +7,11 @@ from typing import Any
 import torch
 from torch import nn
 
-import voc12
-from misc import ranks
-from misc.checkpoints import finish
-from misc.config import Config
-from misc.plan import Plan
-from misc.samples import DetectionSamples, detector_image
-from misc.training import Schedule, make_optimizer
-from net.mask_rcnn import mask_rcnn, trainable_parameters
-from step.common import compute_of, load_backbone, open_dataset, shaped_by
-from step.eval_mask_rcnn import validation_precision
-from step.learning import fill_batch, is_trained, learn
-from step.supervision import (
+from misc.learning.checkpoints import finish
+from misc.learning.networks import load_backbone
+from misc.learning.samples import DetectionSamples, detector_image
+from misc.learning.stages import fill_batch, is_trained, learn
+from misc.learning.supervision import (
     VALIDATED_IMAGES,
     Supervision,
     images_with_instances,
@@ -29,7 +22,17 @@ from step.supervision import (
     training_plan,
     val_truths,
 )
-from step.truths import require_truth
+from misc.learning.training import Schedule, make_optimizer
+from misc.learning.validation import validation_precision
+from misc.machine import ranks
+from misc.machine.device import compute_of
+from misc.running.dataset import Dataset
+from misc.running.open_dataset import open_dataset
+from misc.running.plan import Plan
+from misc.running.shaped import shaped_by
+from misc.running.truths import require_truth
+from misc.settings.config import Config
+from net.mask_rcnn import mask_rcnn, trainable_parameters
 
 SHAPED_BY = (
     "seed",
@@ -51,7 +54,7 @@ SHAPED_BY = (
 
 
 def run(config: Config) -> None:
-    """Train a network for each kind of labels in --supervision; write its weights."""
+    """Train a network for each --supervision; write its weights."""
     dataset = open_dataset(config)
     val_ids = dataset.split(config.val_list)
     require_truth(dataset, val_truths(config, val_ids, "instance"), "train_mask_rcnn")
@@ -59,13 +62,13 @@ def run(config: Config) -> None:
         train_one(config, dataset, supervision)
 
 
-def plan(config: Config, dataset: voc12.Dataset) -> Plan:
-    """Say what is read and written."""
+def plan(config: Config, dataset: Dataset) -> Plan:
+    """Return what is read and written."""
     return training_plan(config, dataset, config.mask_rcnn_weights_name, semantic=False)
 
 
-def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) -> None:
-    """Train on infer_list's instances of one kind."""
+def train_one(config: Config, dataset: Dataset, supervision: Supervision) -> None:
+    """Train on infer_list's instances of one supervision."""
     ids = supervision.labelled(dataset.split(config.infer_list), "instance")
     val_ids = dataset.split(config.val_list)
     weights = supervised_path(config.mask_rcnn_weights_name, supervision.name)
@@ -75,7 +78,7 @@ def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) 
         num_workers=config.num_workers,
         flag=f"supervision {supervision.name}",
     )
-    if config.limit:  # they are few, and the batch that they fill shapes the weights
+    if config.limit:  # they are few, and the batch size in use shapes the weights
         ids = find(ids)
     config = fill_batch(config, "mask_rcnn_batch_size", len(ids))
     names = (*SHAPED_BY, *supervised_by(config, supervision.name, "ins_seg_out_dir"))
@@ -122,7 +125,7 @@ def train_one(config: Config, dataset: voc12.Dataset, supervision: Supervision) 
 
 
 def build_network(config: Config, num_classes: int) -> Any:
-    """Build Mask R-CNN with its backbone filled."""
+    """Build Mask R-CNN with its backbone's weights."""
     model = mask_rcnn(
         num_classes,
         min_size=config.mask_rcnn_min_size,
@@ -136,8 +139,8 @@ def build_network(config: Config, num_classes: int) -> Any:
 def detection_losses(model: nn.Module, batch: Sequence[Any]) -> dict[str, torch.Tensor]:
     """Compute the five losses of the region proposals, the boxes and the masks of a batch.
 
-    Each is torchvision's mean over what it draws from the batch. Among several ranks it is a mean
-    over what this one draws, weighted by its part of the images; the ranks' mean is the loss.
+    Each is torchvision's mean over what it samples from the batch. With several ranks it is a mean
+    over this rank's samples, weighted by its part of the images; the ranks' mean is the loss.
     """
     images, targets = [detector_image(image) for image in batch[0]], batch[1]
     part = ranks.part(len(images))

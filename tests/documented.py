@@ -21,17 +21,20 @@ def commands(text):
         if language in LANGUAGES
         for line in block.replace("\\\n", " ").splitlines()
     ]
-    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
-    inline = [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", prose)]
-    lines += [code for code in inline if code.split()[0] in PROGRAMS and len(code.split()) > 1]
+    lines += [code for code in inline(text) if code.split(" ")[0] in PROGRAMS and " " in code]
     found = [shlex.join(shlex.split(line, comments=True)) for line in lines]
     return list(dict.fromkeys(command for command in found if command))
 
 
 def flags(text):
     """Find the flags that are named in sentences or tables, with a value where one is given."""
-    codes = [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", text)]
-    return list(dict.fromkeys(code for code in codes if code.startswith("--")))
+    return list(dict.fromkeys(code for code in inline(text) if code.startswith("--")))
+
+
+def inline(text):
+    """Find the code in sentences and tables, not that of fenced blocks."""
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    return [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", prose)]
 
 
 def run(folder, words, output, *, ranks=1, **tiny):
@@ -51,7 +54,7 @@ def in_folder(folder, *words):
     from tests.tiny_networks import backbone
 
     os.chdir(folder)
-    with mock.patch("net.resnet50._download", return_value=backbone().state_dict()):
+    with mock.patch("misc.learning.pretrained._download", return_value=backbone().state_dict()):
         return run_sample.main(words)
 
 

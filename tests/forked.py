@@ -19,7 +19,7 @@ _CONTEXT.set_forkserver_preload(
         "tests.forked",
         "tests.tiny_networks",
         "pydensecrf.densecrf",
-        "step.pipeline",
+        "misc.running.pipeline",
         "step.train_cam",
         "step.train_irn",
         "step.make_cam",

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from torch.distributed.run import get_args_parser
 
-from misc.flags import build_parser
+from misc.settings.flags import build_parser
 from tests import documented, voc_shaped
 
 ROOT = Path(__file__).parent.parent
@@ -143,7 +143,7 @@ def test_commands_are_found_in_blocks_and_in_sentences():
     page = (
         "Try `make demo`, or\n`python run_sample.py\n--show ID`, not `make_cam` or `--limit 8`.\n"
         "```sh\n$ pip install x  # why\n\n# only a comment\ntorchrun --a 1 \\\n    run_sample.py\n"
-        "odd words\n```\n```json\n{}\n```\n"
+        "odd words\n```\n```json\n{}\n```\nOr `--seed 1`.\n"
     )
     assert documented.commands(page) == [
         "pip install x",
@@ -152,7 +152,7 @@ def test_commands_are_found_in_blocks_and_in_sentences():
         "make demo",
         "python run_sample.py --show ID",
     ]
-    assert documented.flags(page) == ["--limit 8"]
+    assert documented.flags(page) == ["--limit 8", "--seed 1"]
 
 
 def test_the_data_are_those_that_the_pages_name():

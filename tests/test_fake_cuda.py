@@ -17,15 +17,15 @@ import torch
 from torch._subclasses import FakeTensorMode
 
 from misc.affinity import total_loss
-from misc.device import Compute
 from misc.indexing import PathIndex, _row_entries, propagate_to_edge
 from misc.instances import separate_scores, upsample_scores
+from misc.learning.validation import probabilities
+from misc.machine.device import Compute
+from misc.running.label_synthesis import Loaded, Synthesis
 from net.deeplab import DeepLab, label_loss
 from net.mask_rcnn import mask_rcnn
 from net.resnet50_cam import CAM, Net
 from net.resnet50_irn import AffinityDisplacementLoss, EdgeDisplacement
-from step.eval_deeplab import probabilities
-from step.label_synthesis import Loaded, Synthesis
 from step.make_cam import scale_maps
 from step.train_cam import classification_loss
 from step.train_deeplab import segmentation_loss

@@ -18,14 +18,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from misc.cam_files import read_cams, write_cams
-from misc.imutils import read_image, read_label
-from misc.instance_files import load_instances, save_instances
-from misc.provenance import read_settings
-from misc.safe_mat import read_mat_struct
-from misc.settings_file import read_settings_file
-from misc.version import VERSION
-from misc.weights import read_state_dict, read_tensors
+from misc.files.cam_files import read_cams, write_cams
+from misc.files.images import read_image, read_label
+from misc.files.instance_files import load_instances, save_instances
+from misc.files.safe_mat import read_mat_struct
+from misc.learning.weights import read_state_dict, read_tensors
+from misc.running.provenance import read_settings
+from misc.settings.settings_file import read_settings_file
+from misc.settings.version import VERSION
 from voc12.annotations import Annotations, read_classes
 from voc12.splits import read_list
 

@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 from torch import nn
 
-from misc.cam_files import read_cams
-from misc.imutils import read_image
-from misc.instance_files import load_instances
-from misc.weights import load_weights, read_state_dict
+from misc.files.cam_files import read_cams
+from misc.files.images import read_image
+from misc.files.instance_files import load_instances
+from misc.learning.weights import load_weights, read_state_dict
 from voc12.annotations import read_classes
 from voc12.splits import read_list
 

@@ -12,7 +12,7 @@ import time
 import pytest
 
 import run_sample
-from misc.files import is_temporary
+from misc.files.atomic import is_temporary
 from step import STAGES, Stage
 from tests import forked
 
@@ -114,7 +114,7 @@ def test_an_interrupt_stops_the_run_with_one_line(tmp_path):
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: its loader processes too
     assert forked.finish(process) == 130
-    assert last_line(tmp_path / "output").startswith("error: interrupted; give the same command")
+    assert last_line(tmp_path / "output").startswith("error: interrupted; run the same command")
 
 
 @pytest.fixture

@@ -12,18 +12,18 @@ import torch
 from PIL import Image
 
 import run_sample
-from misc.cam_files import read_cams, write_cams
-from misc.device import Compute
-from misc.imutils import read_image, read_label, write_label
-from misc.instance_files import load_instances
+from misc.argmax import label_map
+from misc.files.cam_files import read_cams, write_cams
+from misc.files.images import read_image, read_label, write_label
+from misc.files.instance_files import load_instances
+from misc.learning.samples import ClassificationSamples, RelationSamples
+from misc.machine.device import Compute
 from misc.metrics import mean_iou, threshold_confusions
-from misc.pool import travel
 from misc.relation import relation_label
-from misc.samples import ClassificationSamples, RelationSamples
-from misc.winners import label_map
-from misc.workers import map_images
+from misc.running.label_synthesis import Loaded, Synthesis
+from misc.running.pool import travel
+from misc.running.workers import map_images
 from net.resnet50_cam import CAM
-from step.label_synthesis import Loaded, Synthesis
 from tests import forked
 from tests.tiny_networks import tiny_detector_and_deeplab
 from voc12 import Dataset

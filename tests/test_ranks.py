@@ -12,8 +12,8 @@ import pytest
 import torch
 
 import run_sample
-from misc import workers
-from misc.curves import read_curves
+from misc.learning.curves import read_curves
+from misc.running import workers
 from tests import forked
 from tests.tiny_networks import backbone
 

@@ -16,8 +16,9 @@ import scipy.io
 import scipy.sparse
 from PIL import Image
 
-from misc.imutils import IGNORE, write_label
-from misc.palette import voc_palette
+from misc.files.images import write_label
+from misc.imutils import IGNORE
+from misc.looking.palette import voc_palette
 from voc12.demo_objects import KINDS
 from voc12.demo_scene import draw_scene
 from voc12.names import CLASS_NAMES

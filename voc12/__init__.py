@@ -1,7 +1,8 @@
-"""All that knows PASCAL VOC 2012: its classes, folders, lists and labels.
+"""Everything specific to PASCAL VOC 2012: its classes, folders, lists and labels.
 
-A second data set would stand beside this folder with the same face: `CLASS_NAMES` and a `Dataset`
-with split, image, image_labels, with_labels, with_truth, semantic_label and instance_label.
+A second data set would be a folder beside this one with the same interface: `CLASS_NAMES` and a
+`Dataset` with split, image, image_labels, with_labels, with_truth, semantic_label and
+instance_label.
 """
 
 from voc12.dataset import Dataset

@@ -1,4 +1,4 @@
-"""Which classes an image shows, from the devkit's XML files, each parsed once."""
+"""Image-level labels from the devkit's XML files, each parsed once."""
 
 import json
 import os
@@ -7,16 +7,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from misc.files import write_json
+from misc.files.atomic import write_json
 from voc12.names import CLASS_NAMES
 
 LARGEST_FILE = 1_000_000
-# Rewriting a file of thousands of entries is not worth a handful of new ones.
+# A few new entries do not justify rewriting a file of thousands.
 FEWEST_TO_STORE = 50
 
 
 def read_classes(path: Path) -> list[int]:
-    """Read one annotation file: the ids of the classes its objects have, each once, rising.
+    """Read one annotation file: the class ids of its objects, each once, ascending.
 
     Objects marked difficult or truncated count; the parts of an object (head, hand) do not.
 
@@ -38,12 +38,12 @@ def read_classes(path: Path) -> list[int]:
 
 
 class Annotations:
-    """The classes of many images, remembered in memory and, if wanted, in a file.
+    """The classes of many images, cached in memory and, optionally, in a file.
 
     Args:
         folder: holds ID.xml for every image.
-        cache_dir: folder for image_labels.json, where the classes found are kept between
-            processes; an entry is used only while its XML file has the same time and size.
+        cache_dir: folder for image_labels.json, which keeps the classes found between processes;
+            an entry is valid while its XML file has the same time and size.
     """
 
     def __init__(self, folder: Path, *, cache_dir: Path | None = None) -> None:
@@ -53,7 +53,7 @@ class Annotations:
         self._known: dict[str, list[int]] = {}
 
     def classes(self, ids: Iterable[str]) -> list[list[int]]:
-        """Give the class ids of each image, in the order of `ids`; raises as read_classes."""
+        """Return the class ids of each image, in the order of `ids`; raises as read_classes."""
         ids = list(ids)
         missing = [image_id for image_id in dict.fromkeys(ids) if image_id not in self._known]
         if missing:
@@ -82,7 +82,7 @@ class Annotations:
         try:
             content = json.loads(self._store.read_text())
         except (OSError, ValueError, RecursionError):
-            content = None  # not there yet, or broken: the XML files say it all again
+            content = None  # missing or broken: the XML files are parsed again
         if not isinstance(content, dict) or content.get("header") != self._header():
             return {}
         images = content.get("images")
@@ -93,7 +93,7 @@ class Annotations:
 
 
 def _is_entry(entry: Any, stamp: list[int]) -> bool:
-    """Whether what was stored for an image is of the file with this stamp, and whole."""
+    """Return whether an image's cached entry matches its file's stamp, and is intact."""
     return (
         isinstance(entry, dict)
         and entry.get("file") == stamp
@@ -116,7 +116,7 @@ def _parse(path: Path) -> ElementTree.Element:
     if _stamp(path)[1] > LARGEST_FILE:
         raise ValueError(f"{path}: over {LARGEST_FILE} bytes, which no VOC annotation is")
     content = path.read_bytes()
-    # Without its zero bytes UTF-16 shows the same letters, so nothing hides in an encoding.
+    # Zero bytes are removed, so that UTF-16 cannot hide a declaration.
     letters = content.replace(b"\0", b"")
     if b"<!DOCTYPE" in letters or b"<!ENTITY" in letters:
         raise ValueError(f"{path}: declares a DOCTYPE or ENTITY, which no VOC annotation needs")

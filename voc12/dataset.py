@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from misc.files import names_in
-from misc.imutils import read_image
+from misc.files.atomic import names_in
+from misc.files.images import read_image
 from voc12.annotations import Annotations
 from voc12.names import CLASS_NAMES
 from voc12.splits import read_split
@@ -19,19 +19,19 @@ FOLDERS = ("JPEGImages", "Annotations", "ImageSets")
 class Dataset:
     """VOC 2012, or a folder laid out like it: image ids in, images and labels out.
 
-    Making one reads no list and no image, and it can be sent to worker processes.
+    Constructing one reads no list and no image; picklable.
 
     Args:
         root: the devkit folder, VOC2012, with JPEGImages, Annotations and ImageSets;
             SegmentationClass and SegmentationObject where labels are evaluated.
         sbd_root: folder of the Semantic Boundaries Dataset, one source of train_aug and of the
             ground truth of its images.
-        cache_dir: a writable folder that keeps the image-level labels between processes, so that
-            the XML files are parsed once and not in every stage.
-        limit: take only so many images, the first, of every list.
+        cache_dir: a writable folder that caches the image-level labels, so that the XML files are
+            parsed once and not in every stage.
+        limit: use only this many first images of every list.
 
     Raises:
-        FileNotFoundError: `root` or `sbd_root` is not there, or `root` lacks a folder.
+        FileNotFoundError: `root` or `sbd_root`, or a folder in `root`, is missing.
     """
 
     class_names = CLASS_NAMES
@@ -56,19 +56,19 @@ class Dataset:
         )
 
     def split(self, name_or_file: str | os.PathLike[str]) -> list[str]:
-        """Give the ids of a split or of a text file of ids; see voc12.splits.read_split."""
+        """Return the ids of a split or of a text file of ids; see voc12.splits.read_split."""
         return read_split(self.root, name_or_file, sbd_root=self.sbd_root)[: self.limit]
 
     def image_path(self, image_id: str) -> Path:
-        """Give the path of an image's file."""
+        """Return the path of an image's file."""
         return self.root / "JPEGImages" / f"{image_id}.jpg"
 
     def image(self, image_id: str) -> np.ndarray:
-        """Read an image: uint8 RGB (H, W, 3); raises as misc.imutils.read_image."""
+        """Read an image: uint8 RGB (H, W, 3); raises as misc.files.images.read_image."""
         return read_image(self.image_path(image_id))
 
     def image_labels(self, ids: Sequence[str]) -> np.ndarray:
-        """Give the image-level labels: float32 (N, C), 1 where an image shows a class, else 0.
+        """Return the image-level labels: float32 (N, C), 1 where an image shows a class, else 0.
 
         Raises as voc12.annotations.read_classes.
         """
@@ -83,7 +83,7 @@ class Dataset:
         return [image_id for image_id in ids if image_id in there]
 
     def has_truth(self, image_id: str, *, kinds: Sequence[str] = KINDS) -> bool:
-        """Whether an image has ground truth of these kinds: `semantic`, `instance`."""
+        """Return whether an image has ground truth of these kinds: `semantic`, `instance`."""
         return bool(self.with_truth([image_id], kinds=kinds))
 
     def with_truth(self, ids: Sequence[str], *, kinds: Sequence[str] = KINDS) -> list[str]:
@@ -97,21 +97,21 @@ class Dataset:
 
         Raises:
             FileNotFoundError: the image has no label.
-            ValueError: the file is no label map, or has other values than these.
+            ValueError: the file is not a label map, or has other values than these.
         """
         return self._truth.semantic(image_id)
 
     def instance_label(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
         """Read the instances: masks, bool (N, H, W), and their classes, int64 (N,), from 0.
 
-        An instance is an id of SegmentationObject that is neither 0 nor 255; its class is the
-        commonest in SegmentationClass under it (METHOD.md, section 8). One with no class pixel
+        An instance is an id of SegmentationObject that is neither 0 nor 255; its class is the most
+        frequent in SegmentationClass under it (METHOD.md, section 8). One with no class pixel
         under it is left out with a warning. An image without these has the instances of SBD's
         `inst`.
 
         Raises:
             FileNotFoundError: the image has no label.
-            ValueError: a file is broken or no label map, or the two differ in size.
+            ValueError: a file is broken or not a label map, or the two differ in size.
         """
         return self._truth.instances(image_id)
 

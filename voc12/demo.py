@@ -1,22 +1,21 @@
-"""Demo data: a toy world in the devkit's own layout, to try the whole method without VOC.
+"""Demo data: synthetic images in the devkit's own layout, to try the whole method without VOC.
 
-Meant as a fair trial, with what makes photographs hard for a method that learns from image-level
+Meant as a fair test, with what makes photographs hard for a method that is trained on image-level
 labels alone:
 
-- An object is a plain body, which looks alike in every class and in the clutter, and a part that
-  tells its class, some two thirds of it. A class attention map has reason to see the
-  part only.
-- The part is told by its outline, its faint pattern and its hue together; clutter and background
-  take all hues, and so do bodies, though a third of a body's colour is its part's.
+- An object is a plain body, which looks alike in every class and in the clutter, and a
+  discriminative part, some two thirds of it. A class attention map tends to see the part only.
+- The part is recognised by its outline, its faint pattern and its hue together; clutter and
+  background take all hues, and so do bodies, though a third of a body's colour is its part's.
 - An image shows one to three objects of one of six classes, three in ten also one of another; most
   such groups touch or overlap, often with their own class. Objects are cut by the image's edge and
-  hide each other, though at least half of an object and of its telling part is always seen.
+  occlude each other, though at least half of an object and of its part is always visible.
 - Lengths vary threefold, angles freely; backgrounds are clouds, gradients, bent stripes or two
-  grounds, all with noise at several scales; light is uneven, cameras blur and add noise.
+  regions, all with noise at several scales; light is uneven, cameras blur and add noise.
 
-And with what makes photographs possible: objects mostly differ from what is around them (one in
-ten is free not to), and body and part have each a colour of their own, nearly even. Easier than
-VOC: no background goes with a class, pieces have crisp outlines, and a class has one look and one
+And with what makes photographs tractable: objects mostly differ from their surroundings (one in
+ten need not), and body and part each have a colour of their own, nearly uniform. Easier than VOC:
+no background correlates with a class, pieces have crisp outlines, and a class has one look and one
 hue. VOC's names are borrowed; the drawings do not resemble them.
 """
 
@@ -32,9 +31,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from misc.files import TEMPORARY, remove_abandoned, write_bytes
-from misc.imutils import IGNORE, write_label
-from misc.palette import voc_palette
+from misc.files.atomic import TEMPORARY, remove_abandoned, write_bytes
+from misc.files.images import write_label
+from misc.imutils import IGNORE
+from misc.looking.palette import voc_palette
 from voc12.demo_objects import KINDS
 from voc12.demo_scene import Scene, draw_scene
 from voc12.names import CLASS_NAMES
@@ -51,26 +51,26 @@ def make_demo(
     seed: int = 0,
     size: tuple[int, int] = (144, 192),
 ) -> None:
-    """Make the demo data in the folder `root`, unless they are there already.
+    """Generate the demo data in the folder `root`, unless they exist already.
 
     The same arguments give the same data. They are drawn in a folder beside `root` that is
-    renamed when all is written, so `root` is complete or not there.
+    renamed when all is written, so `root` is complete or missing.
 
     Args:
-        root: a folder that is not there yet, is empty, or holds these very demo data.
+        root: a folder that is missing, empty, or holds the same demo data.
         train: number of images of the train split.
         val: number of images of the val split.
-        seed: all that varies follows from it.
+        seed: random seed.
         size: (height, width) of every other image, the rest are (width, height).
 
     Raises:
         ValueError: `root` holds demo data made with other arguments, or something else; no image
-            is asked for, or one under 32 pixels.
+            is requested, or one under 32 pixels.
     """
     if train < 1 or val < 1 or min(size) < 32:
         raise ValueError(
             f"demo data: {train} train and {val} val images of {size} pixels; accepted are at "
-            "least one of each, of at least 32 pixels a side"
+            "least one of each, of at least 32 pixels per side"
         )
     root = Path(root)
     made_with = {
@@ -115,7 +115,7 @@ def _is_there(root: Path, made_with: dict[str, Any]) -> bool:
 def _write_all(root: Path, *, train: int, val: int, seed: int, size: tuple[int, int]) -> None:
     ids = [f"demo_{number:06d}" for number in range(1, train + val + 1)]
     for number, image_id in enumerate(ids):
-        # A generator each, so that an image does not depend on how many come before it.
+        # One generator per image, so that an image does not depend on the number before it.
         rng = np.random.default_rng([seed, number])
         first = list(KINDS)[number % len(KINDS)]
         scene = draw_scene(first, size=size if rng.random() < 0.5 else size[::-1], rng=rng)
@@ -142,7 +142,7 @@ def _write_image(root: Path, image_id: str, scene: Scene) -> None:
 
 
 def _border(scene: Scene) -> np.ndarray:
-    # Both sides of every outline, a pixel each: VOC's five pixels at a third of its size.
+    # One pixel on both sides of every outline: VOC's five pixels at a third of its size.
     owner = (scene.owner + 1).astype(np.uint8)
     kernel = np.ones((3, 3), np.uint8)
     return cv2.dilate(owner, kernel) != cv2.erode(owner, kernel)

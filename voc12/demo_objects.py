@@ -1,4 +1,4 @@
-"""The objects of the demo data: a plain body that any class may have, and a part that tells it.
+"""The objects of the demo data: a plain body of any class, and a part that shows the class.
 
 Everything is drawn by formula, in coordinates (u, v) along and across the object.
 """
@@ -12,7 +12,7 @@ import numpy as np
 
 Shape = Callable[[np.ndarray, np.ndarray], np.ndarray]
 OVERSAMPLING = 2
-KINSHIP = 0.35  # how much of a body's colour is its part's: things are of a piece, more or less
+KINSHIP = 0.35  # the part's fraction of its body's colour: an object's colours are related
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class Sprite:
     Attributes:
         alpha: float32 (S, S), how much of each pixel the object covers.
         colour: float32 (S, S, 3) RGB in 0..1.
-        part: bool (S, S), the pixels of the part that tells the class.
+        part: bool (S, S), the pixels of the discriminative part.
     """
 
     alpha: np.ndarray
@@ -37,10 +37,10 @@ class Sprite:
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """What tells a class: the outline, the pattern and the usual hue (0..1) of its part.
+    """The look of a class: the outline, the pattern and the usual hue (0..1) of its part.
 
-    `outline` tells inside (true) from outside, about π in area; `pattern` is a wave whose negative
-    side is darker. Both are functions of the part's coordinates, about -1..1.
+    `outline` is true inside, about π in area; `pattern` is a wave whose negative side is darker.
+    Both are functions of the part's coordinates, about -1..1.
     """
 
     outline: Shape
@@ -78,7 +78,7 @@ def _grid(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.maximum(np.cos(6 * x), np.cos(6 * y)) - 0.6
 
 
-# Six of VOC's names, for drawings that need not look like what they are called.
+# Six of VOC's names, for drawings that need not resemble them.
 KINDS: dict[str, Kind] = {
     "aeroplane": Kind(outline=_cross, pattern=lambda x, y: np.sin(8 * x), hue=0.60),
     "bicycle": Kind(outline=lambda x, y: x**2 + y**2 < 1, pattern=_spokes, hue=0.02),
@@ -124,11 +124,11 @@ def draw_object(
         name: a key of KINDS.
         length: of the object, body and part together, in pixels.
         body_colour: RGB in 0..1, float (3,), before the part's is mixed in.
-        rng: draws all that varies: proportions, angle, texture, colours.
+        rng: source of all variation: proportions, angle, texture, colours.
     """
     kind = KINDS[name]
-    # The part is to be some two thirds of what is seen. Its centre lies on the body, as a face
-    # or a mark does, so that it hides some of it and juts out at one end.
+    # The part is some two thirds of the visible area. Its centre lies on the body, as a face or a
+    # mark does, so that it hides some of it and protrudes at one end.
     share, slimness = rng.uniform(0.9, 1.3), rng.uniform(0.65, 1.0)
     ratio = np.sqrt(share * slimness)
     half_body = length / (2 + 0.7 * ratio)
@@ -170,7 +170,7 @@ def _turned(x: np.ndarray, y: np.ndarray, angle: float) -> tuple[np.ndarray, np.
 
 
 def _shading(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    # A few blurry lights and shadows, as on anything round.
+    # A few soft highlights and shadows, as on anything round.
     coarse = rng.uniform(0.72, 1.2, (3, 3)).astype(np.float32)
     return cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC)
 
@@ -202,6 +202,6 @@ def _reduced(whole: np.ndarray, part: np.ndarray, colour: np.ndarray) -> Sprite:
         return cv2.resize(values.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
 
     alpha = shrink(whole)
-    # Averaged over the object alone, so that nothing from outside it bleeds into its rim.
+    # Averaged over the object alone, so that nothing outside bleeds into its rim.
     colour = shrink(colour * whole[..., None]) / np.maximum(alpha, 1e-3)[..., None]
     return Sprite(alpha=alpha, colour=colour, part=shrink(part) > 0.5)

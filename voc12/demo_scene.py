@@ -1,4 +1,4 @@
-"""The scenes of the demo data: a background, clutter that is no object, objects, light, noise."""
+"""The scenes of the demo data: background, clutter, objects, light, noise."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ import numpy as np
 from voc12.demo_objects import KINDS, Sprite, draw_object, random_colour
 
 SMALLEST, LARGEST = 0.30, 0.90  # length of an object over the image's shorter side: threefold
-LEAST_SEEN = 0.5  # of an object, and of its telling part, after all that hides it
+LEAST_SEEN = 0.5  # visible fraction of an object, and of its part, under occlusion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,8 +19,8 @@ class Scene:
         image: uint8 RGB (H, W, 3).
         owner: int64 (H, W), the object each pixel shows, -1 where none.
         names: the class name of each object.
-        parts: bool (H, W), the pixels of the telling parts that are seen.
-        hidden: of each object, the share of its pixels that another hides.
+        parts: bool (H, W), the visible pixels of the discriminative parts.
+        hidden: of each object, the fraction of its pixels that another occludes.
         cut: of each object, whether the image's edge cuts it.
     """
 
@@ -38,7 +38,7 @@ class _Placed:
     alpha: np.ndarray  # these three on the whole image's canvas
     colour: np.ndarray
     part: np.ndarray
-    area: int  # with what lies outside the image
+    area: int  # including pixels outside the image
     part_area: int
 
     @property
@@ -80,7 +80,7 @@ def _choose_length(size: tuple[int, int], count: int, rng: np.random.Generator) 
 def _choose_colour(
     background: np.ndarray, placed: list[_Placed], rng: np.random.Generator
 ) -> np.ndarray:
-    # As in photographs, most objects differ from what is around them; one in ten may not.
+    # As in photographs, most objects differ from their surroundings; one in ten may not.
     around = cv2.resize(background, (3, 3), interpolation=cv2.INTER_AREA).reshape(-1, 3)
     others = [other.colour[other.mask].mean(axis=0) for other in placed]
     far = 0.0 if rng.random() < 0.1 else 0.3
@@ -102,7 +102,7 @@ def _place(
     """Find a place where the object and those it hides stay recognisable; None if there is none."""
     close = bool(placed) and rng.random() < 0.65
     for attempt in range(60):
-        centre = rng.beta(3, 3, 2) * size  # photographers keep things near the middle
+        centre = rng.beta(3, 3, 2) * size  # objects in photographs are near the centre
         if close and attempt < 50:
             other = np.argwhere(placed[rng.integers(len(placed))].mask).mean(axis=0)
             centre = other + rng.normal(0, 0.5 * sprite.alpha.shape[0], 2)
@@ -180,7 +180,7 @@ def _finished(background: np.ndarray, placed: list[_Placed], rng: np.random.Gene
 
 
 def _background(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """Draw a textured ground: float32 RGB (H, W, 3), around 0..1."""
+    """Draw a textured background: float32 RGB (H, W, 3), around 0..1."""
     height, width = size
     colours = [random_colour(rng) for _ in range(2)]
     y, x = np.mgrid[0:height, 0:width].astype(np.float32) / max(size)
@@ -195,7 +195,7 @@ def _background(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     elif kind == 2:  # stripes, bent by noise
         bend = 0.08 * _noise(size, 4, rng)
         mix = 0.5 + 0.4 * np.sin(2 * np.pi * rng.uniform(4, 14) * (along + bend))
-    else:  # two grounds, as sky and earth
+    else:  # two regions, like sky and ground
         edge = along - along.mean() + 0.1 * _noise(size, 4, rng)
         mix = np.clip(0.5 + 12 * edge, 0, 1)
     mix = np.clip(mix, 0, 1)[..., None]
@@ -206,13 +206,13 @@ def _background(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
 
 
 def _noise(size: tuple[int, int], cells: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw smooth noise of mean 0 and spread about 1, `cells` across the image."""
+    """Draw smooth noise of mean 0 and standard deviation about 1, `cells` across the image."""
     coarse = rng.normal(0, 1, (cells, cells)).astype(np.float32)
     return cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC)
 
 
 def _add_clutter(image: np.ndarray, rng: np.random.Generator) -> None:
-    """Draw shapes that belong to no class: plain pieces like bodies, sticks and corners."""
+    """Draw clutter that belongs to no class: plain pieces like bodies, sticks and corners."""
     height, width = image.shape[:2]
     for _ in range(rng.integers(2, 10)):
         layer = np.zeros((height, width), np.uint8)
@@ -237,7 +237,7 @@ def _add_clutter(image: np.ndarray, rng: np.random.Generator) -> None:
 
 
 def _photographed(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Apply a light that is not even, a colour cast, a gamma, a blur and the sensor's noise."""
+    """Apply uneven light, a colour cast, gamma, blur and sensor noise."""
     height, width = image.shape[:2]
     light = cv2.resize(rng.uniform(0.7, 1.2, (2, 2)).astype(np.float32), (width, height))
     cast = rng.uniform(0.9, 1.1, 3).astype(np.float32)

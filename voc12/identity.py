@@ -1,4 +1,4 @@
-"""What tells a data set from another one wherever it lies: its name, its ids, its files' sizes."""
+"""The identity of a data set, independent of its path: its name, ids and file sizes."""
 
 import hashlib
 import os
@@ -12,15 +12,15 @@ OWN_LISTS = ("train", "val")
 
 
 def identify(root: str | os.PathLike[str], ids: Sequence[str] | None = None) -> str:
-    """Name a data set and count its images, with a digest of them that copying does not change.
+    """Return a data set's name, number of images, and a digest that copying does not change.
 
-    Of an image count its id, its place in the list, and the sizes of its file and annotation; of
-    the demo data, in place of the sizes, what they were drawn from. No file is read.
+    The digest covers each image's id, its index in the list, and the sizes of its file and
+    annotation; for the demo data their arguments in place of the sizes. No file is read.
 
     Args:
         root: the devkit folder, VOC2012.
         ids: the images; by default those of the lists train and val, or all where there are none,
-            so that images which are added for a list of one's own change nothing.
+            so that images added for a custom list change nothing.
     """
     root = Path(root)
     name = "demo" if is_demo(root) else "voc12"
@@ -36,7 +36,7 @@ def identify(root: str | os.PathLike[str], ids: Sequence[str] | None = None) -> 
 
 
 def is_published_split(root: str | os.PathLike[str], split: str) -> bool:
-    """Whether a split is VOC 2012's own, whose published figures may stand beside measures."""
+    """Return whether a split is VOC 2012's own, so that its published figures apply."""
     path = Path(root, "ImageSets", "Segmentation", f"{split}.txt")
     if split not in EXPECTED_COUNTS or is_demo(Path(root)) or not path.is_file():
         return False
@@ -52,7 +52,7 @@ def _own_ids(root: Path) -> list[str]:
 
 
 def _sizes(folder: Path, ending: str, ids: frozenset[str]) -> dict[str, int]:
-    # One listing, and no error where a file is missing: who reads it will say so.
+    # One listing, and no error for a missing file: its reader reports it.
     with os.scandir(folder) as entries:
         return {
             image_id: entry.stat().st_size

@@ -1,6 +1,6 @@
 """The class names of PASCAL VOC."""
 
-# The devkit's own order, alphabetical: the position is the class id.
+# The devkit's own order, alphabetical: the index is the class id.
 CLASS_NAMES: tuple[str, ...] = (
     "aeroplane",
     "bicycle",

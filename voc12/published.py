@@ -1,4 +1,4 @@
-"""The published figures on VOC 2012, to stand beside a run's own (METHOD section 10)."""
+"""The published figures on VOC 2012, for comparison with a run's (METHOD section 10)."""
 
 # By stage and split: measure to value.
 PUBLISHED: dict[tuple[str, str], dict[str, float]] = {

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from misc.limits import LARGEST_IMAGE, check_shape
-from misc.safe_mat import read_mat_struct
+from misc.files.limits import LARGEST_IMAGE, check_shape
+from misc.files.safe_mat import read_mat_struct
 from voc12.names import CLASS_NAMES
 
 INSIDE = (".", "dataset", "benchmark_RELEASE/dataset")

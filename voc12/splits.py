@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from misc.files import names_in
+from misc.files.atomic import names_in
 from voc12.sbd import INSIDE, sbd_folder
 
 SPLITS = ("train", "val", "trainval", "test", "train_aug")
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 def read_split(
     root: Path, name_or_file: str | os.PathLike[str], *, sbd_root: Path | None = None
 ) -> list[str]:
-    """Give the image ids of a split, or of a text file, and check that each has its image.
+    """Return the image ids of a split, or of a text file, and check that each has its image.
 
     Args:
         root: the devkit folder, VOC2012.
@@ -29,8 +29,8 @@ def read_split(
         sbd_root: the folder of the Semantic Boundaries Dataset, a source of train_aug.
 
     Raises:
-        FileNotFoundError: a list or an image of it is not there.
-        ValueError: an unknown split, or a list that cannot be used.
+        FileNotFoundError: a list or an image of it is missing.
+        ValueError: an unknown split, or an invalid list.
     """
     name = os.fspath(name_or_file)
     if name == "train_aug":
@@ -49,12 +49,11 @@ def read_list(path: Path) -> list[str]:
     """Read a text file of image ids, in its order.
 
     A line is an id, or the published program's "/JPEGImages/ID.jpg /SegmentationClassAug/ID.png".
-    Blank lines and lines that start with '#' are skipped, an id that comes again is dropped with
-    a warning.
+    Blank lines and lines that start with '#' are skipped, repeated ids are dropped with a warning.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: not UTF-8 text, a line that is no id, or no id at all.
+        ValueError: not UTF-8 text, a line that is not an id, or no id at all.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such list of image ids")
@@ -75,7 +74,7 @@ def read_list(path: Path) -> list[str]:
 
 
 def train_aug(root: Path, *, sbd_root: Path | None = None) -> list[str]:
-    """Give the ids of the training images enlarged by those of SBD, from the first source there.
+    """Return the training ids augmented with those of SBD, from the first available source.
 
     A list named train_aug.txt or trainaug.txt under ImageSets (in its order); the files of
     SegmentationClassAug; SBD's own lists with VOC's train; else, with a warning, every annotated
@@ -83,8 +82,8 @@ def train_aug(root: Path, *, sbd_root: Path | None = None) -> list[str]:
     val.
 
     Raises:
-        FileNotFoundError: a list that is needed is not there.
-        ValueError: a list that cannot be used.
+        FileNotFoundError: a required list is missing.
+        ValueError: an invalid list.
     """
     lists = sorted((root / "ImageSets").rglob("train_aug.txt"))
     lists += sorted((root / "ImageSets").rglob("trainaug.txt"))
@@ -102,7 +101,7 @@ def train_aug(root: Path, *, sbd_root: Path | None = None) -> list[str]:
 
 
 def is_demo(root: Path) -> bool:
-    """Tell whether the folder holds demo data, whose splits have counts of their own."""
+    """Return whether the folder holds demo data, whose splits have counts of their own."""
     return (root / DEMO_MARKER).is_file()
 
 
@@ -112,7 +111,7 @@ def _annotated(root: Path) -> list[str]:
     ids = _without_val(root, annotated | _train(root))
     if not is_demo(root):
         _log.warning(
-            "train_aug: neither a list train_aug.txt under %s, nor %s, nor --sbd_root is there; "
+            "train_aug: neither a list train_aug.txt under %s, nor %s, nor --sbd_root exists; "
             "taking the %d annotated images of Main/trainval and train that are not in val "
             "(the published list has %d)",
             root / "ImageSets",
@@ -152,7 +151,7 @@ def _parse_line(line: str, place: str) -> str:
                 "'/JPEGImages/ID.jpg /SegmentationClassAug/ID.png'"
             )
         image_id = published["id"]
-    # An id becomes part of file names, of those written too.
+    # An id becomes part of file names, also of outputs.
     if any(mark in image_id for mark in ("/", "\\", "..")) or min(image_id) < " ":
         raise ValueError(
             f"{place}: {image_id!r} is no image id; it may hold no '/', '\\', '..' or control "
@@ -185,7 +184,7 @@ def _check_images(root: Path, ids: list[str], source: str) -> None:
     missing = [image_id for image_id in ids if image_id not in present]
     if missing:
         hint = f"{folder / missing[0]}.jpg is expected"
-        if missing[0].split()[0] in present:  # as ImageSets/Main/cat_train.txt has
+        if missing[0].split()[0] in present:  # as in ImageSets/Main/cat_train.txt
             hint = "a line is an id alone, without the marks of the class lists in ImageSets/Main"
         raise FileNotFoundError(
             f"{source}: {len(missing)} of {len(ids)} ids have no image, the first is "

@@ -1,4 +1,4 @@
-"""Ground truth of VOC's images: VOC's own, that of train_aug, or SBD's; the first that is there."""
+"""Ground truth of VOC's images: VOC's own, that of train_aug, or SBD's; the first available."""
 
 import logging
 from collections.abc import Sequence
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from misc.files import names_in
-from misc.imutils import IGNORE, read_label
+from misc.files.atomic import names_in
+from misc.files.images import read_label
+from misc.imutils import IGNORE
 from voc12.names import CLASS_NAMES
 from voc12.sbd import read_sbd_instances, read_sbd_semantic, sbd_folder
 
@@ -21,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 class Truth:
-    """The ground truth of a devkit folder; can be sent to worker processes.
+    """The ground truth of a devkit folder; picklable.
 
     Args:
         root: the devkit folder: SegmentationClass and SegmentationObject hold ID.png of train and
@@ -100,7 +101,7 @@ def _checked_label(path: Path) -> np.ndarray:
 def _split_objects(
     path: Path, objects: np.ndarray, semantic: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Split a map of VOC's objects, each of the commonest class under it."""
+    """Split a map of VOC's objects, each with the most frequent class under it."""
     if objects.shape != semantic.shape:
         raise ValueError(
             f"{path}: is {objects.shape} pixels, but SegmentationClass is {semantic.shape}"

@@ -3,17 +3,15 @@ import pytest
 import torch
 from PIL import Image
 
+from misc.files.images import read_image, read_label, write_label
 from misc.imutils import (
     normalize,
     normalize_crop,
     planes,
     random_window,
-    read_image,
-    read_label,
     rescale,
     top_left_window,
     with_mirror,
-    write_label,
 )
 
 

@@ -4,8 +4,9 @@ import torch
 import torchvision
 from torchvision.ops import FrozenBatchNorm2d
 
-from net.mask_rcnn import as_detections, mask_rcnn, trainable_parameters
-from net.resnet50 import load_pretrained
+from misc.learning.pretrained import load_pretrained
+from misc.learning.validation import as_detections
+from net.mask_rcnn import mask_rcnn, trainable_parameters
 from tests.tiny_networks import tiny_detector_and_deeplab
 
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 import torchvision
 
-from net.resnet50 import load_pretrained, resnet50
+from misc.learning.pretrained import load_pretrained
+from net.resnet50 import resnet50
 
 
 def imagenet_like():

@@ -10,13 +10,12 @@ from pycocotools.coco import COCO
 from tiny_run import arguments, articles, error_line, only
 
 import run_sample
-from misc.config import Config
-from misc.imutils import read_label
-from misc.instance_files import load_instances, save_instances
-from misc.measures import read_since
-from step.common import load_backbone
-from step.make_cocoann import describe_image
-from step.supervision import supervised_path, supervision_of
+from misc.files.images import read_label
+from misc.files.instance_files import load_instances, save_instances
+from misc.learning.networks import load_backbone
+from misc.learning.supervision import describe_image, supervised_path, supervision_of
+from misc.measuring.measures import read_since
+from misc.settings.config import Config
 from step.train_mask_rcnn import build_network
 from tests.tiny_networks import tiny_detector_and_deeplab
 from voc12 import Dataset

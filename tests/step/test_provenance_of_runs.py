@@ -7,10 +7,11 @@ import pytest
 import torch
 
 import run_sample
-from misc.files import write_json
-from misc.flags import read_config
-from misc.measures import read_since
-from step import common, train_irn
+from misc.files.atomic import write_json
+from misc.measuring.measures import read_since, record_measures
+from misc.running import open_dataset
+from misc.settings.flags import read_config
+from step import train_irn
 from tests import forked
 from tests.tiny_networks import tiny_detector_and_deeplab
 from voc12 import Dataset
@@ -226,10 +227,12 @@ def test_published_figures_do_not_stand_beside_the_demos_measures(copied):
 
 
 def test_published_figures_stand_beside_measures_on_voc(tmp_path, monkeypatch):
-    monkeypatch.setattr(common.voc12, "is_published_split", lambda root, split: split == "train")
+    monkeypatch.setattr(
+        open_dataset.voc12, "is_published_split", lambda root, split: split == "train"
+    )
     words = ["--voc12_root", "VOC2012", "--metrics_file", str(tmp_path / "m.jsonl")]
     config = read_config(words)
-    common.record_measures(config, "eval_cam", {"mIoU": 0.5})
+    record_measures(config, "eval_cam", {"mIoU": 0.5})
     assert [line["published"] for line in read_since(tmp_path / "m.jsonl", 0)] == [0.483]
 
 

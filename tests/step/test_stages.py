@@ -11,15 +11,15 @@ from PIL import Image
 from tiny_run import NETWORKS_OFF, PLACES, arguments, articles, error_line, only
 
 import run_sample
-from misc.cam_files import read_cams
-from misc.curves import read_curves
-from misc.flags import read_config
-from misc.imutils import read_label
-from misc.instance_files import load_instances
-from misc.measures import read_seconds, read_since
+from misc.files.cam_files import read_cams
+from misc.files.images import read_label
+from misc.files.instance_files import load_instances
+from misc.learning.curves import read_curves
+from misc.looking.layers import image_layers
+from misc.measuring.measures import read_seconds, read_since
+from misc.settings.flags import read_config
 from net.resnet50_cam import Net
 from step import STAGES
-from step.layers import image_layers
 from tests.computed import COMPUTED
 from voc12 import Dataset
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from voc_tree import annotation, write_list
 
-from misc.imutils import write_label
+from misc.files.images import write_label
 
 OBJECTS = {
     "2007_000001": ["aeroplane"],

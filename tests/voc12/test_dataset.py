@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import voc12
-from misc.imutils import write_label
+from misc.files.images import write_label
 
 FIRST, SECOND, THIRD = "2007_000001", "2007_000002", "2007_000003"
 

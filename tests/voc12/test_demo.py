@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import voc12
-from misc.imutils import read_label
+from misc.files.images import read_label
 from voc12 import demo
 from voc12.demo import make_demo
 from voc12.demo_objects import KINDS

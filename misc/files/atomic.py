@@ -1,0 +1,100 @@
+"""Atomic writes: everything is written beside its final name and renamed."""
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+TEMPORARY = ".tmp"
+# A temporary file older than this was left by a killed run.
+ABANDONED_SECONDS = 3600
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path beside `path` to write to; rename it to `path` on success.
+
+    A run that dies in between leaves no half-written file under the final name.
+    The parent folder is created if it is missing.
+
+    Raises:
+        OSError: the disk is full or the folder cannot be written, in one line; an existing file is
+            unchanged.
+    """
+    final = Path(path)
+    temporary = None
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            prefix=f".{final.name}.", suffix=TEMPORARY, dir=final.parent
+        )
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        _give_default_mode(temporary)
+        os.replace(temporary, final)
+    except OSError as error:
+        raise OSError(
+            f"{final}: cannot be written ({error.strerror or error}); an existing file is "
+            "unchanged: free space or name another place, then run the same command again"
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write `data` to `path` atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Write `value` as JSON to `path` atomically."""
+    write_bytes(path, (json.dumps(value, indent=1) + "\n").encode())
+
+
+def names_in(folder: Path, ending: str = "") -> frozenset[str]:
+    """Return the names in a folder with a suffix, without it; none where there is no folder.
+
+    It is one listing, cached while the folder is unchanged: checking thousands of files one by
+    one is slow on a network disk.
+    """
+    try:
+        return _listed(folder, ending, folder.stat().st_mtime_ns)
+    except (FileNotFoundError, NotADirectoryError):
+        return frozenset()
+
+
+@lru_cache(maxsize=64)
+def _listed(folder: Path, ending: str, _changed: int) -> frozenset[str]:
+    names = os.listdir(folder)
+    return frozenset(name.removesuffix(ending) for name in names if name.endswith(ending))
+
+
+def is_temporary(path: Path) -> bool:
+    """Return whether a file is what `atomic_path` writes to before it renames."""
+    return path.name.startswith(".") and path.name.endswith(TEMPORARY)
+
+
+def remove_abandoned(folder: Path, name: str = "*") -> None:
+    """Delete the temporary files and folders of this name that killed runs left in a folder."""
+    for path in folder.glob(f".{name}.*{TEMPORARY}"):
+        try:
+            if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        except FileNotFoundError:
+            pass  # another process has just renamed or deleted it
+
+
+def _give_default_mode(path: Path) -> None:
+    # mkstemp creates files that only their owner can read; results get the default mode.
+    mask = os.umask(0)
+    os.umask(mask)
+    path.chmod(0o666 & ~mask)

@@ -1,0 +1,87 @@
+"""Image and label files: read in every mode, written atomically."""
+
+import io
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from misc.files.atomic import write_bytes
+
+# No data set uses others, and some of PIL's readers start programs (EPS).
+FORMATS = ("JPEG", "PNG", "BMP")
+
+
+def read_image(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read an image file as RGB, its pixels as stored.
+
+    Grey, CMYK, palette and 16-bit files are converted; EXIF rotation is not applied, because
+    labels are drawn on the stored pixels.
+
+    Returns:
+        uint8 array (H, W, 3).
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file cannot be decoded as an image.
+    """
+    return np.asarray(_decode(Path(path), _to_rgb))
+
+
+def read_label(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read a label map: a palette or 8-bit grey image whose values are the labels.
+
+    Returns:
+        uint8 array (H, W).
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file cannot be decoded, or is a colour image.
+    """
+    image = _decode(Path(path), lambda opened: opened.copy())
+    if image.mode not in ("P", "L"):
+        raise ValueError(
+            f"{path}: a label map must be a palette or 8-bit grey image, this one is {image.mode}"
+        )
+    return np.asarray(image)
+
+
+def write_label(
+    path: str | os.PathLike[str], label: np.ndarray, *, palette: np.ndarray | None = None
+) -> None:
+    """Write a label map (H, W) of uint8 as an 8-bit grey PNG, or with a (256, 3) palette."""
+    write_bytes(path, encode_png(np.asarray(label, dtype=np.uint8), palette=palette))
+
+
+def encode_png(picture: np.ndarray, *, palette: np.ndarray | None = None) -> bytes:
+    """Encode uint8 (H, W), (H, W, 3) or (H, W, 4) as PNG; one channel with a palette if given."""
+    image = Image.fromarray(np.ascontiguousarray(picture))
+    if palette is not None:
+        image.putpalette(palette.astype(np.uint8).tobytes())
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        # 16 bits per pixel: PIL would clip at 255; keep the upper byte instead.
+        values = np.asarray(image).astype(np.int64)
+        image = Image.fromarray((values >> 8).clip(0, 255).astype(np.uint8))
+    return image.convert("RGB")
+
+
+def _decode(path: Path, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    try:
+        with warnings.catch_warnings():
+            # Beyond PIL's limit a file is more likely a bomb than a photograph.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=FORMATS) as opened:
+                return convert(opened)
+    except Exception as error:  # PIL's plugins raise almost anything on a broken file
+        raise ValueError(f"{path}: cannot be read as an image ({error})") from error

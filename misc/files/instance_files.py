@@ -1,0 +1,69 @@
+"""Files of an image's detections, with run-length encoded masks."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from misc.files.atomic import atomic_path
+from misc.files.limits import LARGEST_RATIO, check_archive, check_shape
+from misc.masks import run_lengths
+
+# A byte per pixel: a hundred masks of 4096 × 4096.
+LARGEST_MASKS = 100 << 24
+
+
+def save_instances(path: str | os.PathLike[str], detections: Mapping[str, np.ndarray]) -> None:
+    """Write an image's detections; the bytes are deterministic.
+
+    The file is a compressed .npz of `score`, `class`, `shape` = (N, H, W) and `runs`: the lengths
+    of the runs of equal values in the flattened masks, the first of them of False.
+
+    Args:
+        path: where to write.
+        detections: `score` float32 (N,), `mask` bool (N, H, W), `class` int64 (N,).
+    """
+    masks = np.asarray(detections["mask"], dtype=bool)
+    members: dict[str, Any] = {
+        "score": np.asarray(detections["score"], dtype=np.float32),
+        "class": np.asarray(detections["class"], dtype=np.int64),
+        "shape": np.array(masks.shape, dtype=np.int64),
+        "runs": run_lengths(masks),
+    }
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, **members)
+
+
+def load_instances(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """Read an image's detections.
+
+    Returns:
+        `score` float32 (N,), `mask` bool (N, H, W), `class` int64 (N,), as they were saved.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is broken, or holds something else.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    try:
+        check_archive(path, Path(path).stat().st_size, ratio=LARGEST_RATIO)
+        with np.load(path, allow_pickle=False) as stored:
+            score = stored["score"].astype(np.float32, casting="same_kind")
+            classes = stored["class"].astype(np.int64, casting="same_kind")
+            runs = stored["runs"].astype(np.uint32, casting="same_kind")
+            count, height, width = (int(side) for side in stored["shape"])
+        check_shape((count, height, width), LARGEST_MASKS)
+        fits = score.shape == classes.shape == (count,) and runs.ndim == 1
+        if not fits or int(runs.sum(dtype=np.float64)) != count * height * width:
+            raise ValueError("its arrays do not fit each other")
+        mask = _mask(runs).reshape(count, height, width)
+    except Exception as error:  # zipfile, zlib and NumPy raise almost anything on a broken file
+        raise ValueError(f"{path}: not a file of instances ({error})") from error
+    return {"score": score, "mask": mask, "class": classes}
+
+
+def _mask(runs: np.ndarray) -> np.ndarray:
+    return np.repeat(np.arange(len(runs)) % 2 == 1, runs)

@@ -1,0 +1,87 @@
+"""The labels of images on disk: their paths, reading and writing."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from misc.files.images import read_label, write_label
+from misc.files.instance_files import load_instances, save_instances
+from misc.looking.legend import (
+    PALETTE_FILES,
+    palette_path,
+)
+from misc.looking.palette import object_palette, voc_palette
+from misc.masks import numbered_map
+
+SURE = 0.5  # least score at which a network's detections are shown
+
+
+# In their folders; {} is an image's id.
+INSTANCE_FILES = ("{}.npz", "levels/{}.npz", *PALETTE_FILES)
+
+
+SEMANTIC_FILES = ("{}.png", "levels/{}.npz", *PALETTE_FILES)
+
+
+def write_instances(
+    folder: str | Path,
+    image_id: str,
+    found: Mapping[str, np.ndarray],
+    *,
+    least_score: float = 0.0,
+) -> None:
+    """Write an image's instance labels, and the palette picture of those with a score above 0."""
+    path, coloured = instance_paths(folder, image_id)
+    numbers = numbered_map(found["mask"], found["score"], least=least_score)
+    write_label(coloured, numbers, palette=object_palette())
+    save_instances(path, found)
+
+
+def instance_path(folder: str | Path, image_id: str) -> Path:
+    """Return the path of an image's instance labels."""
+    return Path(folder) / f"{image_id}.npz"
+
+
+def read_instance_labels(folder: str | Path, image_id: str) -> dict[str, np.ndarray]:
+    """Read an image's instance labels; FileNotFoundError names the stage that makes them."""
+    path = instance_path(folder, image_id)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: no instance labels; the stage make_ins_seg_labels makes them: "
+            "--make_ins_seg_pass True, with this image in --infer_list"
+        )
+    return load_instances(path)
+
+
+def read_semantic_label(folder: str | Path, image_id: str) -> np.ndarray:
+    """Read an image's semantic label; FileNotFoundError names the stage that makes it."""
+    path, _ = semantic_paths(folder, image_id)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: no semantic label; the stage make_sem_seg_labels makes it: "
+            "--make_sem_seg_pass True, with this image in --infer_list"
+        )
+    return read_label(path)
+
+
+def write_semantic_label(folder: str | Path, image_id: str, label: np.ndarray) -> None:
+    """Write a semantic label: grey indices last, so that where they exist the copy does, too."""
+    grey, coloured = semantic_paths(folder, image_id)
+    write_label(coloured, label, palette=voc_palette())
+    write_label(grey, label)
+
+
+def instance_paths(folder: str | Path, image_id: str) -> tuple[Path, Path]:
+    """Return the paths of an image's instance labels, and of the palette picture of them."""
+    return instance_path(folder, image_id), palette_path(folder, image_id)
+
+
+def semantic_paths(folder: str | Path, image_id: str) -> tuple[Path, Path]:
+    """Return the paths of an image's semantic label: grey indices, and a coloured copy."""
+    return Path(folder) / f"{image_id}.png", palette_path(folder, image_id)
+
+
+def label_path(folder: str, image_id: str) -> Path:
+    """Return the path of an image's label."""
+    return Path(folder) / f"{image_id}.png"

@@ -1,0 +1,1 @@
+"""Training: the training loop, samples and batches, checkpoints, curves and weights."""

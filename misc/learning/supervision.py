@@ -1,0 +1,285 @@
+"""The training labels of Mask R-CNN and DeepLab: ours, from CAMs alone, or ground truth."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from misc.argmax import label_map
+from misc.files.cam_files import find_cams, read_cams
+from misc.files.coco import coco_dataset, instance_records
+from misc.files.images import read_label
+from misc.files.instance_files import load_instances
+from misc.files.labels import (
+    instance_path,
+    read_instance_labels,
+    read_semantic_label,
+    semantic_paths,
+)
+from misc.instances import component_detections
+from misc.learning.networks import WEIGHTS_BYTES, backbone_need
+from misc.learning.weights import read_state_dict
+from misc.running.dataset import Dataset
+from misc.running.log import logger
+from misc.running.plan import Need, Plan, Truths, cams_need, made_by
+from misc.running.provenance import fingerprint
+from misc.running.truths import with_truth
+from misc.running.workers import collect_images
+from misc.settings.config import Config
+
+# Below it a detection is a fragment, scored 0 for its small area (METHOD section 6).
+LEAST_SCORE = 1e-5
+VALIDATED_IMAGES = 200  # enough for a curve; the evaluations measure on all
+
+
+@dataclass(frozen=True, kw_only=True)
+class Supervision:
+    """The source of an image's labels; picklable.
+
+    Attributes:
+        name: `irn`, the labels of IRNet; `cam`, the CAMs' own connected components and label maps,
+            the lower bound; `full`, ground truth, the upper bound.
+        dataset: the images' data set.
+        ins_seg_dir: folder of instance labels.
+        sem_seg_dir: folder of semantic labels.
+        cam_dir: folder of CAMs.
+        cam_threshold: background score of the CAMs.
+    """
+
+    name: str
+    dataset: Dataset
+    ins_seg_dir: str
+    sem_seg_dir: str
+    cam_dir: str
+    cam_threshold: float
+
+    def instances(self, image_id: str) -> dict[str, np.ndarray]:
+        """Return an image's instances: `score` float32, `mask` bool (N, H, W), `class` int64.
+
+        Raises:
+            FileNotFoundError: there are none; names the stage that makes them.
+            ValueError: a class is not one of the data set's.
+        """
+        if self.name == "full":
+            masks, classes = self.dataset.instance_label(image_id)
+            return {"score": np.ones(len(masks), np.float32), "mask": masks, "class": classes}
+        if self.name == "cam":
+            cams = read_cams(find_cams(self.cam_dir, image_id))
+            return component_detections(cams.high_res, cams.keys, self.cam_threshold)
+        found = read_instance_labels(self.ins_seg_dir, image_id)
+        count = len(self.dataset.class_names)
+        strange = found["class"][(found["class"] < 0) | (found["class"] >= count)]
+        if strange.size:
+            path = instance_path(self.ins_seg_dir, image_id)
+            raise ValueError(
+                f"{path}: has the class {strange[0]}, accepted are 0 to {count - 1}; make it again "
+                "with --make_ins_seg_pass True"
+            )
+        return found
+
+    def whole_instances(self, image_id: str) -> dict[str, np.ndarray]:
+        """Return an image's instances without the fragments; see `instances`."""
+        found = self.instances(image_id)
+        whole = found["score"] >= LEAST_SCORE
+        return {name: values[whole] for name, values in found.items()}
+
+    def semantic(self, image_id: str) -> np.ndarray:
+        """Return an image's semantic label, uint8 (H, W): 0, class + 1, 255 ignored.
+
+        Raises:
+            FileNotFoundError: there is none; names the stage that makes it.
+        """
+        if self.name == "full":
+            return self.dataset.semantic_label(image_id)
+        if self.name == "cam":
+            cams = read_cams(find_cams(self.cam_dir, image_id))
+            return label_map(cams.high_res, cams.keys, self.cam_threshold)
+        return read_semantic_label(self.sem_seg_dir, image_id)
+
+    def labelled(self, ids: Sequence[str], kind: str) -> list[str]:
+        """Return the images that have labels to train on: for `full` those with ground truth.
+
+        Args:
+            ids: the images.
+            kind: of labels, `semantic` or `instance`.
+        """
+        return with_truth(self.dataset, ids, kind) if self.name == "full" else list(ids)
+
+
+def supervisions(config: Config, dataset: Dataset) -> list[Supervision]:
+    """Return the supervisions that --supervision asks for."""
+    return [supervision_of(config, dataset, name) for name in config.supervision]
+
+
+def supervision_of(config: Config, dataset: Dataset, name: str) -> Supervision:
+    """Return one supervision, with the folders of the config."""
+    return Supervision(
+        name=name,
+        dataset=dataset,
+        ins_seg_dir=config.ins_seg_out_dir,
+        sem_seg_dir=config.sem_seg_out_dir,
+        cam_dir=config.cam_out_dir,
+        cam_threshold=config.cam_eval_thres,
+    )
+
+
+def supervised_path(path: str, name: str) -> Path:
+    """Return the path of a result of a supervision: `irn` has the plain name."""
+    place = Path(path)
+    return place if name == "irn" else place.with_name(f"{place.stem}_{name}{place.suffix}")
+
+
+def supervised_by(config: Config, name: str, folder_flag: str) -> tuple[str, ...]:
+    """Return the settings that shape a supervision's labels, and the backbone."""
+    names = {"irn": (folder_flag,), "cam": ("cam_out_dir", "cam_eval_thres"), "full": ()}[name]
+    backbone = ("cam_weights_name",) if config.pretrained == "none" else ()
+    return (*names, *backbone)
+
+
+def trained_with(weights: Path, flag: str) -> dict[str, str]:
+    """Return which weights shaped an output folder; `read_trained` reports missing ones."""
+    return {flag: f"a file of SHA-256 {fingerprint(weights)}"}
+
+
+def read_trained(weights: Path, network: str) -> dict[str, torch.Tensor]:
+    """Read a network's weights; FileNotFoundError names the stage that makes them."""
+    if not weights.is_file():
+        raise FileNotFoundError(
+            f"--{network}_weights_name {weights}: no such file; the stage train_{network} makes "
+            f"it: --train_{network}_pass True, with the same --supervision"
+        )
+    return read_state_dict(weights)
+
+
+def note_split(config: Config, network: str) -> None:
+    """Log which images are trained on, where they are not those of the published tables."""
+    if config.preset.startswith("voc12") and config.infer_list != "train_aug":
+        logger.info(
+            "%s is trained on --infer_list %s; the published table was trained on train_aug",
+            network,
+            config.infer_list,
+        )
+
+
+def images_with_instances(
+    supervision: Supervision, ids: Sequence[str], *, num_workers: int, flag: str
+) -> list[str]:
+    """Leave out the images without any instance, and log their number.
+
+    Raises:
+        ValueError: no image has one.
+    """
+    counts = collect_images(
+        ids,
+        partial(_count_instances, supervision),
+        num_workers=num_workers,
+        description="count instances",
+    )
+    kept = [image_id for image_id, count in zip(ids, counts, strict=True) if count]
+    if not kept:
+        raise ValueError(
+            f"--{flag}: none of the {len(ids)} images has an instance to train on; make labels "
+            "with another --ins_seg_bg_thres, or evaluate the CAMs with --eval_cam_pass True"
+        )
+    if len(kept) < len(ids):
+        logger.info(
+            "%d of %d images have no instance and are left out", len(ids) - len(kept), len(ids)
+        )
+    return kept
+
+
+def labels_needs(config: Config, dataset: Dataset, *, semantic: bool) -> list[Need]:
+    """Return the needs for the labels of infer_list that other stages make, by --supervision."""
+    ids = dataset.split(config.infer_list)
+    needs = [cams_need(config, ids)] if "cam" in config.supervision else []
+    if "irn" in config.supervision and semantic:
+        paths = [semantic_paths(config.sem_seg_out_dir, i)[0] for i in ids]
+        needs.append(made_by("sem_seg_out_dir", "make_sem_seg", paths, read_label))
+    elif "irn" in config.supervision:
+        paths = [instance_path(config.ins_seg_out_dir, i) for i in ids]
+        needs.append(made_by("ins_seg_out_dir", "make_ins_seg", paths, load_instances))
+    return needs
+
+
+def training_plan(config: Config, dataset: Dataset, weights_name: str, *, semantic: bool) -> Plan:
+    """Return what a training on labels reads and writes."""
+    ids, val_ids = dataset.split(config.infer_list), dataset.split(config.val_list)
+    kind = "semantic" if semantic else "instance"
+    return Plan(
+        images=[*ids, *val_ids],
+        truths=[
+            val_truths(config, val_ids, kind),
+            *learnt_truths(config, ids, kind),
+        ],
+        needs=labels_needs(config, dataset, semantic=semantic) + backbone_need(config),
+        writes=[supervised_path(weights_name, name) for name in config.supervision],
+        bytes_each=WEIGHTS_BYTES,
+    )
+
+
+def evaluation_plan(
+    config: Config,
+    dataset: Dataset,
+    network: str,
+    weights_name: str,
+    path: Callable[[str, str], Path],
+) -> Plan:
+    """Return what a network's evaluation reads and writes; `path` of supervision and image."""
+    ids = dataset.split(config.val_list)
+    weights = [supervised_path(weights_name, name) for name in config.supervision]
+    kind = "semantic" if network == "deeplab" else "instance"
+    return Plan(
+        images=ids,
+        truths=[val_truths(config, ids, kind)],
+        needs=[made_by(f"{network}_weights_name", f"train_{network}", weights, read_state_dict)],
+        writes=[path(name, image_id) for name in config.supervision for image_id in ids],
+        bytes_each=6_000,
+    )
+
+
+def val_truths(config: Config, ids: Sequence[str], kind: str) -> Truths:
+    """Return the need for ground truth of all images of --val_list."""
+    return Truths(flag="val_list", name=config.val_list, ids=ids, kinds=[kind])
+
+
+def learnt_truths(config: Config, ids: Sequence[str], kind: str) -> list[Truths]:
+    """Return the need for ground truth of some images of --infer_list, if it is trained on."""
+    if "full" not in config.supervision:
+        return []
+    name = f"{config.infer_list} --supervision full"
+    return [Truths(flag="infer_list", name=name, ids=ids, kinds=[kind], some=True)]
+
+
+def _count_instances(supervision: Supervision, image_id: str) -> int:
+    return len(supervision.whole_instances(image_id)["score"])
+
+
+def annotations(
+    supervision: Supervision, ids: Sequence[str], *, num_workers: int
+) -> dict[str, Any]:
+    """Collect the COCO annotations of images; see `misc.files.coco.coco_dataset`."""
+    described = collect_images(
+        ids,
+        partial(describe_image, supervision),
+        num_workers=num_workers,
+        description="make_cocoann",
+    )
+    return coco_dataset(
+        [
+            (supervision.dataset.image_path(i).name, *found)
+            for i, found in zip(ids, described, strict=True)
+        ],
+        supervision.dataset.class_names,
+    )
+
+
+def describe_image(
+    supervision: Supervision, image_id: str
+) -> tuple[tuple[int, int], list[dict[str, Any]]]:
+    """Return an image's (H, W) and the COCO records of its instances, fragments left out."""
+    found = supervision.whole_instances(image_id)
+    return found["mask"].shape[1:], instance_records(found)

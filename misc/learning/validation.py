@@ -1,0 +1,123 @@
+"""Validation of networks during training, on images that they are not trained on."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from misc.imutils import normalize, planes, with_mirror
+from misc.learning.samples import LoadedScales, detector_image, load_scales
+from misc.machine import ranks
+from misc.machine.device import Compute
+from misc.measuring.evaluation import precision_measures
+from misc.metrics import confusion, match_detections, mean_iou
+from misc.running.dataset import Dataset
+from misc.running.workers import collect_images
+
+MASK_THRESHOLD = 0.5
+
+
+def as_detections(output: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    """Convert the network's output for an image to detections as they are written.
+
+    Args:
+        output: of torchvision: `scores` (N,), `labels` (N,) from 1, `masks` (N, 1, H, W) in [0, 1].
+
+    Returns:
+        `score` float32 (N,), `mask` bool (N, H, W) and `class` int64 (N,) from 0, without those
+        whose mask is empty.
+    """
+    mask = (output["masks"][:, 0] > MASK_THRESHOLD).cpu().numpy()
+    seen = mask.any(axis=(1, 2))
+    return {
+        "score": output["scores"].float().cpu().numpy()[seen],
+        "mask": mask[seen],
+        "class": output["labels"].cpu().numpy()[seen] - 1,
+    }
+
+
+def load_image(dataset: Dataset, image_id: str) -> torch.Tensor:
+    """Read an image, uint8 (3, H, W)."""
+    return planes(dataset.image(image_id))
+
+
+@torch.inference_mode()
+def detect_objects(
+    model: nn.Module, compute: Compute, image: torch.Tensor
+) -> dict[str, np.ndarray]:
+    """Detect the objects in an image, uint8 (3, H, W); see `as_detections`."""
+    with compute.autocast():
+        (output,) = model([detector_image(compute.put(image))])
+    return as_detections(output)
+
+
+def validation_precision(
+    model: nn.Module, dataset: Dataset, ids: Sequence[str], *, compute: Compute
+) -> dict[str, float]:
+    """Compute VOC's AP of a network during training, without writing anything."""
+
+    def process(image_id: str, image: torch.Tensor) -> Any:
+        found = detect_objects(model, compute, image)
+        truth = dataset.instance_label(image_id)
+        return match_detections(found["mask"], found["score"], found["class"], *truth)
+
+    records = collect_images(
+        ids,
+        partial(load_image, dataset),
+        process=process,
+        num_workers=compute.num_workers,
+        device=compute.device,
+        description="validate",
+    )
+    return ranks.on_first(lambda: precision_measures(records, len(dataset.class_names)))
+
+
+@torch.inference_mode()
+def probabilities(
+    model: nn.Module, images: Sequence[torch.Tensor], grid: tuple[int, ...], compute: Compute
+) -> torch.Tensor:
+    """Average the network's probabilities over scales and mirror images.
+
+    Args:
+        model: maps images (B, 3, H, W) to logits (B, L, h, w).
+        images: the image at each scale, uint8 (3, sH, sW).
+        grid: (height, width) of the result.
+        compute: device and precision.
+
+    Returns:
+        float32 (L, height, width), which sum to 1 at each pixel.
+    """
+    total: Any = 0
+    for image in images:
+        with compute.autocast():
+            logit = model(with_mirror(normalize(compute.put(image))))
+        found = F.softmax(logit.float(), dim=1)
+        found = F.interpolate(found, grid, mode="bilinear", align_corners=False)
+        total = total + found[0] + found[1].flip(-1)
+    return total / (2 * len(images))
+
+
+def validation_iou(
+    model: nn.Module, dataset: Dataset, ids: Sequence[str], *, compute: Compute
+) -> dict[str, float]:
+    """Compute the mIoU of a network during training: one scale, no CRF, nothing written."""
+
+    def process(image_id: str, loaded: LoadedScales) -> np.ndarray:
+        size, images = loaded
+        label = probabilities(model, images, size, compute).argmax(dim=0).cpu().numpy()
+        return confusion(label, dataset.semantic_label(image_id), len(dataset.class_names) + 1)
+
+    counts = collect_images(
+        ids,
+        partial(load_scales, dataset, (1.0,)),
+        process=process,
+        num_workers=compute.num_workers,
+        device=compute.device,
+        description="validate",
+    )
+    total = sum(counts, start=np.zeros((1, 1), np.int64))
+    return {"val_mIoU": float(mean_iou(total))}

@@ -1,0 +1,1 @@
+"""Visualisation: palettes, pictures, charts, the film and the report."""

@@ -1,0 +1,182 @@
+"""One image through every stage, as overlays: for --show and for the report."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from misc.centroids import cluster_centroids, find_centroids
+from misc.files.cam_files import find_cams, read_cams
+from misc.files.images import read_label
+from misc.files.instance_files import load_instances
+from misc.files.labels import SURE, instance_path, label_path, semantic_paths
+from misc.imutils import IGNORE, normalize, planes, with_mirror
+from misc.learning.supervision import supervised_path
+from misc.looking.legend import Entry, class_entries, object_entries
+from misc.looking.palette import object_palette, voc_palette
+from misc.looking.pictures import arrow_picture, centroid_picture, grey, heat_colours, label_colours
+from misc.machine.device import Compute
+from misc.masks import counted_order, numbered_map
+from misc.running.dataset import Dataset
+from misc.settings.config import Config
+
+Fields = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """An overlay: a stage's result for an image.
+
+    Attributes:
+        name: what it is.
+        picture: uint8 (h, w, 3), or (h, w, 4) with transparency.
+        opacity: its initial opacity over the image.
+        entries: its legend: names of its colours.
+        note: how to read it.
+        scale: "heat" or "wheel" where its colours are a scale, else "".
+    """
+
+    name: str
+    picture: np.ndarray
+    opacity: float
+    entries: list[Entry] = field(default_factory=list)
+    note: str = ""
+    scale: str = ""
+
+
+def instance_sources(config: Config) -> list[tuple[str, Path, float]]:
+    """Return the folders that hold detections as ID.npz, with the least score that is shown."""
+    networks = [
+        (f"Mask R-CNN{learnt_from(name)}", supervised_path(config.mask_rcnn_out_dir, name), SURE)
+        for name in config.supervision
+    ]
+    return [("instance labels", Path(config.ins_seg_out_dir), 0.0), *networks]
+
+
+def semantic_sources(config: Config) -> list[tuple[str, Path]]:
+    """Return the folders that hold label maps as grey ID.png."""
+    networks = [
+        (f"DeepLab{learnt_from(name)}", supervised_path(config.deeplab_out_dir, name))
+        for name in config.supervision
+    ]
+    return [("semantic label", Path(config.sem_seg_out_dir)), *networks]
+
+
+def learnt_from(supervision: str) -> str:
+    """Return the name of a network's training labels, where they are not IRNet's."""
+    return {"irn": "", "cam": " of CAMs", "full": " of ground truth"}[supervision]
+
+
+def image_layers(
+    config: Config, dataset: Dataset, image_id: str, fields: Fields | None
+) -> list[Layer]:
+    """Return the overlays of an image: all existing results, in stage order, and ground truth.
+
+    Args:
+        config: names the stages' outputs.
+        dataset: has the ground truth.
+        image_id: the image.
+        fields: its boundary and displacement, of `irnet_fields`; None leaves them out.
+    """
+    return [
+        *_cams(config, dataset, image_id),
+        *_relation(config, dataset, image_id),
+        *([] if fields is None else _fields(config, *fields)),
+        *_instances(config, dataset, image_id),
+        *_semantics(config, dataset, image_id),
+        *_truth(dataset, image_id),
+    ]
+
+
+def irnet_fields(model: Any, compute: Compute, image: np.ndarray) -> Fields:
+    """Apply IRNet to a uint8 image: boundary (h, w) in [0, 1] and displacement (2, h, w)."""
+    pair = with_mirror(normalize(compute.put(planes(image))))
+    with torch.inference_mode(), compute.autocast():
+        boundary, displacement = model(pair)
+    return boundary[0].float().cpu().numpy(), displacement.float().cpu().numpy()
+
+
+def _cams(config: Config, dataset: Dataset, image_id: str) -> Iterator[Layer]:
+    try:
+        cams = read_cams(find_cams(config.cam_out_dir, image_id))
+    except FileNotFoundError:
+        return
+    for key, scores in zip(cams.keys, cams.high_res, strict=True):
+        name = f"CAM: {dataset.class_names[key]}"
+        yield Layer(name=name, picture=heat_colours(scores), opacity=0.6, scale="heat")
+
+
+def _relation(config: Config, dataset: Dataset, image_id: str) -> Iterator[Layer]:
+    path = label_path(config.ir_label_out_dir, image_id)
+    if path.is_file():
+        label = read_label(path)
+        note = "clear: confident background"
+        yield _classes("relation label", label, dataset, note=note)
+
+
+def _fields(config: Config, boundary: np.ndarray, displacement: np.ndarray) -> Iterator[Layer]:
+    yield Layer(name="boundary", picture=grey(boundary), opacity=1.0, note="white: probability 1")
+    longest = max(4.0, float(np.percentile(np.hypot(*displacement), 98)))
+    yield Layer(
+        name="displacement",
+        picture=arrow_picture(displacement, longest=longest),
+        opacity=1.0,
+        note=f"hue: direction; at the rim {4 * longest:.0f} pixels or more",
+        scale="wheel",
+    )
+    centroids = find_centroids(displacement)
+    instance_map = cluster_centroids(centroids, displacement, threshold=config.small_displacement)
+    yield Layer(
+        name="centroids",
+        picture=centroid_picture(centroids, instance_map),
+        opacity=1.0,
+        note="a disc: where pixels gather; a tint: the pixels of one instance",
+    )
+
+
+def _instances(config: Config, dataset: Dataset, image_id: str) -> Iterator[Layer]:
+    for name, folder, least in instance_sources(config):
+        path = instance_path(folder, image_id)
+        if path.is_file():
+            found = load_instances(path)
+            words = [
+                f"{dataset.class_names[found['class'][i]]} {found['score'][i]:.2f}"
+                for i in counted_order(found["score"], least=least)
+            ]
+            numbers = numbered_map(found["mask"], found["score"], least=least)
+            yield _objects(name, numbers, words, note=f"score {least:g} or more" * (least > 0))
+
+
+def _semantics(config: Config, dataset: Dataset, image_id: str) -> Iterator[Layer]:
+    for name, folder in semantic_sources(config):
+        path, _ = semantic_paths(folder, image_id)
+        if path.is_file():
+            yield _classes(name, read_label(path), dataset)
+
+
+def _truth(dataset: Dataset, image_id: str) -> Iterator[Layer]:
+    try:
+        masks, classes = dataset.instance_label(image_id)
+    except FileNotFoundError:
+        return
+    words = [dataset.class_names[class_id] for class_id in classes]
+    # With equal scores they are numbered in the order of the file.
+    yield _objects("truth: objects", numbered_map(masks, np.ones(len(masks))), words)
+    yield _classes("truth: classes", dataset.semantic_label(image_id), dataset)
+
+
+def _classes(name: str, label: np.ndarray, dataset: Dataset, *, note: str = "") -> Layer:
+    labels = [int(value) for value in np.unique(label) if value not in (0, IGNORE)]
+    entries = class_entries(dataset.class_names, labels, unsure=bool((label == IGNORE).any()))
+    colours = label_colours(label, voc_palette())
+    return Layer(name=name, picture=colours, opacity=0.65, entries=entries, note=note)
+
+
+def _objects(name: str, numbers: np.ndarray, words: list[str], *, note: str = "") -> Layer:
+    colours = label_colours(numbers, object_palette())
+    entries = object_entries(words) if words else []
+    note = note if words else "none"
+    return Layer(name=name, picture=colours, opacity=0.65, entries=entries, note=note)

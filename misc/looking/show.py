@@ -1,0 +1,80 @@
+"""Draw one image through every stage, as one wide picture and a short film: `--show ID`."""
+
+from pathlib import Path
+
+import numpy as np
+
+from misc.files.atomic import write_bytes
+from misc.files.cam_files import find_cams, read_cams
+from misc.files.images import encode_png
+from misc.looking.film import encode_gif, film
+from misc.looking.layers import Fields, image_layers, irnet_fields
+from misc.looking.panel import Cell, panel
+from misc.looking.pictures import lay
+from misc.machine.device import compute_of
+from misc.running.dataset import Dataset
+from misc.running.label_synthesis import load_irnet
+from misc.running.log import logger
+from misc.running.open_dataset import open_dataset
+from misc.settings.config import Config
+
+_WIDTH = 300  # of a picture that is smaller; pixels
+
+
+def run(config: Config) -> None:
+    """Write a panel of the image --show with all results of the stages so far.
+
+    With IRNet's weights and CAMs, also write a film of the two walks.
+    """
+    image_id = str(config.show)
+    dataset = open_dataset(config)
+    image = dataset.image(image_id)
+    fields = None
+    if Path(config.irn_weights_name).is_file():
+        compute = compute_of(config)
+        fields = irnet_fields(load_irnet(config, compute), compute, image)
+    page, count = draw_panel(config, dataset, image_id, image, fields)
+    path = Path(config.show_dir) / f"{image_id}.png"
+    write_bytes(path, encode_png(page))
+    logger.info("%s: %d pictures", path, count)
+    if fields is not None:
+        write_film(config, image_id, image, fields)
+
+
+def draw_panel(
+    config: Config, dataset: Dataset, image_id: str, image: np.ndarray, fields: Fields | None
+) -> tuple[np.ndarray, int]:
+    """Draw the panel of an image, uint8 (H, W, 3); also return its number of pictures."""
+    cells = [Cell(title=f"image {image_id}", picture=image)]
+    for layer in image_layers(config, dataset, image_id, fields):
+        cells.append(
+            Cell(
+                title=layer.name,
+                picture=lay(image, layer.picture, layer.opacity),
+                entries=layer.entries,
+                note=layer.note,
+                scale=layer.scale,
+            )
+        )
+    width = max(_WIDTH, image.shape[1])
+    height = round(width * image.shape[0] / image.shape[1])
+    return panel(cells, (height, width), columns=-(-len(cells) // 2)), len(cells)
+
+
+def write_film(config: Config, image_id: str, image: np.ndarray, fields: Fields) -> None:
+    """Write the film of an image's two walks beside its panel, if it has CAMs."""
+    try:
+        cams = read_cams(find_cams(config.cam_out_dir, image_id))
+    except FileNotFoundError:
+        return
+    frames = film(
+        image,
+        cams.cam,
+        *fields,
+        small_displacement=config.small_displacement,
+        beta=config.beta,
+        exp_times=config.exp_times,
+    )
+    path = Path(config.show_dir) / f"{image_id}.gif"
+    write_bytes(path, encode_gif(frames))
+    logger.info("%s: %d frames", path, len(frames))

@@ -1,0 +1,117 @@
+"""The one place that decides on which device, and in which precision, networks run."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+from misc.settings.config import Config
+
+Model = TypeVar("Model", bound=nn.Module)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compute:
+    """What a run computes with: device, precision of the networks, loader processes."""
+
+    device: torch.device
+    precision: str = "fp32"
+    num_workers: int = 0
+
+    def place(self, model: Model) -> Model:
+        """Move a network to the device, its weights in the memory format of the precision."""
+        if self.precision != "bf16":
+            return model.to(self.device)
+        # bf16 kernels use channels last; other layouts are copied at every layer.
+        return model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def put(self, value: Any) -> Any:
+        """Copy tensors, alone or in lists, tuples and dicts, to the device."""
+        if isinstance(value, torch.Tensor):
+            return value.to(self.device, non_blocking=True)
+        if isinstance(value, Mapping):
+            return {name: self.put(part) for name, part in value.items()}
+        return [self.put(part) for part in value]
+
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """Return the context in which networks run: bfloat16 autocast, or none."""
+        if self.precision != "bf16":
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+
+def pick_device(name: str) -> torch.device:
+    """Resolve --device; auto takes cuda, then mps, then cpu.
+
+    Raises:
+        ValueError: the requested device is not available.
+    """
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        name = next(device for device, there in available.items() if there)
+    if not available[name]:
+        there = ", ".join(device for device, is_there in available.items() if is_there)
+        raise ValueError(f"--device {name}: not available here; available: {there}")
+    return torch.device(name)
+
+
+def resolve_precision(device: torch.device, precision: str) -> str:
+    """Resolve --precision; auto is bf16 where the device multiplies it natively, else fp32.
+
+    Raises:
+        ValueError: tf32 on a device that does not support it.
+    """
+    if precision == "tf32" and device.type != "cuda":
+        raise ValueError(
+            f"--precision tf32: needs a CUDA device, this run is on {device.type}; accepted "
+            "there: fp32, bf16, auto"
+        )
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp32"
+    if device.type == "cpu":
+        return "bf16" if torch.cpu.get_capabilities().get("avx512_bf16") else "fp32"
+    return "fp32"
+
+
+def allow_tf32(allowed: bool) -> None:
+    """Allow CUDA to use TF32 in float32 products, or not: torch's default allows some."""
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+    torch.backends.cudnn.allow_tf32 = allowed
+
+
+@contextlib.contextmanager
+def memory_for(task: str, *, remedy: str) -> Iterator[None]:
+    """Report out of memory, of the device or the machine, in one line.
+
+    Args:
+        task: what the memory is for.
+        remedy: what to do about it.
+
+    Raises:
+        OSError: in place of torch's and numpy's own errors.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        reason = str(error).split("\n")[0]
+        is_want = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if not is_want and "can't allocate memory" not in reason:
+            raise
+        raise OSError(f"{task}: out of memory ({reason}); {remedy}") from error
+
+
+def compute_of(config: Config) -> Compute:
+    """Return the device, precision and loader processes that the config asks for."""
+    device = pick_device(config.device)
+    precision = resolve_precision(device, config.precision)
+    allow_tf32(precision == "tf32")
+    return Compute(device=device, precision=precision, num_workers=config.num_workers)

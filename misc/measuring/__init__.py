@@ -1,0 +1,1 @@
+"""Evaluation: what the evaluations share, and where measures are kept."""

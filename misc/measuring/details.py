@@ -1,0 +1,115 @@
+"""The breakdown of the measures: curves over the threshold, classes, confusions, images.
+
+An evaluation writes it to --details_dir as JSON, and its curve as a picture; the report reads
+the JSON.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from misc.files.atomic import write_bytes, write_json
+from misc.looking.charts import Line, line_chart
+from misc.measuring.measures import table
+from misc.metrics import iou_per_class, mean_iou
+from misc.running.log import logger
+from misc.settings.config import Config
+
+Details = Mapping[str, Any]
+
+
+def plain(values: np.ndarray) -> Any:
+    """Convert an array to nested lists for JSON; NaN becomes None, as JSON has no NaN."""
+    if np.ndim(values):
+        return [plain(value) for value in values]
+    return None if np.isnan(values) else round(float(values), 5)
+
+
+def threshold_details(flag: str, used: float, lines: Mapping[str, Line]) -> dict[str, Any]:
+    """Log the first line's measure over a threshold and its best, and return the breakdown.
+
+    Args:
+        flag: that of the threshold.
+        used: its value in this run.
+        lines: for each measure the thresholds and its values there; the first decides the best.
+    """
+    measure, (thresholds, values) = next(iter(lines.items()))
+    shown = [
+        (f"{x:.2f}", f"{y:.4f}")
+        for x, y in zip(thresholds, values, strict=True)
+        if round(100 * x) % 5 == 0
+    ]
+    logger.info("%s by --%s:\n%s", measure, flag, table([("threshold", measure), *shown]))
+    best = max(range(len(values)), key=lambda place: values[place])
+    logger.info(
+        "best --%s: %.2f with %s %.4f (used: %g). Chosen on ground truth, it is for analysis only: "
+        "labels made with it would have used more than image-level supervision",
+        flag,
+        thresholds[best],
+        measure,
+        values[best],
+        used,
+    )
+    return {
+        "flag": flag,
+        "used": used,
+        "best": float(thresholds[best]),
+        "lines": {name: plain(np.array(line)) for name, line in lines.items()},
+    }
+
+
+def semantic_details(counts: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Return the breakdown of a mean IoU, from the confusion (n, n) of each image."""
+    total = np.sum(list(counts.values()), axis=0)
+    return {
+        "IoU": plain(iou_per_class(total)),
+        "confusion": total.tolist(),
+        "images": {image_id: plain(mean_iou(count)) for image_id, count in counts.items()},
+    }
+
+
+def network_details(stage: str, supervision: str) -> str:
+    """Return the name of a network's breakdown, by its supervision; `irn` has the plain name."""
+    return stage if supervision == "irn" else f"{stage}_{supervision}"
+
+
+def write_details(config: Config, stage: str, details: Details, *, split: str = "") -> None:
+    """Write the breakdown of a stage's measures on a split, and draw its curve.
+
+    The split is --chainer_eval_set by default.
+    """
+    path = details_path(config, stage)
+    write_json(path, {"stage": stage, "split": split or config.chainer_eval_set, **details})
+    if details.get("thresholds"):
+        write_bytes(path.with_suffix(".svg"), threshold_chart(stage, details).encode())
+
+
+def read_details(config: Config, stage: str) -> dict[str, Any]:
+    """Read the breakdown of a stage's measures; empty where the stage has not run."""
+    path = details_path(config, stage)
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path}: not readable ({error}); its stage writes it again") from error
+    return dict(content)
+
+
+def details_path(config: Config, stage: str) -> Path:
+    """Return the path of a stage's breakdown."""
+    return Path(config.details_dir) / f"{stage}.json"
+
+
+def threshold_chart(stage: str, details: Details) -> str:
+    """Draw the measures of a stage over its threshold, as SVG."""
+    curve = details["thresholds"]
+    return line_chart(
+        f"{stage}: by --{curve['flag']}",
+        curve["lines"],
+        x_label=f"{curve['flag']} (background's score)",
+        marks={f"used {curve['used']:g}": curve["used"], f"best {curve['best']:g}": curve["best"]},
+    )

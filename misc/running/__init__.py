@@ -1,0 +1,1 @@
+"""Running stages: opening the data set, the preflight, the loop over images."""

@@ -1,0 +1,244 @@
+"""From CAMs and IRNet to instance and semantic labels (METHOD sections 5 to 7).
+
+Both kinds of label come from one forward pass where both are requested.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from misc.argmax import label_map
+from misc.centroids import cluster_centroids, find_centroids
+from misc.files.cam_files import find_cams, read_cams, require_cams
+from misc.files.labels import (
+    INSTANCE_FILES,
+    SEMANTIC_FILES,
+    instance_paths,
+    semantic_paths,
+    write_instances,
+    write_semantic_label,
+)
+from misc.files.levels import levels_path, save_levels, score_levels
+from misc.imutils import normalize, planes, with_mirror
+from misc.indexing import propagate_to_edge
+from misc.instances import detect, separate_scores, upsample_scores
+from misc.learning.networks import load_network, network_module
+from misc.learning.weights import read_state_dict
+from misc.looking.legend import (
+    class_entries,
+    object_entries,
+    write_legend,
+)
+from misc.machine.device import Compute, compute_of
+from misc.running.dataset import Dataset
+from misc.running.open_dataset import evaluated_ids, open_dataset
+from misc.running.plan import Plan, cams_need, made_by
+from misc.running.pool import Way
+from misc.running.provenance import claim_folder
+from misc.running.shaped import shaped_by
+from misc.running.workers import run_images
+from misc.settings.config import Config
+
+SHAPED_BY = ("cam_out_dir", "precision", "irn_network", "irn_weights_name", "irn_crop_size")
+WALK = ("beta", "exp_times")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """The inputs of one image.
+
+    Attributes:
+        image: uint8 (3, H, W).
+        cam: float32 (K, h, w) on the stride-4 grid.
+        keys: int64 (K,), the class of each map.
+        size: (H, W).
+    """
+
+    image: torch.Tensor
+    cam: torch.Tensor
+    keys: np.ndarray
+    size: tuple[int, int]
+
+    def pin_memory(self) -> "Loaded":
+        """Pin what is copied to the device; called by the loader."""
+        return replace(self, image=self.image.pin_memory(), cam=self.cam.pin_memory())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Synthesis:
+    """The synthesis of an image's labels from its scores, and their folders; picklable.
+
+    Attributes:
+        ins_dir: folder of instance labels; None makes none.
+        sem_dir: folder of semantic labels; None makes none.
+        small_displacement: length in stride-4 pixels below which a displacement is small.
+        beta: power of the affinities in the random walk.
+        exp_times: the random walk takes 2 to this power steps.
+        ins_threshold: background score of instance labels.
+        sem_threshold: background score of semantic labels.
+    """
+
+    ins_dir: str | None
+    sem_dir: str | None
+    small_displacement: float
+    beta: float
+    exp_times: int
+    ins_threshold: float
+    sem_threshold: float
+
+    def way(
+        self, model: Any, compute: Compute, image_id: str, loaded: Loaded, *, levels: bool
+    ) -> Way:
+        """Make an image's labels: network and walk here, all else in the pool.
+
+        Args:
+            model: IRNet in its inference form.
+            compute: device and precision.
+            image_id: the image.
+            loaded: its inputs.
+            levels: write its score levels, too.
+        """
+        pair = with_mirror(normalize(compute.put(loaded.image)))
+        with torch.inference_mode(), compute.autocast():
+            boundary, displacement = model(pair)
+        cam = compute.put(loaded.cam)
+        walked: dict[str, np.ndarray] = {}
+        if self.ins_dir is not None:
+            field = displacement.cpu().numpy()
+            instance_map = yield partial(split_instances, field, self.small_displacement)
+            walked["instance"] = self.walk(separate_scores(cam, instance_map), boundary)
+        if self.sem_dir is not None:
+            walked["semantic"] = self.walk(cam, boundary)
+        yield partial(self.write, image_id, walked, loaded.keys, loaded.size, levels=levels)
+
+    def walk(self, scores: torch.Tensor, boundary: torch.Tensor) -> np.ndarray:
+        """Propagate scores (K, h, w) or (K, n, h, w): float32 (K·n, 1, h, w)."""
+        walked = propagate_to_edge(scores, boundary, beta=self.beta, exp_times=self.exp_times)
+        return walked.cpu().numpy()
+
+    def write(
+        self,
+        image_id: str,
+        walked: Mapping[str, np.ndarray],
+        keys: np.ndarray,
+        size: tuple[int, int],
+        *,
+        levels: bool,
+    ) -> None:
+        """Write an image's labels from the result of `walk`; runs in the pool."""
+        if self.ins_dir is not None:
+            scores = upsample_scores(torch.from_numpy(walked["instance"]), size)
+            owners = np.repeat(keys, len(scores) // max(len(keys), 1))
+            if levels:
+                save_levels(levels_path(self.ins_dir, image_id), score_levels(scores, owners))
+            found = detect(scores, owners, 1, bg_threshold=self.ins_threshold)
+            write_instances(self.ins_dir, image_id, found)
+        if self.sem_dir is not None:
+            scores = upsample_scores(torch.from_numpy(walked["semantic"]), size)
+            if levels:
+                save_levels(levels_path(self.sem_dir, image_id), score_levels(scores, keys))
+            label = label_map(scores, keys, self.sem_threshold)
+            write_semantic_label(self.sem_dir, image_id, label)
+
+
+def split_instances(displacement: np.ndarray, small_displacement: float) -> np.ndarray:
+    """Assign each pixel to an instance: int32 (h, w) of a field (2, h, w)."""
+    centroids = find_centroids(displacement)
+    return cluster_centroids(centroids, displacement, threshold=small_displacement)
+
+
+def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
+    """Write the labels of every image of infer_list: instance labels, semantic labels, or both."""
+    dataset = open_dataset(config)
+    ids = dataset.split(config.infer_list)
+    require_cams(config.cam_out_dir, ids)
+    compute = compute_of(config)
+    model = load_irnet(config, compute)
+    claim_outputs(config, dataset, instance=instance, semantic=semantic)
+    evaluated = set(evaluated_ids(config, dataset))
+    synthesis = Synthesis(
+        ins_dir=config.ins_seg_out_dir if instance else None,
+        sem_dir=config.sem_seg_out_dir if semantic else None,
+        small_displacement=config.small_displacement,
+        beta=config.beta,
+        exp_times=config.exp_times,
+        ins_threshold=config.ins_seg_bg_thres,
+        sem_threshold=config.sem_seg_bg_thres,
+    )
+
+    def outputs(image_id: str) -> list[Path]:
+        ins_dir, sem_dir = config.ins_seg_out_dir, config.sem_seg_out_dir
+        paths = list(instance_paths(ins_dir, image_id)) if instance else []
+        paths += list(semantic_paths(sem_dir, image_id)) if semantic else []
+        folders = [ins_dir] * instance + [sem_dir] * semantic
+        levels = [levels_path(folder, image_id) for folder in folders]
+        return paths + (levels if image_id in evaluated else [])
+
+    def process(image_id: str, loaded: Loaded) -> Way:
+        levels = image_id in evaluated
+        yield from synthesis.way(model, compute, image_id, loaded, levels=levels)
+
+    run_images(
+        ids,
+        partial(load_image, dataset, config.cam_out_dir),
+        process=process,
+        outputs=outputs,
+        num_workers=compute.num_workers,
+        device=compute.device,
+        description=" + ".join(["make_ins_seg"] * instance + ["make_sem_seg"] * semantic),
+    )
+
+
+def claim_outputs(config: Config, dataset: Dataset, *, instance: bool, semantic: bool) -> None:
+    """Claim the folders of the requested labels, and write the legends of their palettes."""
+    ids = dataset.split(config.infer_list)
+    claim = partial(claim_folder, images=ids, overwrite=config.overwrite)
+    if instance:
+        names = (*SHAPED_BY, *WALK, "small_displacement", "ins_seg_bg_thres")
+        shaped = shaped_by(config, "make_ins_seg_labels", *names)
+        claim(config.ins_seg_out_dir, shaped, files=INSTANCE_FILES)
+        write_legend(config.ins_seg_out_dir, object_entries())
+    if semantic:
+        shaped = shaped_by(config, "make_sem_seg_labels", *SHAPED_BY, *WALK, "sem_seg_bg_thres")
+        claim(config.sem_seg_out_dir, shaped, files=SEMANTIC_FILES)
+        write_legend(config.sem_seg_out_dir, class_entries(dataset.class_names))
+
+
+def plan_labels(config: Config, dataset: Dataset, paths: Callable[[str], Sequence[Path]]) -> Plan:
+    """Return what is read and written; `paths` returns the files of an image."""
+    ids = dataset.split(config.infer_list)
+    weights = [Path(config.irn_weights_name)]
+    return Plan(
+        images=ids,
+        needs=[
+            cams_need(config, ids),
+            made_by("irn_weights_name", "train_irn", weights, read_state_dict),
+        ],
+        writes=[path for image_id in ids for path in paths(image_id)],
+        bytes_each=6_000,
+    )
+
+
+def load_irnet(config: Config, compute: Compute) -> Any:
+    """Load IRNet in its inference form, from --irn_weights_name."""
+    module = network_module(config.irn_network, "irn_network", "EdgeDisplacement")
+    return load_network(
+        module.EdgeDisplacement(crop_size=config.irn_crop_size),
+        config.irn_weights_name,
+        flag="irn_weights_name",
+        stage="train_irn",
+        compute=compute,
+    )
+
+
+def load_image(dataset: Dataset, cam_dir: str, image_id: str) -> Loaded:
+    """Read an image and its CAMs."""
+    image = dataset.image(image_id)
+    size = image.shape[:2]
+    cams = read_cams(find_cams(cam_dir, image_id), size=size)
+    return Loaded(image=planes(image), cam=torch.from_numpy(cams.cam), keys=cams.keys, size=size)

@@ -1,0 +1,62 @@
+"""The log: to the terminal and to a file, with the resolved settings at its head."""
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+logger = logging.getLogger("irnet")
+_handlers: list[logging.Handler] = []
+
+
+def start_log(path: str | os.PathLike[str], settings: Mapping[str, Any], *, rank: int = 0) -> None:
+    """Log to the terminal and append to `path`, with the settings at the head.
+
+    Warnings of other modules are logged, too. Of several ranks only the first uses the terminal.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if rank:
+        path = path.with_suffix(f".rank{rank}{path.suffix}")
+    # Where the log itself cannot be written, the error that stops the run is shown instead.
+    logging.raiseExceptions = False
+    file = logging.FileHandler(path, encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    terminal = _BesideProgressBars(logging.INFO)
+    root = logging.getLogger()
+    for old in _handlers:
+        root.removeHandler(old)
+        old.close()
+    _handlers[:] = [file] if rank else [file, terminal]
+    for handler in _handlers:
+        root.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    warnings.showwarning = _show_warning
+    logger.debug("settings: %s", " ".join(f"--{name} {value}" for name, value in settings.items()))
+
+
+class _BesideProgressBars(logging.Handler):
+    """Writes to the terminal; a warning only once, though every stage reads the lists again."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self._warned: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from tqdm import tqdm
+
+        words = self.format(record)
+        if record.levelno >= logging.WARNING:
+            if words in self._warned:
+                return
+            self._warned.add(words)
+            words = f"{record.levelname.lower()}: {words}"
+        tqdm.write(words, file=sys.stdout)
+        sys.stdout.flush()
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    logger.warning("%s", message)

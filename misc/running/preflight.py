@@ -1,0 +1,216 @@
+"""Preflight: what the chosen stages read and write, checked before the first of them.
+
+Every run checks that its stages' inputs exist or will be made by an earlier one;
+`--dry_run True` reads them all, reports what would be done, and stops.
+"""
+
+import importlib
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from misc.files.atomic import names_in
+from misc.learning.curves import NO_TENSORBOARD
+from misc.measuring.measures import table
+from misc.running.dataset import Dataset
+from misc.running.log import logger
+from misc.running.open_dataset import open_dataset
+from misc.running.plan import Plan
+from misc.running.stage import Stage
+from misc.running.truths import lacking
+from misc.running.workers import map_images
+from misc.settings.config import Config
+
+Plans = Sequence[tuple[str, Plan]]
+SHOWN = 10
+
+
+def check_inputs(config: Config, stages: Sequence[Stage]) -> None:
+    """Check that no chosen stage will miss an input.
+
+    Args:
+        config: the settings.
+        stages: the chosen stages, in their order.
+
+    Raises:
+        FileNotFoundError: the first file that no stage will have made, and the stage that makes it.
+        ValueError: a list whose images do not have the ground truth that is read.
+        ModuleNotFoundError: a package that a later stage imports is not installed.
+    """
+    dataset = open_dataset(config)
+    for error in _lacking(config, dataset, _plans(config, dataset, stages)):
+        raise error
+
+
+def dry_run(config: Config, stages: Sequence[Stage]) -> None:
+    """Read all inputs of the chosen stages, and report what they would write.
+
+    Raises:
+        ValueError: some of it is missing or broken, or the disk is too small; all is listed.
+    """
+    dataset = open_dataset(config)
+    plans = _plans(config, dataset, stages)
+    problems = [str(error) for error in _lacking(config, dataset, plans)]
+    problems += _broken(dataset, plans, num_workers=config.num_workers)
+    logger.info("\n%s", table(_rows(dataset, plans)))
+    problems += _disk(plans)
+    for problem in problems[:SHOWN]:
+        logger.info("%s", problem)
+    if problems:
+        more = f" ({len(problems) - SHOWN} more)" if len(problems) > SHOWN else ""
+        raise ValueError(
+            f"--dry_run: {len(problems)} problems, listed above{more}; nothing was run"
+        )
+    logger.info("--dry_run: nothing is missing or broken; nothing was run")
+
+
+def _plans(config: Config, dataset: Dataset, stages: Sequence[Stage]) -> Plans:
+    return [(stage.name, stage.plan(config, dataset)) for stage in stages]
+
+
+def _lacking(config: Config, dataset: Dataset, plans: Plans) -> Iterator[Exception]:
+    """Yield an error for each need that neither the disk nor an earlier stage meets."""
+    trains = any(name.startswith("train_") for name, _ in plans)
+    if config.tensorboard and trains and not _can_import("tensorboard"):
+        yield ModuleNotFoundError(NO_TENSORBOARD)
+    yield from _lacking_labels(dataset, plans)
+    coming: set[Path] = set()
+    for name, plan in plans:
+        for module, package in plan.modules.items():
+            if not _can_import(module):
+                yield ModuleNotFoundError(f"{name} needs {module}: pip install {package}")
+        for need in plan.needs:
+            missing = [p for p in need.paths if p not in coming and not _is_there(p)]
+            if missing:
+                yield FileNotFoundError(
+                    f"--{need.flag}: {missing[0]} is missing ({len(missing)} of "
+                    f"{len(need.paths)} missing), and {name} reads it; {need.remedy}"
+                )
+        coming.update(plan.writes)
+
+
+def _lacking_labels(dataset: Dataset, plans: Plans) -> Iterator[Exception]:
+    """Yield an error for each list with missing annotations or ground truth, once."""
+    labelled = list(dict.fromkeys(i for _, plan in plans for i in plan.labelled))
+    annotated = set(dataset.with_labels(labelled))
+    bare = [image_id for image_id in labelled if image_id not in annotated]
+    if bare:
+        yield FileNotFoundError(
+            f"{len(bare)} of {len(labelled)} images have no annotation, the first is {bare[0]!r}: "
+            "--train_list, --val_list and --infer_list take images with image-level labels"
+        )
+    said = set()
+    for name, plan in plans:
+        for truths in plan.truths:
+            error = lacking(dataset, truths, name)
+            if error is not None and (truths.flag, truths.name) not in said:
+                said.add((truths.flag, truths.name))
+                yield error
+
+
+def _broken(dataset: Dataset, plans: Plans, *, num_workers: int) -> list[str]:
+    """Read every existing file that the plans read; return the problems found."""
+    readers: dict[str, Callable[[Any], Any]] = {
+        "image": dataset.image,
+        "annotation": partial(_annotation, dataset),
+        "semantic": dataset.semantic_label,
+        "instance": dataset.instance_label,
+    }
+    items: dict[str, None] = {}
+    for _, plan in plans:
+        ids = [("image", plan.images), ("annotation", dataset.with_labels(plan.labelled))]
+        for truths in plan.truths:
+            there = dataset.with_truth(truths.ids, kinds=truths.kinds)
+            ids += [(kind, there) for kind in truths.kinds]
+        items |= {f"{kind}\t{i}": None for kind, listed in ids for i in listed}
+        for need in plan.needs:
+            readers[need.flag] = need.read
+            paths = [path for path in need.paths if _is_there(path)]
+            items |= {f"{need.flag}\t{_existing(path)}": None for path in paths}
+    load = partial(_problem, readers)
+    found = map_images(list(items), load, num_workers=num_workers, description="reading")
+    return [problem for _, problem in found if problem]
+
+
+def _problem(readers: Mapping[str, Callable[[Any], Any]], item: str) -> str:
+    kind, value = item.split("\t", 1)
+    try:
+        readers[kind](value)
+    except (ValueError, OSError) as error:
+        return str(error)
+    return ""
+
+
+def _annotation(dataset: Dataset, image_id: str) -> None:
+    dataset.image_labels([image_id])
+
+
+def _rows(dataset: Dataset, plans: Plans) -> list[list[str]]:
+    rows = [["stage", "reads", "writes", "there", "to be made, MB"]]
+    for name, plan in plans:
+        reads = [f"{len(plan.images)} images"] * bool(plan.images)
+        reads += [f"{len(plan.labelled)} annotations"] * bool(plan.labelled)
+        truths = {i for t in plan.truths for i in dataset.with_truth(t.ids, kinds=t.kinds)}
+        reads += [f"{len(truths)} segmentation labels"] * bool(truths)
+        reads += [f"{len(need.paths)} of --{need.flag}" for need in plan.needs]
+        there = sum(_is_there(path) for path in plan.writes)
+        where = _common_folder(plan.writes)
+        writes = f"{len(plan.writes)} in {where}" if plan.writes else "measures"
+        size = f"{_bytes_to_come(plan) / 1e6:.1f}" if plan.writes else ""
+        rows.append([name, ", ".join(reads), writes, str(there), size])
+    return rows
+
+
+def _common_folder(paths: Sequence[Path]) -> str:
+    """Return the common folder of files, absolute where any of them is."""
+    folders = {path.parent for path in paths}
+    if any(folder.is_absolute() for folder in folders):
+        folders = {folder.absolute() for folder in folders}
+    return os.path.commonpath(folders) if folders else ""
+
+
+def _bytes_to_come(plan: Plan) -> int:
+    there = [path.stat().st_size for path in map(_existing, plan.writes) if path.is_file()]
+    each = sum(there) // len(there) if there else plan.bytes_each
+    return (len(plan.writes) - len(there)) * each
+
+
+def _disk(plans: Plans) -> list[str]:
+    """Compare the size of the outputs with the free space, by disk, so that links count too."""
+    needed: dict[int, int] = {}
+    free: dict[int, tuple[int, Path]] = {}
+    for _, plan in plans:
+        if plan.writes:
+            folder = next(p for p in plan.writes[0].absolute().parents if p.is_dir())
+            disk = folder.stat().st_dev
+            needed[disk] = needed.get(disk, 0) + _bytes_to_come(plan)
+            free[disk] = (shutil.disk_usage(folder).free, folder)
+    problems = []
+    for disk, size in needed.items():
+        space, folder = free[disk]
+        words = f"some {size / 1e6:.0f} MB are to be written, {space / 1e6:.0f} MB are free"
+        logger.info("disk of %s: %s", folder, words)
+        if size > space:
+            problems.append(f"the disk of {folder} is too small: {words}")
+    return problems
+
+
+def _can_import(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ModuleNotFoundError, ValueError):
+        return False
+
+
+def _existing(path: Path) -> Path:
+    """Return the existing file of an output: CAMs of other methods end in .npy."""
+    published = path.with_suffix(".npy")
+    return published if path.suffix == ".npz" and not path.is_file() else path
+
+
+def _is_there(path: Path) -> bool:
+    return path.name in names_in(path.parent) or _existing(path).name in names_in(path.parent)

@@ -1,0 +1,283 @@
+"""What shaped a folder or a weights file, so that results of different settings never mix.
+
+Beside the outputs of each stage is a JSON: the program's version, the settings that shaped them by
+stage, those of earlier stages included, and the images that a folder's files are of. A run with
+other settings is rejected with the flag and stage that differ. Outputs without such a JSON are not
+ours, and are never replaced.
+"""
+
+import glob
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from misc.files.atomic import is_temporary, remove_abandoned, write_json
+from misc.learning.checkpoints import checkpoint_path
+from misc.machine import ranks
+from misc.running.log import logger
+from misc.settings.version import VERSION, is_compatible
+
+# By stage: flag names to values. The first stage is the one that writes, the others are earlier.
+Settings = Mapping[str, Mapping[str, Any]]
+Record = dict[str, Any]
+
+FOLDER_RECORD = "settings.json"
+
+
+def claim_folder(
+    folder: str | os.PathLike[str],
+    settings: Settings,
+    *,
+    files: Sequence[str],
+    images: Iterable[str],
+    overwrite: bool = False,
+) -> None:
+    """Create an output folder for these settings, or continue one with the same.
+
+    Args:
+        folder: the output folder.
+        settings: all that shapes the outputs.
+        files: names of the files that the stage writes into it; `{}` is an image's id.
+        images: the ids of the images to write.
+        overwrite: delete what the stage made with other settings, and nothing else.
+
+    Raises:
+        ValueError: the folder holds outputs of other settings, of another stage, or of unknown
+            origin; the last two are not replaced.
+    """
+    ranks.on_first(lambda: _claim_folder(Path(folder), settings, files, list(images), overwrite))
+
+
+def _claim_folder(
+    folder: Path, settings: Settings, files: Sequence[str], images: list[str], overwrite: bool
+) -> None:
+    path = folder / FOLDER_RECORD
+    record = _read_record(path)
+    if record is None and (strange := _content(folder)):
+        raise ValueError(
+            f"{folder}: holds {strange[0]} and no {FOLDER_RECORD} of this program: it was not made "
+            "by this program and is not replaced, even with --overwrite True; name another "
+            "place, or switch its stage off to use it as it is"
+        )
+    if record is not None and (difference := _difference(record, settings)):
+        _require_overwrite(folder, record, settings, difference, overwrite)
+        remove_outputs(folder, files, _images(record))
+        record = None
+    folder.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(folder)
+    known = [] if record is None else _images(record)
+    if record is None or not set(images) <= set(known):
+        # Written before the images' files, so that each of them is known to be ours.
+        write_json(path, _new_record(settings) | {"images": sorted({*known, *images})})
+
+
+def remove_outputs(
+    folder: str | os.PathLike[str], files: Sequence[str], images: Iterable[str]
+) -> None:
+    """Delete a stage's files of these images, and the folders that are then empty.
+
+    Args:
+        folder: the output folder.
+        files: the files' names in it; `{}` is an image's id.
+        images: the ids.
+    """
+    listed = list(images)
+    for name in files:
+        for image_id in listed if "{}" in name else [""]:
+            Path(folder, name.replace("{}", image_id)).unlink(missing_ok=True)
+    parents = {parent for name in files for parent in PurePosixPath(name).parents}
+    for inner in sorted(parents - {PurePosixPath()}, key=lambda inner: -len(inner.parts)):
+        place = Path(folder, inner)
+        if place.is_dir() and all(map(is_temporary, place.iterdir())):
+            remove_abandoned(place)
+        if place.is_dir() and not any(place.iterdir()):
+            place.rmdir()
+
+
+def claim_weights(
+    path: str | os.PathLike[str], settings: Settings, *, overwrite: bool = False
+) -> bool:
+    """Claim a weights file, and the checkpoint beside it, for these settings.
+
+    Returns:
+        whether the weights are finished: they exist, made with these settings.
+
+    Raises:
+        ValueError: weights or checkpoint were made with other settings, by another stage, or are
+            of unknown origin; the last two are not replaced.
+    """
+    return ranks.on_first(lambda: _claim_weights(Path(path), settings, overwrite))
+
+
+def _claim_weights(path: Path, settings: Settings, overwrite: bool) -> bool:
+    beside, checkpoint = _weights_record(path), checkpoint_path(path)
+    record = _read_record(beside)
+    strange = [part for part in (path, checkpoint, beside) if record is None and part.exists()]
+    if strange:
+        raise ValueError(
+            f"{strange[0]}: not made by this program with recorded settings, and not replaced, "
+            "even with --overwrite True; switch its stage off to use it as it is, or name another "
+            "place"
+        )
+    remove_abandoned(path.parent, glob.escape(path.name))
+    difference = "" if record is None else _difference(record, settings)
+    if record is not None and not difference:
+        if path.exists():
+            checkpoint.unlink(missing_ok=True)  # a run was killed after its last file
+        return path.exists()
+    parts = [part for part in (path, checkpoint) if part.exists()]
+    if record is not None and parts:
+        _require_overwrite(parts[0], record, settings, difference, overwrite)
+    for part in parts:
+        part.unlink()
+    # Written before the training, so that a checkpoint always has its settings beside it.
+    write_json(beside, _new_record(settings))
+    return False
+
+
+def read_settings(path: str | os.PathLike[str]) -> dict[str, dict[str, Any]] | None:
+    """Read what shaped a folder or a weights file, by stage; None where it is not ours.
+
+    Raises:
+        ValueError: it was written by a version whose results are not continued, or is broken.
+    """
+    place = Path(path)
+    beside = place / FOLDER_RECORD if place.is_dir() else _weights_record(place)
+    record = _read_record(beside)
+    if record is None:
+        return None
+    if not is_compatible(record["version"]):
+        raise ValueError(f"{place}: {_other_version(record)}; make it again, or name another place")
+    stages: dict[str, dict[str, Any]] = record["stages"]
+    return stages
+
+
+def read_note(weights: str | os.PathLike[str], name: str) -> Any:
+    """Read the note of `write_note` beside a weights file; None where there is none."""
+    record = _read_record(_weights_record(Path(weights))) or {}
+    return record.get("notes", {}).get(name)
+
+
+def write_note(weights: str | os.PathLike[str], name: str, value: Any) -> None:
+    """Write a note beside claimed weights: what can change about them without a training.
+
+    None deletes the note. Written by the first rank.
+    """
+    path = _weights_record(Path(weights))
+
+    def write() -> None:
+        record = _read_record(path)
+        if record is None:
+            raise ValueError(f"{path}: no settings of this program; its stage writes them")
+        notes = {**record.get("notes", {}), name: value}
+        write_json(path, record | {"notes": {n: v for n, v in notes.items() if v is not None}})
+
+    ranks.on_first(write)
+
+
+def fingerprint(path: str | os.PathLike[str]) -> str:
+    """Compute the first 16 digits of a file's SHA-256."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def listing_digest(folder: str | os.PathLike[str]) -> str:
+    """Return the number of files of a folder, with a digest of their names and sizes."""
+    entries = [entry for entry in os.scandir(folder) if entry.is_file()]
+    listed = sorted(f"{entry.name}\t{entry.stat().st_size}" for entry in entries)
+    digest = hashlib.sha256("\n".join(listed).encode()).hexdigest()[:16]
+    return f"{len(listed)} files, digest {digest}"
+
+
+def _weights_record(path: Path) -> Path:
+    return path.with_name(f"{path.name}.json")
+
+
+def _new_record(settings: Settings) -> Record:
+    stages = {stage: dict(values) for stage, values in settings.items()}
+    return {"version": VERSION, "stages": stages}
+
+
+def _read_record(path: Path) -> Record | None:
+    """Read a record; None where there is none, or another program's JSON of the same name."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: not readable ({error}); name another place") from error
+    if not isinstance(content, dict):
+        return None
+    if "voc12_root" in content and "stages" not in content:
+        raise ValueError(
+            f"{path}: written by version 0.1 of this program, which did not keep settings by "
+            "stage; its results are not continued or replaced: move them away, or name another "
+            "place"
+        )
+    stages = content.get("stages")
+    is_ours = (
+        isinstance(content.get("version"), str)
+        and isinstance(stages, dict)
+        and len(stages) > 0
+        and all(isinstance(values, dict) for values in stages.values())
+        and isinstance(content.get("images", []), list)
+        and isinstance(content.get("notes", {}), dict)
+    )
+    return content if is_ours else None
+
+
+def _images(record: Record) -> list[str]:
+    """Return the images that a folder's files are of: ids that contain no path."""
+    return [image_id for image_id in record.get("images", []) if _is_plain(image_id)]
+
+
+def _content(folder: Path) -> list[str]:
+    """List a folder without the temporary files of killed runs."""
+    if not folder.is_dir():
+        return []
+    return sorted(path.name for path in folder.iterdir() if not is_temporary(path))
+
+
+def _difference(record: Record, wanted: Settings) -> str:
+    """Describe the first setting in which a record differs from those wanted; else empty."""
+    if not is_compatible(record["version"]):
+        return _other_version(record)
+    found, plain = record["stages"], json.loads(json.dumps(_new_record(wanted)["stages"]))
+    for stage in dict.fromkeys([*plain, *found]):
+        ours, theirs = plain.get(stage, {}), found.get(stage, {})
+        for name in dict.fromkeys([*ours, *theirs]):
+            if ours.get(name) != theirs.get(name):
+                old, new = theirs.get(name, "not set"), ours.get(name, "not set")
+                return f"--{name} of {stage} was {old}, now it is {new}"
+    if record["version"] != VERSION:
+        logger.info("continuing results of version %s of this program", record["version"])
+    return ""
+
+
+def _other_version(record: Record) -> str:
+    return f"it was made by version {record['version']} of this program, this is {VERSION}"
+
+
+def _require_overwrite(
+    path: Path, record: Record, settings: Settings, difference: str, overwrite: bool
+) -> None:
+    """Raise ValueError unless existing outputs may be replaced."""
+    (was, *_), (now, *_) = record["stages"], settings
+    if was != now:
+        raise ValueError(
+            f"{path}: made by the stage {was}, and {now} would write there; it is not replaced, "
+            "even with --overwrite True: name another place"
+        )
+    if not overwrite:
+        raise ValueError(
+            f"{path}: made with other settings: {difference}; pass --overwrite True to replace "
+            "it, switch its stage off to use it as it is, or name another place"
+        )
+
+
+def _is_plain(image_id: Any) -> bool:
+    """Return whether an id, read from a file, contains no path."""
+    return isinstance(image_id, str) and image_id != "" and not set("/\\\0") & set(image_id)

@@ -1,0 +1,51 @@
+"""Which images have the ground truth that a stage reads, and the errors where it is missing."""
+
+from collections.abc import Sequence
+
+from misc.running.dataset import Dataset
+from misc.running.log import logger
+from misc.running.plan import Truths
+
+
+def lacking(dataset: Dataset, truths: Truths, stage: str) -> ValueError | None:
+    """Return a stage's error about missing ground truth, in one line; None if none is missing."""
+    found = dataset.with_truth(truths.ids, kinds=truths.kinds)
+    if len(found) == len(truths.ids) or (truths.some and found):
+        return None
+    first = next(i for i in truths.ids if i not in set(found))
+    wants = "none to train on" if truths.some else "reads that of all"
+    return ValueError(
+        f"--{truths.flag} {truths.name}: {len(truths.ids) - len(found)} of {len(truths.ids)} "
+        f"images have no ground truth, and {stage} {wants}: {_reason(dataset, truths, first)}"
+    )
+
+
+def require_truth(dataset: Dataset, truths: Truths, stage: str) -> None:
+    """Raise ValueError if ground truth of a stage is missing."""
+    error = lacking(dataset, truths, stage)
+    if error is not None:
+        raise error
+
+
+def with_truth(dataset: Dataset, ids: Sequence[str], kind: str) -> list[str]:
+    """Return the images that have ground truth, and log their number where some have none."""
+    found = dataset.with_truth(ids, kinds=(kind,))
+    if len(found) < len(ids):
+        logger.info(
+            "--supervision full: %d of %d images have ground truth (%s labels), taking those",
+            len(found),
+            len(ids),
+            kind,
+        )
+    return found
+
+
+def _reason(dataset: Dataset, truths: Truths, image_id: str) -> str:
+    """Return where the ground truth of an image was searched."""
+    readers = {"semantic": dataset.semantic_label, "instance": dataset.instance_label}
+    try:
+        for kind in truths.kinds:
+            readers[kind](image_id)
+    except FileNotFoundError as error:
+        return str(error)
+    return f"{image_id} has none"

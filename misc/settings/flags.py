@@ -1,0 +1,212 @@
+"""From a command line to a `Config`, and from `Config` to --help and to docs/FLAGS.md.
+
+`python -m misc.settings.flags` prints that page.
+"""
+
+import argparse
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+from misc.settings.config import Config
+from misc.settings.settings_file import OWN_FLAG, read_settings_file
+from misc.settings.typed import format_value, is_flag, kind, reader
+
+Field = dataclasses.Field[Any]
+
+
+def read_config(arguments: Sequence[str] | None = None) -> Config:
+    """Parse the flags (by default those of this process) on top of the preset that they choose.
+
+    A flag overrides the file of --settings, that the preset, and the preset the default.
+    Without --voc12_root and --preset the preset is demo. argparse ends the process with status 2
+    on a flag it does not know.
+
+    Raises:
+        FileNotFoundError: there is no file --settings.
+        ValueError: a value that its flag does not accept, in one line naming both.
+    """
+    flags = vars(build_parser().parse_args(arguments))
+    saved = _saved(flags)
+    given = {**saved, **flags}
+    given.setdefault("preset", "voc12" if given.get("voc12_root") else "demo")
+    values = defaults(given["preset"], run_dir=given.get("run_dir", "")) | given
+    for field in _fields():
+        source = f"--{OWN_FLAG} {flags[OWN_FLAG]}: " if _is_from(field.name, saved, flags) else ""
+        _check(field, values[field.name], source)
+    _check_together(values)
+    return Config(**values)
+
+
+def defaults(preset: str, *, run_dir: str = "") -> dict[str, Any]:
+    """Return a preset's value of every setting, with its output paths in run_dir."""
+    values = {field.name: _preset_value(field, preset) for field in _fields()}
+    for name in filter(is_place, values):
+        values[name] = os.path.join(run_dir, values[name])
+    return values
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser with one flag for each setting, in groups."""
+    parser = _Parser(
+        prog="run_sample.py",
+        usage="%(prog)s [--FLAG VALUE ...]",
+        description="IRNet: from image-level labels to instance and semantic masks, in stages.",
+        epilog="A flag of True or False (BOOL) means True where no value follows.",
+        formatter_class=_Help,
+        allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,
+    )
+    for title, fields in grouped():
+        group = parser.add_argument_group(title)
+        for field in fields:
+            bare: dict[str, Any] = {"nargs": "?", "const": True} if is_flag(field.name) else {}
+            group.add_argument(
+                f"--{field.name}",
+                type=reader(field.name),
+                metavar=kind(field.name).upper(),
+                help=_help(field).replace("%", "%%"),
+                **bare,
+            )
+    return parser
+
+
+def grouped() -> list[tuple[str, list[Field]]]:
+    """Return the settings by group, each group with its title, in order of declaration."""
+    groups: list[tuple[str, list[Field]]] = []
+    for field in _fields():
+        if title := field.metadata["group"]:
+            groups.append((title, []))
+        groups[-1][1].append(field)
+    return groups
+
+
+def resolved(config: Config) -> dict[str, Any]:
+    """Return every setting by name, as plain values for a log or JSON."""
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in vars(config).items()}
+
+
+def is_place(name: str) -> bool:
+    """Return whether a setting is an output path."""
+    return any(field.name == name and field.metadata.get("place", False) for field in _fields())
+
+
+def table() -> str:
+    """Format the settings as the Markdown table of docs/FLAGS.md."""
+    lines = ["| flag | default | demo | what it sets |", "| --- | --- | --- | --- |"]
+    for title, fields in grouped():
+        lines.append(f"| **{title}** | | | |")
+        for field in fields:
+            demo = _preset_value(field, "demo")
+            changed = "" if demo == field.default else _code(format_value(demo))
+            words, usual = field.metadata["help"], _code(_default(field))
+            lines.append(f"| `--{field.name}` | {usual} | {changed} | {words} |")
+    return "\n".join(lines)
+
+
+def page() -> str:
+    """Return the text of docs/FLAGS.md: `table` under its heading."""
+    return (
+        "# Flags\n\n"
+        "Defaults are those of `--preset voc12`, the published settings; the column demo names "
+        "those of\n`--preset demo` that differ. A flag of True or False means True where no value "
+        "follows it.\n`make flags` writes this page from the settings that "
+        "`misc/settings/config.py` declares.\n\n"
+        f"{table()}\n"
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        # One line; argparse would print the usage before it.
+        self.exit(2, f"error: {message} (see --help)\n")
+
+
+class _Help(argparse.HelpFormatter):
+    """Keeps the lines of a help text apart."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=34)
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        split = super()._split_lines
+        return [line for part in text.splitlines() for line in split(part, width)]
+
+
+def _help(field: Field) -> str:
+    """Return a setting's help, and on a second line what it accepts and its defaults."""
+    rule, lines = field.metadata["rule"], []
+    if rule is not None and not is_place(field.name):
+        lines.append(f"takes {rule.accepted}")
+    if field.default is not None:
+        values = [("default", _default(field))]
+        values += [(name, format_value(v)) for name, v in field.metadata["presets"].items()]
+        lines.append(", ".join(f"{name}: {value or 'none'}" for name, value in values))
+    return "\n".join([field.metadata["help"], "; ".join(lines)]).strip()
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""
+
+
+def _default(field: Field) -> str:
+    return "CPU count" if field.name == "num_workers" else format_value(field.default)
+
+
+def _fields() -> tuple[Field, ...]:
+    return dataclasses.fields(Config)
+
+
+def _preset_value(field: Field, preset: str) -> Any:
+    return (
+        preset if field.name == "preset" else field.metadata["presets"].get(preset, field.default)
+    )
+
+
+def _saved(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the settings of the run to repeat; empty where there is none.
+
+    An output path that no flag of that run named is left out, so that --run_dir moves it again.
+    """
+    if not (path := flags.get(OWN_FLAG)):
+        return {}
+    saved = read_settings_file(path)
+    preset = saved.get("preset", "")
+    if flags.get("preset", preset) != preset:
+        raise ValueError(
+            f"--preset {flags['preset']}: --{OWN_FLAG} {path} repeats a run of the preset "
+            f"{preset or 'that it names'}; leave one of the two out"
+        )
+    usual = defaults(preset, run_dir=saved.get("run_dir", ""))
+    return {n: v for n, v in saved.items() if not (is_place(n) and v == usual[n])}
+
+
+def _is_from(name: str, saved: Mapping[str, Any], flags: Mapping[str, Any]) -> bool:
+    return name in saved and name not in flags
+
+
+def _check(field: Field, value: Any, source: str) -> None:
+    rule = field.metadata["rule"]
+    if rule is not None and value is not None and not rule.holds(value):
+        words = format_value(value) or "''"
+        raise ValueError(f"{source}--{field.name} {words}: accepted is {rule.accepted}")
+
+
+def _check_together(values: Mapping[str, Any]) -> None:
+    """Raise ValueError where settings are incompatible."""
+    preset, drops, steps = (values[n] for n in ("preset", "mask_rcnn_drops", "mask_rcnn_steps"))
+    if preset.startswith("voc12") and not values["voc12_root"]:
+        raise ValueError(
+            f"--preset {preset}: needs VOC 2012: pass --voc12_root with the devkit's VOC2012 "
+            "folder, or leave --preset out for the demo"
+        )
+    if max(drops, default=0) > steps:
+        raise ValueError(
+            f"--mask_rcnn_drops {format_value(drops)}: accepted are steps up to --mask_rcnn_steps "
+            f"{steps}, as {2 * steps // 3},{8 * steps // 9}, or '' for a constant learning rate"
+        )
+
+
+if __name__ == "__main__":
+    print(page(), end="")

@@ -1,0 +1,48 @@
+"""The values that a setting accepts."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The values that a setting accepts: a test, and its description."""
+
+    holds: Callable[[Any], bool]
+    accepted: str
+
+
+POSITIVE = Rule(lambda value: 0 < value < math.inf, "a number above 0")
+NOT_NEGATIVE = Rule(lambda value: value >= 0, "0 or more")
+RADIUS = Rule(lambda value: value >= 2, "2 or more")
+UNIT = Rule(lambda value: 0 <= value <= 1, "a number from 0 to 1")
+CROP = Rule(lambda value: value > 0 and value % 16 == 0, "a positive multiple of 16")
+NOT_EMPTY = Rule(lambda value: value != "", "a name")
+SCALES = Rule(
+    lambda values: len(values) > 0 and all(0 < value < math.inf for value in values),
+    "at least one number above 0, as 1.0,0.5",
+)
+# That none exceeds the last step is checked where both are known.
+DROPS = Rule(
+    lambda values: list(values) == sorted(set(values)) and all(value > 0 for value in values),
+    "increasing steps above 0, as 12000,16000, or none for a constant learning rate",
+)
+LONG_SIDE = Rule(
+    lambda values: len(values) == 2 and 0 < values[0] <= values[1],
+    "the smallest and the largest length, as 320,640",
+)
+
+
+def some_of(*choices: str) -> Rule:
+    """Accept one or more of a few words, none twice."""
+    return Rule(
+        lambda values: 0 < len(set(values)) == len(values) and set(values) <= set(choices),
+        f"some of {', '.join(choices)}, as {choices[0]},{choices[-1]}",
+    )
+
+
+def one_of(*choices: str) -> Rule:
+    """Accept one of a few words."""
+    return Rule(lambda value: value in choices, " or ".join(choices))

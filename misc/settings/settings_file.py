@@ -1,0 +1,62 @@
+"""A run's settings as JSON, which `--settings` repeats."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from misc.files.atomic import write_json
+from misc.settings.config import Config
+from misc.settings.typed import from_json
+from misc.settings.version import VERSION
+
+# It names the file that the others come from, so no file holds it.
+OWN_FLAG = "settings"
+
+
+def settings_path(config: Config) -> str:
+    """Return the path of a run's settings, beside its log.
+
+    --show, --tables and so on use their own, so that those of the run are not replaced.
+    """
+    looks = {"show": config.show, "tables": config.tables, "dry_run": config.dry_run}
+    kind = next((f".{name}" for name, value in looks.items() if value), "")
+    return f"{config.log_name}{kind}.settings.json"
+
+
+def write_settings(config: Config) -> None:
+    """Write a run's settings to `settings_path`."""
+    values = {name: value for name, value in vars(config).items() if name != OWN_FLAG}
+    write_json(settings_path(config), {"version": VERSION, "settings": values})
+
+
+def read_settings_file(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read the settings of a run, as values of `Config`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not the settings of a run, or holds one that is unknown or of
+            the wrong type.
+    """
+    source = f"--{OWN_FLAG} {path}"
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{source}: no such file; a run writes it beside its log")
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{source}: not readable as JSON ({error})") from error
+    values = content.get("settings") if isinstance(content, dict) else None
+    if not isinstance(values, dict):
+        raise ValueError(
+            f"{source}: not the settings of a run; each writes its own to its --log_name, with "
+            ".settings.json appended"
+        )
+    known = {field.name for field in dataclasses.fields(Config)} - {OWN_FLAG}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ValueError(f"{source}: there is no setting {unknown[0]}")
+    try:
+        return {name: from_json(name, value) for name, value in values.items()}
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from error

@@ -1,0 +1,118 @@
+import os
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from misc.cams import combine_scales
+from misc.files.cam_files import cam_path, find_cams, read_cams, write_cams
+from misc.files.safe_npy import load_published_dict
+
+SIZE = (75, 101)
+SCALES = (1.0, 0.5, 1.5, 2.0)
+
+
+def raw_maps(classes, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    grids = [tuple(-(-round(side * s) // 16) for side in SIZE) for s in SCALES]
+    return [torch.rand(classes, *grid, generator=generator) ** 3 * 20 for grid in grids]
+
+
+def test_scales_are_summed_cut_and_divided_by_the_class_maximum():
+    maps = raw_maps(2)
+    cam, high_res = combine_scales(maps, SIZE)
+    for k in range(2):
+        total = sum(
+            F.interpolate(m[k][None, None], (80, 112), mode="bilinear", align_corners=False)
+            for m in maps
+        )[0, 0, :75, :101]
+        torch.testing.assert_close(high_res[k], total / (total.max() + 1e-5))
+    assert cam.shape == (2, 19, 26)
+    assert high_res.amax(dim=(1, 2)).tolist() == pytest.approx([1, 1], abs=1e-5)
+
+
+@pytest.mark.parametrize("classes", [0, 1, 3])
+def test_cams_are_recovered_within_1e_4(tmp_path, classes):
+    maps, keys = raw_maps(classes), np.arange(classes) + 4
+    cam, high_res = combine_scales(maps, SIZE)
+    write_cams(tmp_path / "a.npz", keys=keys, maps=maps, size=SIZE)
+    read = read_cams(tmp_path / "a.npz")
+    assert read.keys.tolist() == keys.tolist()
+    assert read.cam.shape == (classes, 19, 26)
+    assert read.high_res.shape == (classes, *SIZE)
+    np.testing.assert_allclose(read.cam, cam, atol=1e-4)
+    np.testing.assert_allclose(read.high_res, high_res, atol=1e-4)
+
+
+def test_a_class_without_any_activation_stays_zero(tmp_path):
+    write_cams(tmp_path / "a.npz", keys=np.array([1]), maps=[torch.zeros(1, 5, 7)], size=SIZE)
+    assert not read_cams(tmp_path / "a.npz").high_res.any()
+
+
+def test_a_file_of_a_voc_image_takes_at_most_60_kb(tmp_path):
+    rng = torch.Generator().manual_seed(0)
+    maps = [torch.rand(2, h, w, generator=rng) for h, w in ((24, 32), (12, 16), (36, 47), (47, 63))]
+    write_cams(tmp_path / "a.npz", keys=np.array([1, 2]), maps=maps, size=(375, 500))
+    assert os.path.getsize(tmp_path / "a.npz") <= 60_000
+
+
+@pytest.mark.parametrize("wrap", [np.asarray, torch.from_numpy], ids=["numpy", "torch"])
+def test_published_files_are_read(tmp_path, wrap):
+    cam = np.random.default_rng(0).random((2, 19, 26)).astype(np.float32)
+    high_res = np.random.default_rng(1).random((2, *SIZE)).astype(np.float32)
+    content = {"keys": wrap(np.array([3, 14])), "cam": wrap(cam), "high_res": high_res}
+    np.save(tmp_path / "a.npy", content)
+    read = read_cams(find_cams(tmp_path, "a"))
+    assert read.keys.tolist() == [3, 14]
+    assert (read.cam == cam).all()
+    assert (read.high_res == high_res).all()
+
+
+class Bomb:
+    def __reduce__(self):
+        return (os.mkdir, ("exploded",))
+
+
+def test_a_pickle_is_never_executed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("a.npy", {"keys": np.arange(1), "cam": Bomb(), "high_res": Bomb()})
+    with pytest.raises(ValueError, match="not admitted"):
+        load_published_dict("a.npy")
+    assert not os.path.exists("exploded")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [{"keys": np.arange(2)}, {"keys": np.arange(2), "cam": np.zeros(3), "high_res": np.zeros(3)}],
+)
+def test_a_dict_of_something_else_is_refused(tmp_path, content):
+    np.save(tmp_path / "a.npy", content)
+    with pytest.raises(ValueError, match=r"a\.npy"):
+        read_cams(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("ending", ["npz", "npy"])
+def test_a_truncated_file_is_refused_by_name(tmp_path, ending):
+    path = tmp_path / f"a.{ending}"
+    write_cams(tmp_path / "a.npz", keys=np.array([1]), maps=raw_maps(1), size=SIZE)
+    np.save(tmp_path / "a.npy", {"keys": np.arange(1)})
+    path.write_bytes(path.read_bytes()[:-60])
+    with pytest.raises(ValueError, match=rf"a\.{ending}"):
+        read_cams(path)
+
+
+def test_cams_of_an_image_of_another_size_are_refused_by_name(tmp_path):
+    write_cams(tmp_path / "a.npz", keys=np.array([1]), maps=raw_maps(1), size=SIZE)
+    assert read_cams(tmp_path / "a.npz", size=SIZE).keys.tolist() == [1]
+    with pytest.raises(
+        ValueError,
+        match=r"a\.npz: holds CAMs of an image of \(75, 101\), not of an image of \(75, 105\)",
+    ):
+        read_cams(tmp_path / "a.npz", size=(75, 105))
+
+
+def test_missing_cams_name_the_stage_that_makes_them(tmp_path):
+    with pytest.raises(FileNotFoundError, match="make_cam_pass True"):
+        find_cams(tmp_path, "2007_000032")
+    assert cam_path(tmp_path, "a").name == "a.npz"

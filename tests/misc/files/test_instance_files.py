@@ -1,0 +1,140 @@
+import zipfile
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from misc.files.instance_files import load_instances, save_instances
+
+
+def detections_of(masks):
+    masks = np.asarray(masks, dtype=bool)
+    rng = np.random.default_rng(0)
+    return {
+        "score": rng.random(len(masks), dtype=np.float32),
+        "mask": masks,
+        "class": rng.integers(0, 20, len(masks)),
+    }
+
+
+def assert_same(loaded, saved):
+    assert set(loaded) == {"score", "mask", "class"}
+    for name, dtype in (("score", np.float32), ("mask", np.bool_), ("class", np.int64)):
+        assert loaded[name].dtype == dtype
+        np.testing.assert_array_equal(loaded[name], saved[name])
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    shape=st.tuples(st.integers(0, 4), st.integers(1, 9), st.integers(1, 9)),
+    share=st.sampled_from([0.0, 0.1, 0.5, 1.0]),
+)
+def test_what_is_loaded_is_what_was_saved(tmp_path_factory, seed, shape, share):
+    path = tmp_path_factory.mktemp("instances") / "image.npz"
+    saved = detections_of(np.random.default_rng(seed).random(shape) < share)
+    save_instances(path, saved)
+    assert_same(load_instances(path), saved)
+
+
+def test_no_detection_keeps_the_size_of_the_image(tmp_path):
+    save_instances(tmp_path / "none.npz", detections_of(np.zeros((0, 375, 500))))
+    loaded = load_instances(tmp_path / "none.npz")
+    assert loaded["mask"].shape == (0, 375, 500)
+
+
+def test_folders_are_made_and_dots_in_the_name_are_kept(tmp_path):
+    path = tmp_path / "ins_seg" / "2007.000032"
+    save_instances(path, detections_of(np.ones((1, 2, 2))))
+    assert [file.name for file in path.parent.iterdir()] == ["2007.000032"]
+
+
+def test_equal_detections_give_equal_bytes_that_hold_no_date(tmp_path):
+    saved = detections_of(np.random.default_rng(1).random((3, 20, 30)) > 0.5)
+    for name in ("first.npz", "second.npz"):
+        save_instances(tmp_path / name, saved)
+    first, second = ((tmp_path / name).read_bytes() for name in ("first.npz", "second.npz"))
+    assert first == second
+    with zipfile.ZipFile(tmp_path / "first.npz") as archive:
+        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_an_image_of_voc_size_takes_at_most_ten_kilobytes(tmp_path):
+    # Twenty ragged objects, more than nearly any image of VOC has.
+    rng = np.random.default_rng(0)
+    masks = []
+    for _ in range(20):
+        mask = np.zeros((375, 500), dtype=np.float32)
+        centre = (int(rng.integers(50, 450)), int(rng.integers(50, 325)))
+        axes = (int(rng.integers(20, 120)), int(rng.integers(20, 120)))
+        cv2.ellipse(mask, centre, axes, 0, 0, 360, 1, -1)
+        ragged = cv2.GaussianBlur(mask, (0, 0), 8)
+        noise = cv2.GaussianBlur(rng.standard_normal(mask.shape), (0, 0), 4)
+        masks.append(ragged + noise > 0.5)
+    path = tmp_path / "image.npz"
+    save_instances(path, detections_of(masks))
+    assert path.stat().st_size <= 10_000
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"2007_000032\.npz: no such file"):
+        load_instances(tmp_path / "2007_000032.npz")
+
+
+def test_a_broken_file_is_named_however_it_is_broken(tmp_path):
+    whole = tmp_path / "whole.npz"
+    save_instances(whole, detections_of(np.random.default_rng(2).random((2, 5, 7)) > 0.5))
+    raw = whole.read_bytes()
+    broken = tmp_path / "broken.npz"
+    for length in range(0, len(raw), 23):
+        broken.write_bytes(raw[:length])
+        with pytest.raises(ValueError, match=r"broken\.npz: not a file of instances"):
+            load_instances(broken)
+
+
+def test_no_changed_byte_gives_other_detections(tmp_path):
+    saved = detections_of(np.random.default_rng(2).random((2, 5, 7)) > 0.5)
+    path = tmp_path / "image.npz"
+    save_instances(path, saved)
+    raw = path.read_bytes()
+    refused, places = 0, range(0, len(raw), 5)
+    for place in places:
+        path.write_bytes(raw[:place] + bytes([raw[place] ^ 1]) + raw[place + 1 :])
+        try:
+            loaded = load_instances(path)
+        except ValueError:
+            refused += 1
+        else:
+            assert_same(loaded, saved)
+    assert refused > len(places) / 2
+
+
+def test_a_file_with_other_arrays_is_refused(tmp_path):
+    saved = detections_of(np.ones((2, 3, 3)))
+    path = tmp_path / "other.npz"
+    parts = {"shape": np.array([2, 3, 3]), "runs": np.array([0, 18], dtype=np.uint32)}
+    for change in (
+        {"score": np.zeros(1, np.float32)},
+        {"class": np.zeros(3, np.int64)},
+        {"runs": np.array([0, 17], dtype=np.uint32)},
+        {"shape": np.array([2, 3, -3])},
+        {"shape": np.array([18])},
+    ):
+        np.savez(path, **{"score": saved["score"], "class": saved["class"], **parts, **change})
+        with pytest.raises(ValueError, match=r"other\.npz: not a file of instances"):
+            load_instances(path)
+    np.savez(path, mask=saved["mask"])
+    with pytest.raises(ValueError, match=r"other\.npz: not a file of instances"):
+        load_instances(path)
+    np.save(tmp_path / "array.npz.npy", saved["mask"])
+    with pytest.raises(ValueError, match=r"array\.npz\.npy: not a file of instances"):
+        load_instances(tmp_path / "array.npz.npy")
+
+
+def test_a_pickle_is_never_opened(tmp_path):
+    path = tmp_path / "pickle.npz"
+    np.savez(path, score=np.array([print], dtype=object), shape=[1, 1, 1], runs=[1])
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        load_instances(path)

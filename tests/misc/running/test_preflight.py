@@ -1,0 +1,158 @@
+"""What is checked before the first stage, and by --dry_run."""
+
+import shutil
+import sys
+import types
+
+import pytest
+import torch
+
+import run_sample
+from misc.running import preflight as look_ahead
+from tests import forked
+from tests.tiny_networks import tiny_detector_and_deeplab
+from voc12 import Dataset
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Give a folder in which only the demo data have been made."""
+    folder = tmp_path_factory.mktemp("made")
+    assert run_sample.main(forked.arguments(folder, "--dry_run", "True")) == 0
+    return folder
+
+
+@pytest.fixture
+def folder(made, tmp_path):
+    shutil.copytree(made, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def dry_run(folder, *passes, **changes):
+    words = [word for stage in passes for word in (f"--{stage}_pass", "True")]
+    return run_sample.main(forked.arguments(folder, "--dry_run", "True", *words, **changes))
+
+
+def run(folder, *passes, **changes):
+    words = [word for stage in passes for word in (f"--{stage}_pass", "True")]
+    with tiny_detector_and_deeplab():
+        return run_sample.main(forked.arguments(folder, *words, **changes))
+
+
+def test_a_dry_run_says_what_each_stage_reads_and_writes_and_makes_nothing(folder, capsys):
+    assert dry_run(folder) == 0
+    out = capsys.readouterr().out
+    (row,) = [line for line in out.splitlines() if line.startswith("| make_cam ")]
+    cells = [cell.strip() for cell in row.split("|")]
+    assert cells[2] == "4 images, 4 annotations, 1 of --cam_weights_name"
+    assert cells[3] == f"4 in {folder / 'result/demo/cam'}"
+    assert cells[4] == "0"
+    assert "MB are to be written" in out
+    assert {p.name for p in (folder / "result/demo").iterdir()} <= {
+        "VOC2012",
+        "cache",
+        "sample_train_eval.log",
+        "sample_train_eval.dry_run.settings.json",
+    }
+    assert not (folder / "sess").exists()
+
+
+def test_outputs_that_are_there_are_counted(folder, capsys):
+    assert run(folder, "train_cam", "make_cam") == 0
+    capsys.readouterr()
+    assert dry_run(folder, "make_cam", "eval_cam") == 0
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if "| make_cam " in line]
+    assert [cell.strip() for cell in row.split("|")][4:6] == ["4", "0.0"]
+
+
+def test_images_for_the_evaluation_server_are_looked_at_too(folder, capsys):
+    changes = {"supervision": "full", "deeplab_server_list": "train"}
+    assert dry_run(folder, "train_cam", "train_deeplab", "eval_deeplab", **changes) == 0
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if "| eval_deeplab " in line]
+    assert "5 images" in row
+    assert "5 in" in row
+
+
+def test_a_dry_run_lists_all_that_is_missing_or_broken(folder, capsys):
+    root = folder / "result/demo/VOC2012"
+    ids = Dataset(root).split("train")
+    (root / "JPEGImages" / f"{ids[0]}.jpg").write_bytes(b"no image")
+    (root / "Annotations" / f"{ids[1]}.xml").write_text("<annotation>")
+    (root / "SegmentationObject" / f"{ids[2]}.png").unlink()
+    assert dry_run(folder) == 2
+    captured = capsys.readouterr()
+    for name in (f"{ids[0]}.jpg", f"{ids[1]}.xml", f"SegmentationObject/{ids[2]}.png"):
+        assert name in captured.out
+    assert "error: --dry_run: 3 problems" in captured.err
+
+
+def test_files_of_earlier_stages_are_read_too(folder, capsys):
+    path = folder / "sess/demo/res50_cam.pth"
+    path.parent.mkdir(parents=True)
+    torch.save([print], path)
+    assert dry_run(folder, "make_cam") == 2
+    assert "res50_cam.pth: not a readable weights file" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("stages", "changes", "words"),
+    [
+        (["train_cam", "make_ins_seg"], {}, "--make_cam_pass True"),
+        (["train_cam", "make_cam", "eval_ins_seg"], {}, "--make_ins_seg_pass True"),
+        (["train_cam", "train_irn"], {"pretrained": "no_such.pth"}, "no_such.pth"),
+        (
+            ["train_cam", "make_cam", "cam_to_ir_label", "eval_sem_seg"],
+            {"chainer_eval_set": "val"},
+            "--make_sem_seg_pass True",
+        ),
+    ],
+)
+def test_what_a_later_stage_will_lack_is_said_before_the_first(
+    folder, capsys, stages, changes, words
+):
+    assert run(folder, *stages, **changes) == 2
+    captured = capsys.readouterr()
+    assert words in captured.err
+    assert "train_cam ..." not in captured.out
+
+
+def test_a_package_that_a_later_stage_needs_is_missed_before_the_first(folder, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pydensecrf", None)
+    monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
+    assert run(folder, crf="pydensecrf") == 2
+    captured = capsys.readouterr()
+    assert "pip install pydensecrf2" in captured.err
+    assert "train_cam ..." not in captured.out
+
+
+def test_a_disk_that_is_too_small_is_said(folder, capsys, monkeypatch):
+    monkeypatch.setattr(
+        look_ahead.shutil, "disk_usage", lambda _: types.SimpleNamespace(free=1_000_000)
+    )
+    assert dry_run(folder, "train_cam") == 2
+    assert "too small: some 400 MB are to be written, 1 MB are free" in capsys.readouterr().out
+
+
+def test_a_limit_takes_the_first_images_of_every_list(folder):
+    assert run(folder, limit=3, cam_batch_size=1, irn_batch_size=1) == 0
+    cams = sorted(path.stem for path in (folder / "result/demo/cam").glob("*.npz"))
+    assert cams == Dataset(folder / "result/demo/VOC2012").split("train")[:3]
+    assert '"split": "train[:3]"' in (folder / "result/demo/metrics.jsonl").read_text()
+
+
+def test_a_run_with_another_limit_does_not_take_up_the_weights(folder, capsys):
+    assert run(folder, "train_cam", limit=2) == 0
+    assert run(folder, "train_cam", limit=3) == 2
+    assert "--train_list of train_cam was demo, 2 images" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("network", ["mask_rcnn", "deeplab"])
+def test_labels_that_a_network_would_lack_are_missed_before_the_first_stage(
+    folder, capsys, network
+):
+    stages = ("train_cam", f"train_{network}", f"eval_{network}", "make_cocoann")
+    assert dry_run(folder, *stages, supervision="irn,cam") == 2
+    out = capsys.readouterr().out
+    for words in ("--make_cam_pass True", "--make_ins_seg_pass True"):
+        assert words in out
+    assert f"--train_{network}_pass True" not in out

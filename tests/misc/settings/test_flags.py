@@ -1,0 +1,212 @@
+import ast
+import dataclasses
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from misc.learning.training import Schedule
+from misc.settings.config import Config
+from misc.settings.flags import build_parser, grouped, page, read_config, resolved, table
+from misc.settings.version import VERSION
+from step import STAGES
+
+ROOT = Path(__file__).parents[3]
+VOC = ["--voc12_root", "VOC2012"]
+
+
+def test_the_preset_is_demo_without_a_voc_root_and_voc12_with_one():
+    assert read_config([]).preset == "demo"
+    assert read_config(VOC).preset == "voc12"
+
+
+def test_voc12_has_the_published_settings():
+    config = read_config(VOC)
+    assert (config.cam_batch_size, config.cam_num_epoches, config.cam_learning_rate) == (16, 5, 0.1)
+    assert (config.irn_batch_size, config.irn_num_epoches, config.irn_learning_rate) == (32, 3, 0.1)
+    assert (config.cam_momentum, config.irn_momentum) == (1e-4, 1e-4)
+    assert config.cam_scales == (1.0, 0.5, 1.5, 2.0)
+    assert (config.conf_fg_thres, config.conf_bg_thres) == (0.30, 0.05)
+    assert config.cam_out_dir == "result/cam"
+
+
+def test_the_authors_preset_changes_irnet_alone():
+    published = resolved(read_config(VOC))
+    author = resolved(read_config([*VOC, "--preset", "voc12_author"]))
+    changed = {name: author[name] for name in author if author[name] != published[name]}
+    assert changed == {"preset": "voc12_author", "irn_batch_size": 16, "irn_num_epoches": 5}
+
+
+def test_the_demo_writes_in_folders_of_its_own():
+    config = read_config([])
+    assert config.cam_out_dir == "result/demo/cam"
+    assert config.cam_weights_name == "sess/demo/res50_cam.pth"
+    assert config.log_name == "result/demo/sample_train_eval"
+
+
+def test_a_run_dir_moves_every_place_that_no_flag_names():
+    config = read_config(["--run_dir", "runs/a", "--cam_out_dir", "mine"])
+    assert config.irn_weights_name == "runs/a/sess/demo/res50_irn.pth"
+    assert config.demo_root == "runs/a/result/demo/VOC2012"
+    assert config.cam_out_dir == "mine"
+
+
+def test_a_flag_wins_over_the_preset():
+    assert read_config(["--conf_fg_thres", "0.4"]).conf_fg_thres == 0.4
+
+
+@pytest.mark.parametrize("text", ["True", "true", "TRUE", "1", "yes"])
+def test_true_is_read_in_each_spelling(text):
+    assert read_config(["--overwrite", text]).overwrite is True
+
+
+@pytest.mark.parametrize("text", ["False", "false", "0", "no"])
+def test_false_is_read_in_each_spelling(text):
+    assert read_config(["--overwrite", text]).overwrite is False
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--overwrite", "maybe"],
+        ["--no_such_flag", "1"],
+        ["--cam_batch", "8"],
+        ["--cam_batch_size", "many"],
+        ["--cam_scales", "1.0,x"],
+        ["--cam_scales", "1.0,,0.5"],
+        ["--limit"],
+    ],
+)
+def test_what_a_flag_does_not_take_is_refused_in_one_line(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        read_config(arguments)
+    message = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert message.count("\n") == 1
+    assert arguments[0] in message
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("cam_batch_size", "0"),
+        ("cam_crop_size", "500"),
+        ("conf_fg_thres", "1.5"),
+        ("preset", "voc2007"),
+        ("precision", "fp8"),
+        ("cam_scales", "1.0,-0.5"),
+        ("cam_scales", "nan"),
+        ("deeplab_scales", "1.0,inf"),
+        ("cam_resize_long", "640,320"),
+        ("beta", "inf"),
+        ("mask_rcnn_drops", "150,100"),
+        ("mask_rcnn_drops", "100,100"),
+        ("mask_rcnn_drops", "0"),
+        ("mask_rcnn_drops", "100,201"),  # the demo has 200 steps
+    ],
+)
+def test_a_value_outside_its_range_names_flag_value_and_range(flag, value):
+    with pytest.raises(ValueError, match=f"--{flag} {value}.*accepted"):
+        read_config([f"--{flag}", value])
+
+
+@pytest.mark.parametrize(
+    "flag", ["cam_scales", "deeplab_scales", "cam_resize_long", "supervision", "cam_out_dir"]
+)
+def test_an_empty_value_is_refused_where_it_means_nothing(flag):
+    with pytest.raises(ValueError, match=f"--{flag} '': accepted is "):
+        read_config([f"--{flag}", ""])
+
+
+def test_no_drops_are_a_constant_rate_and_not_the_polynomial():
+    drops = read_config(["--mask_rcnn_drops", ""]).mask_rcnn_drops
+    assert drops == ()
+    schedule = Schedule(steps=18, batch_size=1, drops=drops)
+    assert {schedule.rate(step, 18) for step in range(18)} == {1.0}
+
+
+@pytest.mark.parametrize("preset", ["voc12", "voc12_author"])
+def test_a_preset_of_voc_without_its_root_is_refused(preset):
+    with pytest.raises(ValueError, match=f"--preset {preset}: needs VOC 2012: pass --voc12_root"):
+        read_config(["--preset", preset])
+
+
+@pytest.mark.parametrize("flag", ["overwrite", "dry_run", "tables", "train_cam_pass"])
+def test_a_bare_boolean_flag_means_true_and_takes_nothing_else(flag):
+    config = read_config([f"--{flag}", "--limit", "3"])
+    assert getattr(config, flag) is True
+    assert config.limit == 3
+    assert getattr(read_config(["--limit", "3", f"--{flag}"]), flag) is True
+
+
+def asked(*arguments):
+    config = read_config(list(arguments))
+    return [stage.name for stage in STAGES if config.asked(stage.flag)]
+
+
+def test_without_a_pass_flag_every_stage_runs():
+    assert asked() == [stage.name for stage in STAGES]
+
+
+def test_any_pass_set_true_runs_only_those():
+    chosen = asked("--eval_cam_pass", "True", "--train_irn_pass", "1", "--make_cam_pass", "False")
+    assert chosen == ["eval_cam", "train_irn"]
+
+
+def test_only_passes_set_false_run_all_the_others():
+    everything = [stage.name for stage in STAGES]
+    assert asked("--train_cam_pass", "False") == everything[1:]
+
+
+def test_every_setting_is_read_somewhere():
+    files = [ROOT / "run_sample.py", *(ROOT / "step").glob("*.py"), *(ROOT / "misc").rglob("*.py")]
+    read = {"preset", "run_dir", "settings"}  # by read_config
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text())):
+            is_config = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+            if is_config and node.value.id == "config":
+                read.add(node.attr)
+    read |= {stage.flag for stage in STAGES}
+    assert {field.name for field in dataclasses.fields(Config)} - read == set()
+
+
+def test_help_and_the_table_have_every_setting():
+    names = [field.name for field in dataclasses.fields(Config)]
+    words, rows = build_parser().format_help(), table()
+    assert all(f"--{name}" in words for name in names)
+    assert all(f"`--{name}`" in rows for name in names)
+
+
+def test_help_has_the_settings_in_their_groups_with_their_defaults():
+    words = build_parser().format_help()
+    titles = [f"\n{title}:\n" for title, _ in grouped()]
+    places = [words.index(title) for title in titles]
+    assert len(titles) > 5
+    assert places == sorted(places)
+    assert words.index("\n  --beta") > words.index("\nLabel synthesis:\n")
+    assert "default: 32, voc12_author: 16, demo: 8" in " ".join(words.split())
+
+
+def test_the_version_is_that_of_the_project():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == VERSION
+
+
+def test_the_page_of_flags_is_the_one_made_from_the_settings():
+    """After a change of the settings, `make flags` writes it anew."""
+    assert (ROOT / "docs" / "FLAGS.md").read_text() == page()
+
+
+def test_help_and_a_mistaken_flag_are_answered_without_torch():
+    """It takes seconds to import."""
+    program = (
+        "import sys, run_sample\n"
+        "try: run_sample.main(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    for words in (["--help"], ["--no_such_flag", "1"], ["--seed", "x"]):
+        command = [sys.executable, "-c", program, *words]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)

@@ -1,0 +1,114 @@
+import json
+
+import pytest
+
+from misc.settings.flags import read_config, resolved
+from misc.settings.settings_file import settings_path, write_settings
+
+FLAGS = ["--cam_scales", "1.0,0.5", "--limit", "3", "--beta", "8", "--tables", "--overwrite", "1"]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def saved(*arguments):
+    config = read_config(list(arguments))
+    write_settings(config)
+    return config, settings_path(config)
+
+
+def changed(path, **settings):
+    with open(path) as file:
+        content = json.load(file)
+    content["settings"] |= settings
+    with open(path, "w") as file:
+        json.dump(content, file)
+
+
+def test_a_run_is_repeated_from_its_settings(folder):
+    config, path = saved(*FLAGS, "--run_dir", "runs/a", "--cam_out_dir", "mine")
+    again = read_config(["--settings", path])
+    assert resolved(again) == resolved(config) | {"settings": path}
+    assert again.cam_scales == (1.0, 0.5)
+
+
+def test_the_settings_of_a_repeated_run_are_those_of_the_first(folder):
+    _, path = saved(*FLAGS)
+    before = (folder / path).read_text()
+    write_settings(read_config(["--settings", path]))
+    assert (folder / path).read_text() == before
+
+
+def test_flags_win_over_the_file_and_the_file_over_the_preset(folder):
+    _, path = saved("--beta", "8", "--exp_times", "4")
+    config = read_config(["--settings", path, "--beta", "6"])
+    assert (config.beta, config.exp_times) == (6, 4)
+
+
+def test_what_the_file_does_not_say_is_the_presets(folder):
+    (folder / "few.json").write_text(json.dumps({"settings": {"beta": 8}}))
+    config = read_config(["--settings", "few.json"])
+    assert (config.preset, config.beta, config.exp_times) == ("demo", 8, 3)
+    assert read_config(["--settings", "few.json", "--voc12_root", "V"]).preset == "voc12"
+
+
+def test_a_run_dir_moves_the_places_that_the_first_run_named_by_no_flag(folder):
+    _, path = saved("--run_dir", "runs/a", "--cam_out_dir", "mine")
+    config = read_config(["--settings", path, "--run_dir", "runs/b"])
+    assert config.irn_weights_name == "runs/b/sess/demo/res50_irn.pth"
+    assert config.log_name == "runs/b/result/demo/sample_train_eval"
+    assert config.cam_out_dir == "mine"
+
+
+def test_another_preset_than_the_files_is_refused(folder):
+    _, path = saved()
+    with pytest.raises(ValueError, match=r"--preset voc12: .* repeats a run of the preset demo"):
+        read_config(["--settings", path, "--preset", "voc12", "--voc12_root", "V"])
+    assert read_config(["--settings", path, "--preset", "demo"]).preset == "demo"
+
+
+def test_what_only_looks_does_not_replace_the_settings_of_the_run(folder):
+    paths = {saved(*words)[1] for words in ([], ["--show", "a"], ["--tables"], ["--dry_run"])}
+    assert len(paths) == 4
+    assert read_config(["--settings", min(paths, key=len)]).show is None
+    shown = "result/demo/sample_train_eval.show.settings.json"
+    assert read_config(["--settings", shown]).show == "a"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"no_such": 1}, "there is no setting no_such"),
+        ({"settings": "x"}, "there is no setting settings"),
+        ({"cam_batch_size": "many"}, "cam_batch_size is 'many', accepted is int"),
+        ({"cam_batch_size": 2.5}, "cam_batch_size is 2.5, accepted is int"),
+        ({"cam_batch_size": True}, "cam_batch_size is True, accepted is int"),
+        ({"cam_batch_size": None}, "cam_batch_size is None, accepted is int"),
+        ({"overwrite": 1}, "overwrite is 1, accepted is bool"),
+        ({"beta": "8"}, "beta is '8', accepted is float"),
+        ({"cam_scales": 1.0}, "cam_scales is 1.0, accepted is float,..."),
+        ({"cam_scales": ["a"]}, "accepted is float,..."),
+        ({"cam_scales": []}, "--cam_scales '': accepted is at least one number"),
+        ({"cam_batch_size": 0}, "--cam_batch_size 0: accepted is a number above 0"),
+        ({"preset": "voc2007"}, "--preset voc2007: accepted is"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_names_the_file(folder, change, words):
+    _, path = saved()
+    changed(path, **change)
+    with pytest.raises(ValueError, match="--settings result/demo/sample_train") as caught:
+        read_config(["--settings", path])
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"settings": 3}', "[" * 100_000, "\xff"])
+def test_a_file_that_is_no_settings_names_itself(folder, text):
+    (folder / "x.json").write_text(text, encoding="latin-1")
+    with pytest.raises(ValueError, match=r"--settings x.json: not (readable|the settings)"):
+        read_config(["--settings", "x.json"])
+    with pytest.raises(FileNotFoundError, match=r"--settings y.json: no such file"):
+        read_config(["--settings", "y.json"])

@@ -1,0 +1,98 @@
+"""The house: which folder may import which, and what stands in step/ and misc/."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from step import STAGES
+
+ROOT = Path(__file__).parent.parent
+METHOD = {f"misc.{path.stem}" for path in (ROOT / "misc").glob("*.py")} - {"misc.__init__"}
+FILES = [
+    path
+    for folder in ("step", "misc", "net", "voc12")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+]
+
+
+def module_of(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(path):
+    """Name the modules of this project that a file imports, those inside functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inside = {f"{node.module}.{name.name}" for name in node.names}
+            found |= {name for name in inside if is_module(name)} or {node.module}
+    return {name for name in found if name.split(".")[0] in ("step", "misc", "net", "voc12")}
+
+
+def is_module(name):
+    path = ROOT.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or path.is_dir()
+
+
+IMPORTS = {module_of(path): imported(path) for path in FILES}
+
+
+def importing(start, *, but=()):
+    """Name what the modules below a package import, as (module, imported)."""
+    return [
+        (module, name)
+        for module, names in IMPORTS.items()
+        if module.split(".")[0] == start and module not in but
+        for name in sorted(names)
+    ]
+
+
+def test_step_holds_the_stages_and_their_table_alone():
+    files = {path.stem for path in (ROOT / "step").glob("*.py")}
+    assert files == {stage.name for stage in STAGES} | {"__init__"}
+
+
+def test_no_stage_imports_a_stage():
+    # The report lists the stages, and asks their table for it.
+    assert {name for _, name in importing("step") if name.startswith("step")} <= {"step"}
+
+
+def test_misc_itself_holds_the_method_alone_which_imports_no_wing():
+    assert len(METHOD) + 1 <= 14
+    for module in METHOD:
+        assert IMPORTS[module] <= METHOD, module
+
+
+@pytest.mark.parametrize(
+    ("start", "allowed"),
+    [("misc", {"misc"}), ("net", {"net", "misc"}), ("voc12", {"voc12", "misc"})],
+)
+def test_imports_point_down(start, allowed):
+    opens = "misc.running.open_dataset"
+    above = [
+        (module, name)
+        for module, name in importing(start, but=(opens,))
+        if name.split(".")[0] not in allowed
+    ]
+    assert above == []
+
+
+def test_one_file_opens_the_data_set():
+    outside = {
+        module
+        for module, names in IMPORTS.items()
+        if not module.startswith("voc12") and any(n.split(".")[0] == "voc12" for n in names)
+    }
+    assert outside == {"misc.running.open_dataset"}
+
+
+def test_every_wing_says_in_one_sentence_what_it_is():
+    for wing in (ROOT / "misc").iterdir():
+        if wing.is_dir() and wing.name != "__pycache__":
+            text = ast.get_docstring(ast.parse((wing / "__init__.py").read_text()))
+            assert text.count("\n") == 0, wing
+            assert text.endswith(".")
