@@ -1,6 +1,6 @@
 """Evaluate DeepLab on val_list, and pack its labels for the server (METHOD section 9)."""
 
-import shutil
+import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -70,7 +70,9 @@ def run(config: Config) -> None:
             listed = dataset.split(config.deeplab_server_list)
             claim(packed.folder, files=(*SERVER_FILES, SCORES), images=listed)
             label_images(config, model, dataset, listed, packed, compute=compute)
-            logger.info("for the evaluation server: %s", ranks.on_first(packed.pack))
+            logger.info(
+                "for the evaluation server: %s", ranks.on_first(partial(packed.pack, listed))
+            )
 
 
 def plan(config: Config, dataset: Dataset) -> Plan:
@@ -125,14 +127,13 @@ class ServerLabels:
         """Write an image's label, uint8 (H, W)."""
         write_label(self.path(image_id), label, palette=voc_palette())
 
-    def pack(self) -> Path:
-        """Pack the labels into the archive to upload."""
-        with atomic_path(self.folder / "results.tgz") as temporary:
-            made = shutil.make_archive(
-                str(temporary), "gztar", root_dir=self.folder, base_dir=SERVER_FOLDER.parts[0]
-            )
-            Path(made).replace(temporary)
-        return self.folder / "results.tgz"
+    def pack(self, ids: Sequence[str]) -> Path:
+        """Pack the labels of a list into the archive to upload; those of other lists stay out."""
+        archive = self.folder / "results.tgz"
+        with atomic_path(archive) as temporary, tarfile.open(temporary, "w:gz") as packed:
+            for path in map(self.path, sorted(ids)):
+                packed.add(path, path.relative_to(self.folder))
+        return archive
 
 
 def label_images(
@@ -188,9 +189,16 @@ def write_scores(path: Path, steps: np.ndarray) -> None:
 
 
 def read_scores(path: Path, size: tuple[int, ...]) -> np.ndarray:
-    """Read probabilities and upsample them to the image's (H, W): float32 (L, H, W)."""
-    with np.load(path, allow_pickle=False) as stored:
-        small = torch.from_numpy(stored["steps"].astype(np.float32) / _STEPS)
+    """Read probabilities and upsample them to the image's (H, W): float32 (L, H, W).
+
+    Raises:
+        ValueError: the file is broken.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            small = torch.from_numpy(stored["steps"].astype(np.float32) / _STEPS)
+    except Exception as error:  # zipfile, zlib and NumPy raise almost anything on a broken file
+        raise ValueError(f"{path}: not readable ({error}); delete it to make it again") from error
     return F.interpolate(small[None], size, mode="bilinear", align_corners=False)[0].numpy()
 
 
@@ -207,7 +215,7 @@ def write_final_label(
     if crf:
         found = crf_inference_probabilities(image, found, backend=crf)
     labels.write(image_id, found.argmax(axis=0).astype(np.uint8))
-    path.unlink()
+    path.unlink(missing_ok=True)
 
 
 def count_images(

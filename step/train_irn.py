@@ -67,7 +67,8 @@ def run(config: Config) -> None:
     check_labels(config.ir_label_out_dir, ids)
     weights = Path(config.irn_weights_name)
     config = fill_batch(config, "irn_batch_size", len(ids))
-    settings = shaped_by(config, "train_irn", *SHAPED_BY, ids=ids)
+    backbone = ("cam_weights_name",) if config.pretrained == "none" else ()
+    settings = shaped_by(config, "train_irn", *SHAPED_BY, *backbone, ids=ids)
     mean_of = shaped_by(config, MEAN, "infer_list", ids=infer_ids)[MEAN]
     compute = compute_of(config)
     if is_trained(config, weights, settings):

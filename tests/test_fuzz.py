@@ -21,11 +21,13 @@ from PIL import Image
 from misc.files.cam_files import read_cams, write_cams
 from misc.files.images import read_image, read_label
 from misc.files.instance_files import load_instances, save_instances
+from misc.files.levels import load_levels, save_levels, score_levels
 from misc.files.safe_mat import read_mat_struct
 from misc.learning.weights import read_state_dict, read_tensors
 from misc.running.provenance import read_settings
 from misc.settings.settings_file import read_settings_file
 from misc.settings.version import VERSION
+from step.eval_deeplab import read_scores, write_scores
 from voc12.annotations import Annotations, read_classes
 from voc12.splits import read_list
 
@@ -62,6 +64,8 @@ def published(folder, wrap):
 def make_seeds(folder):
     maps = [torch.rand(2, 3, 4)]
     state = {"a.weight": torch.rand(3, 2), "a.bias": torch.zeros(3)}
+    levels = score_levels(np.random.default_rng(1).random((2, 9, 14), np.float32), [0, 7])
+    steps = np.random.default_rng(2).integers(0, 65535, (3, 3, 4)).astype(np.uint16)
     detections = {
         "score": np.ones(2, np.float32),
         "mask": np.eye(18).reshape(2, 9, 18) > 0,
@@ -93,6 +97,8 @@ def make_seeds(folder):
             )
             for packed in (False, True)
         ],
+        "levels": [written(folder, "l.npz", lambda path: save_levels(path, levels))],
+        "scores": [written(folder, "s.npz", lambda path: write_scores(path, steps))],
         "instances": [written(folder, "i.npz", lambda path: save_instances(path, detections))],
         "pth": [
             written(folder, "a.pth", lambda path: torch.save(state, path)),
@@ -174,6 +180,8 @@ READERS = {
     "cams": ("npz", read_cams),
     "published cams": ("npy", read_cams),
     "instances": ("instances", load_instances),
+    "score levels": ("levels", load_levels),
+    "DeepLab's scores": ("scores", lambda path: read_scores(path, (9, 14))),
     "MATLAB's": ("mat", lambda path: read_mat_struct(path, "GTinst")),
     "weights": ("pth", read_state_dict),
     "checkpoint": ("pth", read_tensors),

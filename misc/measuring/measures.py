@@ -37,12 +37,24 @@ def record(
 
 
 def read_since(path: str | os.PathLike[str], offset: int) -> list[dict[str, Any]]:
-    """Read the measures that were appended after `offset` bytes."""
+    """Read the measures that were appended after `offset` bytes; a line cut short is left out.
+
+    Raises:
+        ValueError: a line before the last is no JSON.
+    """
     if not Path(path).is_file():
         return []
     with open(path, "rb") as file:
         file.seek(offset)
-        return [json.loads(line) for line in file.read().splitlines() if line.strip()]
+        lines = [line for line in file.read().splitlines() if line.strip()]
+    found = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            found.append(json.loads(line))
+        except ValueError as error:
+            if number < len(lines):
+                raise ValueError(f"{path}, line {number}: no measure ({error})") from error
+    return found
 
 
 def end_of(path: str | os.PathLike[str]) -> int:

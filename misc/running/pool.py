@@ -5,14 +5,16 @@ has the device, and yields the pool's next job: a picklable call without argumen
 with that call's result; meanwhile the device works on other images.
 """
 
+import multiprocessing
 import os
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import contextmanager
 from typing import Any
 
 Job = Callable[[], Any]
@@ -38,12 +40,7 @@ def travel(
         The first error of `ways`, of a way or of a job, as it was raised, after the results of the
             images before it; OSError where a process of the pool died.
     """
-    with ExitStack() as stack:
-        pool = None
-        if num_workers:
-            parent = os.getpid()
-            pool = ProcessPoolExecutor(num_workers, initializer=_start, initargs=(start, parent))
-            stack.callback(pool.shutdown, cancel_futures=True)
+    with _pool_of(num_workers, start) as pool:
         most = IMAGES_A_PROCESS * num_workers
         travellers: deque[_Traveller] = deque()
         for traveller in _departures(ways, pool):
@@ -53,6 +50,27 @@ def travel(
                 yield _arrival(travellers)
         while travellers:
             yield _arrival(travellers)
+
+
+@contextmanager
+def _pool_of(num_workers: int, start: Callable[[], None]) -> Iterator[ProcessPoolExecutor | None]:
+    """Hold a pool of processes; None for 0. An error or an interrupt ends them at once."""
+    if not num_workers:
+        yield None
+        return
+    # Forked from this process: where a server forked them, their parent would be another.
+    fork = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
+    initargs = (start, os.getpid())
+    pool = ProcessPoolExecutor(num_workers, fork, initializer=_start, initargs=initargs)
+    try:
+        yield pool
+    except BaseException:
+        # Waiting for their jobs would take long, and outputs are written atomically.
+        for process in list((pool._processes or {}).values()):
+            process.kill()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 class _Traveller:
@@ -70,21 +88,16 @@ class _Traveller:
 
     def advance(self) -> None:
         """Resume the way with the result of its finished job."""
-        try:
-            result = self.job.result()
-        except Exception as error:
-            self._end(error=error)
-        else:
-            self._advance(result)
+        self._advance(self.job.result)
 
-    def _advance(self, result: Any) -> None:
+    def _advance(self, job: Job | None) -> None:
+        """Resume the way with the result of a job, or its error; None starts it."""
         try:
             while True:
-                job = self.way.send(result)
+                job = self.way.send(None) if job is None else _resumed(self.way, job)
                 if self.pool is not None:
                     self.job = self.pool.submit(job)
                     return
-                result = job()
         except StopIteration as end:
             self._end(result=end.value)
         except Exception as error:
@@ -92,6 +105,15 @@ class _Traveller:
 
     def _end(self, *, result: Any = None, error: Exception | None = None) -> None:
         self.result, self.error, self.is_done = result, error, True
+
+
+def _resumed(way: Way, job: Job) -> Job:
+    """Run a job, hand its result to the way, or raise its error there; return the next job."""
+    try:
+        result = job()
+    except Exception as error:
+        return way.throw(error)
+    return way.send(result)
 
 
 def _departures(
@@ -130,12 +152,16 @@ def _arrival(travellers: deque[_Traveller]) -> tuple[str, Any]:
 
 
 def _start(start: Callable[[], None], parent: int) -> None:
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    end_with(parent)
     start()
 
 
+def end_with(parent: int) -> None:
+    """Let this process end when its parent is gone: a killed parent cannot end it."""
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
 def _end_with(parent: int) -> None:
-    """End this process when its parent is gone: a killed parent cannot end its pool."""
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)

@@ -5,6 +5,7 @@ pool process (components, compression, PNG) → disk.
 """
 
 import inspect
+import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from tqdm import tqdm
 
 from misc.machine import ranks
 from misc.machine.device import memory_for
-from misc.running.pool import Way, travel
+from misc.running.pool import Way, end_with, travel
 
 Load = Callable[[str], Any]
 Process = Callable[[str, Any], Any]
@@ -152,6 +153,7 @@ def own_generator() -> torch.Generator:
 
 def start_worker(worker: int) -> None:
     """Set up a loader process."""
+    end_with(os.getppid())
     start_pool_process()
 
 

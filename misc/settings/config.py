@@ -12,6 +12,7 @@ from misc.settings.rules import (
     CROP,
     DROPS,
     LONG_SIDE,
+    NOT_EMPTY,
     NOT_NEGATIVE,
     POSITIVE,
     RADIUS,
@@ -33,7 +34,7 @@ class Config:
         group="Run",
     )
     settings: str | None = setting(
-        None, "repeat a run from the JSON of its settings; flags override it"
+        None, "repeat a run from the JSON of its settings; flags override it", rule=NOT_EMPTY
     )
     device: str = setting("auto", "where networks run", rule=one_of("auto", "cpu", "cuda", "mps"))
     precision: str = setting(
@@ -72,9 +73,10 @@ class Config:
         None,
         "the devkit's VOC2012 folder; without it the demo data are generated and used",
         group="Data",
+        rule=NOT_EMPTY,
     )
     sbd_root: str | None = setting(
-        None, "SBD's folder, a source of train_aug and of its ground truth"
+        None, "SBD's folder, a source of train_aug and of its ground truth", rule=NOT_EMPTY
     )
     train_list: str = setting(
         "train_aug",
@@ -300,7 +302,7 @@ class Config:
     )
     show_dir: str = place("result/show", "where --show writes its pictures")
     show: str | None = setting(
-        None, "instead of running stages, draw this image through all of them"
+        None, "instead of running stages, draw this image through all of them", rule=NOT_EMPTY
     )
 
     tables: bool = setting(

@@ -201,6 +201,12 @@ def _check_together(values: Mapping[str, Any]) -> None:
             f"--preset {preset}: needs VOC 2012: pass --voc12_root with the devkit's VOC2012 "
             "folder, or leave --preset out for the demo"
         )
+    crop, radius = values["irn_crop_size"], values["irn_radius"]
+    if crop // 4 < 2 * radius - 1:
+        raise ValueError(
+            f"--irn_crop_size {crop}: has no pair within --irn_radius {radius}; accepted are "
+            f"{-(-4 * (2 * radius - 1) // 16) * 16} or more, or a smaller radius"
+        )
     if max(drops, default=0) > steps:
         raise ValueError(
             f"--mask_rcnn_drops {format_value(drops)}: accepted are steps up to --mask_rcnn_steps "

@@ -1,6 +1,7 @@
 import json
 import shutil
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from misc.learning.networks import load_backbone
 from misc.learning.supervision import describe_image, supervised_path, supervision_of
 from misc.measuring.measures import read_since
 from misc.settings.config import Config
+from step.eval_deeplab import ServerLabels
 from step.train_mask_rcnn import build_network
 from tests.tiny_networks import tiny_detector_and_deeplab
 from voc12 import Dataset
@@ -170,6 +172,14 @@ def test_the_servers_archive_holds_palette_labels_of_the_original_size(trained):
         assert label.shape == dataset.image(path.stem).shape[:2]
         assert label.max() <= 20
         assert (label == read_label(trained / "deeplab" / path.name)).all()
+
+
+def test_the_servers_archive_holds_one_list_alone(trained, tmp_path):
+    labels = ServerLabels(tmp_path)
+    for image_id in "ab":
+        labels.write(image_id, np.zeros((4, 5), np.uint8))
+    with tarfile.open(labels.pack(["b"])) as archive:
+        assert [Path(name).stem for name in archive.getnames()] == ["b"]
 
 
 def test_the_tables_are_made_of_the_metrics_file_alone(trained, tmp_path, capsys):

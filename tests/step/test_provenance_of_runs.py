@@ -126,6 +126,13 @@ def test_weights_of_another_precision_are_not_taken(copied, capsys):
     assert "--precision of train_irn was fp32, now it is bf16" in error
 
 
+def test_irnet_on_another_backbone_is_not_taken(copied, capsys):
+    other = copied / "other.pth"
+    assert run(copied, "train_cam", cam_weights_name=other, seed=1) == 0
+    assert run(copied, "train_irn", cam_weights_name=other) == 2
+    assert "--cam_weights_name of train_irn was a file of SHA-256" in capsys.readouterr().err
+
+
 def test_overwrite_deletes_no_folder_and_no_file_of_the_users(copied, tmp_path, capsys):
     thesis = tmp_path / "thesis"
     thesis.mkdir()

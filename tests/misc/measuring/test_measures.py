@@ -1,3 +1,5 @@
+import pytest
+
 from misc.measuring.measures import (
     end_of,
     read_seconds,
@@ -43,3 +45,12 @@ def test_of_a_stages_runs_the_longest_counts(tmp_path):
         record_seconds(tmp_path / "details" / "seconds.jsonl", stage, seconds)
     assert read_seconds(tmp_path / "details" / "seconds.jsonl") == {"a": 3.0, "b": 2.0}
     assert read_seconds(tmp_path / "none.jsonl") == {}
+
+
+def test_a_line_that_was_cut_short_is_left_out_and_another_broken_one_is_named(tmp_path):
+    path = tmp_path / "seconds.jsonl"
+    path.write_text('{"stage": "a", "seconds": 1.0}\n{"stage": "b", "sec')
+    assert read_since(path, 0) == [{"stage": "a", "seconds": 1.0}]
+    path.write_text('nothing\n{"stage": "a"}\n')
+    with pytest.raises(ValueError, match=r"seconds.jsonl, line 1: no measure"):
+        read_since(path, 0)

@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 
+from misc.running.interrupt import kept_interrupts
 from misc.running.pool import travel
 from misc.running.workers import map_images, start_pool_process
 
@@ -120,6 +121,45 @@ def test_a_pool_ends_with_the_process_that_was_killed():
             if file.read().split()[2] == "Z":  # ended, and nobody has asked how
                 return
     pytest.fail("the process of the pool lives on")
+
+
+def test_an_interrupt_does_not_wait_for_what_the_pool_does():
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+
+        def waiting(image_id):
+            yield partial(tell_and_wait, writer)
+
+        try:
+            with kept_interrupts():
+                all_of([("a", waiting("a")), ("b", waiting("b"))], 2)
+        except KeyboardInterrupt:
+            os._exit(130)
+        os._exit(1)
+    os.read(reader, 20)
+    os.kill(child, signal.SIGINT)
+    for _ in range(100):
+        time.sleep(0.1)
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            assert os.waitstatus_to_exitcode(status) == 130
+            return
+    os.kill(child, signal.SIGKILL)
+    pytest.fail("the interrupted process hangs")
+
+
+def out_of_memory():
+    raise MemoryError("no more")
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_a_job_that_is_out_of_memory_is_one_line_that_names_the_image(num_workers):
+    def process(image_id, loaded):
+        yield out_of_memory
+
+    with pytest.raises(OSError, match=r"^a: out of memory \(no more\); .*--device"):
+        list(map_images("ab", str.upper, process=process, num_workers=num_workers))
 
 
 def tell_and_wait(writer):

@@ -210,3 +210,16 @@ def test_help_and_a_mistaken_flag_are_answered_without_torch():
     for words in (["--help"], ["--no_such_flag", "1"], ["--seed", "x"]):
         command = [sys.executable, "-c", program, *words]
         subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("name", ["voc12_root", "sbd_root", "show", "settings"])
+def test_an_empty_name_is_refused(name):
+    with pytest.raises(ValueError, match=rf"^--{name} '': accepted is a name$"):
+        read_config([f"--{name}", ""])
+
+
+def test_a_crop_without_any_pair_is_refused():
+    words = ["--voc12_root", "VOC2012", "--irn_crop_size"]
+    assert read_config([*words, "80"]).irn_crop_size == 80
+    with pytest.raises(ValueError, match=r"^--irn_crop_size 64: has no pair .* 80 or more"):
+        read_config([*words, "64"])
