@@ -1,10 +1,8 @@
 """The networks of net/ on a small residual backbone, which learns in a minute on two cores."""
 
-from unittest import mock
-
 from torchvision.models.resnet import Bottleneck, ResNet
 
-from net import resnet50_cam, resnet50_irn
+from tests.tiny_networks import networks_on
 
 
 def backbone():
@@ -16,25 +14,4 @@ def backbone():
     return model
 
 
-class Net(resnet50_cam.Net):
-    def __init__(self, *arguments, **options):
-        with mock.patch("net.resnet50_cam.resnet50", backbone):
-            super().__init__(*arguments, **options)
-
-
-class CAM(Net, resnet50_cam.CAM):
-    pass
-
-
-class _Relations:
-    def __init__(self, *arguments, **options):
-        with mock.patch("net.resnet50_irn.resnet50", backbone):
-            super().__init__(*arguments, **options)
-
-
-class AffinityDisplacementLoss(_Relations, resnet50_irn.AffinityDisplacementLoss):
-    pass
-
-
-class EdgeDisplacement(_Relations, resnet50_irn.EdgeDisplacement):
-    pass
+Net, CAM, AffinityDisplacementLoss, EdgeDisplacement = networks_on(backbone)

@@ -25,28 +25,32 @@ def backbone(norm=nn.BatchNorm2d):
     return model
 
 
-class Net(resnet50_cam.Net):
-    def __init__(self, *arguments, **options):
-        with mock.patch("net.resnet50_cam.resnet50", backbone):
-            super().__init__(*arguments, **options)
+def networks_on(build):
+    """Return Net, CAM, AffinityDisplacementLoss and EdgeDisplacement on another backbone."""
+
+    class Net(resnet50_cam.Net):
+        def __init__(self, *arguments, **options):
+            with mock.patch("net.resnet50_cam.resnet50", build):
+                super().__init__(*arguments, **options)
+
+    class CAM(Net, resnet50_cam.CAM):
+        pass
+
+    class Relations:
+        def __init__(self, *arguments, **options):
+            with mock.patch("net.resnet50_irn.resnet50", build):
+                super().__init__(*arguments, **options)
+
+    class AffinityDisplacementLoss(Relations, resnet50_irn.AffinityDisplacementLoss):
+        pass
+
+    class EdgeDisplacement(Relations, resnet50_irn.EdgeDisplacement):
+        pass
+
+    return Net, CAM, AffinityDisplacementLoss, EdgeDisplacement
 
 
-class CAM(Net, resnet50_cam.CAM):
-    pass
-
-
-class _Relations:
-    def __init__(self, *arguments, **options):
-        with mock.patch("net.resnet50_irn.resnet50", backbone):
-            super().__init__(*arguments, **options)
-
-
-class AffinityDisplacementLoss(_Relations, resnet50_irn.AffinityDisplacementLoss):
-    pass
-
-
-class EdgeDisplacement(_Relations, resnet50_irn.EdgeDisplacement):
-    pass
+Net, CAM, AffinityDisplacementLoss, EdgeDisplacement = networks_on(backbone)
 
 
 @contextlib.contextmanager
