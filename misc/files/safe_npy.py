@@ -1,4 +1,4 @@
-"""Reading the published program's CAM files, which are pickles, without executing a pickle."""
+"""Reading `.npy` files of CAMs, which are pickles, without executing a pickle."""
 
 import collections
 import io
@@ -11,46 +11,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from misc.files.limits import check_archive, check_shape
-
-_FIELDS = ("keys", "cam", "high_res")
+from misc.files.limits import check_archive
 
 
-def load_published_dict(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Read a `.npy` file holding a dict of `keys`, `cam` and `high_res`, torch or numpy inside.
+def read_npy_object(path: str | os.PathLike[str]) -> Any:
+    """Read a `.npy` file that holds one object: plain containers of arrays, tensors and numbers.
 
-    Only arrays, tensors and plain containers are allowed: a pickle that names anything else is
-    rejected before the name is resolved.
-
-    Returns:
-        keys int64 (K,), cam float32 (K, h, w), high_res float32 (K, H, W).
+    A pickle that names anything else is rejected before the name is resolved. The sizes of its
+    arrays and tensors are not checked yet: a tensor's strides can expand a few bytes to gigabytes
+    once it is copied.
 
     Raises:
-        ValueError: the file is broken, unsafe, or holds something else.
+        any exception: the file is broken, unsafe, or holds something else.
     """
-    try:
-        content = _read_object(Path(path))
-        # Keys may be an array, a tensor or a list; maps arrays or tensors.
-        arrays = {name: _array(content[name]) for name in _FIELDS}
-        result = {name: arrays[name].astype(np.float32) for name in ("cam", "high_res")}
-        result["keys"] = arrays["keys"].astype(np.int64)
-    except Exception as error:  # a broken pickle can raise anything
-        raise ValueError(
-            f"{path}: not a CAM file: expected a dict of keys, cam and high_res ({error})"
-        ) from error
-    shapes = {name: result[name].shape for name in _FIELDS}
-    count = result["keys"].size
-    if result["keys"].ndim != 1 or any(
-        result[name].ndim != 3 or len(result[name]) != count for name in ("cam", "high_res")
-    ):
-        raise ValueError(
-            f"{path}: expected keys (K,), cam (K, h, w), high_res (K, H, W); found {shapes}"
-        )
-    return result
-
-
-def _read_object(path: Path) -> Any:
-    with path.open("rb") as file:
+    with Path(path).open("rb") as file:
         version = np.lib.format.read_magic(file)
         read_header = (
             np.lib.format.read_array_header_1_0
@@ -69,12 +43,6 @@ def _unpickled(data: bytes) -> Any:
         if opcode.name.endswith("PUT") and int(argument or 0) > len(data):
             raise pickle.UnpicklingError(f"a memo of {argument} places")
     return _Unpickler(io.BytesIO(data)).load()
-
-
-def _array(value: Any) -> np.ndarray:
-    # A tensor's strides can expand a few bytes to gigabytes; nothing is copied before this check.
-    check_shape(getattr(value, "shape", ()))
-    return np.asarray(value)
 
 
 class _Unpickler(pickle.Unpickler):
@@ -106,6 +74,21 @@ def _admitted() -> dict[tuple[str, str], Any]:
         ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
         ("torch.storage", "_load_from_bytes"): _load_storage,
     }
+
+
+def array_globals() -> list[Any]:
+    """Return what torch's safe reader must admit for files that hold arrays beside tensors."""
+    # Each type of number has a class of its own.
+    numbers = [type(np.dtype(letter)) for letter in "?bBhHiIlLqQefd"]
+    reconstruct, scalar = (
+        _ADMITTED["numpy.core.multiarray", n] for n in ("_reconstruct", "scalar")
+    )
+    empty = (_no_bytes, "builtins.bytes")  # the content of an empty array, in protocol 2
+    return [reconstruct, scalar, empty, np.ndarray, np.dtype, *dict.fromkeys(numbers)]
+
+
+def _no_bytes() -> bytes:
+    return b""
 
 
 def _latin1(text: str, encoding: str) -> bytes:
