@@ -20,7 +20,7 @@ from misc.cams import CAMs, combine_scales, high_res_of, strided_of, within_unit
 from misc.files.atomic import atomic_path, names_in
 from misc.files.cam_dialects import ACCEPTED, ForeignMaps, interpret
 from misc.files.limits import LARGEST_RATIO, check_archive, check_shape
-from misc.files.safe_npy import array_globals, read_npy_object
+from misc.files.safe_npy import TorchPickle, read_npy_object
 from misc.learning.weights import read_tensors
 
 _STEPS = 65535
@@ -204,8 +204,8 @@ def _content(path: Path) -> Mapping[Any, Any]:
         with np.load(path, allow_pickle=False) as file:
             content = {name: file[name] for name in file.files}
     else:
-        with torch.serialization.safe_globals(array_globals()):
-            content = read_tensors(path)
+        TorchPickle.check(path)
+        content = read_tensors(path, pickle_module=TorchPickle)
     if not isinstance(content, Mapping):
         raise ValueError(f"it holds a {type(content).__name__}, not a dict")
     return content
@@ -276,7 +276,9 @@ def _check_keys(path: Path, keys: np.ndarray, num_classes: int | None) -> None:
     # A label map is 8-bit: class + 1, and 255 to ignore.
     last = 253 if num_classes is None else num_classes - 1
     if keys.ndim != 1 or len(np.unique(keys)) < len(keys) or ((keys < 0) | (keys > last)).any():
-        raise ValueError(f"{path}: its keys {keys.tolist()[:9]} are not classes, each once, from 0 to {last}")
+        raise ValueError(
+            f"{path}: its keys {keys.tolist()[:9]} are not classes, each once, from 0 to {last}"
+        )
 
 
 def _dequantized(steps: np.ndarray, peaks: np.ndarray) -> torch.Tensor:

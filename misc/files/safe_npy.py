@@ -38,11 +38,15 @@ def read_npy_object(path: str | os.PathLike[str]) -> Any:
 
 
 def _unpickled(data: bytes) -> Any:
+    _check_memo(data)
+    return _Unpickler(io.BytesIO(data)).load()
+
+
+def _check_memo(data: bytes) -> None:
     # A memo index sets the length of a list: a few bytes could allocate gigabytes.
     for opcode, argument, _ in pickletools.genops(data):
         if opcode.name.endswith("PUT") and int(argument or 0) > len(data):
             raise pickle.UnpicklingError(f"a memo of {argument} places")
-    return _Unpickler(io.BytesIO(data)).load()
 
 
 class _Unpickler(pickle.Unpickler):
@@ -51,6 +55,22 @@ class _Unpickler(pickle.Unpickler):
             return _ADMITTED[(module.replace("numpy._core", "numpy.core"), name)]
         except KeyError:
             raise pickle.UnpicklingError(f"{module}.{name} is not admitted") from None
+
+
+class TorchPickle:
+    """What torch.load takes as its `pickle_module`, to read tensors and arrays as safely."""
+
+    Unpickler = _Unpickler
+
+    @staticmethod
+    def check(path: str | os.PathLike[str]) -> None:
+        """Check a file of torch.save before it is loaded; any exception where it is refused."""
+        check_archive(path, os.path.getsize(path), ratio=2)
+        # With torch's own reader, so that what is checked is what is loaded.
+        archive = torch._C.PyTorchFileReader(os.fspath(path))
+        if "constants.pkl" in archive.get_all_records():
+            raise ValueError("a program of TorchScript, which torch.load would load")
+        _check_memo(archive.get_record("data.pkl"))
 
 
 def _load_storage(data: bytes) -> Any:
@@ -70,25 +90,11 @@ def _admitted() -> dict[tuple[str, str], Any]:
         ("numpy", "ndarray"): np.ndarray,
         ("numpy", "dtype"): np.dtype,
         ("_codecs", "encode"): _latin1,
+        ("__builtin__", "bytes"): _no_bytes,
         ("collections", "OrderedDict"): collections.OrderedDict,
         ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
         ("torch.storage", "_load_from_bytes"): _load_storage,
     }
-
-
-def array_globals() -> list[Any]:
-    """Return what torch's safe reader must admit for files that hold arrays beside tensors."""
-    # Each type of number has a class of its own.
-    numbers = [type(np.dtype(letter)) for letter in "?bBhHiIlLqQefd"]
-    reconstruct, scalar = (
-        _ADMITTED["numpy.core.multiarray", n] for n in ("_reconstruct", "scalar")
-    )
-    empty = (_no_bytes, "builtins.bytes")  # the content of an empty array, in protocol 2
-    return [reconstruct, scalar, empty, np.ndarray, np.dtype, *dict.fromkeys(numbers)]
-
-
-def _no_bytes() -> bytes:
-    return b""
 
 
 def _latin1(text: str, encoding: str) -> bytes:
@@ -96,6 +102,11 @@ def _latin1(text: str, encoding: str) -> bytes:
     if encoding != "latin1":
         raise pickle.UnpicklingError(f"codec {encoding} is not admitted")
     return text.encode("latin1")
+
+
+def _no_bytes() -> bytes:
+    # The content of an empty array in protocol 2.
+    return b""
 
 
 _ADMITTED = _admitted()

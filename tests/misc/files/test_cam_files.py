@@ -75,9 +75,12 @@ class Bomb:
 
 def test_a_pickle_is_never_executed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    np.save("a.npy", {"keys": np.arange(1), "cam": Bomb(), "high_res": Bomb()})
-    with pytest.raises(ValueError, match="not admitted"):
-        read_cams("a.npy")
+    content = {"keys": np.arange(1), "cam": Bomb(), "high_res": Bomb()}
+    np.save("a.npy", content)
+    torch.save(content, "a.pt")
+    for path in ("a.npy", "a.pt"):
+        with pytest.raises(ValueError, match="not admitted"):
+            read_cams(path)
     assert not os.path.exists("exploded")
 
 
