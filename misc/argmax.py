@@ -4,15 +4,17 @@ import numpy as np
 import torch
 
 
-def winners(scores: np.ndarray | torch.Tensor, background: float) -> tuple[np.ndarray, np.ndarray]:
-    """Find the largest of the score maps and a constant background at each pixel.
+def winners(
+    scores: np.ndarray | torch.Tensor, background: float | np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the largest of the score maps and the background at each pixel.
 
     Ties go to the background, then to the earlier map: an argmax over the channels
     (background, map 0, map 1, …). NaN scores lose. Everything is compared in float32.
 
     Args:
         scores: (N, H, W), a NumPy array or a tensor on any device; N may be 0.
-        background: the background's score.
+        background: the background's score, or a map of it (H, W).
 
     Returns:
         index: int32 (H, W), 0 for the background, i + 1 for map i.
@@ -30,14 +32,16 @@ def winners(scores: np.ndarray | torch.Tensor, background: float) -> tuple[np.nd
 
 
 def label_map(
-    scores: np.ndarray | torch.Tensor, keys: np.ndarray | torch.Tensor, background: float
+    scores: np.ndarray | torch.Tensor,
+    keys: np.ndarray | torch.Tensor,
+    background: float | np.ndarray,
 ) -> np.ndarray:
     """Convert the score maps of an image's classes to its label map.
 
     Args:
         scores: (K, H, W), one map per class.
         keys: (K,), the class of each map, 0-based.
-        background: the background's score.
+        background: the background's score, or a map of it (H, W).
 
     Returns:
         uint8 (H, W): 0 is background, class + 1 elsewhere.
@@ -46,9 +50,12 @@ def label_map(
     return labels[winners(scores, background)[0]]
 
 
-def _device_winners(scores: torch.Tensor, background: float) -> tuple[np.ndarray, np.ndarray]:
+def _device_winners(
+    scores: torch.Tensor, background: float | np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Compare on the scores' own device: two maps are moved from it instead of all."""
     scores = scores.masked_fill(scores.isnan(), -torch.inf)  # max would let them win
-    channels = torch.cat([scores.new_full((1, *scores.shape[1:]), background), scores])
+    floor = torch.as_tensor(background, dtype=scores.dtype, device=scores.device)
+    channels = torch.cat([floor.expand(1, *scores.shape[1:]), scores])
     best, index = channels.max(dim=0)  # of equal values the first
     return index.int().cpu().numpy(), best.cpu().numpy()

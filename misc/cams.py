@@ -7,6 +7,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+_ROUNDING = 1e-3  # beyond [0, 1] by less is rounding, or a filter that overshoots
+
 
 @dataclass(frozen=True, kw_only=True)
 class CAMs:
@@ -16,11 +18,18 @@ class CAMs:
         keys: int64 (K,), the 0-based classes of the image.
         cam: float32 (K, h, w) in [0, 1], on the stride-4 grid.
         high_res: float32 (K, H, W) in [0, 1], on the image's pixels.
+        background: float32 (H, W) in [0, 1], the background's own map, of another method's CAMs
+            where it is kept; else None.
     """
 
     keys: np.ndarray
     cam: np.ndarray
     high_res: np.ndarray
+    background: np.ndarray | None = None
+
+    def floor(self, threshold: float) -> float | np.ndarray:
+        """Return the background's score: its own map where there is one, else the threshold."""
+        return threshold if self.background is None else self.background
 
 
 def combine_scales(
@@ -40,14 +49,57 @@ def combine_scales(
 
 def strided_cam(maps: Sequence[torch.Tensor], size: tuple[int, int]) -> torch.Tensor:
     """Compute `cam`: the sum on the stride-4 grid, (K, h, w)."""
-    height, width = ((side - 1) // 4 + 1 for side in size)
-    return _normalized(_sum_resized(maps, (height, width)))
+    return _normalized(_sum_resized(maps, _grid(size, 4)))
 
 
 def high_res_cam(maps: Sequence[torch.Tensor], size: tuple[int, int]) -> torch.Tensor:
     """Compute `high_res`: the sum at 16·⌈H/16⌉ × 16·⌈W/16⌉, cropped to (K, H, W)."""
-    height, width = (-(-side // 16) * 16 for side in size)
+    height, width = (16 * side for side in _grid(size, 16))
     return _normalized(_sum_resized(maps, (height, width))[:, : size[0], : size[1]])
+
+
+def strided_of(maps: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Resize another method's maps (K, ·, ·) to the stride-4 grid; each keeps its maximum."""
+    if tuple(maps.shape[1:]) == _grid(size, 4):
+        return maps
+    return strided_cam([maps], size) * _peaks(maps)
+
+
+def high_res_of(maps: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Resize another method's maps (K, ·, ·) to the image's (H, W); each keeps its maximum.
+
+    Maps on the stride-4 or the stride-16 grid are enlarged as in `high_res_cam`; maps of any other
+    size are taken to cover the image.
+    """
+    if tuple(maps.shape[1:]) == size:
+        return maps
+    if tuple(maps.shape[1:]) in (_grid(size, 4), _grid(size, 16)):
+        return high_res_cam([maps], size) * _peaks(maps)
+    return _normalized(_sum_resized([maps], size)) * _peaks(maps)
+
+
+def within_unit(maps: torch.Tensor, *, together: bool = False) -> torch.Tensor:
+    """Divide maps (K, ·, ·) by their maximum if any value is outside [0, 1].
+
+    Below 0 is 0, as after the network's ReLU.
+
+    Args:
+        maps: of any range.
+        together: by the maximum of all, which keeps their order at a pixel; else each by its own.
+    """
+    if not maps.numel() or (maps.amin() >= -_ROUNDING and maps.amax() <= 1 + _ROUNDING):
+        return maps.clamp(0, 1)
+    positive = maps.clamp(min=0)
+    return positive / (positive.amax() + 1e-5) if together else _normalized(positive)
+
+
+def _grid(size: tuple[int, int], stride: int) -> tuple[int, int]:
+    height, width = size
+    return -(-height // stride), -(-width // stride)
+
+
+def _peaks(maps: torch.Tensor) -> torch.Tensor:
+    return maps.amax(dim=(1, 2), keepdim=True) if len(maps) else maps.new_zeros(0, 1, 1)
 
 
 def _sum_resized(maps: Sequence[torch.Tensor], size: tuple[int, int]) -> torch.Tensor:
@@ -62,6 +114,4 @@ def _sum_resized(maps: Sequence[torch.Tensor], size: tuple[int, int]) -> torch.T
 
 
 def _normalized(x: torch.Tensor) -> torch.Tensor:
-    if x.shape[0] == 0:
-        return x
-    return x / (x.amax(dim=(1, 2), keepdim=True) + 1e-5)
+    return x / (_peaks(x) + 1e-5)

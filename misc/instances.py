@@ -56,7 +56,7 @@ def detect(
     keys: np.ndarray | Sequence[int],
     n_instances: int,
     *,
-    bg_threshold: float = 0.25,
+    bg_threshold: float | np.ndarray = 0.25,
     min_area: float = 0.01,
 ) -> dict[str, np.ndarray]:
     """Detect the instances in an image's score maps.
@@ -68,7 +68,7 @@ def detect(
         scores: float32 (K·n, H, W), divided by the image's largest, class by class.
         keys: (K,), the classes, 0-based.
         n_instances: n, the number of maps per class.
-        bg_threshold: the background's score.
+        bg_threshold: the background's score, or a map of it (H, W).
         min_area: fraction of the image's pixels below which a component's score is 0.
 
     Returns:
@@ -114,14 +114,16 @@ def split_winners(
 
 
 def component_detections(
-    high_res: np.ndarray | torch.Tensor, keys: np.ndarray | Sequence[int], threshold: float
+    high_res: np.ndarray | torch.Tensor,
+    keys: np.ndarray | Sequence[int],
+    threshold: float | np.ndarray,
 ) -> dict[str, np.ndarray]:
     """Return the connected components of the thresholded attention maps: the baseline.
 
     Args:
         high_res: float32 (K, H, W), class attention maps in [0, 1].
         keys: (K,), the classes, 0-based.
-        threshold: the background's score.
+        threshold: the background's score, or a map of it (H, W).
 
     Returns:
         as `detect` does.

@@ -12,8 +12,8 @@ def relation_label(
     high_res: np.ndarray,
     keys: np.ndarray,
     *,
-    fg_threshold: float = 0.30,
-    bg_threshold: float = 0.05,
+    fg_threshold: float | np.ndarray = 0.30,
+    bg_threshold: float | np.ndarray = 0.05,
     crf: str = "torch",
 ) -> np.ndarray:
     """Compute an image's confident foreground and background; the rest is ignored.
@@ -25,8 +25,8 @@ def relation_label(
         image: uint8 RGB (H, W, 3).
         high_res: float32 (K, H, W), class attention maps in [0, 1].
         keys: (K,), the class of each map, 0-based; K may be 0.
-        fg_threshold: score that a map must exceed to be confident foreground.
-        bg_threshold: score that no map may exceed to be confident background.
+        fg_threshold: score that a map must exceed to be confident foreground; or a map (H, W).
+        bg_threshold: score that no map may exceed to be confident background; or a map (H, W).
         crf: the CRF implementation, torch or pydensecrf.
 
     Returns:

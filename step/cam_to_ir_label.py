@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from misc.files.cam_files import find_cams, read_cams, require_cams
+from misc.files.cam_files import CamFolder, require_cams
 from misc.files.images import write_label
 from misc.files.labels import label_path
 from misc.looking.legend import PALETTE_FILES, class_entries, palette_path, write_legend
@@ -10,13 +10,13 @@ from misc.looking.palette import voc_palette
 from misc.relation import relation_label
 from misc.running.dataset import Dataset
 from misc.running.open_dataset import open_dataset
-from misc.running.plan import Plan, cams_need
+from misc.running.plan import Plan, cam_folder, cams_need
 from misc.running.provenance import claim_folder
 from misc.running.shaped import shaped_by
 from misc.running.workers import run_images
 from misc.settings.config import Config
 
-SHAPED_BY = ("cam_out_dir", "conf_fg_thres", "conf_bg_thres", "crf")
+SHAPED_BY = ("cam_out_dir", "cam_background", "conf_fg_thres", "conf_bg_thres", "crf")
 FILES = ("{}.png", *PALETTE_FILES)  # in --ir_label_out_dir; {} is an image's id
 
 
@@ -38,7 +38,7 @@ def run(config: Config) -> None:
         partial(
             write_relation_label,
             dataset,
-            config.cam_out_dir,
+            cam_folder(config, dataset),
             config.ir_label_out_dir,
             config.conf_fg_thres,
             config.conf_bg_thres,
@@ -58,7 +58,7 @@ def plan(config: Config, dataset: Dataset) -> Plan:
     ids = dataset.split(config.train_list)
     return Plan(
         images=ids,
-        needs=[cams_need(config, ids)],
+        needs=[cams_need(config, dataset, ids)],
         modules={"pydensecrf.densecrf": "pydensecrf2"} if config.crf == "pydensecrf" else {},
         writes=[label_path(config.ir_label_out_dir, image_id) for image_id in ids],
         bytes_each=8_000,
@@ -67,7 +67,7 @@ def plan(config: Config, dataset: Dataset) -> Plan:
 
 def write_relation_label(
     dataset: Dataset,
-    cam_dir: str,
+    folder: CamFolder,
     label_dir: str,
     fg_threshold: float,
     bg_threshold: float,
@@ -76,13 +76,13 @@ def write_relation_label(
 ) -> None:
     """Make and write one image's relation label."""
     image = dataset.image(image_id)
-    cams = read_cams(find_cams(cam_dir, image_id), size=image.shape[:2])
+    cams = folder.read(image_id, image.shape[:2])
     label = relation_label(
         image,
         cams.high_res,
         cams.keys,
-        fg_threshold=fg_threshold,
-        bg_threshold=bg_threshold,
+        fg_threshold=cams.floor(fg_threshold),
+        bg_threshold=cams.floor(bg_threshold),
         crf=crf,
     )
     write_label(palette_path(label_dir, image_id), label, palette=voc_palette())

@@ -1,17 +1,21 @@
 """Evaluate the class attention maps at every threshold (METHOD sections 2 and 8)."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 
-from misc.files.cam_files import find_cams, read_cams
+from misc.argmax import label_map
+from misc.files.cam_files import CamFolder
 from misc.files.levels import LEVELS
 from misc.instances import component_detections
 from misc.measuring.details import plain, threshold_details, write_details
 from misc.measuring.measures import record_measures
+from misc.measuring.thresholds import guess_thresholds, suggest_thresholds
 from misc.metrics import (
     ImageMatches,
     average_precision,
+    confusion,
     iou_per_class,
     match_detections,
     mean_average_precision,
@@ -20,7 +24,7 @@ from misc.metrics import (
 )
 from misc.running.dataset import Dataset
 from misc.running.open_dataset import evaluated_truths, open_dataset
-from misc.running.plan import Plan, cams_need
+from misc.running.plan import Plan, cam_folder, cams_need
 from misc.running.workers import map_images
 from misc.settings.config import Config
 
@@ -37,15 +41,19 @@ def run(config: Config) -> None:
     """
     dataset = open_dataset(config)
     ids = dataset.split(config.chainer_eval_set)
+    folder = cam_folder(config, dataset)
+    if _guesses(config, dataset, ids):
+        guess_thresholds(dataset, folder, ids, num_workers=config.num_workers)
+        return
     thresholds = np.append(CURVE, config.cam_eval_thres)
     num_classes = len(dataset.class_names)
     confusions = np.zeros((len(thresholds), num_classes + 1, num_classes + 1), np.int64)
     matches: list[list[ImageMatches]] = [[] for _ in COMPONENT_CURVE]
-    load = partial(evaluate_image, dataset, config.cam_out_dir, thresholds)
-    for _, (confusion, records) in map_images(
+    load = partial(evaluate_image, dataset, folder, thresholds)
+    for _, (counts, records) in map_images(
         ids, load, num_workers=config.num_workers, description="eval_cam"
     ):
-        confusions += confusion
+        confusions += counts
         for collected, image_record in zip(matches, records, strict=True):
             collected.append(image_record)
 
@@ -67,6 +75,8 @@ def run(config: Config) -> None:
         "thresholds": threshold_details("cam_eval_thres", config.cam_eval_thres, lines),
     }
     write_details(config, "eval_cam", details)
+    if config.suggest_thresholds:
+        suggest_thresholds(float(CURVE[best]))
     record_measures(
         config,
         "eval_cam",
@@ -85,29 +95,40 @@ def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read."""
     ids = dataset.split(config.chainer_eval_set)
     return Plan(
-        truths=[evaluated_truths(config, ids, ("semantic", "instance"))],
-        needs=[cams_need(config, ids)],
+        images=ids if _guesses(config, dataset, ids) else (),
+        truths=[]
+        if _guesses(config, dataset, ids)
+        else [evaluated_truths(config, ids, ("semantic", "instance"))],
+        needs=[cams_need(config, dataset, ids)],
     )
 
 
+def _guesses(config: Config, dataset: Dataset, ids: Sequence[str]) -> bool:
+    """Return whether the thresholds are guessed: they are asked for, and there is no truth."""
+    return config.suggest_thresholds and not dataset.with_truth(ids)
+
+
 def evaluate_image(
-    dataset: Dataset, cam_dir: str, thresholds: np.ndarray, image_id: str
+    dataset: Dataset, folder: CamFolder, thresholds: np.ndarray, image_id: str
 ) -> tuple[np.ndarray, list[ImageMatches]]:
     """Compute an image's confusion at each threshold, and match the CAMs' components.
 
     Returns:
-        int64 (T, C + 1, C + 1), and a record for each threshold of COMPONENT_CURVE.
+        int64 (T, C + 1, C + 1), the last of them with the file's own background where that is
+        kept, and a record for each threshold of COMPONENT_CURVE.
     """
     truth = dataset.semantic_label(image_id)
-    cams = read_cams(find_cams(cam_dir, image_id), size=truth.shape)
+    cams = folder.read(image_id, (truth.shape[0], truth.shape[1]))
     masks, classes = dataset.instance_label(image_id)
-    confusion = threshold_confusions(
-        cams.high_res, cams.keys, truth, thresholds, len(dataset.class_names) + 1
-    )
+    num_labels = len(dataset.class_names) + 1
+    counts = threshold_confusions(cams.high_res, cams.keys, truth, thresholds, num_labels)
+    if cams.background is not None:
+        label = label_map(cams.high_res, cams.keys, cams.background)
+        counts[-1] = confusion(label, truth, num_labels)
     records = []
     for threshold in COMPONENT_CURVE:
         found = component_detections(cams.high_res, cams.keys, float(threshold))
         records.append(
             match_detections(found["mask"], found["score"], found["class"], masks, classes)
         )
-    return confusion, records
+    return counts, records

@@ -28,6 +28,7 @@ from misc.running.provenance import read_settings
 from misc.settings.settings_file import read_settings_file
 from misc.settings.version import VERSION
 from step.eval_deeplab import read_scores, write_scores
+from tests import foreign_cams
 from voc12.annotations import Annotations, read_classes
 from voc12.splits import read_list
 
@@ -52,13 +53,14 @@ def written(folder, name, write):
     return (folder / name).read_bytes()
 
 
-def published(folder, wrap):
-    content = {
-        "keys": wrap(np.array([1])),
-        "cam": wrap(np.ones((1, 3, 4), np.float32)),
-        "high_res": wrap(np.ones((1, 9, 14), np.float32)),
-    }
-    return written(folder, "seed.npy", lambda path: np.save(path, content))
+def foreign(folder, ending, wrap=np.asarray):
+    """Write CAMs in every form of other programs."""
+    maps = np.ones((1, 3, 4), np.float32), np.ones((1, 9, 14), np.float32), 0.5
+    contents = [content(np.array([1]), *maps) for content in foreign_cams.DIALECTS.values()]
+    return [
+        written(folder, f"seed{ending}", lambda path, c=c: foreign_cams.write(path, c, wrap=wrap))
+        for c in contents
+    ]
 
 
 def make_seeds(folder):
@@ -85,8 +87,18 @@ def make_seeds(folder):
                 lambda path: write_cams(path, keys=np.array([0, 7]), maps=maps, size=(9, 14)),
             ),
             header,
+            *foreign(folder, ".npz"),
         ],
-        "npy": [published(folder, np.asarray), published(folder, torch.as_tensor), header],
+        "npy": [
+            *foreign(folder, ".npy"),
+            *foreign(folder, ".npy", torch.as_tensor),
+            header,
+        ],
+        "pt": [
+            *foreign(folder, ".pt"),
+            *foreign(folder, ".pt", torch.as_tensor),
+            written(folder, "bomb.pt", lambda path: torch.save({"keys": Bomb()}, path)),
+        ],
         "mat": [
             written(
                 folder,
@@ -178,7 +190,8 @@ READERS = {
     "image": ("jpg", read_image),
     "label": ("png", read_label),
     "cams": ("npz", read_cams),
-    "published cams": ("npy", read_cams),
+    "another program's cams": ("npy", read_cams),
+    "another program's cams, torch": ("pt", read_cams),
     "instances": ("instances", load_instances),
     "score levels": ("levels", load_levels),
     "DeepLab's scores": ("scores", lambda path: read_scores(path, (9, 14))),
@@ -206,7 +219,7 @@ def test_a_reader_gives_a_value_or_our_own_error(reader, seeds, tmp_path):
         deadline=10_000,
         suppress_health_check=list(HealthCheck),
     )
-    @given(st.integers(0, 9), changes())
+    @given(st.integers(0, 29), changes())
     def check(number, change):
         path = tmp_path / f"settings.pth.{ending}"
         path.write_bytes(spoil(seeds[kind][number % len(seeds[kind])], change))

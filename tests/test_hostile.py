@@ -152,6 +152,12 @@ def test_a_list_may_have_crlf_blanks_comments_repeats_and_any_letters(tmp_path):
     assert read_list(tmp_path / "list.txt") == ["2007_000032", "ein Bild", "图像_1"]
 
 
+def test_a_program_of_torchscript_is_no_cam_file(tmp_path):
+    torch.jit.script(nn.ReLU()).save(tmp_path / "a.pt")
+    with pytest.raises(ValueError, match=r"a\.pt: .*TorchScript"):
+        read_cams(tmp_path / "a.pt")
+
+
 @pytest.mark.parametrize("keys", [[-1], [254], [3, 3]])
 def test_cams_of_impossible_classes_are_refused(tmp_path, keys):
     maps = np.ones((len(keys), 9, 14), np.float32)

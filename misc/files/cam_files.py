@@ -1,20 +1,27 @@
-"""Class attention maps on disk: our compact files, and the published `.npy` dicts, read alike.
+"""Class attention maps on disk: our compact files, and those of other programs, read alike.
 
 Our files hold the stride-16 maps from which both `cam` and `high_res` are computed, as 16-bit fixed
 point: some 20 KB per image where the published program's float32 `high_res` takes 1.2 MB.
 """
 
 import os
-from collections.abc import Sequence
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from misc.cams import CAMs, combine_scales
-from misc.files.atomic import atomic_path
+from misc.cams import CAMs, combine_scales, high_res_of, strided_of, within_unit
+from misc.files.atomic import atomic_path, names_in
+from misc.files.cam_dialects import ACCEPTED, ForeignMaps, interpret
 from misc.files.limits import LARGEST_RATIO, check_archive, check_shape
-from misc.files.safe_npy import load_published_dict
+from misc.files.safe_npy import TorchPickle, read_npy_object
+from misc.learning.weights import read_tensors
 
 _STEPS = 65535
 
@@ -50,61 +57,205 @@ def cam_path(folder: str | os.PathLike[str], image_id: str) -> Path:
     return Path(folder) / f"{image_id}.npz"
 
 
+ENDINGS = (".npz", ".npy", ".pt")
+# A name before a number, as COCO_train2014_ is: some programs keep it in their files' names.
+_PREFIXED = re.compile(r"[A-Za-z]\w*_(\d+)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CamFolder:
+    """A folder of CAMs, ours or another program's; picklable.
+
+    Attributes:
+        path: the folder.
+        num_classes: C, the data set's number of classes.
+        background: keep the background's map of another program's CAMs.
+    """
+
+    path: str | os.PathLike[str]
+    num_classes: int
+    background: bool = False
+
+    def read(self, image_id: str, size: tuple[int, int]) -> CAMs:
+        """Read the CAMs of an image of this (H, W); raises as `find_cams` and `read_cams`."""
+        return self.read_file(find_cams(self.path, image_id), size=size)
+
+    def read_file(self, path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> CAMs:
+        """Read one of its files; raises as `read_cams`."""
+        return read_cams(path, size=size, num_classes=self.num_classes, background=self.background)
+
+    def form(self, image_id: str) -> tuple[str, Path, np.ndarray]:
+        """Return how an image's file is read, in words, the file, and the keys, int64 (K,)."""
+        path = find_cams(self.path, image_id)
+        if _is_ours(path):
+            return "as make_cam writes them", path, _read_ours(path, self.num_classes)[0]
+        maps = _read_foreign(path, num_classes=self.num_classes, background=self.background)
+        return maps.form, path, maps.keys
+
+
 def find_cams(folder: str | os.PathLike[str], image_id: str) -> Path:
-    """Find an image's CAMs, ours (.npz) or published ones (.npy).
+    """Find an image's CAMs, ours (`.npz`) or another program's (`.npz`, `.npy`, `.pt`).
+
+    Where one of id and name is a number and the other that number behind a prefix, as in
+    `COCO_train2014_000000000009`, they belong together.
 
     Raises:
         FileNotFoundError: there are none; names the stage that makes them.
+        ValueError: several files have this number.
     """
+    place = cam_path(folder, image_id)
+    if not place.is_file():  # seen by itself, as a listing may be some milliseconds old
+        place = existing_cams(folder, image_id)
+    if not place.is_file():
+        raise FileNotFoundError(
+            f"{place}: no CAMs for this image (nor a .npy or .pt); the stage make_cam makes them: "
+            "--make_cam_pass True, or name a folder that has them with --cam_out_dir"
+        )
+    return place
+
+
+def existing_cams(folder: str | os.PathLike[str], image_id: str) -> Path:
+    """Return the path of an image's CAMs: the file that there is, else where ours would be."""
     ours = cam_path(folder, image_id)
-    for path in (ours, ours.with_name(f"{image_id}.npy")):
-        if path.is_file():
-            return path
-    raise FileNotFoundError(
-        f"{ours}: no CAMs for this image (nor a .npy); the stage make_cam makes them: "
-        "--make_cam_pass True, or name a folder that has them with --cam_out_dir"
-    )
+    names = names_in(ours.parent)
+    match = _PREFIXED.fullmatch(image_id)
+    stems = [image_id, match[1]] if match else [image_id]
+    named = [stem + ending for stem in stems for ending in ENDINGS if stem + ending in names][:1]
+    if not named and image_id.isdecimal():
+        named = _by_number(names).get(image_id, [])
+    if len(named) > 1:
+        raise ValueError(f"{ours.parent}: {' and '.join(named)} are of the number of {image_id!r}")
+    return ours.with_name(named[0]) if named else ours
 
 
-def read_cams(path: str | os.PathLike[str], *, size: tuple[int, int] | None = None) -> CAMs:
-    """Read the CAMs of an image, from our `.npz` or from a published `.npy` dict.
+@lru_cache(maxsize=8)
+def _by_number(names: frozenset[str]) -> dict[str, list[str]]:
+    """Collect the CAM files whose names are a number behind a prefix, by that number."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(names):
+        stem, ending = os.path.splitext(name)
+        match = _PREFIXED.fullmatch(stem)
+        if match and ending in ENDINGS:
+            found.setdefault(match[1], []).append(name)
+    return found
+
+
+def read_cams(
+    path: str | os.PathLike[str],
+    *,
+    size: tuple[int, int] | None = None,
+    num_classes: int | None = None,
+    background: bool = False,
+) -> CAMs:
+    """Read the CAMs of an image, from our `.npz` or from another program's file.
+
+    Another program's maps are resized to the image and its stride-4 grid; those with values
+    outside [0, 1] are divided by their maximum; of `cam` and `high_res` one is made from the other.
 
     Args:
         path: the file.
-        size: the image's (H, W), to check the maps against.
+        size: the image's (H, W); without it, that of the file's largest maps.
+        num_classes: C, the data set's, where it is known.
+        background: keep the background's map.
 
     Raises:
-        ValueError: the file is broken, holds something else, or is of an image of another size;
-            nothing in it is ever executed.
+        ValueError: the file is broken, is of an image of another size, has no known form or fits
+            two; nothing in it is ever executed.
     """
-    keys, maps, own_size = _read(Path(path))
-    if size is not None and own_size not in (None, size):
-        raise ValueError(f"{path}: holds CAMs of an image of {own_size}, not of an image of {size}")
-    if own_size is None:
-        cam, high_res = maps
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    if _is_ours(path):
+        cams = _read_own(path, size, num_classes)
+        if background and len(cams.keys):
+            raise ValueError(f"{path}: --cam_background True, but make_cam writes no such map")
     else:
-        cam, high_res = combine_scales(maps, own_size)
-    if size is not None:
-        grid = tuple((side - 1) // 4 + 1 for side in size)
-        if tuple(high_res.shape[1:]) != size or tuple(cam.shape[1:]) != grid:
-            raise ValueError(
-                f"{path}: holds cam {tuple(cam.shape)} and high_res {tuple(high_res.shape)}; an "
-                f"image of {size} takes cam (K, {grid[0]}, {grid[1]}) and high_res (K, H, W)"
-            )
-    if not (cam.isfinite().all() and high_res.isfinite().all()):
-        raise ValueError(f"{path}: holds values that are not finite numbers")
+        maps = _read_foreign(path, num_classes=num_classes, background=background)
+        cams = _fitted(path, maps, size)
+    return cams
+
+
+def _read_own(path: Path, size: tuple[int, int] | None, num_classes: int | None) -> CAMs:
+    keys, maps, own_size = _read_ours(path, num_classes)
+    if size not in (None, own_size):
+        raise ValueError(f"{path}: holds CAMs of an image of {own_size}, not of an image of {size}")
+    cam, high_res = combine_scales(maps, own_size)
+    _check_finite(path, cam, high_res)
     return CAMs(keys=keys, cam=cam.numpy(), high_res=high_res.numpy())
 
 
-def _read(path: Path) -> tuple[np.ndarray, list[torch.Tensor], tuple[int, int] | None]:
-    """Return keys, and either the raw maps with the image's size, or cam and high_res."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
+def _read_foreign(path: Path, *, num_classes: int | None, background: bool) -> ForeignMaps:
+    try:
+        maps = interpret(_content(path), num_classes=num_classes, background=background)
+    except Exception as error:  # a broken pickle can raise anything
+        # An error of a pickle may have several lines.
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise ValueError(f"{path}: cannot be read as CAMs ({reason}); {ACCEPTED}") from error
+    _check_keys(path, maps.keys, num_classes)
+    return maps
+
+
+def _content(path: Path) -> Mapping[Any, Any]:
+    content: Any
     if path.suffix == ".npy":
-        published = load_published_dict(path)
-        _check_keys(path, published["keys"])
-        maps = [torch.from_numpy(published[n]) for n in ("cam", "high_res")]
-        return published["keys"], maps, None
+        content = read_npy_object(path)
+    elif path.suffix == ".npz":
+        check_archive(path, path.stat().st_size, ratio=LARGEST_RATIO)
+        with np.load(path, allow_pickle=False) as file:
+            content = {name: file[name] for name in file.files}
+    else:
+        TorchPickle.check(path)
+        content = read_tensors(path, pickle_module=TorchPickle)
+    if not isinstance(content, Mapping):
+        raise ValueError(f"it holds a {type(content).__name__}, not a dict")
+    return content
+
+
+def _fitted(path: Path, maps: ForeignMaps, size: tuple[int, int] | None) -> CAMs:
+    """Bring another program's maps to our sizes and range."""
+    given = [array for array in (maps.cam, maps.high_res) if array is not None]
+    if not len(maps.keys):
+        given = [torch.zeros(0, 1, 1)]
+    if size is None:
+        height, width = given[-1].shape[1:]
+        scale = 4 if maps.high_res is None else 1
+        size = (scale * height, scale * width)
+    try:
+        check_shape((len(given[0]), *size))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    _check_finite(path, *given)
+    given = [within_unit(array, together=maps.background) for array in given]
+    cam, high_res = strided_of(given[0], size).numpy(), high_res_of(given[-1], size).numpy()
+    first = int(maps.background and len(maps.keys) > 0)
+    return CAMs(
+        keys=maps.keys,
+        cam=cam[first:],
+        high_res=high_res[first:],
+        background=high_res[0] if first else None,
+    )
+
+
+def _check_finite(path: Path, *arrays: torch.Tensor) -> None:
+    if not all(array.isfinite().all() for array in arrays):
+        raise ValueError(f"{path}: holds values that are not finite numbers")
+
+
+def _is_ours(path: Path) -> bool:
+    """Return whether a file is one of ours, or a broken `.npz`, by the names in it."""
+    if path.suffix != ".npz":
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "size.npy" in archive.namelist()
+    except Exception:  # zipfile raises almost anything on a broken file
+        return True
+
+
+def _read_ours(
+    path: Path, num_classes: int | None
+) -> tuple[np.ndarray, list[torch.Tensor], tuple[int, int]]:
+    """Return keys, the raw maps and the image's size."""
     try:
         check_archive(path, path.stat().st_size, ratio=LARGEST_RATIO)
         with np.load(path, allow_pickle=False) as file:
@@ -117,14 +268,17 @@ def _read(path: Path) -> tuple[np.ndarray, list[torch.Tensor], tuple[int, int] |
             raise ValueError("its arrays do not fit each other")
     except Exception as error:  # zipfile, zlib and NumPy raise almost anything on a broken file
         raise ValueError(f"{path}: not a CAM file of this program ({error})") from error
-    _check_keys(path, keys)
+    _check_keys(path, keys, num_classes)
     return keys, maps, (height, width)
 
 
-def _check_keys(path: Path, keys: np.ndarray) -> None:
+def _check_keys(path: Path, keys: np.ndarray, num_classes: int | None) -> None:
     # A label map is 8-bit: class + 1, and 255 to ignore.
-    if keys.ndim != 1 or len(np.unique(keys)) < len(keys) or ((keys < 0) | (keys > 253)).any():
-        raise ValueError(f"{path}: its keys {keys} are not classes, each once, from 0 to 253")
+    last = 253 if num_classes is None else num_classes - 1
+    if keys.ndim != 1 or len(np.unique(keys)) < len(keys) or ((keys < 0) | (keys > last)).any():
+        raise ValueError(
+            f"{path}: its keys {keys.tolist()[:9]} are not classes, each once, from 0 to {last}"
+        )
 
 
 def _dequantized(steps: np.ndarray, peaks: np.ndarray) -> torch.Tensor:
@@ -136,6 +290,6 @@ def _dequantized(steps: np.ndarray, peaks: np.ndarray) -> torch.Tensor:
 
 
 def require_cams(folder: str, ids: Sequence[str]) -> None:
-    """Raise FileNotFoundError, naming the stage that makes them, if an image's CAMs are missing."""
+    """Raise as `find_cams` does if an image's CAMs are missing."""
     for image_id in ids:
         find_cams(folder, image_id)

@@ -1,4 +1,4 @@
-"""Reading the published program's CAM files, which are pickles, without executing a pickle."""
+"""Reading `.npy` files of CAMs, which are pickles, without executing a pickle."""
 
 import collections
 import io
@@ -11,46 +11,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from misc.files.limits import check_archive, check_shape
-
-_FIELDS = ("keys", "cam", "high_res")
+from misc.files.limits import check_archive
 
 
-def load_published_dict(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Read a `.npy` file holding a dict of `keys`, `cam` and `high_res`, torch or numpy inside.
+def read_npy_object(path: str | os.PathLike[str]) -> Any:
+    """Read a `.npy` file that holds one object: plain containers of arrays, tensors and numbers.
 
-    Only arrays, tensors and plain containers are allowed: a pickle that names anything else is
-    rejected before the name is resolved.
-
-    Returns:
-        keys int64 (K,), cam float32 (K, h, w), high_res float32 (K, H, W).
+    A pickle that names anything else is rejected before the name is resolved. The sizes of its
+    arrays and tensors are not checked yet: a tensor's strides can expand a few bytes to gigabytes
+    once it is copied.
 
     Raises:
-        ValueError: the file is broken, unsafe, or holds something else.
+        any exception: the file is broken, unsafe, or holds something else.
     """
-    try:
-        content = _read_object(Path(path))
-        # Keys may be an array, a tensor or a list; maps arrays or tensors.
-        arrays = {name: _array(content[name]) for name in _FIELDS}
-        result = {name: arrays[name].astype(np.float32) for name in ("cam", "high_res")}
-        result["keys"] = arrays["keys"].astype(np.int64)
-    except Exception as error:  # a broken pickle can raise anything
-        raise ValueError(
-            f"{path}: not a CAM file: expected a dict of keys, cam and high_res ({error})"
-        ) from error
-    shapes = {name: result[name].shape for name in _FIELDS}
-    count = result["keys"].size
-    if result["keys"].ndim != 1 or any(
-        result[name].ndim != 3 or len(result[name]) != count for name in ("cam", "high_res")
-    ):
-        raise ValueError(
-            f"{path}: expected keys (K,), cam (K, h, w), high_res (K, H, W); found {shapes}"
-        )
-    return result
-
-
-def _read_object(path: Path) -> Any:
-    with path.open("rb") as file:
+    with Path(path).open("rb") as file:
         version = np.lib.format.read_magic(file)
         read_header = (
             np.lib.format.read_array_header_1_0
@@ -64,17 +38,15 @@ def _read_object(path: Path) -> Any:
 
 
 def _unpickled(data: bytes) -> Any:
+    _check_memo(data)
+    return _Unpickler(io.BytesIO(data)).load()
+
+
+def _check_memo(data: bytes) -> None:
     # A memo index sets the length of a list: a few bytes could allocate gigabytes.
     for opcode, argument, _ in pickletools.genops(data):
         if opcode.name.endswith("PUT") and int(argument or 0) > len(data):
             raise pickle.UnpicklingError(f"a memo of {argument} places")
-    return _Unpickler(io.BytesIO(data)).load()
-
-
-def _array(value: Any) -> np.ndarray:
-    # A tensor's strides can expand a few bytes to gigabytes; nothing is copied before this check.
-    check_shape(getattr(value, "shape", ()))
-    return np.asarray(value)
 
 
 class _Unpickler(pickle.Unpickler):
@@ -83,6 +55,22 @@ class _Unpickler(pickle.Unpickler):
             return _ADMITTED[(module.replace("numpy._core", "numpy.core"), name)]
         except KeyError:
             raise pickle.UnpicklingError(f"{module}.{name} is not admitted") from None
+
+
+class TorchPickle:
+    """What torch.load takes as its `pickle_module`, to read tensors and arrays as safely."""
+
+    Unpickler = _Unpickler
+
+    @staticmethod
+    def check(path: str | os.PathLike[str]) -> None:
+        """Check a file of torch.save before it is loaded; any exception where it is refused."""
+        check_archive(path, os.path.getsize(path), ratio=2)
+        # With torch's own reader, so that what is checked is what is loaded.
+        archive = torch._C.PyTorchFileReader(os.fspath(path))
+        if "constants.pkl" in archive.get_all_records():
+            raise ValueError("a program of TorchScript, which torch.load would load")
+        _check_memo(archive.get_record("data.pkl"))
 
 
 def _load_storage(data: bytes) -> Any:
@@ -102,6 +90,7 @@ def _admitted() -> dict[tuple[str, str], Any]:
         ("numpy", "ndarray"): np.ndarray,
         ("numpy", "dtype"): np.dtype,
         ("_codecs", "encode"): _latin1,
+        ("__builtin__", "bytes"): _no_bytes,
         ("collections", "OrderedDict"): collections.OrderedDict,
         ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
         ("torch.storage", "_load_from_bytes"): _load_storage,
@@ -113,6 +102,11 @@ def _latin1(text: str, encoding: str) -> bytes:
     if encoding != "latin1":
         raise pickle.UnpicklingError(f"codec {encoding} is not admitted")
     return text.encode("latin1")
+
+
+def _no_bytes() -> bytes:
+    # The content of an empty array in protocol 2.
+    return b""
 
 
 _ADMITTED = _admitted()

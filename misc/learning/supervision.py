@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from misc.argmax import label_map
-from misc.files.cam_files import find_cams, read_cams
+from misc.files.cam_files import CamFolder
 from misc.files.coco import coco_dataset, instance_records
 from misc.files.images import read_label
 from misc.files.instance_files import load_instances
@@ -25,7 +25,7 @@ from misc.learning.networks import WEIGHTS_BYTES, backbone_need
 from misc.learning.weights import read_state_dict
 from misc.running.dataset import Dataset
 from misc.running.log import logger
-from misc.running.plan import Need, Plan, Truths, cams_need, made_by
+from misc.running.plan import Need, Plan, Truths, cam_folder, cams_need, made_by
 from misc.running.provenance import fingerprint
 from misc.running.truths import with_truth
 from misc.running.workers import collect_images
@@ -33,6 +33,7 @@ from misc.settings.config import Config
 
 # Below it a detection is a fragment, scored 0 for its small area (METHOD section 6).
 LEAST_SCORE = 1e-5
+CAM_SHAPED = ("cam_out_dir", "cam_background", "cam_eval_thres")
 VALIDATED_IMAGES = 200  # enough for a curve; the evaluations measure on all
 
 
@@ -46,7 +47,7 @@ class Supervision:
         dataset: the images' data set.
         ins_seg_dir: folder of instance labels.
         sem_seg_dir: folder of semantic labels.
-        cam_dir: folder of CAMs.
+        cams: folder of CAMs.
         cam_threshold: background score of the CAMs.
     """
 
@@ -54,7 +55,7 @@ class Supervision:
     dataset: Dataset
     ins_seg_dir: str
     sem_seg_dir: str
-    cam_dir: str
+    cams: CamFolder
     cam_threshold: float
 
     def instances(self, image_id: str) -> dict[str, np.ndarray]:
@@ -68,8 +69,7 @@ class Supervision:
             masks, classes = self.dataset.instance_label(image_id)
             return {"score": np.ones(len(masks), np.float32), "mask": masks, "class": classes}
         if self.name == "cam":
-            cams = read_cams(find_cams(self.cam_dir, image_id))
-            return component_detections(cams.high_res, cams.keys, self.cam_threshold)
+            return component_detections(*self._cams(image_id))
         found = read_instance_labels(self.ins_seg_dir, image_id)
         count = len(self.dataset.class_names)
         strange = found["class"][(found["class"] < 0) | (found["class"] >= count)]
@@ -96,9 +96,14 @@ class Supervision:
         if self.name == "full":
             return self.dataset.semantic_label(image_id)
         if self.name == "cam":
-            cams = read_cams(find_cams(self.cam_dir, image_id))
-            return label_map(cams.high_res, cams.keys, self.cam_threshold)
+            return label_map(*self._cams(image_id))
         return read_semantic_label(self.sem_seg_dir, image_id)
+
+    def _cams(self, image_id: str) -> tuple[np.ndarray, np.ndarray, float | np.ndarray]:
+        """Return an image's maps (K, H, W), their classes, and the background's score."""
+        size = self.dataset.image(image_id).shape[:2]
+        cams = self.cams.read(image_id, (size[0], size[1]))
+        return cams.high_res, cams.keys, cams.floor(self.cam_threshold)
 
     def labelled(self, ids: Sequence[str], kind: str) -> list[str]:
         """Return the images that have labels to train on: for `full` those with ground truth.
@@ -122,7 +127,7 @@ def supervision_of(config: Config, dataset: Dataset, name: str) -> Supervision:
         dataset=dataset,
         ins_seg_dir=config.ins_seg_out_dir,
         sem_seg_dir=config.sem_seg_out_dir,
-        cam_dir=config.cam_out_dir,
+        cams=cam_folder(config, dataset),
         cam_threshold=config.cam_eval_thres,
     )
 
@@ -135,7 +140,7 @@ def supervised_path(path: str, name: str) -> Path:
 
 def supervised_by(config: Config, name: str, folder_flag: str) -> tuple[str, ...]:
     """Return the settings that shape a supervision's labels, and the backbone."""
-    names = {"irn": (folder_flag,), "cam": ("cam_out_dir", "cam_eval_thres"), "full": ()}[name]
+    names = {"irn": (folder_flag,), "cam": CAM_SHAPED, "full": ()}[name]
     backbone = ("cam_weights_name",) if config.pretrained == "none" else ()
     return (*names, *backbone)
 
@@ -195,7 +200,7 @@ def images_with_instances(
 def labels_needs(config: Config, dataset: Dataset, *, semantic: bool) -> list[Need]:
     """Return the needs for the labels of infer_list that other stages make, by --supervision."""
     ids = dataset.split(config.infer_list)
-    needs = [cams_need(config, ids)] if "cam" in config.supervision else []
+    needs = [cams_need(config, dataset, ids)] if "cam" in config.supervision else []
     if "irn" in config.supervision and semantic:
         paths = [semantic_paths(config.sem_seg_out_dir, i)[0] for i in ids]
         needs.append(made_by("sem_seg_out_dir", "make_sem_seg", paths, read_label))

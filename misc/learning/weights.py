@@ -95,12 +95,21 @@ def save_tensors(content: Any, path: str | os.PathLike[str]) -> None:
             raise OSError(f"writing failed, is the disk full? {_first_line(error)}") from error
 
 
-def read_tensors(path: str | os.PathLike[str], *, device: torch.device | str = "cpu") -> Any:
-    """Read what torch.save wrote; nothing in it is executed, ValueError if it is broken."""
+def read_tensors(
+    path: str | os.PathLike[str],
+    *,
+    device: torch.device | str = "cpu",
+    pickle_module: Any = None,
+) -> Any:
+    """Read what torch.save wrote; nothing in it is executed, ValueError if it is broken.
+
+    torch's own safe reader admits tensors alone; a `pickle_module` must be as strict.
+    """
     try:
         if zipfile.is_zipfile(path):
             _check_zip(Path(path))
-        return torch.load(path, map_location=device, weights_only=True)
+        safe = pickle_module is None
+        return torch.load(path, map_location=device, weights_only=safe, pickle_module=pickle_module)
     except FileNotFoundError:
         raise
     except Exception as error:  # torch's readers raise almost anything on a broken file

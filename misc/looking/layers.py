@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from misc.centroids import cluster_centroids, find_centroids
-from misc.files.cam_files import find_cams, read_cams
 from misc.files.images import read_label
 from misc.files.instance_files import load_instances
 from misc.files.labels import SURE, instance_path, label_path, semantic_paths
@@ -21,6 +20,7 @@ from misc.looking.pictures import arrow_picture, centroid_picture, grey, heat_co
 from misc.machine.device import Compute
 from misc.masks import counted_order, numbered_map
 from misc.running.dataset import Dataset
+from misc.running.plan import cam_folder
 from misc.settings.config import Config
 
 Fields = tuple[np.ndarray, np.ndarray]
@@ -101,7 +101,7 @@ def irnet_fields(model: Any, compute: Compute, image: np.ndarray) -> Fields:
 
 def _cams(config: Config, dataset: Dataset, image_id: str) -> Iterator[Layer]:
     try:
-        cams = read_cams(find_cams(config.cam_out_dir, image_id))
+        cams = cam_folder(config, dataset).read(image_id, dataset.image(image_id).shape[:2])
     except FileNotFoundError:
         return
     for key, scores in zip(cams.keys, cams.high_res, strict=True):

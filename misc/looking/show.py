@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 
 from misc.files.atomic import write_bytes
-from misc.files.cam_files import find_cams, read_cams
 from misc.files.images import encode_png
 from misc.looking.film import encode_gif, film
 from misc.looking.layers import Fields, image_layers, irnet_fields
@@ -16,6 +15,7 @@ from misc.running.dataset import Dataset
 from misc.running.label_synthesis import load_irnet
 from misc.running.log import logger
 from misc.running.open_dataset import open_dataset
+from misc.running.plan import cam_folder
 from misc.settings.config import Config
 
 _WIDTH = 300  # of a picture that is smaller; pixels
@@ -38,7 +38,7 @@ def run(config: Config) -> None:
     write_bytes(path, encode_png(page))
     logger.info("%s: %d pictures", path, count)
     if fields is not None:
-        write_film(config, image_id, image, fields)
+        write_film(config, dataset, image_id, image, fields)
 
 
 def draw_panel(
@@ -61,10 +61,12 @@ def draw_panel(
     return panel(cells, (height, width), columns=-(-len(cells) // 2)), len(cells)
 
 
-def write_film(config: Config, image_id: str, image: np.ndarray, fields: Fields) -> None:
+def write_film(
+    config: Config, dataset: Dataset, image_id: str, image: np.ndarray, fields: Fields
+) -> None:
     """Write the film of an image's two walks beside its panel, if it has CAMs."""
     try:
-        cams = read_cams(find_cams(config.cam_out_dir, image_id))
+        cams = cam_folder(config, dataset).read(image_id, image.shape[:2])
     except FileNotFoundError:
         return
     frames = film(

@@ -14,7 +14,7 @@ import torch
 
 from misc.argmax import label_map
 from misc.centroids import cluster_centroids, find_centroids
-from misc.files.cam_files import find_cams, read_cams, require_cams
+from misc.files.cam_files import CamFolder, require_cams
 from misc.files.labels import (
     INSTANCE_FILES,
     SEMANTIC_FILES,
@@ -37,7 +37,7 @@ from misc.looking.legend import (
 from misc.machine.device import Compute, compute_of
 from misc.running.dataset import Dataset
 from misc.running.open_dataset import evaluated_ids, open_dataset
-from misc.running.plan import Plan, cams_need, made_by
+from misc.running.plan import Plan, cam_folder, cams_need, made_by
 from misc.running.pool import Way
 from misc.running.provenance import claim_folder
 from misc.running.shaped import shaped_by
@@ -157,6 +157,8 @@ def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
     dataset = open_dataset(config)
     ids = dataset.split(config.infer_list)
     require_cams(config.cam_out_dir, ids)
+    # The walk has a background of its own, --sem_seg_bg_thres.
+    folder = replace(cam_folder(config, dataset), background=False)
     compute = compute_of(config)
     model = load_irnet(config, compute)
     claim_outputs(config, dataset, instance=instance, semantic=semantic)
@@ -185,7 +187,7 @@ def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
 
     run_images(
         ids,
-        partial(load_image, dataset, config.cam_out_dir),
+        partial(load_image, dataset, folder),
         process=process,
         outputs=outputs,
         num_workers=compute.num_workers,
@@ -216,7 +218,7 @@ def plan_labels(config: Config, dataset: Dataset, paths: Callable[[str], Sequenc
     return Plan(
         images=ids,
         needs=[
-            cams_need(config, ids),
+            cams_need(config, dataset, ids),
             made_by("irn_weights_name", "train_irn", weights, read_state_dict),
         ],
         writes=[path for image_id in ids for path in paths(image_id)],
@@ -236,9 +238,9 @@ def load_irnet(config: Config, compute: Compute) -> Any:
     )
 
 
-def load_image(dataset: Dataset, cam_dir: str, image_id: str) -> Loaded:
+def load_image(dataset: Dataset, folder: CamFolder, image_id: str) -> Loaded:
     """Read an image and its CAMs."""
     image = dataset.image(image_id)
     size = image.shape[:2]
-    cams = read_cams(find_cams(cam_dir, image_id), size=size)
+    cams = folder.read(image_id, size)
     return Loaded(image=planes(image), cam=torch.from_numpy(cams.cam), keys=cams.keys, size=size)

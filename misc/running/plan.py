@@ -1,11 +1,12 @@
 """What a stage will read and write, declared for the preflight."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from misc.files.cam_files import cam_path, read_cams
+from misc.files.cam_files import CamFolder, existing_cams
+from misc.running.dataset import Dataset
 from misc.settings.config import Config
 
 
@@ -15,15 +16,17 @@ class Need:
 
     Attributes:
         flag: the setting that names them.
-        paths: the files; in place of a missing .npz, an .npy of the same name will do.
+        paths: the files.
         read: reads one of them; ValueError if it is broken.
         remedy: what to do where they are missing.
+        ids: of CAMs, the image of each file.
     """
 
     flag: str
     paths: Sequence[Path]
     read: Callable[[Any], Any]
     remedy: str
+    ids: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +77,17 @@ def made_by(flag: str, stage: str, paths: Sequence[Path], read: Callable[[Any], 
     return Need(flag=flag, paths=paths, read=read, remedy=remedy)
 
 
-def cams_need(config: Config, ids: Sequence[str]) -> Need:
+def cam_folder(config: Config, dataset: Dataset) -> CamFolder:
+    """Return the folder of --cam_out_dir, to read CAMs from."""
+    return CamFolder(
+        path=config.cam_out_dir,
+        num_classes=len(dataset.class_names),
+        background=config.cam_background,
+    )
+
+
+def cams_need(config: Config, dataset: Dataset, ids: Sequence[str]) -> Need:
     """Return the need for the CAMs of images."""
-    paths = [cam_path(config.cam_out_dir, image_id) for image_id in ids]
-    return made_by("cam_out_dir", "make_cam", paths, read_cams)
+    paths = [existing_cams(config.cam_out_dir, image_id) for image_id in ids]
+    read = cam_folder(config, dataset).read_file
+    return replace(made_by("cam_out_dir", "make_cam", paths, read), ids=ids)

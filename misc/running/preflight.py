@@ -16,6 +16,7 @@ from typing import Any
 from misc.files.atomic import names_in
 from misc.learning.curves import NO_TENSORBOARD
 from misc.measuring.measures import table
+from misc.running.cam_forms import log_forms
 from misc.running.dataset import Dataset
 from misc.running.log import logger
 from misc.running.open_dataset import open_dataset
@@ -42,8 +43,10 @@ def check_inputs(config: Config, stages: Sequence[Stage]) -> None:
         ModuleNotFoundError: a package that a later stage imports is not installed.
     """
     dataset = open_dataset(config)
-    for error in _lacking(config, dataset, _plans(config, dataset, stages)):
+    plans = _plans(config, dataset, stages)
+    for error in _lacking(config, dataset, plans):
         raise error
+    log_forms(config, dataset, [need for _, plan in plans for need in plan.needs])
 
 
 def dry_run(config: Config, stages: Sequence[Stage]) -> None:
@@ -56,6 +59,8 @@ def dry_run(config: Config, stages: Sequence[Stage]) -> None:
     plans = _plans(config, dataset, stages)
     problems = [str(error) for error in _lacking(config, dataset, plans)]
     problems += _broken(dataset, plans, num_workers=config.num_workers)
+    if not problems:
+        log_forms(config, dataset, [need for _, plan in plans for need in plan.needs])
     logger.info("\n%s", table(_rows(dataset, plans)))
     problems += _disk(plans)
     for problem in problems[:SHOWN]:
@@ -130,7 +135,7 @@ def _broken(dataset: Dataset, plans: Plans, *, num_workers: int) -> list[str]:
         for need in plan.needs:
             readers[need.flag] = need.read
             paths = [path for path in need.paths if _is_there(path)]
-            items |= {f"{need.flag}\t{_existing(path)}": None for path in paths}
+            items |= {f"{need.flag}\t{path}": None for path in paths}
     load = partial(_problem, readers)
     found = map_images(list(items), load, num_workers=num_workers, description="reading")
     return [problem for _, problem in found if problem]
@@ -174,7 +179,7 @@ def _common_folder(paths: Sequence[Path]) -> str:
 
 
 def _bytes_to_come(plan: Plan) -> int:
-    there = [path.stat().st_size for path in map(_existing, plan.writes) if path.is_file()]
+    there = [path.stat().st_size for path in plan.writes if path.is_file()]
     each = sum(there) // len(there) if there else plan.bytes_each
     return (len(plan.writes) - len(there)) * each
 
@@ -206,11 +211,5 @@ def _can_import(module: str) -> bool:
         return False
 
 
-def _existing(path: Path) -> Path:
-    """Return the existing file of an output: CAMs of other methods end in .npy."""
-    published = path.with_suffix(".npy")
-    return published if path.suffix == ".npz" and not path.is_file() else path
-
-
 def _is_there(path: Path) -> bool:
-    return path.name in names_in(path.parent) or _existing(path).name in names_in(path.parent)
+    return path.name in names_in(path.parent)

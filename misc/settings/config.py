@@ -135,6 +135,15 @@ class Config:
         presets=in_demo((1.0, 0.5, 1.5)),
     )
     cam_eval_thres: float = setting(0.15, "background score in eval_cam", rule=UNIT)
+    cam_background: bool = setting(
+        False,
+        "where another program's CAMs have a map of the background, it takes the place of "
+        "--cam_eval_thres, --conf_fg_thres and --conf_bg_thres",
+    )
+    suggest_thresholds: bool = setting(
+        False,
+        "eval_cam prints the thresholds that suit the CAMs; without ground truth, a guess",
+    )
 
     conf_fg_thres: float = setting(
         0.30,
@@ -277,7 +286,9 @@ class Config:
         "sess/res50_cam.pth", "weights of the classification network", group="Files"
     )
     irn_weights_name: str = place("sess/res50_irn.pth", "weights of IRNet")
-    cam_out_dir: str = place("result/cam", "CAMs, ours (.npz) or of another method (.npy)")
+    cam_out_dir: str = place(
+        "result/cam", "CAMs, ours or of another method (.npz, .npy, .pt), see YOUR_CAMS.md"
+    )
     ir_label_out_dir: str = place("result/ir_label", "relation labels")
     ins_seg_out_dir: str = place("result/ins_seg", "instance labels")
     sem_seg_out_dir: str = place("result/sem_seg", "semantic labels")

@@ -90,3 +90,16 @@ def test_a_gpu_gives_what_the_cpu_gives():
     index, best = winners(torch.from_numpy(scores).cuda(), 0.2)
     np.testing.assert_array_equal(index, winners(scores, 0.2)[0])
     np.testing.assert_array_equal(best, winners(scores, 0.2)[1])
+
+
+def test_the_background_may_be_a_map():
+    scores = np.random.default_rng(0).random((2, 5, 7)).astype(np.float32)
+    background = np.random.default_rng(1).random((5, 7)).astype(np.float32)
+    expected = np.argmax(np.concatenate([background[None], scores]), axis=0)
+    index, best = winners(scores, background)
+    assert (index == expected).all()
+    assert (best == np.maximum(background, scores.max(axis=0))).all()
+    for found, other in zip(
+        _device_winners(torch.from_numpy(scores), background), (index, best), strict=True
+    ):
+        assert (found == other).all()

@@ -1,5 +1,6 @@
 import importlib
 import json
+import re
 import shutil
 import sys
 
@@ -16,10 +17,12 @@ from misc.files.images import read_label
 from misc.files.instance_files import load_instances
 from misc.learning.curves import read_curves
 from misc.looking.layers import image_layers
+from misc.measuring import thresholds
 from misc.measuring.measures import read_seconds, read_since
 from misc.settings.flags import read_config
 from net.resnet50_cam import Net
 from step import STAGES
+from tests import foreign_cams
 from tests.computed import COMPUTED
 from voc12 import Dataset
 
@@ -232,17 +235,78 @@ def test_a_corrupt_image_is_named_and_nothing_made_is_lost(copied, capsys):
     assert len(list((copied / "cam").glob("*.npz"))) == 2
 
 
-def test_published_cams_of_another_method_are_taken(copied):
-    for path in (copied / "cam").glob("*.npz"):
-        cams = read_cams(path)
-        content = {"keys": cams.keys, "cam": torch.from_numpy(cams.cam), "high_res": cams.high_res}
-        (copied / "mine").mkdir(exist_ok=True)
-        np.save(copied / "mine" / f"{path.stem}.npy", content)
+def test_cams_of_other_methods_are_taken_and_said_once(copied, capsys):
+    number = foreign_cams.convert(copied / "cam", copied / "mine")
     changes = {"cam_out_dir": copied / "mine", "ir_label_out_dir": copied / "ir_label_of_mine"}
     assert only("eval_cam", copied, **changes) == 0
     assert only("cam_to_ir_label", copied, **changes) == 0
+    said = capsys.readouterr().out
+    assert said.count(f"--cam_out_dir {copied / 'mine'}: {number} files are read: ") == 2
+    assert said.count("1 as cam + high_res: a map for each key") == 2
+    assert "not in the image's label" not in said
     for path in (copied / "ir_label").glob("*.png"):
         assert (read_label(path) == read_label(copied / "ir_label_of_mine" / path.name)).all()
+
+
+def test_cams_of_classes_that_the_label_lacks_are_warned_of(copied, capsys):
+    (copied / "mine").mkdir()
+    for path in (copied / "cam").glob("*.npz"):
+        cams = read_cams(path)
+        content = {"keys": cams.keys + 1, "high_res": cams.high_res}
+        np.save(copied / "mine" / f"{path.stem}.npy", content)
+    assert only("eval_cam", copied, cam_out_dir=copied / "mine") == 0
+    assert "6 of 6 files have classes that are not in the image's label" in capsys.readouterr().out
+
+
+def test_a_strange_cam_file_stops_before_the_first_stage(copied, capsys):
+    foreign_cams.convert(copied / "cam", copied / "mine")
+    path = min((copied / "mine").glob("*.npy"))
+    np.save(path, {"keys": np.arange(3), "cam": np.ones((1, 4, 4))})
+    changes = {"cam_out_dir": copied / "mine", "ir_label_out_dir": copied / "new"}
+    assert only("cam_to_ir_label", copied, **changes) == 2
+    assert f"{path}: cannot be read as CAMs (it holds keys [0, 1, 2]" in error_line(capsys)
+    assert not (copied / "new").exists()
+
+
+def test_a_kept_background_takes_the_thresholds_place(copied, capsys):
+    (copied / "mine").mkdir()
+    for path in (copied / "cam").glob("*.npz"):
+        cams = read_cams(path)
+        form = foreign_cams.DIALECTS["SIPE"]
+        content = form(cams.keys, cams.cam, cams.high_res, np.float32(0.3))
+        foreign_cams.write(copied / "mine" / f"{path.stem}.npy", content)
+    changes = {"cam_out_dir": copied / "mine", "ir_label_out_dir": copied / "kept"}
+    assert only("cam_to_ir_label", copied, cam_background=True, **changes) == 0
+    labels = {"ir_label_out_dir": copied / "constant", "cam_out_dir": copied / "mine"}
+    assert only("cam_to_ir_label", copied, conf_fg_thres=0.3, conf_bg_thres=0.3, **labels) == 0
+    for path in (copied / "kept").glob("*.png"):
+        assert (read_label(path) == read_label(copied / "constant" / path.name)).all()
+    assert only("cam_to_ir_label", copied, **changes) == 2
+    assert "cam_background" in capsys.readouterr().err
+    for flags in ({"cam_background": True}, {"cam_eval_thres": 0.3}):
+        assert only("eval_cam", copied, cam_out_dir=copied / "mine", **flags) == 0
+    lines = read_since(copied / "metrics.jsonl", 0)
+    values = [x["value"] for x in lines if (x["stage"], x["measure"]) == ("eval_cam", "mIoU")]
+    assert values[-1] == values[-2]
+
+
+def test_thresholds_are_suggested_from_the_curve(copied, capsys):
+    assert only("eval_cam", copied, suggest_thresholds=True) == 0
+    said = capsys.readouterr().out
+    best = float(re.search(r"best --cam_eval_thres: (\S+)", said)[1])
+    flags = "--cam_eval_thres {:.2f} --conf_fg_thres {:.2f} --conf_bg_thres {:.2f}"
+    assert f"suggested: {flags.format(*thresholds.suggested(best).values())}" in said
+
+
+def test_thresholds_are_guessed_without_ground_truth(copied, capsys):
+    for name in ("SegmentationClass", "SegmentationObject"):
+        shutil.rmtree(copied / "VOC2012" / name)
+    assert only("eval_cam", copied) == 2
+    assert "no ground truth" in error_line(capsys)
+    assert only("eval_cam", copied, suggest_thresholds=True) == 0
+    said = capsys.readouterr().out
+    assert "none of the 6 images has ground truth" in said
+    assert "guessed: --cam_eval_thres" in said
 
 
 def test_pydensecrf_missing_stops_nothing_but_the_choice_of_it(copied, capsys, monkeypatch):

@@ -7,7 +7,6 @@ import torch.nn.functional as F
 
 from misc.cams import combine_scales
 from misc.files.cam_files import cam_path, find_cams, read_cams, write_cams
-from misc.files.safe_npy import load_published_dict
 
 SIZE = (75, 101)
 SCALES = (1.0, 0.5, 1.5, 2.0)
@@ -76,9 +75,12 @@ class Bomb:
 
 def test_a_pickle_is_never_executed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    np.save("a.npy", {"keys": np.arange(1), "cam": Bomb(), "high_res": Bomb()})
-    with pytest.raises(ValueError, match="not admitted"):
-        load_published_dict("a.npy")
+    content = {"keys": np.arange(1), "cam": Bomb(), "high_res": Bomb()}
+    np.save("a.npy", content)
+    torch.save(content, "a.pt")
+    for path in ("a.npy", "a.pt"):
+        with pytest.raises(ValueError, match="not admitted"):
+            read_cams(path)
     assert not os.path.exists("exploded")
 
 

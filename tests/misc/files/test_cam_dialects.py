@@ -1,0 +1,261 @@
+"""CAM files of other programs: each gives the labels of our own file of the same maps."""
+
+import numpy as np
+import pytest
+import torch
+
+from misc.argmax import label_map
+from misc.cams import high_res_cam, strided_cam
+from misc.files.cam_files import CamFolder, find_cams, read_cams, write_cams
+from misc.indexing import propagate_to_edge
+from misc.instances import upsample_scores
+from tests import foreign_cams
+from tests.foreign_cams import ALL, BACKGROUND, DIALECTS
+
+SIZE, GRID = (48, 64), (12, 16)
+KEYS = {"two classes": [1, 4], "one class": [2], "no class": []}
+EDGE = torch.rand(1, *GRID, generator=torch.Generator().manual_seed(1)) ** 2
+BACK = np.float32(0.25)
+
+
+def made_maps(keys):
+    """Make maps that float16 holds exactly: high_res, and cam that `strided_cam` makes of it."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 63, (len(keys), 6, 8)) / 64
+    high_res = np.kron(coarse, np.ones((1, 8, 8))) + np.arange(len(keys))[:, None, None] / 256
+    for number, maps in enumerate(high_res):
+        maps[8 * number : 8 * number + 8, :8] = 1
+    cam = high_res.reshape(-1, 12, 4, 16, 4)[:, :, 1:3, :, 1:3].mean(axis=(2, 4))
+    return cam.astype(np.float32), high_res.astype(np.float32)
+
+
+def labels_of(cams):
+    """Return the label maps of an image: of both confident thresholds, and after the walk."""
+    cuts = [label_map(cams.high_res, cams.keys, threshold) for threshold in (0.3, 0.05)]
+    if not len(cams.keys):
+        return [*cuts, np.zeros(SIZE, np.uint8)]
+    walked = propagate_to_edge(torch.from_numpy(cams.cam), EDGE, exp_times=3)
+    return [*cuts, label_map(upsample_scores(walked, SIZE), cams.keys, 0.25)]
+
+
+def own_labels(folder, keys, dialect, cam, high_res):
+    maps = cam if dialect.startswith(("cam", "all classes, cam")) else high_res
+    write_cams(folder / "own.npz", keys=keys, maps=[maps], size=SIZE)
+    return labels_of(read_cams(folder / "own.npz", size=SIZE))
+
+
+def check(folder, dialect, keys, ending, **options):
+    keys = np.array(keys, np.int64)
+    cam, high_res = made_maps(keys)
+    content = DIALECTS[dialect](keys, cam, high_res, BACK)
+    foreign_cams.write(folder / f"a{ending}", content, **options)
+    found = CamFolder(path=folder, num_classes=ALL).read("a", SIZE)
+    assert found.keys.tolist() == keys.tolist()
+    assert found.cam.dtype == found.high_res.dtype == np.float32
+    expected = own_labels(folder, keys, dialect, cam, high_res)
+    for got, label in zip(labels_of(found), expected, strict=True):
+        assert (got == label).all()
+    assert len(keys) == 0 or {0, *(keys + 1)} == set(np.unique(expected[0]))
+
+
+@pytest.mark.parametrize("classes", KEYS)
+@pytest.mark.parametrize("wrap", [np.asarray, torch.from_numpy], ids=["array", "tensor"])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_labels_are_those_of_our_own_file_of_the_maps(tmp_path, dialect, dtype, wrap, classes):
+    check(tmp_path, dialect, KEYS[classes], ".npy", dtype=dtype, wrap=wrap)
+
+
+@pytest.mark.parametrize("classes", KEYS)
+@pytest.mark.parametrize("ending", [".npz", ".pt"])
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_form_is_read_from_every_kind_of_file(tmp_path, dialect, ending, classes):
+    check(tmp_path, dialect, KEYS[classes], ending)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_tensors_are_read_from_a_pt_file(tmp_path, dialect):
+    check(tmp_path, dialect, [1, 4], ".pt", wrap=torch.from_numpy)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"keys": np.zeros(0, np.int64)},
+        {"keys": []},
+        {"keys": torch.zeros(0), "cam": torch.zeros(0), "high_res": torch.zeros(0)},
+        {"keys": np.zeros(0, np.int64), "cam": [], "high_res": []},
+        {"keys": np.array([0]), "cam": np.zeros((0, 12, 16)), "hr_cam": np.zeros((0, 48, 64))},
+        {},
+    ],
+    ids=["keys alone", "an empty list", "empty tensors", "empty lists", "background alone", "{}"],
+)
+def test_an_image_without_any_class_has_no_maps(tmp_path, content):
+    np.save(tmp_path / "a.npy", content)
+    cams = read_cams(tmp_path / "a.npy", size=SIZE, num_classes=ALL)
+    assert cams.keys.tolist() == []
+    assert (cams.cam.shape, cams.high_res.shape) == ((0, *GRID), (0, *SIZE))
+    assert not label_map(cams.high_res, cams.keys, 0.3).any()
+
+
+@pytest.mark.parametrize("dialect", BACKGROUND)
+def test_a_background_map_is_kept_on_demand(tmp_path, dialect):
+    cam, high_res = made_maps([1, 4])
+    ramp = np.linspace(0, 1, 16, dtype=np.float32)
+    content = DIALECTS[dialect](np.array([1, 4]), cam, high_res, BACK)
+    name = "IS_CAM1" if dialect == "PSDPM" else list(content)[-1]
+    content[name][0] = np.repeat(ramp, high_res.shape[2] // 16)[: content[name].shape[2]] / 2
+    foreign_cams.write(tmp_path / "a.npy", content)
+    plain = read_cams(tmp_path / "a.npy", size=SIZE)
+    kept = read_cams(tmp_path / "a.npy", size=SIZE, background=True)
+    assert plain.background is None
+    assert plain.floor(0.3) == 0.3
+    assert (kept.high_res == plain.high_res).all()
+    assert (kept.cam == plain.cam).all()
+    assert kept.background.shape == SIZE
+    assert kept.background[:, 0].max() < 0.05
+    label = label_map(kept.high_res, kept.keys, kept.floor(0.3))
+    expected = np.argmax(np.concatenate([kept.background[None], kept.high_res]), axis=0)
+    assert (label == np.array([0, 2, 5])[expected]).all()
+
+
+def test_a_kept_background_stays_in_proportion_to_the_classes(tmp_path):
+    maps = np.array([0.5, 2.0, 1.0], np.float32)[:, None, None] * np.ones((3, *SIZE), np.float32)
+    np.save(tmp_path / "a.npy", {"keys": np.array([0, 2, 4]), "IS_CAM": maps})
+    kept = read_cams(tmp_path / "a.npy", size=SIZE, background=True)
+    assert kept.background[0, 0] == pytest.approx(0.25, abs=1e-4)
+    assert kept.high_res[:, 0, 0] == pytest.approx([1, 0.5], abs=1e-4)
+    assert read_cams(tmp_path / "a.npy", size=SIZE).high_res[:, 0, 0] == pytest.approx(
+        [1, 1], abs=1e-4
+    )
+
+
+@pytest.mark.parametrize("dialect", ["published", "Puzzle-CAM", "{class: map}"])
+def test_a_background_that_is_not_in_the_file_cannot_be_kept(tmp_path, dialect):
+    cam, high_res = made_maps([1, 4])
+    foreign_cams.write(tmp_path / "a.npy", DIALECTS[dialect](np.array([1, 4]), cam, high_res, BACK))
+    with pytest.raises(ValueError, match=r"a\.npy: .*--cam_background True.*no background's map"):
+        read_cams(tmp_path / "a.npy", background=True)
+    write_cams(tmp_path / "b.npz", keys=np.array([1]), maps=[np.ones((1, 3, 4))], size=SIZE)
+    with pytest.raises(ValueError, match=r"b\.npz: --cam_background True"):
+        read_cams(tmp_path / "b.npz", background=True)
+
+
+def test_values_outside_0_to_1_are_divided_by_their_maximum(tmp_path):
+    maps = np.stack([np.full(SIZE, 4.0), np.full(SIZE, 0.5)])
+    maps[:, 0, 0] = [8, -3]
+    np.save(tmp_path / "a.npy", {"keys": np.array([0, 1]), "high_res": maps})
+    cams = read_cams(tmp_path / "a.npy", size=SIZE)
+    assert cams.high_res[:, 0, 0] == pytest.approx([1, 0], abs=1e-4)
+    assert cams.high_res[:, 1, 1] == pytest.approx([0.5, 1], abs=1e-4)
+
+
+def test_values_within_0_to_1_stay_as_they_are(tmp_path):
+    maps = np.random.default_rng(0).random((2, *SIZE)).astype(np.float32) / 2
+    np.save(tmp_path / "a.npy", {"keys": np.array([0, 1]), "high_res": maps})
+    cams = read_cams(tmp_path / "a.npy", size=SIZE)
+    assert (cams.high_res == maps).all()
+    assert cams.cam.max(axis=(1, 2)) == pytest.approx(maps.max(axis=(1, 2)), abs=1e-4)
+
+
+def test_maps_of_another_size_are_resized_to_the_image(tmp_path):
+    size = (75, 101)
+    ramp = np.broadcast_to(np.linspace(0, 1, 200, dtype=np.float32), (1, 150, 200))
+    np.save(tmp_path / "a.npy", {"keys": np.array([3]), "cam": ramp, "high_res": ramp})
+    cams = read_cams(tmp_path / "a.npy", size=size)
+    assert (cams.cam.shape, cams.high_res.shape) == ((1, 19, 26), (1, *size))
+    np.testing.assert_allclose(cams.high_res[0, 30], np.linspace(0, 1, 101), atol=0.01)
+    np.testing.assert_allclose(cams.cam[0, 7], np.linspace(0, 1, 26), atol=0.03)
+
+
+@pytest.mark.parametrize("grid", [(19, 26), (5, 7)], ids=["stride 4", "stride 16"])
+def test_maps_on_a_grid_are_enlarged_as_our_own_are(tmp_path, grid):
+    size = (75, 101)
+    maps = torch.rand(2, *grid, generator=torch.Generator().manual_seed(0))
+    maps /= maps.amax(dim=(1, 2), keepdim=True)
+    np.save(tmp_path / "a.npy", {"keys": np.array([3, 4]), "cam": maps.numpy()})
+    cams = read_cams(tmp_path / "a.npy", size=size)
+    np.testing.assert_allclose(cams.high_res, high_res_cam([maps], size), atol=2e-5)
+    np.testing.assert_allclose(cams.cam, strided_cam([maps], size), atol=2e-5)
+
+
+BROKEN = {
+    "more keys than maps": {"keys": np.arange(3), "cam": np.ones((1, 12, 16))},
+    "a lost map": {"keys": np.array([0]), "cam": np.ones((0, 12, 16))},
+    "keys alone": {"keys": np.array([2])},
+    "cam and high_res of other counts": {
+        "keys": np.arange(2),
+        "cam": np.ones((2, 12, 16)),
+        "high_res": np.ones((3, *SIZE)),
+    },
+    "two of one role": {"keys": np.arange(1), "hr_cam": np.ones((1, 4, 4)), "high_res": 0},
+    "a map of no sides": {"keys": np.arange(1), "cam": np.ones(7)},
+    "words": {"keys": np.array(["cat"]), "cam": np.ones((1, 12, 16))},
+    "another dict": {"model": np.ones(3)},
+    "a list of lists": {"keys": np.arange(1), "cam": [[[0.0]]]},
+    "complex numbers": {"keys": np.arange(1), "cam": np.ones((1, 12, 16), complex)},
+    "fewer maps than classes": {"keys": np.array([1]), "cam": np.ones((4, 12, 16))},
+    "a class beyond": {"keys": np.array([5]), "cam": np.ones((1, 12, 16))},
+    "IS_CAM without a background": {"keys": np.array([1, 2]), "IS_CAM": np.ones((2, 12, 16))},
+    "maps of unlike sizes": {0: np.ones((3, 4)), 1: np.ones((4, 4))},
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_file_is_one_line_that_names_it(tmp_path, name):
+    np.save(tmp_path / "a.npy", BROKEN[name])
+    with pytest.raises(ValueError, match=r"a\.npy: ") as found:
+        read_cams(tmp_path / "a.npy", size=SIZE, num_classes=ALL)
+    assert "\n" not in str(found.value)
+
+
+def test_a_file_that_fits_two_forms_is_refused_with_both(tmp_path):
+    content = {"keys": np.arange(4), "cam": np.ones((5, 12, 16))}
+    np.save(tmp_path / "a.npy", content)
+    with pytest.raises(ValueError, match=r"keys \[0, 1, 2, 3\], cam \(5, 12, 16\).* or 'a map for"):
+        read_cams(tmp_path / "a.npy", num_classes=5)
+    assert len(read_cams(tmp_path / "a.npy", num_classes=20).keys) == 4
+
+
+def test_a_tensor_that_expands_itself_is_refused_before_it_is_copied(tmp_path):
+    huge = torch.zeros(1).expand(1, 60_000, 60_000)
+    for path in (tmp_path / "a.npy", tmp_path / "a.pt"):
+        content = {"keys": np.array([0]), "cam": huge}
+        np.save(path, content) if path.suffix == ".npy" else torch.save(content, path)
+        with pytest.raises(ValueError, match="too large"):
+            read_cams(path)
+    array = np.ones((1 << 12, 1 << 12), np.float32)
+    np.save(tmp_path / "b.npy", {"keys": np.arange(200), "cam": [array] * 200})
+    with pytest.raises(ValueError, match="too large"):
+        read_cams(tmp_path / "b.npy")
+
+
+@pytest.mark.parametrize(
+    ("image_id", "name"),
+    [
+        ("000000000009", "COCO_train2014_000000000009.npy"),
+        ("COCO_train2014_000000000009", "000000000009.pt"),
+        ("2007_000032", "2007_000032.npz"),
+        ("berlin_000001_000019", "berlin_000001_000019.npy"),
+    ],
+)
+def test_a_name_is_found_with_and_without_a_prefix(tmp_path, image_id, name):
+    (tmp_path / name).touch()
+    (tmp_path / "COCO_train2014_000000000010.npy").touch()
+    assert find_cams(tmp_path, image_id).name == name
+
+
+def test_a_number_of_two_files_is_refused(tmp_path):
+    for split in ("train", "val"):
+        (tmp_path / f"COCO_{split}2014_000000000009.npy").touch()
+    with pytest.raises(ValueError, match=r"train2014_000000000009\.npy and COCO_val2014"):
+        find_cams(tmp_path, "000000000009")
+    assert "val" in find_cams(tmp_path, "COCO_val2014_000000000009").name
+
+
+@pytest.mark.parametrize("image_id", ["2007_000032", "bochum_000000_000032"])
+def test_the_file_of_another_image_is_not_taken(tmp_path, image_id):
+    (tmp_path / "berlin_000001_000032.npy").touch()
+    (tmp_path / "COCO_train2014_000032.npy").touch()
+    with pytest.raises(FileNotFoundError, match=rf"{image_id}\.npz"):
+        find_cams(tmp_path, image_id)

@@ -1,0 +1,69 @@
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from misc.running.cam_forms import log_forms
+from misc.running.plan import cams_need
+from misc.settings.flags import read_config
+
+
+class Labelled:
+    class_names = tuple("abcde")
+
+    def with_labels(self, ids):
+        return list(ids)
+
+    def image_labels(self, ids):
+        return np.array([[0, 0, 1, 0, 0]] * len(ids), np.float32)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Give a folder of three files of two forms."""
+    maps = np.ones((1, 9, 14), np.float32)
+    np.save(tmp_path / "x_000001.npy", {"keys": np.array([2]), "high_res": maps})
+    np.save(tmp_path / "000002.npy", {"keys": np.array([2]), "high_res": maps})
+    np.savez(tmp_path / "x_000003.npz", keys=np.zeros(0, np.int64))
+    return tmp_path
+
+
+def log_of(folder, caplog, *ids):
+    config = dataclasses.replace(
+        read_config(["--voc12_root", "x"]), cam_out_dir=str(folder), num_workers=0
+    )
+    with caplog.at_level("INFO"):
+        log_forms(config, Labelled(), [cams_need(config, Labelled(), ids)] * 2)
+    return caplog.text
+
+
+def test_files_are_counted_once_by_their_form(folder, caplog):
+    said = log_of(folder, caplog, "x_000001", "x_000002", "x_000003")
+    counted = "3 files are read: 2 as high_res: a map for each key; 1 as no class"
+    assert said.count(counted) == 1
+    assert "label" not in said
+
+
+def test_nothing_is_said_of_what_make_cam_has_made_or_will_make(folder, caplog):
+    assert log_of(folder, caplog, "x_000009") == ""
+    (folder / "settings.json").write_text("{}")
+    assert log_of(folder, caplog, "x_000001") == ""
+
+
+def test_classes_outside_the_images_label_are_warned_of_with_an_example(folder, caplog):
+    np.save(folder / "x_000001.npy", {"keys": np.array([3]), "cam": np.ones((1, 3, 4))})
+    said = log_of(folder, caplog, "x_000001", "x_000002")
+    assert "1 of 2 files have classes that are not in the image's label" in said
+    assert "as x_000001: classes [3], the label has [2]" in said
+
+
+def test_one_file_of_two_images_is_refused(folder, caplog):
+    with pytest.raises(ValueError, match=r"000002\.npy: is the only file for both 'x_0+2' and 'y"):
+        log_of(folder, caplog, "x_000002", "y_000002")
+
+
+def test_the_file_that_is_there_is_the_one_that_is_needed(folder):
+    config = dataclasses.replace(read_config(["--voc12_root", "x"]), cam_out_dir=str(folder))
+    need = cams_need(config, Labelled(), ["x_000002", "x_000009"])
+    assert [Path(path).name for path in need.paths] == ["000002.npy", "x_000009.npz"]
