@@ -10,6 +10,7 @@ from misc.files.cam_files import CamFolder
 from misc.files.levels import LEVELS
 from misc.instances import component_detections
 from misc.measuring.details import plain, threshold_details, write_details
+from misc.measuring.evaluation import instance_truth, match_found
 from misc.measuring.measures import record_measures
 from misc.measuring.thresholds import guess_thresholds, suggest_thresholds
 from misc.metrics import (
@@ -17,7 +18,6 @@ from misc.metrics import (
     average_precision,
     confusion,
     iou_per_class,
-    match_detections,
     mean_average_precision,
     mean_iou,
     threshold_confusions,
@@ -79,6 +79,7 @@ def run(config: Config) -> None:
         suggest_thresholds(float(CURVE[best]))
     record_measures(
         config,
+        dataset,
         "eval_cam",
         {
             "mIoU": curve[-1],
@@ -119,7 +120,7 @@ def evaluate_image(
     """
     truth = dataset.semantic_label(image_id)
     cams = folder.read(image_id, (truth.shape[0], truth.shape[1]))
-    masks, classes = dataset.instance_label(image_id)
+    instances = instance_truth(dataset, image_id)
     num_labels = len(dataset.class_names) + 1
     counts = threshold_confusions(cams.high_res, cams.keys, truth, thresholds, num_labels)
     if cams.background is not None:
@@ -128,7 +129,5 @@ def evaluate_image(
     records = []
     for threshold in COMPONENT_CURVE:
         found = component_detections(cams.high_res, cams.keys, float(threshold))
-        records.append(
-            match_detections(found["mask"], found["score"], found["class"], masks, classes)
-        )
+        records.append(match_found(found, instances))
     return counts, records
