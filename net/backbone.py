@@ -7,6 +7,8 @@ import torchvision
 from torch import nn
 from torchvision.models import ResNet
 
+from net.folded import FoldedConv2d, fold_batch_norm, fuses
+
 LAYERS = ("layer1", "layer2", "layer3", "layer4")
 
 
@@ -39,6 +41,7 @@ def build_backbone(
     else:
         _keep_size(model.layer4, first=1, then=1)
     del model.fc, model.avgpool
+    fold_batch_norm(model)
     return model
 
 
@@ -61,6 +64,8 @@ def stage_channels(model: nn.Module) -> list[int]:
 
 def stem(model: ResNet, image: torch.Tensor) -> torch.Tensor:
     """Apply the stem, before layer1: (B, 3, H, W) to (B, 64, ⌈H/4⌉, ⌈W/4⌉)."""
+    if isinstance(model.conv1, FoldedConv2d) and model.conv1.is_folded() and fuses(image):
+        return model.maxpool(model.conv1.fused(image))
     return model.maxpool(model.relu(model.bn1(model.conv1(image))))
 
 

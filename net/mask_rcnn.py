@@ -14,6 +14,8 @@ from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.backbone_utils import BackboneWithFPN, resnet_fpn_backbone
 from torchvision.ops import FrozenBatchNorm2d
 
+from net.folded import fold_batch_norm
+
 FROZEN_LAYERS = 2  # conv1 and layer1, as is usual when a detector is fine-tuned
 
 
@@ -77,6 +79,7 @@ def mask_rcnn(
         norm_layer=FrozenBatchNorm2d,
         trainable_layers=5 - FROZEN_LAYERS,
     )
+    fold_batch_norm(pyramid.body)
     pyramid.__class__ = Pyramid  # the same layers under the same names
     return Detector(
         pyramid,

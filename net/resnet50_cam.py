@@ -42,9 +42,8 @@ class Net(nn.Module):
 
         The channels, 2048, are those of a ResNet-50.
         """
-        x = self.resnet50.layer2(self.resnet50.layer1(stem(self.resnet50, image)))
-        if not self.train_whole:
-            x = x.detach()
+        with torch.set_grad_enabled(self.train_whole and torch.is_grad_enabled()):
+            x = self.resnet50.layer2(self.resnet50.layer1(stem(self.resnet50, image)))
         return self.resnet50.layer4(self.resnet50.layer3(x))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
