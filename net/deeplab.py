@@ -1,41 +1,39 @@
-"""DeepLab-v2 on ResNet-50 (Chen et al., PAMI 2018; METHOD section 9)."""
+"""DeepLab-v2 on a ResNet (Chen et al., PAMI 2018; METHOD section 9)."""
 
 from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
-import torchvision
 from torch import nn
 from torchvision.ops import FrozenBatchNorm2d
 
 from misc.learning.weights import load_weights
 from misc.machine import ranks
-from net.resnet50 import stem
+from net.backbone import LAYERS, build_backbone, stage_channels, stem
 
 RATES = (6, 12, 18, 24)
 
 
 class DeepLab(nn.Module):
-    """ResNet-50 at output stride 8, and four parallel atrous classifiers that are summed.
+    """A ResNet at output stride 8, and four parallel atrous classifiers that are summed.
 
     Args:
         num_labels: number of labels with the background, C + 1.
+        backbone: the ResNet; whichever it is, it stands under the name `resnet50`.
     """
 
-    def __init__(self, num_labels: int) -> None:
+    def __init__(self, num_labels: int, *, backbone: str = "resnet50") -> None:
         super().__init__()
-        self.resnet50 = torchvision.models.resnet50(
-            weights=None,
-            replace_stride_with_dilation=[False, True, True],
-            norm_layer=FrozenBatchNorm2d,
+        self.resnet50 = build_backbone(
+            backbone, output_stride=8, norm_layer=FrozenBatchNorm2d, zero_init_residual=False
         )
-        del self.resnet50.fc, self.resnet50.avgpool
-        self.aspp = nn.ModuleList(_classifier(num_labels, rate) for rate in RATES)
+        channels = stage_channels(self.resnet50)[-1]
+        self.aspp = nn.ModuleList(_classifier(channels, num_labels, rate) for rate in RATES)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Map normalised images (B, 3, H, W) to logits (B, C + 1, ⌈H/8⌉, ⌈W/8⌉)."""
         x = stem(self.resnet50, image)
-        for layer in ("layer1", "layer2", "layer3", "layer4"):
+        for layer in LAYERS:
             x = self.resnet50.get_submodule(layer)(x)
         return torch.stack([branch(x) for branch in self.aspp]).sum(dim=0)
 
@@ -48,8 +46,8 @@ class DeepLab(nn.Module):
         load_weights(self, state, source=source)
 
 
-def _classifier(num_labels: int, rate: int) -> nn.Conv2d:
-    layer = nn.Conv2d(2048, num_labels, 3, padding=rate, dilation=rate)
+def _classifier(channels: int, num_labels: int, rate: int) -> nn.Conv2d:
+    layer = nn.Conv2d(channels, num_labels, 3, padding=rate, dilation=rate)
     nn.init.normal_(layer.weight, std=0.01)
     nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
     return layer

@@ -1,4 +1,4 @@
-"""Mask R-CNN on ResNet-50-FPN: torchvision's, only the backbone pretrained (METHOD section 9).
+"""Mask R-CNN on a ResNet with FPN: torchvision's, only the backbone pretrained (METHOD section 9).
 
 torchvision's pretrained detectors were trained on COCO's masks. None of them is ever loaded here:
 networks that evaluate weak supervision must not have seen a mask.
@@ -13,6 +13,8 @@ from torch import nn
 from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.backbone_utils import BackboneWithFPN, resnet_fpn_backbone
 from torchvision.ops import FrozenBatchNorm2d
+
+from net.folded import fold_batch_norm
 
 FROZEN_LAYERS = 2  # conv1 and layer1, as is usual when a detector is fine-tuned
 
@@ -53,27 +55,34 @@ class Detector(MaskRCNN):
 
 
 def mask_rcnn(
-    num_classes: int, *, min_size: int, max_size: int, sampled_boxes: int = 512
+    num_classes: int,
+    *,
+    min_size: int,
+    max_size: int,
+    sampled_boxes: int = 512,
+    backbone: str = "resnet50",
 ) -> Detector:
     """Build torchvision's `maskrcnn_resnet50_fpn` with random weights and frozen batch norm.
 
-    Its `backbone.body` takes a ResNet-50's weights, by `misc.learning.pretrained.load_pretrained`.
+    Its `backbone.body` takes the backbone's weights, by `misc.learning.pretrained.load_pretrained`.
 
     Args:
         num_classes: number of foreground classes, C; label 0 is the background.
         min_size: the short side that images are resized to, pixels.
         max_size: upper limit of their long side, pixels.
         sampled_boxes: proposals sampled per image to train the heads.
+        backbone: the ResNet.
     """
-    backbone = resnet_fpn_backbone(
-        backbone_name="resnet50",
+    pyramid = resnet_fpn_backbone(
+        backbone_name=backbone,
         weights=None,
         norm_layer=FrozenBatchNorm2d,
         trainable_layers=5 - FROZEN_LAYERS,
     )
-    backbone.__class__ = Pyramid  # the same layers under the same names
+    fold_batch_norm(pyramid.body)
+    pyramid.__class__ = Pyramid  # the same layers under the same names
     return Detector(
-        backbone,
+        pyramid,
         num_classes=num_classes + 1,
         min_size=min_size,
         max_size=max_size,

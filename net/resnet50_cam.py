@@ -7,37 +7,43 @@ import torch.nn.functional as F
 from torch import nn
 
 from misc.learning.weights import load_weights
-from net.resnet50 import fix_batch_norm, resnet50, stem
+from net.backbone import build_backbone, fix_batch_norm, stage_channels, stem
 
 # The published files store some tensors twice, also under the names of module groups.
 _ALIASES = ("stage1.", "stage2.", "stage3.", "stage4.", "backbone.", "newly_added.", "resnet50.fc.")
 
 
 class Net(nn.Module):
-    """ResNet-50 with global average pooling and a 1×1 convolution as classifier.
+    """A ResNet with global average pooling and a 1×1 convolution as classifier.
 
     Args:
         num_classes: number of foreground classes, C.
+        backbone: the ResNet; whichever it is, it stands under the name `resnet50`, as published.
         train_whole: train every layer, with live batch norm (for training from scratch). By
             default conv1 and bn1 are frozen, features are detached after layer2, and batch norm
             uses its running statistics, as published.
     """
 
-    def __init__(self, num_classes: int = 20, *, train_whole: bool = False) -> None:
+    def __init__(
+        self, num_classes: int = 20, *, backbone: str = "resnet50", train_whole: bool = False
+    ) -> None:
         super().__init__()
         self.train_whole = train_whole
-        self.resnet50 = resnet50()
-        self.classifier = nn.Conv2d(2048, num_classes, 1, bias=False)
+        self.resnet50 = build_backbone(backbone)
+        channels = stage_channels(self.resnet50)[-1]
+        self.classifier = nn.Conv2d(channels, num_classes, 1, bias=False)
         if not train_whole:
             frozen = ("conv1", "bn1", "layer1", "layer2")  # all below the detached features
             for parameter in (p for n in frozen for p in getattr(self.resnet50, n).parameters()):
                 parameter.requires_grad = False
 
     def features(self, image: torch.Tensor) -> torch.Tensor:
-        """Map normalised images (B, 3, H, W) to features (B, 2048, ⌈H/16⌉, ⌈W/16⌉)."""
-        x = self.resnet50.layer2(self.resnet50.layer1(stem(self.resnet50, image)))
-        if not self.train_whole:
-            x = x.detach()
+        """Map normalised images (B, 3, H, W) to features (B, 2048, ⌈H/16⌉, ⌈W/16⌉).
+
+        The channels, 2048, are those of a ResNet-50.
+        """
+        with torch.set_grad_enabled(self.train_whole and torch.is_grad_enabled()):
+            x = self.resnet50.layer2(self.resnet50.layer1(stem(self.resnet50, image)))
         return self.resnet50.layer4(self.resnet50.layer3(x))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:

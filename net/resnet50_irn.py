@@ -1,4 +1,4 @@
-"""IRNet: boundary and displacement branches on a frozen ResNet-50 (METHOD section 4)."""
+"""IRNet: boundary and displacement branches on a frozen ResNet (METHOD section 4)."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from misc.affinity import affinity_displacement_losses
 from misc.indexing import PathIndex
 from misc.learning.weights import load_weights
 from misc.machine import ranks
-from net.resnet50 import resnet50, stem
+from net.backbone import build_backbone, stage_channels, stem
 
 # The published files store some tensors twice, also under the names of module groups, and the
 # index buffers of the published loss.
@@ -34,26 +34,31 @@ class MeanShift(nn.Module):
 
 
 class Net(nn.Module):
-    """IRNet: a frozen backbone, a boundary branch and a displacement branch."""
+    """IRNet: a frozen backbone, a boundary branch and a displacement branch.
 
-    def __init__(self) -> None:
+    Args:
+        backbone: the ResNet; whichever it is, it stands under the name `resnet50`, as published.
+    """
+
+    def __init__(self, *, backbone: str = "resnet50") -> None:
         super().__init__()
-        self.resnet50 = resnet50()
+        self.resnet50 = build_backbone(backbone)
+        c1, c2, c3, c4, c5 = stage_channels(self.resnet50)
         for parameter in self.resnet50.parameters():
             parameter.requires_grad = False
 
-        self.fc_edge1 = _block(64, 32, groups=4)
-        self.fc_edge2 = _block(256, 32, groups=4)
-        self.fc_edge3 = _block(512, 32, groups=4, upsample=2)
-        self.fc_edge4 = _block(1024, 32, groups=4, upsample=4)
-        self.fc_edge5 = _block(2048, 32, groups=4, upsample=4)
+        self.fc_edge1 = _block(c1, 32, groups=4)
+        self.fc_edge2 = _block(c2, 32, groups=4)
+        self.fc_edge3 = _block(c3, 32, groups=4, upsample=2)
+        self.fc_edge4 = _block(c4, 32, groups=4, upsample=4)
+        self.fc_edge5 = _block(c5, 32, groups=4, upsample=4)
         self.fc_edge6 = nn.Conv2d(160, 1, 1)
 
-        self.fc_dp1 = _block(64, 64, groups=8)
-        self.fc_dp2 = _block(256, 128, groups=16)
-        self.fc_dp3 = _block(512, 256, groups=16)
-        self.fc_dp4 = _block(1024, 256, groups=16, upsample=2)
-        self.fc_dp5 = _block(2048, 256, groups=16, upsample=2)
+        self.fc_dp1 = _block(c1, 64, groups=8)
+        self.fc_dp2 = _block(c2, 128, groups=16)
+        self.fc_dp3 = _block(c3, 256, groups=16)
+        self.fc_dp4 = _block(c4, 256, groups=16, upsample=2)
+        self.fc_dp5 = _block(c5, 256, groups=16, upsample=2)
         self.fc_dp6 = _block(768, 256, groups=16, upsample=2)
         self.mean_shift = MeanShift(2)
         self.fc_dp7 = nn.Sequential(
@@ -123,10 +128,11 @@ class AffinityDisplacementLoss(Net):
 
     Args:
         path_index: its radius is the largest distance, in stride-4 pixels, of a pair's pixels.
+        backbone: the ResNet.
     """
 
-    def __init__(self, path_index: PathIndex) -> None:
-        super().__init__()
+    def __init__(self, path_index: PathIndex, *, backbone: str = "resnet50") -> None:
+        super().__init__(backbone=backbone)
         self.radius = path_index.radius
 
     def forward(  # type: ignore[override]  # the forms share weights, not outputs
@@ -155,10 +161,13 @@ class EdgeDisplacement(Net):
     Args:
         crop_size: images are zero-padded at the right and bottom to this side, pixels.
         stride: of the outputs, pixels.
+        backbone: the ResNet.
     """
 
-    def __init__(self, crop_size: int = 512, stride: int = 4) -> None:
-        super().__init__()
+    def __init__(
+        self, crop_size: int = 512, stride: int = 4, *, backbone: str = "resnet50"
+    ) -> None:
+        super().__init__(backbone=backbone)
         self.crop_size = crop_size
         self.stride = stride
 

@@ -13,6 +13,7 @@ from torch import nn
 from misc.crf import crf_inference_probabilities
 from misc.files.atomic import atomic_path
 from misc.files.labels import SEMANTIC_FILES, semantic_paths, write_semantic_label
+from misc.learning.networks import deeplab_backbone
 from misc.learning.samples import LoadedScales, load_scales
 from misc.learning.supervision import evaluation_plan, read_trained, supervised_path, trained_with
 from misc.learning.validation import probabilities
@@ -36,7 +37,7 @@ from net.deeplab import DeepLab
 
 SCORES = "scores/{}.npz"
 FILES = (*SEMANTIC_FILES, SCORES)  # in their folders; {} is an image's id
-SHAPED_BY = ("precision", "deeplab_scales", "deeplab_crf", "crf")
+SHAPED_BY = ("precision", "deeplab_backbone", "deeplab_scales", "deeplab_crf", "crf")
 _STEPS = 65535
 
 
@@ -47,7 +48,7 @@ def run(config: Config) -> None:
     compute = compute_of(config)
     for name in config.supervision:
         weights = supervised_path(config.deeplab_weights_name, name)
-        model = DeepLab(len(dataset.class_names) + 1)
+        model = DeepLab(len(dataset.class_names) + 1, backbone=deeplab_backbone(config))
         source = f"--deeplab_weights_name {weights}"
         model.load_published(read_trained(weights, "deeplab"), source=source)
         model = compute.place(model).eval()

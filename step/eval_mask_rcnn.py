@@ -43,7 +43,7 @@ from misc.running.workers import collect_images, run_images
 from misc.settings.config import Config
 from net.mask_rcnn import mask_rcnn
 
-SHAPED_BY = ("precision", "mask_rcnn_min_size", "mask_rcnn_max_size")
+SHAPED_BY = ("precision", "backbone", "mask_rcnn_min_size", "mask_rcnn_max_size")
 
 
 def run(config: Config) -> None:
@@ -88,6 +88,7 @@ def load_mask_rcnn(
         len(dataset.class_names),
         min_size=config.mask_rcnn_min_size,
         max_size=config.mask_rcnn_max_size,
+        backbone=config.backbone,
     )
     source = f"--mask_rcnn_weights_name {weights}"
     load_weights(model, read_trained(weights, "mask_rcnn"), source=source)

@@ -9,7 +9,7 @@ import torch
 
 from misc.files.cam_files import cam_path, write_cams
 from misc.imutils import normalize, with_mirror
-from misc.learning.networks import load_network, network_module
+from misc.learning.networks import load_network, make_network
 from misc.learning.samples import LoadedScales, load_scales
 from misc.learning.weights import read_state_dict
 from misc.machine.device import Compute, compute_of
@@ -22,7 +22,7 @@ from misc.running.shaped import shaped_by
 from misc.running.workers import run_images
 from misc.settings.config import Config
 
-SHAPED_BY = ("precision", "cam_network", "cam_weights_name", "cam_scales")
+SHAPED_BY = ("precision", "cam_network", "backbone", "cam_weights_name", "cam_scales")
 FILES = ("{}.npz",)  # in --cam_out_dir; {} is an image's id
 
 
@@ -30,9 +30,14 @@ def run(config: Config) -> None:
     """Write to --cam_out_dir the CAMs of every image that a later stage of this run needs."""
     dataset = open_dataset(config)
     compute = compute_of(config)
-    module = network_module(config.cam_network, "cam_network", "CAM")
     model = load_network(
-        module.CAM(len(dataset.class_names)),
+        make_network(
+            "cam_network",
+            config.cam_network,
+            "CAM",
+            len(dataset.class_names),
+            backbone=config.backbone,
+        ),
         config.cam_weights_name,
         flag="cam_weights_name",
         stage="train_cam",

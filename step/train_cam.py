@@ -11,7 +11,7 @@ from torch import nn
 
 from misc.imutils import normalize_crop
 from misc.learning.checkpoints import finish
-from misc.learning.networks import WEIGHTS_BYTES, network_module, pretrained_need
+from misc.learning.networks import WEIGHTS_BYTES, make_network, pretrained_need
 from misc.learning.pretrained import load_pretrained
 from misc.learning.samples import ClassificationSamples, top_left_crop
 from misc.learning.stages import fill_batch, is_trained, learn
@@ -30,6 +30,7 @@ RATE_FACTORS = {"sgd": 10.0, "adamw": 1.0}
 SHAPED_BY = (
     "seed",
     "precision",
+    "backbone",
     "pretrained",
     "train_list",
     "cam_network",
@@ -112,10 +113,16 @@ def plan(config: Config, dataset: Dataset) -> Plan:
 def build_network(config: Config, num_classes: int) -> Any:
     """Build the classification network with its initial weights: ImageNet's, a file's or random."""
     from_scratch = config.pretrained == "none"
-    module = network_module(config.cam_network, "cam_network", "Net")
-    model = module.Net(num_classes, train_whole=from_scratch)
+    model = make_network(
+        "cam_network",
+        config.cam_network,
+        "Net",
+        num_classes,
+        train_whole=from_scratch,
+        backbone=config.backbone,
+    )
     if not from_scratch:
-        load_pretrained(model.resnet50, config.pretrained)
+        load_pretrained(model.resnet50, config.pretrained, name=config.backbone)
     return model
 
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from misc.imutils import IGNORE, normalize_crop
 from misc.learning.checkpoints import finish
-from misc.learning.networks import load_backbone
+from misc.learning.networks import deeplab_backbone, load_backbone
 from misc.learning.samples import SegmentationSamples
 from misc.learning.stages import fill_batch, is_trained, learn
 from misc.learning.supervision import (
@@ -37,6 +37,7 @@ RATE_FACTORS = {"sgd": 10.0, "adamw": 1.0}
 SHAPED_BY = (
     "seed",
     "precision",
+    "deeplab_backbone",
     "pretrained",
     "infer_list",
     "deeplab_steps",
@@ -78,8 +79,9 @@ def train_one(config: Config, dataset: Dataset, supervision: Supervision) -> Non
     note_split(config, "DeepLab")
     compute = compute_of(config)
     torch.manual_seed(config.seed)
-    model = DeepLab(len(dataset.class_names) + 1)
-    load_backbone(model.resnet50, config)
+    backbone = deeplab_backbone(config)
+    model = DeepLab(len(dataset.class_names) + 1, backbone=backbone)
+    load_backbone(model.resnet50, config, name=backbone)
     model = compute.place(model)
     learn(
         config,

@@ -18,7 +18,7 @@ from misc.learning.networks import (
     backbone_need,
     load_backbone,
     load_network,
-    network_module,
+    make_network,
 )
 from misc.learning.samples import RelationSamples, top_left_crop
 from misc.learning.stages import fill_batch, is_trained, learn
@@ -44,6 +44,7 @@ MEAN = "mean_displacement"
 SHAPED_BY = (
     "seed",
     "precision",
+    "backbone",
     "pretrained",
     "train_list",
     "ir_label_out_dir",
@@ -128,7 +129,7 @@ def plan(config: Config, dataset: Dataset) -> Plan:
 def build_network(config: Config) -> Any:
     """Build IRNet in its training form, with its backbone's weights."""
     model = untrained_network(config)
-    load_backbone(model.resnet50, config)
+    load_backbone(model.resnet50, config, name=config.backbone)
     return model
 
 
@@ -141,9 +142,15 @@ def relation_losses(model: Any, batch: Sequence[torch.Tensor]) -> dict[str, torc
 
 def untrained_network(config: Config) -> Any:
     """Build IRNet in its training form, with random weights."""
-    module = network_module(config.irn_network, "irn_network", "AffinityDisplacementLoss")
     grid = config.irn_crop_size // 4
-    return module.AffinityDisplacementLoss(PathIndex(config.irn_radius, (grid, grid)))
+    path_index = PathIndex(config.irn_radius, (grid, grid))
+    return make_network(
+        "irn_network",
+        config.irn_network,
+        "AffinityDisplacementLoss",
+        path_index,
+        backbone=config.backbone,
+    )
 
 
 def renew_mean(

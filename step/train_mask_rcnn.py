@@ -37,6 +37,7 @@ from net.mask_rcnn import mask_rcnn, trainable_parameters
 SHAPED_BY = (
     "seed",
     "precision",
+    "backbone",
     "pretrained",
     "infer_list",
     "mask_rcnn_steps",
@@ -131,8 +132,9 @@ def build_network(config: Config, num_classes: int) -> Any:
         min_size=config.mask_rcnn_min_size,
         max_size=config.mask_rcnn_max_size,
         sampled_boxes=config.mask_rcnn_sampled_boxes,
+        backbone=config.backbone,
     )
-    load_backbone(model.backbone.body, config)
+    load_backbone(model.backbone.body, config, name=config.backbone)
     return model
 
 

@@ -5,7 +5,7 @@ from torchvision.models.resnet import Bottleneck, ResNet
 from tests.tiny_networks import networks_on
 
 
-def backbone():
+def backbone(_name):
     """One narrow block a layer, with the channels and strides of the ResNet-50 of net/."""
     model = ResNet(Bottleneck, [1, 1, 1, 1], width_per_group=16, zero_init_residual=False)
     first = model.layer4[0]

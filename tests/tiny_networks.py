@@ -10,16 +10,16 @@ from torchvision.ops import FrozenBatchNorm2d
 from net import resnet50_cam, resnet50_irn
 
 
-def backbone(norm=nn.BatchNorm2d):
+def backbone(_name="", *, norm_layer=nn.BatchNorm2d, **_):
     def layer(channels, out_channels, stride):
         convolution = nn.Conv2d(
             channels, out_channels, 1, stride=stride, groups=channels // 2, bias=False
         )
-        return nn.Sequential(convolution, norm(out_channels), nn.ReLU())
+        return nn.Sequential(convolution, norm_layer(out_channels), nn.ReLU())
 
     model = nn.Module()
     model.conv1 = nn.Conv2d(3, 64, 3, stride=2, padding=1, bias=False)
-    model.bn1, model.relu, model.maxpool = norm(64), nn.ReLU(), nn.MaxPool2d(3, 2, 1)
+    model.bn1, model.relu, model.maxpool = norm_layer(64), nn.ReLU(), nn.MaxPool2d(3, 2, 1)
     model.layer1, model.layer2 = layer(64, 256, 1), layer(256, 512, 2)
     model.layer3, model.layer4 = layer(512, 1024, 2), layer(1024, 2048, 1)
     return model
@@ -30,7 +30,7 @@ def networks_on(build):
 
     class Net(resnet50_cam.Net):
         def __init__(self, *arguments, **options):
-            with mock.patch("net.resnet50_cam.resnet50", build):
+            with mock.patch("net.resnet50_cam.build_backbone", build):
                 super().__init__(*arguments, **options)
 
     class CAM(Net, resnet50_cam.CAM):
@@ -38,7 +38,7 @@ def networks_on(build):
 
     class Relations:
         def __init__(self, *arguments, **options):
-            with mock.patch("net.resnet50_irn.resnet50", build):
+            with mock.patch("net.resnet50_irn.build_backbone", build):
                 super().__init__(*arguments, **options)
 
     class AffinityDisplacementLoss(Relations, resnet50_irn.AffinityDisplacementLoss):
@@ -59,15 +59,12 @@ def tiny_detector_and_deeplab():
 
     def pyramid(**_):
         levels = {f"layer{number}": str(number) for number in (1, 2, 3, 4)}
-        return BackboneWithFPN(backbone(FrozenBatchNorm2d), levels, [256, 512, 1024, 2048], 8)
-
-    def resnet50(**_):
-        model = backbone(FrozenBatchNorm2d)
-        model.avgpool = model.fc = nn.Identity()
-        return model
+        return BackboneWithFPN(
+            backbone(norm_layer=FrozenBatchNorm2d), levels, [256, 512, 1024, 2048], 8
+        )
 
     with (
         mock.patch("net.mask_rcnn.resnet_fpn_backbone", pyramid),
-        mock.patch("torchvision.models.resnet50", resnet50),
+        mock.patch("net.deeplab.build_backbone", backbone),
     ):
         yield

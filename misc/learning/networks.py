@@ -1,6 +1,9 @@
 """Networks as named in the settings: their modules, weights and backbones."""
 
 import importlib
+import inspect
+from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,20 +20,90 @@ from misc.settings.config import Config
 WEIGHTS_BYTES = 400_000_000
 
 
-def network_module(name: str, flag: str, *wanted: str) -> ModuleType:
-    """Import a network module by name and check that it has what a stage needs.
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """What a class of a plugged-in module must have; what its methods do: docs/ARCHITECTURE.md.
+
+    Attributes:
+        options: keyword arguments that it takes.
+        methods: its methods.
+        parts: what an instance has besides, dotted where it is a part's part.
+    """
+
+    options: tuple[str, ...]
+    methods: tuple[str, ...]
+    parts: tuple[str, ...] = ()
+
+
+# The classes of a module that a flag names.
+CONTRACT = {
+    "cam_network": {
+        "Net": Form(
+            options=("train_whole", "backbone"),
+            methods=("trainable_parameters",),
+            parts=("resnet50",),
+        ),
+        "CAM": Form(options=("backbone",), methods=("load_published",)),
+    },
+    "irn_network": {
+        "AffinityDisplacementLoss": Form(
+            options=("backbone",),
+            methods=("trainable_parameters", "load_published", "features", "displacement"),
+            parts=("resnet50", "mean_shift.running_mean"),
+        ),
+        "EdgeDisplacement": Form(options=("crop_size", "backbone"), methods=("load_published",)),
+    },
+}
+
+
+def make_network(flag: str, name: str, form: str, *arguments: Any, **options: Any) -> Any:
+    """Build a class of the module that a flag names, with random weights.
+
+    Args:
+        flag: `cam_network` or `irn_network`.
+        name: the flag's value, a module.
+        form: the class, one of the flag's in `CONTRACT`.
+        arguments: those of the class.
+        options: its keyword arguments.
 
     Raises:
-        ValueError: there is no such module, or one of the names is missing.
+        ValueError: there is no such module, or it lacks what `CONTRACT` asks for; all of it is
+            named.
     """
+    source = f"--{flag} {name}"
     try:
         module = importlib.import_module(name)
     except ModuleNotFoundError as error:
-        raise ValueError(f"--{flag} {name}: cannot be imported ({error})") from error
-    missing = [attribute for attribute in wanted if not hasattr(module, attribute)]
-    if missing:
-        raise ValueError(f"--{flag} {name}: the module lacks {', '.join(missing)}")
-    return module
+        raise ValueError(f"{source}: cannot be imported ({error})") from error
+    lacking = [it for cls, has in CONTRACT[flag].items() for it in _lacking(module, cls, has)]
+    if not lacking:
+        network = getattr(module, form)(*arguments, **options)
+        parts = CONTRACT[flag][form].parts
+        lacking = [f"{form}().{part}" for part in parts if not _has(network, part)]
+    if lacking:
+        raise ValueError(
+            f"{source}: the module lacks {', '.join(lacking)}; docs/ARCHITECTURE.md says what a "
+            "network has"
+        )
+    return network
+
+
+def _lacking(module: ModuleType, name: str, form: Form) -> list[str]:
+    if (cls := getattr(module, name, None)) is None:
+        return [name]
+    taken = inspect.signature(cls).parameters
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in taken.values())
+    options = [o for o in form.options if not (o in taken or takes_all)]
+    methods = [method for method in form.methods if not hasattr(cls, method)]
+    return [f"{name}({option}=)" for option in options] + [f"{name}.{m}" for m in methods]
+
+
+def _has(network: Any, part: str) -> bool:
+    try:
+        attrgetter(part)(network)
+    except AttributeError:
+        return False
+    return True
 
 
 def load_network(model: Any, path: str, *, flag: str, stage: str, compute: Compute) -> Any:
@@ -52,7 +125,7 @@ def pretrained_need(pretrained: str) -> list[Need]:
     """Return the need for the file of pretrained weights, if --pretrained names one."""
     if pretrained in ("imagenet", "none"):
         return []
-    remedy = "accepted are imagenet, none, or a ResNet-50 file"
+    remedy = "accepted are imagenet, none, or a file of the backbone's weights"
     return [Need(flag="pretrained", paths=[Path(pretrained)], read=read_state_dict, remedy=remedy)]
 
 
@@ -64,15 +137,25 @@ def backbone_need(config: Config) -> list[Need]:
     return [made_by("cam_weights_name", "train_cam", weights, read_state_dict)]
 
 
-def load_backbone(backbone: nn.Module, config: Config) -> None:
+def deeplab_backbone(config: Config) -> str:
+    """Return the name of DeepLab's backbone."""
+    return config.deeplab_backbone or config.backbone
+
+
+def load_backbone(backbone: nn.Module, config: Config, *, name: str) -> None:
     """Load a backbone's weights: ImageNet's, or from scratch the classification network's.
+
+    Args:
+        backbone: the network to load into.
+        config: the settings.
+        name: of the backbone, as --backbone takes it.
 
     Raises:
         FileNotFoundError: the classification network's weights are missing.
         ValueError: the weights do not fit.
     """
     if config.pretrained != "none":
-        load_pretrained(backbone, config.pretrained)
+        load_pretrained(backbone, config.pretrained, name=name)
         return
     path = config.cam_weights_name
     if not Path(path).is_file():

@@ -12,6 +12,7 @@ from torch import nn
 
 from misc.files.atomic import atomic_path
 from misc.files.limits import check_archive
+from misc.learning.backbones import backbone_of
 
 
 def read_state_dict(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
@@ -69,6 +70,9 @@ def load_weights(
     ]
     problems = wrong + _listed("missing", missing) + _listed("unknown", unknown)
     if problems:
+        theirs, ours = backbone_of(state), backbone_of(expected)
+        if None not in (theirs, ours) and theirs != ours:
+            problems = [f"their backbone is {theirs}, here it is {ours}: pass the one they have"]
         raise ValueError(f"{source}: these weights are of another network: {'; '.join(problems)}")
     known = {name: tensor for name, tensor in state.items() if name in expected}
     broken = [name for name, tensor in known.items() if not tensor.isfinite().all()]

@@ -23,9 +23,9 @@ class Compute:
 
     def place(self, model: Model) -> Model:
         """Move a network to the device, its weights in the memory format of the precision."""
-        if self.precision != "bf16":
+        if self.precision != "bf16" and self.device.type != "cpu":
             return model.to(self.device)
-        # bf16 kernels use channels last; other layouts are copied at every layer.
+        # bf16 kernels, and a CPU's, use channels last; other layouts are copied at every layer.
         return model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def put(self, value: Any) -> Any:

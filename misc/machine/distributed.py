@@ -13,7 +13,8 @@ def distributed(module: nn.Module) -> nn.Module:
     if ranks.world_size() == 1:
         return module
     for part in module.modules():
-        if type(part) is nn.BatchNorm2d:
+        # One that is frozen with its backbone is never live.
+        if isinstance(part, nn.BatchNorm2d) and all(p.requires_grad for p in part.parameters()):
             # The same parameters and buffers, which the optimiser already has.
             part.__class__ = SharedBatchNorm
     return nn.parallel.DistributedDataParallel(module)

@@ -27,7 +27,7 @@ from misc.files.levels import levels_path, save_levels, score_levels
 from misc.imutils import normalize, planes, with_mirror
 from misc.indexing import propagate_to_edge
 from misc.instances import detect, separate_scores, upsample_scores
-from misc.learning.networks import load_network, network_module
+from misc.learning.networks import load_network, make_network
 from misc.learning.weights import read_state_dict
 from misc.looking.legend import (
     class_entries,
@@ -44,7 +44,14 @@ from misc.running.shaped import shaped_by
 from misc.running.workers import run_images
 from misc.settings.config import Config
 
-SHAPED_BY = ("cam_out_dir", "precision", "irn_network", "irn_weights_name", "irn_crop_size")
+SHAPED_BY = (
+    "cam_out_dir",
+    "precision",
+    "irn_network",
+    "backbone",
+    "irn_weights_name",
+    "irn_crop_size",
+)
 WALK = ("beta", "exp_times")
 
 
@@ -233,9 +240,14 @@ def plan_labels(config: Config, dataset: Dataset, paths: Callable[[str], Sequenc
 
 def load_irnet(config: Config, compute: Compute) -> Any:
     """Load IRNet in its inference form, from --irn_weights_name."""
-    module = network_module(config.irn_network, "irn_network", "EdgeDisplacement")
     return load_network(
-        module.EdgeDisplacement(crop_size=config.irn_crop_size),
+        make_network(
+            "irn_network",
+            config.irn_network,
+            "EdgeDisplacement",
+            crop_size=config.irn_crop_size,
+            backbone=config.backbone,
+        ),
         config.irn_weights_name,
         flag="irn_weights_name",
         stage="train_irn",

@@ -41,6 +41,8 @@ def shaped_by(
         value = values[name]
         if name == "precision":
             value = compute_of(config).precision
+        elif name == "deeplab_backbone":
+            value = value or values["backbone"]
         elif name.endswith("_weights_name") or (name == "pretrained" and Path(value).is_file()):
             value = f"a file of SHA-256 {fingerprint(value)}"
         elif name.endswith("_out_dir"):

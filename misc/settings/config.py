@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from misc.settings.declare import in_demo, place, setting, stage_pass
 from misc.settings.rules import (
+    BACKBONES,
     CROP,
     DROPS,
     LONG_SIDE,
@@ -103,11 +104,17 @@ class Config:
     demo_train_images: int = setting(400, "images in the demo's train split", rule=POSITIVE)
     demo_val_images: int = setting(40, "images in the demo's val split", rule=POSITIVE)
 
+    backbone: str = setting(
+        "resnet50",
+        "ResNet of all networks, torchvision's; the published figures are resnet50's",
+        rule=one_of(*BACKBONES),
+        group="Classification network and class attention maps",
+    )
     pretrained: str = setting(
         "imagenet",
-        "imagenet (downloaded by torchvision), a ResNet-50 weights file, or none: from scratch",
+        "imagenet (downloaded by torchvision), a file of the backbone's weights in torchvision's "
+        "names, or none: from scratch",
         presets=in_demo("none"),
-        group="Classification network and class attention maps",
     )
     cam_network: str = setting("net.resnet50_cam", "module with Net and CAM")
     cam_crop_size: int = setting(
@@ -257,6 +264,9 @@ class Config:
     )
     mask_rcnn_eval_steps: int = setting(
         2000, "steps between validations with checkpoint", rule=POSITIVE, presets=in_demo(100)
+    )
+    deeplab_backbone: str | None = setting(
+        None, "ResNet of DeepLab; by default that of --backbone", rule=one_of(*BACKBONES)
     )
     deeplab_steps: int = setting(20000, "training steps", rule=POSITIVE, presets=in_demo(150))
     deeplab_batch_size: int = setting(10, "batch size", rule=POSITIVE, presets=in_demo(4))

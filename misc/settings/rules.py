@@ -14,6 +14,17 @@ class Rule:
     accepted: str
 
 
+# Of torchvision; the published networks are ResNet-50s.
+BACKBONES = (
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "resnext50_32x4d",
+    "wide_resnet50_2",
+)
+
 POSITIVE = Rule(lambda value: 0 < value < math.inf, "a number above 0")
 NOT_NEGATIVE = Rule(lambda value: value >= 0, "0 or more")
 RADIUS = Rule(lambda value: value >= 2, "2 or more")

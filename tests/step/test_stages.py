@@ -358,7 +358,7 @@ def test_a_root_that_is_no_devkit_says_what_is_missing(tmp_path, capsys):
 
 def test_a_network_module_that_lacks_a_name_is_refused(copied, capsys):
     assert only("make_cam", copied, cam_network="json") == 2
-    assert "--cam_network json: the module lacks CAM" in capsys.readouterr().err
+    assert "--cam_network json: the module lacks Net, CAM;" in capsys.readouterr().err
     assert only("make_cam", copied, cam_network="no.such") == 2
     assert "--cam_network no.such: cannot be imported" in capsys.readouterr().err
 

@@ -1,0 +1,129 @@
+from urllib.error import URLError
+
+import pytest
+import torch
+import torchvision
+
+from misc.learning.backbones import backbone_of
+from misc.learning.pretrained import load_pretrained
+from misc.settings.rules import BACKBONES
+from net.backbone import LAYERS, build_backbone, stage_channels, stem
+from net.deeplab import DeepLab
+from net.resnet50_cam import CAM, Net
+from net.resnet50_irn import EdgeDisplacement
+
+
+def imagenet_like():
+    return torchvision.models.resnet50(weights=None).state_dict()
+
+
+def test_a_torchvision_file_fills_the_backbone(tmp_path):
+    state = imagenet_like()
+    torch.save(state, tmp_path / "resnet50.pth")
+    backbone = build_backbone()
+    load_pretrained(backbone, str(tmp_path / "resnet50.pth"))
+    assert torch.equal(backbone.layer4[0].conv2.weight, state["layer4.0.conv2.weight"])
+
+
+def test_the_stride_of_layer4_is_1():
+    with torch.no_grad():
+        backbone = build_backbone()
+        assert backbone.layer4(torch.zeros(1, 1024, 6, 5)).shape == (1, 2048, 6, 5)
+
+
+def test_without_a_network_the_other_ways_are_named(monkeypatch):
+    def unreachable(self, *arguments, **options):
+        raise URLError("no route to host")
+
+    monkeypatch.setattr(torchvision.models.ResNet50_Weights, "get_state_dict", unreachable)
+    with pytest.raises(ValueError, match=r"no route to host.*--pretrained FILE.*--pretrained none"):
+        load_pretrained(build_backbone(), "imagenet")
+
+
+def test_a_missing_file_and_a_file_of_another_network_are_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"--pretrained none\.pth: no such file"):
+        load_pretrained(build_backbone(), "none.pth")
+    torch.save(torchvision.models.resnet18(weights=None).state_dict(), tmp_path / "18.pth")
+    with pytest.raises(ValueError, match=r"--pretrained .*18\.pth: these weights are of another"):
+        load_pretrained(build_backbone(), str(tmp_path / "18.pth"))
+
+
+def features(model, size=64):
+    with torch.no_grad():
+        x = stem(model, torch.zeros(1, 3, size, size))
+        found = [x]
+        for name in LAYERS:
+            found.append(model.get_submodule(name)(found[-1]))
+    return found
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_every_backbone_has_output_stride_16_and_tells_its_channels(name):
+    model = build_backbone(name).eval()
+    found = features(model)
+    assert [x.shape[2] for x in found] == [16, 16, 8, 4, 4]
+    assert [x.shape[1] for x in found] == stage_channels(model)
+    assert {name for name in model.state_dict() if name.startswith(("fc", "avgpool"))} == set()
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+def test_at_output_stride_8_the_last_layers_are_dilated(name):
+    model = build_backbone(name, output_stride=8).eval()
+    assert [x.shape[2] for x in features(model)] == [16, 16, 8, 8, 8]
+    dilations = [
+        [m.dilation[0] for m in layer.modules() if getattr(m, "kernel_size", 0) == (3, 3)]
+        for layer in (model.layer3, model.layer4)
+    ]
+    assert set(dilations[0]) == {1, 2}
+    assert set(dilations[1]) == {2, 4}
+
+
+def test_at_output_stride_8_it_is_torchvisions_dilated_resnet50():
+    dilated = {"replace_stride_with_dilation": [False, True, True]}
+    theirs = torchvision.models.resnet50(weights=None, **dilated).eval()
+    ours = build_backbone(output_stride=8, zero_init_residual=False).eval()
+    ours.load_state_dict(theirs.state_dict(), strict=False)
+    for mine, other in zip(features(ours), features(theirs), strict=True):
+        assert torch.equal(mine, other)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_a_state_dict_tells_its_backbone_under_any_prefix(name):
+    with torch.device("meta"):
+        state = torchvision.models.get_model(name, weights=None).state_dict()
+    assert backbone_of(state) == name
+    assert backbone_of({f"backbone.body.{n}": t for n, t in state.items()}) == name
+    assert backbone_of({n: t for n, t in state.items() if not n.startswith("layer4.1")}) is None
+
+
+def test_weights_without_a_known_backbone_have_none():
+    assert backbone_of({"weight": torch.zeros(2)}) is None
+
+
+@pytest.mark.parametrize("form", [Net, EdgeDisplacement])
+def test_weights_of_another_backbone_are_refused_by_both_names(form):
+    theirs, ours = (form(backbone=name) for name in ("resnet34", "resnet18"))
+    with pytest.raises(ValueError, match=r"a\.pth: .*backbone is resnet34, here it is resnet18"):
+        ours.load_published(theirs.state_dict(), source="a.pth")
+
+
+def test_the_networks_take_their_channels_from_the_backbone():
+    pair = torch.zeros(2, 3, 64, 48)
+    with torch.no_grad():
+        assert CAM(4, backbone="resnet18").eval()(pair).shape == (4, 4, 3)
+        boundary, displacement = EdgeDisplacement(64, backbone="resnet18").eval()(pair)
+        assert DeepLab(5, backbone="resnet18").eval()(pair).shape == (2, 5, 8, 6)
+    assert boundary.shape == (1, 16, 12)
+    assert displacement.shape == (2, 16, 12)
+
+
+def test_imagenet_fetches_the_weights_of_the_backbone(monkeypatch):
+    asked = []
+
+    def fetched(weights, **_):
+        asked.append(str(weights))
+        return torchvision.models.resnet18(weights=None).state_dict()
+
+    monkeypatch.setattr(torchvision.models.ResNet18_Weights, "get_state_dict", fetched)
+    load_pretrained(build_backbone("resnet18"), "imagenet", name="resnet18")
+    assert asked == ["ResNet18_Weights.IMAGENET1K_V1"]
