@@ -41,7 +41,6 @@ SERVER_FOLDER = Path("results", "VOC2012", "Segmentation", "comp6_test_cls")
 # In their folders; {} is an image's id.
 SERVER_FILES = (f"{SERVER_FOLDER}/{{}}.png", "results.tgz")
 SCORES = "scores/{}.npz"
-SHAPED_BY = ("precision", "deeplab_scales", "deeplab_crf", "crf")
 _STEPS = 65535
 
 
@@ -57,7 +56,7 @@ def run(config: Config) -> None:
         model.load_published(read_trained(weights, "deeplab"), source=source)
         model = compute.place(model).eval()
         trained = trained_with(weights, "deeplab_weights_name")
-        settings = shaped_by(config, "eval_deeplab", *SHAPED_BY, extra=trained)
+        settings = shaped_by(config, "eval_deeplab", extra=trained)
         claim = partial(claim_folder, settings=settings, overwrite=config.overwrite)
 
         labels = ValLabels(supervised_path(config.deeplab_out_dir, name))

@@ -33,7 +33,8 @@ from misc.settings.config import Config
 
 # Below it a detection is a fragment, scored 0 for its small area (METHOD section 6).
 LEAST_SCORE = 1e-5
-VALIDATED_IMAGES = 200  # enough for a curve; the evaluations measure on all
+# The labels that a network is trained on.
+KINDS = {"mask_rcnn": "instance", "deeplab": "semantic"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,11 +134,10 @@ def supervised_path(path: str, name: str) -> Path:
     return place if name == "irn" else place.with_name(f"{place.stem}_{name}{place.suffix}")
 
 
-def supervised_by(config: Config, name: str, folder_flag: str) -> tuple[str, ...]:
-    """Return the settings that shape a supervision's labels, and the backbone."""
-    names = {"irn": (folder_flag,), "cam": ("cam_out_dir", "cam_eval_thres"), "full": ()}[name]
-    backbone = ("cam_weights_name",) if config.pretrained == "none" else ()
-    return (*names, *backbone)
+def supervised_by(name: str, kind: str) -> tuple[str, ...]:
+    """Return the settings that shape a supervision's labels of a kind."""
+    folder = {"instance": "ins_seg_out_dir", "semantic": "sem_seg_out_dir"}[kind]
+    return {"irn": (folder,), "cam": ("cam_out_dir", "cam_eval_thres"), "full": ()}[name]
 
 
 def trained_with(weights: Path, flag: str) -> dict[str, str]:
@@ -160,7 +160,7 @@ def note_split(config: Config, network: str) -> None:
     if config.preset.startswith("voc12") and config.infer_list != "train_aug":
         logger.info(
             "%s is trained on --infer_list %s; the published table was trained on train_aug",
-            network,
+            {"mask_rcnn": "Mask R-CNN", "deeplab": "DeepLab"}[network],
             config.infer_list,
         )
 
@@ -205,17 +205,17 @@ def labels_needs(config: Config, dataset: Dataset, *, semantic: bool) -> list[Ne
     return needs
 
 
-def training_plan(config: Config, dataset: Dataset, weights_name: str, *, semantic: bool) -> Plan:
+def training_plan(config: Config, dataset: Dataset, network: str, weights_name: str) -> Plan:
     """Return what a training on labels reads and writes."""
     ids, val_ids = dataset.split(config.infer_list), dataset.split(config.val_list)
-    kind = "semantic" if semantic else "instance"
+    kind = KINDS[network]
     return Plan(
         images=[*ids, *val_ids],
         truths=[
             val_truths(config, val_ids, kind),
             *learnt_truths(config, ids, kind),
         ],
-        needs=labels_needs(config, dataset, semantic=semantic) + backbone_need(config),
+        needs=labels_needs(config, dataset, semantic=kind == "semantic") + backbone_need(config),
         writes=[supervised_path(weights_name, name) for name in config.supervision],
         bytes_each=WEIGHTS_BYTES,
     )
@@ -231,7 +231,7 @@ def evaluation_plan(
     """Return what a network's evaluation reads and writes; `path` of supervision and image."""
     ids = dataset.split(config.val_list)
     weights = [supervised_path(weights_name, name) for name in config.supervision]
-    kind = "semantic" if network == "deeplab" else "instance"
+    kind = KINDS[network]
     return Plan(
         images=ids,
         truths=[val_truths(config, ids, kind)],

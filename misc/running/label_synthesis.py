@@ -44,9 +44,6 @@ from misc.running.shaped import shaped_by
 from misc.running.workers import run_images
 from misc.settings.config import Config
 
-SHAPED_BY = ("cam_out_dir", "precision", "irn_network", "irn_weights_name", "irn_crop_size")
-WALK = ("beta", "exp_times")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
@@ -199,12 +196,11 @@ def claim_outputs(config: Config, dataset: Dataset, *, instance: bool, semantic:
     ids = dataset.split(config.infer_list)
     claim = partial(claim_folder, images=ids, overwrite=config.overwrite)
     if instance:
-        names = (*SHAPED_BY, *WALK, "small_displacement", "ins_seg_bg_thres")
-        shaped = shaped_by(config, "make_ins_seg_labels", *names)
+        shaped = shaped_by(config, "make_ins_seg_labels")
         claim(config.ins_seg_out_dir, shaped, files=INSTANCE_FILES)
         write_legend(config.ins_seg_out_dir, object_entries())
     if semantic:
-        shaped = shaped_by(config, "make_sem_seg_labels", *SHAPED_BY, *WALK, "sem_seg_bg_thres")
+        shaped = shaped_by(config, "make_sem_seg_labels")
         claim(config.sem_seg_out_dir, shaped, files=SEMANTIC_FILES)
         write_legend(config.sem_seg_out_dir, class_entries(dataset.class_names))
 
@@ -228,7 +224,7 @@ def load_irnet(config: Config, compute: Compute) -> Any:
     """Load IRNet in its inference form, from --irn_weights_name."""
     module = network_module(config.irn_network, "irn_network", "EdgeDisplacement")
     return load_network(
-        module.EdgeDisplacement(crop_size=config.irn_crop_size),
+        module.EdgeDisplacement(crop_size=config.irn.crop_size),
         config.irn_weights_name,
         flag="irn_weights_name",
         stage="train_irn",
