@@ -85,12 +85,7 @@ def classification_loss(model: nn.Module, batch: Sequence[torch.Tensor]) -> dict
 
 
 def validation_loss(
-    model: nn.Module,
-    dataset: Dataset,
-    ids: Sequence[str],
-    *,
-    crop_size: int,
-    compute: Compute,
+    model: nn.Module, dataset: Dataset, ids: Sequence[str], *, crop_size: int, compute: Compute
 ) -> dict[str, float]:
     """Compute the mean loss and the label accuracy over all images of a list."""
     labels = dict(zip(ids, torch.from_numpy(label_rows(dataset, ids)), strict=True))
@@ -101,12 +96,6 @@ def validation_loss(
         return torch.stack([loss, ((logit > 0) == (label > 0)).float().mean()])
 
     loss, right = mean_over_crops(
-        model,
-        measure,
-        dataset,
-        ids,
-        crop_size=crop_size,
-        compute=compute,
-        description="validate",
+        model, measure, dataset, ids, crop_size=crop_size, compute=compute, description="validate"
     )
     return {"val_loss": float(loss), "val_accuracy": float(right)}

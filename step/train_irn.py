@@ -144,12 +144,7 @@ def renew_mean(
 
 
 def set_mean(
-    model: Any,
-    dataset: Dataset,
-    ids: Sequence[str],
-    *,
-    crop_size: int,
-    compute: Compute,
+    model: Any, dataset: Dataset, ids: Sequence[str], *, crop_size: int, compute: Compute
 ) -> None:
     """Store the mean displacement over images in a network in eval mode.
 

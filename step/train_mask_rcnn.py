@@ -56,9 +56,7 @@ def build_network(config: Config, num_classes: int) -> Any:
 def training_set(supervision: Supervision, ids: Sequence[str]) -> DetectionSamples:
     """Return images with their instances of a supervision."""
     return DetectionSamples(
-        ids=ids,
-        read_image=supervision.dataset.image,
-        read_instances=supervision.whole_instances,
+        ids=ids, read_image=supervision.dataset.image, read_instances=supervision.whole_instances
     )
 
 

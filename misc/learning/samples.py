@@ -7,15 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from misc.imutils import (
-    IGNORE,
-    Window,
-    planes,
-    random_window,
-    rescale,
-    resize,
-    top_left_window,
-)
+from misc.imutils import IGNORE, Window, planes, random_window, rescale, resize, top_left_window
 from misc.masks import bounding_boxes
 from misc.running.dataset import Dataset
 

@@ -226,8 +226,5 @@ def _to_learn_from(
     if kind != "instance":
         return ids
     return images_with_instances(
-        supervision,
-        ids,
-        num_workers=config.num_workers,
-        flag=f"supervision {supervision.name}",
+        supervision, ids, num_workers=config.num_workers, flag=f"supervision {supervision.name}"
     )

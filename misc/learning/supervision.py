@@ -211,10 +211,7 @@ def training_plan(config: Config, dataset: Dataset, network: str, weights_name: 
     kind = KINDS[network]
     return Plan(
         images=[*ids, *val_ids],
-        truths=[
-            val_truths(config, val_ids, kind),
-            *learnt_truths(config, ids, kind),
-        ],
+        truths=[val_truths(config, val_ids, kind), *learnt_truths(config, ids, kind)],
         needs=labels_needs(config, dataset, semantic=kind == "semantic") + backbone_need(config),
         writes=[supervised_path(weights_name, name) for name in config.supervision],
         bytes_each=WEIGHTS_BYTES,

@@ -29,11 +29,7 @@ from misc.indexing import propagate_to_edge
 from misc.instances import detect, separate_scores, upsample_scores
 from misc.learning.networks import load_network, network_module
 from misc.learning.weights import read_state_dict
-from misc.looking.legend import (
-    class_entries,
-    object_entries,
-    write_legend,
-)
+from misc.looking.legend import class_entries, object_entries, write_legend
 from misc.machine.device import Compute, compute_of
 from misc.running.dataset import Dataset
 from misc.running.open_dataset import evaluated_ids, open_dataset

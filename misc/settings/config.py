@@ -63,8 +63,7 @@ class Config:
         60, "seconds of training between checkpoints", rule=NOT_NEGATIVE
     )
     overwrite: bool = setting(
-        False,
-        "replace results of this program made with other settings, and nothing else",
+        False, "replace results of this program made with other settings, and nothing else"
     )
     log_name: str = place(
         "sample_train_eval",

@@ -74,7 +74,7 @@ def grouped() -> list[tuple[str, list[Declared]]]:
     """Return the settings by group, each group with its title, in order of declaration."""
     groups: list[tuple[str, list[Declared]]] = []
     for field in SETTINGS.values():
-        if title := field.title:
+        if title := field.group:
             groups.append((title, []))
         groups[-1][1].append(field)
     return groups

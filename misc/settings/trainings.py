@@ -95,9 +95,7 @@ IRN = settings_group(
     batch_size=value(32, voc12_author=16, demo=8),
     num_epoches=value(3, voc12_author=5, demo=16),
     learning_rate=value(
-        0.1,
-        demo=1e-2,
-        help=_RATES.format("boundary branch", "displacement branch"),
+        0.1, demo=1e-2, help=_RATES.format("boundary branch", "displacement branch")
     ),
     weight_decay=value(1e-4),
     momentum=value(1e-4, help=_PUBLISHED),
