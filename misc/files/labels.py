@@ -12,12 +12,8 @@ from misc.looking.palette import object_palette, voc_palette
 from misc.masks import numbered_map
 
 SURE = 0.5  # least score at which a network's detections are shown
-
-
 # In their folders; {} is an image's id.
 INSTANCE_FILES = ("{}.npz", "levels/{}.npz", *PALETTE_FILES)
-
-
 SEMANTIC_FILES = ("{}.png", "levels/{}.npz", *PALETTE_FILES)
 
 

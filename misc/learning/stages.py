@@ -13,7 +13,7 @@ from misc.learning.curves import TrainingCurve, curve_path
 from misc.learning.supervision import (
     KINDS,
     Supervision,
-    images_with_instances,
+    images_to_learn_from,
     note_split,
     supervised_by,
     supervised_path,
@@ -157,21 +157,14 @@ def train_on_labels(
     for supervision in supervisions(config, dataset):
         ids = supervision.labelled(dataset.split(config.infer_list), kind)
         if config.limit:  # they are few, and the batch size in use shapes the weights
-            ids = _to_learn_from(config, supervision, ids, kind)
-
-        def training_set(supervision: Supervision = supervision, ids: list[str] = ids) -> Samples:
-            note_split(config, network)
-            if not config.limit:
-                ids = _to_learn_from(config, supervision, ids, kind)
-            return samples(supervision, ids)
-
+            ids = images_to_learn_from(config, supervision, ids, kind=kind)
         train_network(
             config,
             network,
             ids,
             weights=supervised_path(weights_name, supervision.name),
             build=partial(build, len(dataset.class_names)),
-            samples=training_set,
+            samples=partial(_training_set, config, network, supervision, ids, samples),
             validate=partial(
                 validate, dataset=dataset, ids=val_ids[:VALIDATED_IMAGES], compute=compute
             ),
@@ -219,12 +212,14 @@ def _claim(
     return not finished
 
 
-def _to_learn_from(
-    config: Config, supervision: Supervision, ids: list[str], kind: str
-) -> list[str]:
-    """Return the images from which a network can learn: those with an instance, if it does."""
-    if kind != "instance":
-        return ids
-    return images_with_instances(
-        supervision, ids, num_workers=config.num_workers, flag=f"supervision {supervision.name}"
-    )
+def _training_set(
+    config: Config,
+    network: str,
+    supervision: Supervision,
+    ids: list[str],
+    samples: Callable[[Supervision, Sequence[str]], Samples],
+) -> Samples:
+    note_split(config, network)
+    if not config.limit:
+        ids = images_to_learn_from(config, supervision, ids, kind=KINDS[network])
+    return samples(supervision, ids)

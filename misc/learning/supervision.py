@@ -165,25 +165,28 @@ def note_split(config: Config, network: str) -> None:
         )
 
 
-def images_with_instances(
-    supervision: Supervision, ids: Sequence[str], *, num_workers: int, flag: str
+def images_to_learn_from(
+    config: Config, supervision: Supervision, ids: list[str], *, kind: str
 ) -> list[str]:
-    """Leave out the images without any instance, and log their number.
+    """Return the images; of labels of instances without those that have none, and log their number.
 
     Raises:
         ValueError: no image has one.
     """
+    if kind != "instance":
+        return ids
     counts = collect_images(
         ids,
         partial(_count_instances, supervision),
-        num_workers=num_workers,
+        num_workers=config.num_workers,
         description="count instances",
     )
     kept = [image_id for image_id, count in zip(ids, counts, strict=True) if count]
     if not kept:
         raise ValueError(
-            f"--{flag}: none of the {len(ids)} images has an instance to train on; make labels "
-            "with another --ins_seg_bg_thres, or evaluate the CAMs with --eval_cam_pass True"
+            f"--supervision {supervision.name}: none of the {len(ids)} images has an instance to "
+            "train on; make labels with another --ins_seg_bg_thres, or evaluate the CAMs with "
+            "--eval_cam_pass True"
         )
     if len(kept) < len(ids):
         logger.info(

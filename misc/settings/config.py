@@ -9,20 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from misc.settings import trainings
 from misc.settings.declare import declared_in, in_demo, place, setting, stage_pass
 from misc.settings.rules import NOT_EMPTY, NOT_NEGATIVE, POSITIVE, SCALES, UNIT, one_of, some_of
-from misc.settings.trainings import (
-    CAM,
-    DEEPLAB,
-    IRN,
-    LABELS,
-    MASK_RCNN,
-    CamTraining,
-    DeepLabTraining,
-    IrnTraining,
-    MaskRcnnTraining,
-)
 
+LABELS = trainings.LABELS
 TRAININGS = ("train_cam", "train_irn", "train_mask_rcnn", "train_deeplab")
 NETWORKS = (*TRAININGS, "make_cam", *LABELS, "eval_mask_rcnn", "eval_deeplab")
 
@@ -114,7 +105,7 @@ class Config:
     cam_network: str = setting(
         "net.resnet50_cam", "module with Net and CAM", shapes=("train_cam", "make_cam")
     )
-    cam: CamTraining = CAM
+    cam: trainings.CamTraining = trainings.CAM
     cam_scales: tuple[float, ...] = setting(
         (1.0, 0.5, 1.5, 2.0),
         "image scales whose maps are summed",
@@ -149,7 +140,7 @@ class Config:
         "module with Net, AffinityDisplacementLoss and EdgeDisplacement",
         shapes=("train_irn", *LABELS),
     )
-    irn: IrnTraining = IRN
+    irn: trainings.IrnTraining = trainings.IRN
 
     beta: float = setting(
         10,
@@ -189,11 +180,11 @@ class Config:
         rule=some_of("irn", "cam", "full"),
         group="Networks trained on the labels",
     )
-    mask_rcnn: MaskRcnnTraining = MASK_RCNN
+    mask_rcnn: trainings.MaskRcnnTraining = trainings.MASK_RCNN
     mask_rcnn_eval_steps: int = setting(
         2000, "steps between validations with checkpoint", rule=POSITIVE, presets=in_demo(100)
     )
-    deeplab: DeepLabTraining = DEEPLAB
+    deeplab: trainings.DeepLabTraining = trainings.DEEPLAB
     deeplab_eval_steps: int = setting(
         2000, "steps between validations with checkpoint", rule=POSITIVE, presets=in_demo(75)
     )

@@ -31,7 +31,8 @@ def read_config(arguments: Sequence[str] | None = None) -> Config:
     given.setdefault("preset", "voc12" if given.get("voc12_root") else "demo")
     values = defaults(given["preset"], run_dir=given.get("run_dir", "")) | given
     for field in SETTINGS.values():
-        source = f"--{OWN_FLAG} {flags[OWN_FLAG]}: " if _is_from(field.name, saved, flags) else ""
+        is_saved = field.name in saved and field.name not in flags
+        source = f"--{OWN_FLAG} {flags[OWN_FLAG]}: " if is_saved else ""
         _check(field, values[field.name], source)
     _check_together(values)
     return Config().with_values(values)
@@ -172,10 +173,6 @@ def _saved(flags: Mapping[str, Any]) -> dict[str, Any]:
         )
     usual = defaults(preset, run_dir=saved.get("run_dir", ""))
     return {n: v for n, v in saved.items() if not (is_place(n) and v == usual[n])}
-
-
-def _is_from(name: str, saved: Mapping[str, Any], flags: Mapping[str, Any]) -> bool:
-    return name in saved and name not in flags
 
 
 def _check(field: Declared, value: Any, source: str) -> None:
