@@ -16,6 +16,7 @@ from misc.indexing import pair_offsets, path_maxima
 
 IGNORE_LABEL = 255
 EPSILON = 1e-5  # inside the logarithms and under the divisions, as published
+LOSS_WEIGHTS = {"pos": 0.5, "neg": 0.5, "dp_fg": 0.5, "dp_bg": 0.5}
 
 # Kinds of pairs. Halved, the positive ones are 1 and the others 0.
 NEGATIVE, IGNORED, BACKGROUND, FOREGROUND = range(4)
@@ -75,7 +76,7 @@ def mean_terms(sums: torch.Tensor, counts: torch.Tensor) -> dict[str, torch.Tens
 
 def total_loss(terms: dict[str, torch.Tensor]) -> torch.Tensor:
     """Return the loss that is minimised: half of pos + neg plus half of dp_fg + dp_bg."""
-    return (terms["pos"] + terms["neg"]) / 2 + (terms["dp_fg"] + terms["dp_bg"]) / 2
+    return torch.stack([weight * terms[name] for name, weight in LOSS_WEIGHTS.items()]).sum()
 
 
 def pair_sums(

@@ -132,17 +132,11 @@ def crf_inference_probabilities(
     return _like(image, refined[:, 0].T.reshape(scores.shape))
 
 
-def label_energy(label_map: np.ndarray, num_labels: int, gt_prob: float) -> np.ndarray:
-    """Convert a label map (H, W) to unary energies, float32 (num_labels, H·W).
-
-    The given label costs -log(gt_prob), each other one -log((1 - gt_prob) / (num_labels - 1)).
-    """
-    labels = torch.as_tensor(np.array(label_map, np.int64), device="cpu").reshape(-1, 1)
-    return -_label_scores(labels, num_labels, gt_prob)[:, 0].T.contiguous().numpy()
-
-
 def _label_scores(labels: Tensor, num_labels: int, gt_prob: float) -> Tensor:
-    """Convert M label maps (H·W, M) to log-probabilities, float32 (H·W, M, num_labels)."""
+    """Convert M label maps (H·W, M) to log-probabilities, float32 (H·W, M, num_labels).
+
+    The given label has gt_prob, each other one (1 - gt_prob) / (num_labels - 1).
+    """
     other = math.log((1 - gt_prob) / (num_labels - 1))
     scores = torch.full((*labels.shape, num_labels), other, device=labels.device)
     return scores.scatter_(2, labels[..., None], math.log(gt_prob))

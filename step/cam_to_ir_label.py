@@ -15,7 +15,6 @@ from misc.running.shaped import shaped_by
 from misc.running.workers import run_images
 from misc.settings.config import Config
 
-SHAPED_BY = ("cam_out_dir", "cam_background", "conf_fg_thres", "conf_bg_thres", "crf")
 FILES = ("{}.png", *PALETTE_FILES)  # in --ir_label_out_dir; {} is an image's id
 
 
@@ -26,7 +25,7 @@ def run(config: Config) -> None:
     require_cams(config.cam_out_dir, ids)
     claim_folder(
         config.ir_label_out_dir,
-        shaped_by(config, dataset, "cam_to_ir_label", *SHAPED_BY),
+        shaped_by(config, dataset, "cam_to_ir_label"),
         files=FILES,
         images=ids,
         overwrite=config.overwrite,

@@ -37,7 +37,6 @@ from net.deeplab import DeepLab
 
 SCORES = "scores/{}.npz"
 FILES = (*SEMANTIC_FILES, SCORES)  # in their folders; {} is an image's id
-SHAPED_BY = ("precision", "deeplab_backbone", "deeplab_scales", "deeplab_crf", "crf")
 _STEPS = 65535
 
 
@@ -53,7 +52,7 @@ def run(config: Config) -> None:
         model.load_published(read_trained(weights, "deeplab"), source=source)
         model = compute.place(model).eval()
         trained = trained_with(weights, "deeplab_weights_name")
-        settings = shaped_by(config, dataset, "eval_deeplab", *SHAPED_BY, extra=trained)
+        settings = shaped_by(config, dataset, "eval_deeplab", extra=trained)
         claim = partial(claim_folder, settings=settings, overwrite=config.overwrite)
 
         folder = supervised_path(config.deeplab_out_dir, name)

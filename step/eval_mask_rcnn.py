@@ -43,8 +43,6 @@ from misc.running.workers import collect_images, run_images
 from misc.settings.config import Config
 from net.mask_rcnn import mask_rcnn
 
-SHAPED_BY = ("precision", "backbone", "mask_rcnn_min_size", "mask_rcnn_max_size")
-
 
 def run(config: Config) -> None:
     """Write and evaluate the detections of each network of --supervision on val_list."""
@@ -56,7 +54,7 @@ def run(config: Config) -> None:
         model = load_mask_rcnn(config, dataset, weights, compute=compute)
         folder = supervised_path(config.mask_rcnn_out_dir, name)
         trained = trained_with(weights, "mask_rcnn_weights_name")
-        settings = shaped_by(config, dataset, "eval_mask_rcnn", *SHAPED_BY, extra=trained)
+        settings = shaped_by(config, dataset, "eval_mask_rcnn", extra=trained)
         claim_folder(folder, settings, files=INSTANCE_FILES, images=ids, overwrite=config.overwrite)
         run_images(
             ids,
@@ -86,8 +84,8 @@ def load_mask_rcnn(
     """Load a trained Mask R-CNN, in eval mode."""
     model = mask_rcnn(
         len(dataset.class_names),
-        min_size=config.mask_rcnn_min_size,
-        max_size=config.mask_rcnn_max_size,
+        min_size=config.mask_rcnn.min_size,
+        max_size=config.mask_rcnn.max_size,
         backbone=config.backbone,
     )
     source = f"--mask_rcnn_weights_name {weights}"

@@ -22,7 +22,6 @@ from misc.running.shaped import shaped_by
 from misc.running.workers import run_images
 from misc.settings.config import Config
 
-SHAPED_BY = ("precision", "cam_network", "backbone", "cam_weights_name", "cam_scales")
 FILES = ("{}.npz",)  # in --cam_out_dir; {} is an image's id
 
 
@@ -46,7 +45,7 @@ def run(config: Config) -> None:
     ids = images_needed(config, dataset)
     claim_folder(
         config.cam_out_dir,
-        shaped_by(config, dataset, "make_cam", *SHAPED_BY),
+        shaped_by(config, dataset, "make_cam"),
         files=FILES,
         images=ids,
         overwrite=config.overwrite,

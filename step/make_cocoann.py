@@ -39,10 +39,7 @@ def plan(config: Config, dataset: Dataset) -> Plan:
     kinds = [(config.infer_list, name) for name in config.supervision]
     ids, val_ids = dataset.split(config.infer_list), dataset.split(config.val_list)
     return Plan(
-        truths=[
-            val_truths(config, val_ids, "instance"),
-            *learnt_truths(config, ids, "instance"),
-        ],
+        truths=[val_truths(config, val_ids, "instance"), *learnt_truths(config, ids, "instance")],
         needs=labels_needs(config, dataset, semantic=False),
         writes=[
             annotation_path(config.coco_name, split, name)

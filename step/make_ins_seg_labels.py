@@ -18,7 +18,5 @@ def run(config: Config) -> None:
 def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read and written."""
     return plan_labels(
-        config,
-        dataset,
-        lambda image_id: [instance_path(config.ins_seg_out_dir, image_id)],
+        config, dataset, lambda image_id: [instance_path(config.ins_seg_out_dir, image_id)]
     )

@@ -90,8 +90,7 @@ def run(config: Config) -> None:
         "training": cards(training_charts(config), "No curve yet: the trainings write them."),
         "gallery_note": reasons,
         "classes": cards(
-            class_charts(config, dataset),
-            "No measure by class yet: the evaluations write them.",
+            class_charts(config, dataset), "No measure by class yet: the evaluations write them."
         ),
     }
     page = fill_page(parts, images).encode()
@@ -215,7 +214,7 @@ def _plain(layer: Layer | None) -> dict[str, Any]:
     if layer is None:
         return {"name": "image", "src": None, "opacity": 1, "entries": [], "note": "", "scale": ""}
     return {
-        "name": layer.name,
+        "name": layer.title,
         "src": data_uri(layer.picture),
         "clear": layer.picture.shape[2] == 4,
         "opacity": layer.opacity,

@@ -7,29 +7,18 @@ import numpy as np
 
 from misc.files.images import read_label, write_label
 from misc.files.instance_files import load_instances, save_instances
-from misc.looking.legend import (
-    PALETTE_FILES,
-    palette_path,
-)
+from misc.looking.legend import PALETTE_FILES, palette_path
 from misc.looking.palette import object_palette
 from misc.masks import numbered_map
 
 SURE = 0.5  # least score at which a network's detections are shown
-
-
 # In their folders; {} is an image's id.
 INSTANCE_FILES = ("{}.npz", "levels/{}.npz", *PALETTE_FILES)
-
-
 SEMANTIC_FILES = ("{}.png", "levels/{}.npz", *PALETTE_FILES)
 
 
 def write_instances(
-    folder: str | Path,
-    image_id: str,
-    found: Mapping[str, np.ndarray],
-    *,
-    least_score: float = 0.0,
+    folder: str | Path, image_id: str, found: Mapping[str, np.ndarray], *, least_score: float = 0.0
 ) -> None:
     """Write an image's instance labels, and the palette picture of those with a score above 0."""
     path, coloured = instance_paths(folder, image_id)

@@ -48,10 +48,7 @@ def score_levels(
     index, best = winners(scores, 0.0)
     level = np.searchsorted(LEVELS.astype(np.float32), best, side="left").astype(np.uint8)
     highest = level > 0
-    for near, far in (
-        (np.s_[:-1], np.s_[1:]),
-        (np.s_[:, :-1], np.s_[:, 1:]),
-    ):
+    for near, far in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
         same = index[near] == index[far]
         highest[near] &= ~(same & (best[far] > best[near]))
         highest[far] &= ~(same & (best[near] > best[far]))

@@ -7,15 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from misc.imutils import (
-    IGNORE,
-    Window,
-    planes,
-    random_window,
-    rescale,
-    resize,
-    top_left_window,
-)
+from misc.imutils import IGNORE, Window, planes, random_window, rescale, resize, top_left_window
 from misc.masks import bounding_boxes
 from misc.running.dataset import Dataset
 
@@ -23,26 +15,35 @@ ReadImage = Callable[[str], np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassificationSamples:
-    """Images with their image-level labels, for the classification network (METHOD section 1).
+class ImageSamples:
+    """What all samples are made of; `sample` of the others makes one.
 
     Attributes:
         ids: the images.
-        labels: float32 (N, C) of 0 and 1.
         read_image: returns an image as uint8 (H, W, 3).
-        crop_size: side of the crop, pixels.
-        resize_long: range of the long side, pixels, both ends included.
     """
 
     ids: Sequence[str]
-    labels: np.ndarray
     read_image: ReadImage
-    crop_size: int
-    resize_long: tuple[int, ...]
 
     def __len__(self) -> int:
         """Return the number of images."""
         return len(self.ids)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassificationSamples(ImageSamples):
+    """Images with their image-level labels, for the classification network (METHOD section 1).
+
+    Attributes:
+        labels: float32 (N, C) of 0 and 1.
+        crop_size: side of the crop, pixels.
+        resize_long: range of the long side, pixels, both ends included.
+    """
+
+    labels: np.ndarray
+    crop_size: int
+    resize_long: tuple[int, ...]
 
     def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, np.ndarray, np.ndarray]:
         """Return an augmented crop of an image, its extent, and the image's labels (C,).
@@ -60,28 +61,20 @@ class ClassificationSamples:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SegmentationSamples:
+class SegmentationSamples(ImageSamples):
     """Images with their label maps, for semantic segmentation.
 
     Attributes:
-        ids: the images.
-        read_image: returns an image as uint8 (H, W, 3).
         read_label: returns its label map as uint8 (H, W).
         crop_size: side of the crop, pixels.
         remedy: what to do about a label of another size than its image's.
         scales: range of the random scale.
     """
 
-    ids: Sequence[str]
-    read_image: ReadImage
     read_label: ReadImage
     crop_size: int
     remedy: str
     scales: tuple[float, float] = (0.5, 1.5)
-
-    def __len__(self) -> int:
-        """Return the number of images."""
-        return len(self.ids)
 
     def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, np.ndarray, np.ndarray]:
         """Return an augmented crop, its extent, and its label, uint8 (crop, crop).
@@ -115,22 +108,14 @@ class RelationSamples(SegmentationSamples):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DetectionSamples:
+class DetectionSamples(ImageSamples):
     """Images with their instances, for Mask R-CNN (METHOD section 9).
 
     Attributes:
-        ids: the images.
-        read_image: returns an image as uint8 (H, W, 3).
         read_instances: returns its instances: `mask` bool (N, H, W) and `class` int (N,) from 0.
     """
 
-    ids: Sequence[str]
-    read_image: ReadImage
     read_instances: Callable[[str], Mapping[str, np.ndarray]]
-
-    def __len__(self) -> int:
-        """Return the number of images."""
-        return len(self.ids)
 
     def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         """Return an image with its instances, flipped with probability ½.

@@ -1,21 +1,180 @@
-"""What the trainings of all stages share: resuming, curves, writing the weights."""
+"""What the trainings of all stages share: claiming the weights, resuming, curves, writing them."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
-from misc.learning.checkpoints import checkpoint_path
+from misc.learning.checkpoints import checkpoint_path, finish
 from misc.learning.curves import TrainingCurve, curve_path
-from misc.learning.training import Samples, Terms, train
+from misc.learning.supervision import (
+    KINDS,
+    Supervision,
+    images_to_learn_from,
+    note_split,
+    supervised_by,
+    supervised_path,
+    supervisions,
+    val_truths,
+)
+from misc.learning.training import Samples, Schedule, Terms, make_optimizer, train
 from misc.machine import ranks
 from misc.machine.device import compute_of
+from misc.running.dataset import Dataset
 from misc.running.log import logger
-from misc.running.provenance import Settings, claim_weights
+from misc.running.open_dataset import open_dataset
+from misc.running.provenance import claim_weights
+from misc.running.shaped import shaped_by
+from misc.running.truths import require_truth
 from misc.settings.config import Config
+from misc.settings.trainings import Training
+
+# New layers have a larger learning rate under SGD; AdamW scales each step by itself.
+RATE_FACTORS = {"sgd": 10.0, "adamw": 1.0}
+VALIDATED_IMAGES = 200  # enough for a curve; the evaluations measure on all
+
+
+def train_network(
+    config: Config,
+    dataset: Dataset,
+    network: str,
+    ids: Sequence[str],
+    *,
+    weights: Path,
+    build: Callable[[], Any],
+    samples: Callable[[], Samples],
+    losses: Callable[[Any, Any], Terms],
+    validate: Callable[[Any], Mapping[str, float]] | None = None,
+    parameters: Callable[[Any], Any] = methodcaller("trainable_parameters"),
+    factors: Mapping[str, float] = RATE_FACTORS,
+    term_weights: Mapping[str, float] | None = None,
+    complete: Callable[[Any], None] | None = None,
+    supervision: str = "",
+    drops: tuple[int, ...] | None = None,
+    **options: Any,
+) -> bool:
+    """Train a network with the settings of its group and write its weights.
+
+    A training that was stopped resumes from the checkpoint beside the weights, where its curves
+    are, too. Only where there is something to train are the samples read and the network built.
+
+    Args:
+        config: the settings.
+        dataset: the data set.
+        network: `cam`, `irn`, `mask_rcnn` or `deeplab`, as in the names of its flags and stage.
+        ids: the training images.
+        weights: path of the weights to write.
+        build: builds the network with its initial weights.
+        samples: makes the training set.
+        losses: maps the network and a collated batch to named scalar terms.
+        validate: maps the network to measures.
+        parameters: maps the network to its two groups of parameters.
+        factors: for each optimiser, the factor of the second group's learning rate.
+        term_weights: of the terms in the total loss.
+        complete: called with the trained network before its weights are written.
+        supervision: name of the labels that it is trained on, where there are several.
+        drops: of the learning rate; see `Schedule`.
+        options: the other arguments of `train`.
+
+    Returns:
+        whether it was trained: False where it already was, with these settings.
+    """
+    config = fill_batch(config, f"{network}_batch_size", len(ids))
+    settings: Training = getattr(config, network)
+    if not _claim(config, dataset, network, ids, weights, supervision):
+        return False
+    training_set, compute = samples(), compute_of(config)
+    torch.manual_seed(config.seed)
+    model = compute.place(build())
+    optimizer = make_optimizer(
+        settings.optimizer,
+        parameters(model),
+        rate=settings.learning_rate,
+        factors=factors,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+    )
+    name = "_".join(filter(None, ("train", network, supervision)))
+    checkpoint = checkpoint_path(weights)
+    curve = TrainingCurve(
+        curve_path(weights),
+        resumed=checkpoint.is_file() or not ranks.is_first(),
+        tensorboard=Path(config.tensorboard_dir) / name if config.tensorboard else None,
+    )
+    train(
+        model,
+        optimizer,
+        training_set,
+        partial(losses, model),
+        schedule=Schedule(
+            epochs=settings.num_epoches,
+            steps=settings.steps,
+            batch_size=settings.batch_size,
+            warmup_steps=settings.warmup_steps,
+            drops=drops,
+        ),
+        validate=None if validate is None else partial(validate, model),
+        weights=term_weights,
+        note=curve.add,
+        checkpoint=checkpoint,
+        checkpoint_seconds=config.checkpoint_every,
+        compute=compute,
+        seed=config.seed,
+        description=name,
+        **options,
+    )
+    if complete is not None:
+        complete(model)
+    finish(model, weights)
+    return True
+
+
+def train_on_labels(
+    config: Config,
+    network: str,
+    *,
+    weights_name: str,
+    build: Callable[[int], Any],
+    samples: Callable[[Supervision, Sequence[str]], Samples],
+    validate: Callable[..., Mapping[str, float]],
+    **options: Any,
+) -> None:
+    """Train a network on infer_list's labels of each --supervision; see `train_network`.
+
+    Args:
+        config: the settings.
+        network: `mask_rcnn` or `deeplab`.
+        weights_name: its --NETWORK_weights_name.
+        build: builds the network for a number of foreground classes.
+        samples: makes the training set of a supervision's images.
+        validate: measures the network, of a data set, on images of its val_list.
+        options: the other arguments of `train_network`.
+    """
+    dataset, kind = open_dataset(config), KINDS[network]
+    val_ids = dataset.split(config.val_list)
+    require_truth(dataset, val_truths(config, val_ids, kind), f"train_{network}")
+    compute = compute_of(config)
+    for supervision in supervisions(config, dataset):
+        ids = supervision.labelled(dataset.split(config.infer_list), kind)
+        if config.limit:  # they are few, and the batch size in use shapes the weights
+            ids = images_to_learn_from(config, supervision, ids, kind=kind)
+        train_network(
+            config,
+            dataset,
+            network,
+            ids,
+            weights=supervised_path(weights_name, supervision.name),
+            build=partial(build, len(dataset.class_names)),
+            samples=partial(_training_set, config, network, supervision, ids, samples),
+            validate=partial(
+                validate, dataset=dataset, ids=val_ids[:VALIDATED_IMAGES], compute=compute
+            ),
+            supervision=supervision.name,
+            **options,
+        )
 
 
 def fill_batch(config: Config, flag: str, images: int) -> Config:
@@ -30,67 +189,46 @@ def fill_batch(config: Config, flag: str, images: int) -> Config:
         the settings with the batch size in use, which shapes the weights; without --limit they
         are unchanged, and the training rejects a batch that is not filled.
     """
-    asked = getattr(config, flag)
+    asked = config.values()[flag]
     if config.limit is None or not 0 < images < asked:
         return config
     logger.info(
         "--limit %d: --%s %d cannot be filled by %d images, taking %d",
         *(config.limit, flag, asked, images, images),
     )
-    used: dict[str, Any] = {flag: images}
-    return replace(config, **used)
+    return config.with_values({flag: images})
 
 
-def is_trained(config: Config, weights: Path, settings: Settings) -> bool:
-    """Claim a weights file for these settings; log it and return True where it is finished."""
+def _claim(
+    config: Config,
+    dataset: Dataset,
+    network: str,
+    ids: Sequence[str],
+    weights: Path,
+    supervision: str,
+) -> bool:
+    """Claim a weights file for its settings; log it and return False where it is finished."""
+    more: list[str] = []
+    if supervision:
+        more += supervised_by(supervision, KINDS[network])
+    if network != "cam" and config.pretrained == "none":
+        more.append("cam_weights_name")  # the backbone is the classification network's
+    extra = {"supervision": supervision} if supervision else None
+    settings = shaped_by(config, dataset, f"train_{network}", *more, ids=ids, extra=extra)
     finished = claim_weights(weights, settings, overwrite=config.overwrite)
     if finished:
         logger.info("%s is already trained with these settings", weights)
-    return finished
+    return not finished
 
 
-def learn(
+def _training_set(
     config: Config,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    samples: Samples,
-    losses: Callable[[Any], Terms],
-    *,
-    weights: Path,
-    name: str,
-    term_weights: Mapping[str, float] | None = None,
-    **options: Any,
-) -> None:
-    """Train with `misc.learning.training.train`, resuming from the checkpoint beside the weights.
-
-    Args:
-        config: device, precision, seed, time between checkpoints.
-        model: the network.
-        optimizer: of its parameters.
-        samples: the training set.
-        losses: maps a collated batch to named scalar terms.
-        weights: path of the weights to write, with the training curves beside them.
-        name: of the training.
-        term_weights: of the terms in the total loss.
-        options: the other arguments of `train`.
-    """
-    checkpoint = checkpoint_path(weights)
-    curve = TrainingCurve(
-        curve_path(weights),
-        resumed=checkpoint.is_file() or not ranks.is_first(),
-        tensorboard=Path(config.tensorboard_dir) / name if config.tensorboard else None,
-    )
-    train(
-        model,
-        optimizer,
-        samples,
-        losses,
-        weights=term_weights,
-        note=curve.add,
-        checkpoint=checkpoint,
-        checkpoint_seconds=config.checkpoint_every,
-        compute=compute_of(config),
-        seed=config.seed,
-        description=name,
-        **options,
-    )
+    network: str,
+    supervision: Supervision,
+    ids: list[str],
+    samples: Callable[[Supervision, Sequence[str]], Samples],
+) -> Samples:
+    note_split(config, network)
+    if not config.limit:
+        ids = images_to_learn_from(config, supervision, ids, kind=KINDS[network])
+    return samples(supervision, ids)

@@ -33,8 +33,9 @@ from misc.settings.config import Config
 
 # Below it a detection is a fragment, scored 0 for its small area (METHOD section 6).
 LEAST_SCORE = 1e-5
+# The labels that a network is trained on.
+KINDS = {"mask_rcnn": "instance", "deeplab": "semantic"}
 CAM_SHAPED = ("cam_out_dir", "cam_background", "cam_eval_thres")
-VALIDATED_IMAGES = 200  # enough for a curve; the evaluations measure on all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,11 +139,10 @@ def supervised_path(path: str, name: str) -> Path:
     return place if name == "irn" else place.with_name(f"{place.stem}_{name}{place.suffix}")
 
 
-def supervised_by(config: Config, name: str, folder_flag: str) -> tuple[str, ...]:
-    """Return the settings that shape a supervision's labels, and the backbone."""
-    names = {"irn": (folder_flag,), "cam": CAM_SHAPED, "full": ()}[name]
-    backbone = ("cam_weights_name",) if config.pretrained == "none" else ()
-    return (*names, *backbone)
+def supervised_by(name: str, kind: str) -> tuple[str, ...]:
+    """Return the settings that shape a supervision's labels of a kind."""
+    folder = {"instance": "ins_seg_out_dir", "semantic": "sem_seg_out_dir"}[kind]
+    return {"irn": (folder,), "cam": CAM_SHAPED, "full": ()}[name]
 
 
 def trained_with(weights: Path, flag: str) -> dict[str, str]:
@@ -166,31 +166,34 @@ def note_split(config: Config, network: str) -> None:
         logger.info(
             "%s is trained on --infer_list %s; published tables are of networks trained on all "
             "of --train_list, here %s",
-            network,
+            {"mask_rcnn": "Mask R-CNN", "deeplab": "DeepLab"}[network],
             config.infer_list,
             config.train_list,
         )
 
 
-def images_with_instances(
-    supervision: Supervision, ids: Sequence[str], *, num_workers: int, flag: str
+def images_to_learn_from(
+    config: Config, supervision: Supervision, ids: list[str], *, kind: str
 ) -> list[str]:
-    """Leave out the images without any instance, and log their number.
+    """Return the images; of labels of instances without those that have none, and log their number.
 
     Raises:
         ValueError: no image has one.
     """
+    if kind != "instance":
+        return ids
     counts = collect_images(
         ids,
         partial(_count_instances, supervision),
-        num_workers=num_workers,
+        num_workers=config.num_workers,
         description="count instances",
     )
     kept = [image_id for image_id, count in zip(ids, counts, strict=True) if count]
     if not kept:
         raise ValueError(
-            f"--{flag}: none of the {len(ids)} images has an instance to train on; make labels "
-            "with another --ins_seg_bg_thres, or evaluate the CAMs with --eval_cam_pass True"
+            f"--supervision {supervision.name}: none of the {len(ids)} images has an instance to "
+            "train on; make labels with another --ins_seg_bg_thres, or evaluate the CAMs with "
+            "--eval_cam_pass True"
         )
     if len(kept) < len(ids):
         logger.info(
@@ -212,17 +215,14 @@ def labels_needs(config: Config, dataset: Dataset, *, semantic: bool) -> list[Ne
     return needs
 
 
-def training_plan(config: Config, dataset: Dataset, weights_name: str, *, semantic: bool) -> Plan:
+def training_plan(config: Config, dataset: Dataset, network: str, weights_name: str) -> Plan:
     """Return what a training on labels reads and writes."""
     ids, val_ids = dataset.split(config.infer_list), dataset.split(config.val_list)
-    kind = "semantic" if semantic else "instance"
+    kind = KINDS[network]
     return Plan(
         images=[*ids, *val_ids],
-        truths=[
-            val_truths(config, val_ids, kind),
-            *learnt_truths(config, ids, kind),
-        ],
-        needs=labels_needs(config, dataset, semantic=semantic) + backbone_need(config),
+        truths=[val_truths(config, val_ids, kind), *learnt_truths(config, ids, kind)],
+        needs=labels_needs(config, dataset, semantic=kind == "semantic") + backbone_need(config),
         writes=[supervised_path(weights_name, name) for name in config.supervision],
         bytes_each=WEIGHTS_BYTES,
     )
@@ -238,7 +238,7 @@ def evaluation_plan(
     """Return what a network's evaluation reads and writes; `path` of supervision and image."""
     ids = dataset.split(config.val_list)
     weights = [supervised_path(weights_name, name) for name in config.supervision]
-    kind = "semantic" if network == "deeplab" else "instance"
+    kind = KINDS[network]
     return Plan(
         images=ids,
         truths=[val_truths(config, ids, kind)],

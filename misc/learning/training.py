@@ -146,13 +146,15 @@ def train(
         collate=collate,
     )
     meter, interval = _Meter(), Interval(checkpoint_seconds)
+
+    def report(done: int, values: Mapping[str, float]) -> None:
+        logger.debug("%s step %d/%d %s", description, done, total, _words(values))
+        if note is not None and ranks.is_first():
+            note(done, values)
+
     model.train()
     with tqdm(
-        total=total,
-        initial=start,
-        desc=description,
-        unit="step",
-        disable=not ranks.is_first(),
+        total=total, initial=start, desc=description, unit="step", disable=not ranks.is_first()
     ) as progress:
         for step, batch in enumerate(watched(batches), start):
             _set_rate(optimizer, schedule.rate(step, total))
@@ -166,14 +168,9 @@ def train(
             if done % report_every == 0 or pause:
                 means = meter.means(done)
                 progress.set_postfix({name: f"{value:.4f}" for name, value in means.items()})
-                logger.debug("%s step %d/%d %s", description, done, total, _words(means))
-                if note is not None and ranks.is_first():
-                    note(done, means)
+                report(done, means)
             if pause and validate is not None:
-                measures = _in_eval_mode(model, validate)
-                logger.debug("%s step %d/%d %s", description, done, total, _words(measures))
-                if note is not None and ranks.is_first():
-                    note(done, measures)
+                report(done, _in_eval_mode(model, validate))
             if ranks.is_first() and (pause or interval.is_over()):
                 meter.check(done)
                 save_checkpoint(checkpoint, model, optimizer, done, schedule)

@@ -1,6 +1,6 @@
 """Validation of networks during training, on images that they are not trained on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from misc.imutils import normalize, planes, with_mirror
-from misc.learning.samples import LoadedScales, detector_image, load_scales
+from misc.imutils import normalize, normalize_crop, planes, with_mirror
+from misc.learning.samples import LoadedScales, detector_image, load_scales, top_left_crop
 from misc.machine import ranks
 from misc.machine.device import Compute
 from misc.measuring.evaluation import instance_truth, match_found, precision_measures
@@ -19,6 +19,45 @@ from misc.running.dataset import Dataset
 from misc.running.workers import collect_images
 
 MASK_THRESHOLD = 0.5
+
+
+def mean_over_crops(
+    network: Callable[[torch.Tensor], torch.Tensor],
+    measure: Callable[[str, torch.Tensor], torch.Tensor],
+    dataset: Dataset,
+    ids: Sequence[str],
+    *,
+    crop_size: int,
+    compute: Compute,
+    description: str,
+) -> torch.Tensor:
+    """Compute the mean over images of a measure of each's top left crop, padded with zeros.
+
+    Args:
+        network: maps the crop, normalised (1, 3, crop, crop), to what is measured.
+        measure: maps an image's id and that, float32 on the device, to a tensor.
+        dataset: has the images.
+        ids: the images.
+        crop_size: side of the crop, pixels.
+        compute: device, precision and loader processes.
+        description: of the progress bar.
+    """
+
+    def process(image_id: str, loaded: Sequence[torch.Tensor]) -> torch.Tensor:
+        with torch.inference_mode():
+            with compute.autocast():
+                found = network(normalize_crop(*compute.put(loaded))[None])
+            return measure(image_id, found.float()).cpu()
+
+    measures = collect_images(
+        ids,
+        partial(_load_crop, dataset, crop_size),
+        process=process,
+        num_workers=compute.num_workers,
+        device=compute.device,
+        description=description,
+    )
+    return torch.stack(measures).mean(dim=0)
 
 
 def as_detections(output: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
@@ -120,3 +159,9 @@ def validation_iou(
     )
     total = sum(counts, start=np.zeros((1, 1), np.int64))
     return {"val_mIoU": float(mean_iou(total))}
+
+
+def _load_crop(
+    dataset: Dataset, crop_size: int, image_id: str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    return top_left_crop(dataset.image(image_id), crop_size)

@@ -118,11 +118,7 @@ def _plane(points: Sequence[tuple[float, float]], size: tuple[int, int]) -> _Pla
 
 
 def bar_chart(
-    title: str,
-    rows: Sequence[tuple[str, str, Sequence[float]]],
-    series: Sequence[str],
-    *,
-    width: int = 460,
+    title: str, rows: Sequence[tuple[str, str, Sequence[float]]], series: Sequence[str]
 ) -> str:
     """Draw a bar from 0 to 1 for each value of each row.
 
@@ -130,12 +126,11 @@ def bar_chart(
         title: above the chart.
         rows: name, colour of its swatch (CSS), and a value for each series; NaN is left out.
         series: names of the values.
-        width: pixels.
 
     Returns:
         an <svg> element.
     """
-    left, right, top, bar = 128, width - 52, 56, 11
+    width, left, right, top, bar = 460, 128, 408, 56, 11
     row_height = bar * len(series) + 9
     parts = [_series_legend(list(series), 14)]
     for number, (name, colour, values) in enumerate(rows):
@@ -158,21 +153,20 @@ def bar_chart(
     return _svg(title, parts, (width, top + len(rows) * row_height + 6))
 
 
-def confusion_chart(title: str, names: Sequence[str], matrix: np.ndarray, cell: int = 27) -> str:
+def confusion_chart(title: str, names: Sequence[str], matrix: np.ndarray) -> str:
     """Draw a confusion matrix, each row normalised to percent of its true pixels.
 
     Args:
         title: above the chart.
         names: of the labels.
         matrix: counts (n, n), rows are true labels.
-        cell: side of a cell, pixels.
 
     Returns:
         an <svg> element.
     """
     counts = np.asarray(matrix, dtype=np.float64)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    left, top = 112, 150
+    left, top, cell = 112, 150, 27
     side = cell * len(names)
     parts = [_text(14, 40, "rows: ground truth; columns: predicted label; % of a row")]
     for row, name in enumerate(names):
@@ -195,10 +189,10 @@ def confusion_chart(title: str, names: Sequence[str], matrix: np.ndarray, cell: 
     return _svg(title, parts, (max(left + side + 60, 360), top + side + 14))
 
 
-def ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """Return about `count` round numbers from at most `low` to at least `high`."""
+def ticks(low: float, high: float) -> list[float]:
+    """Return about five round numbers from at most `low` to at least `high`."""
     span = (high - low) or abs(high) or 1.0
-    raw = span / count
+    raw = span / 5
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)

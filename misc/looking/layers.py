@@ -1,7 +1,7 @@
 """One image through every stage, as overlays: for --show and for the report."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ from misc.files.instance_files import load_instances
 from misc.files.labels import SURE, instance_path, label_path, semantic_paths
 from misc.imutils import IGNORE, normalize, planes, with_mirror
 from misc.learning.supervision import supervised_path
-from misc.looking.legend import Entry, class_entries, object_entries
+from misc.looking.legend import class_entries, object_entries
 from misc.looking.palette import object_palette
+from misc.looking.panel import Cell
 from misc.looking.pictures import arrow_picture, centroid_picture, grey, heat_colours, label_colours
 from misc.machine.device import Compute
 from misc.masks import counted_order, numbered_map
@@ -27,24 +28,14 @@ Fields = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layer:
-    """An overlay: a stage's result for an image.
+class Layer(Cell):
+    """An overlay: a stage's result for an image; its picture may be (h, w, 4), with transparency.
 
     Attributes:
-        name: what it is.
-        picture: uint8 (h, w, 3), or (h, w, 4) with transparency.
         opacity: its initial opacity over the image.
-        entries: its legend: names of its colours.
-        note: how to read it.
-        scale: "heat" or "wheel" where its colours are a scale, else "".
     """
 
-    name: str
-    picture: np.ndarray
     opacity: float
-    entries: list[Entry] = field(default_factory=list)
-    note: str = ""
-    scale: str = ""
 
 
 def instance_sources(config: Config) -> list[tuple[str, Path, float]]:
@@ -106,7 +97,7 @@ def _cams(config: Config, dataset: Dataset, image_id: str) -> Iterator[Layer]:
         return
     for key, scores in zip(cams.keys, cams.high_res, strict=True):
         name = f"CAM: {dataset.class_names[key]}"
-        yield Layer(name=name, picture=heat_colours(scores), opacity=0.6, scale="heat")
+        yield Layer(title=name, picture=heat_colours(scores), opacity=0.6, scale="heat")
 
 
 def _relation(config: Config, dataset: Dataset, image_id: str) -> Iterator[Layer]:
@@ -118,10 +109,10 @@ def _relation(config: Config, dataset: Dataset, image_id: str) -> Iterator[Layer
 
 
 def _fields(config: Config, boundary: np.ndarray, displacement: np.ndarray) -> Iterator[Layer]:
-    yield Layer(name="boundary", picture=grey(boundary), opacity=1.0, note="white: probability 1")
+    yield Layer(title="boundary", picture=grey(boundary), opacity=1.0, note="white: probability 1")
     longest = max(4.0, float(np.percentile(np.hypot(*displacement), 98)))
     yield Layer(
-        name="displacement",
+        title="displacement",
         picture=arrow_picture(displacement, longest=longest),
         opacity=1.0,
         note=f"hue: direction; at the rim {4 * longest:.0f} pixels or more",
@@ -130,7 +121,7 @@ def _fields(config: Config, boundary: np.ndarray, displacement: np.ndarray) -> I
     centroids = find_centroids(displacement)
     instance_map = cluster_centroids(centroids, displacement, threshold=config.small_displacement)
     yield Layer(
-        name="centroids",
+        title="centroids",
         picture=centroid_picture(centroids, instance_map),
         opacity=1.0,
         note="a disc: where pixels gather; a tint: the pixels of one instance",
@@ -170,15 +161,14 @@ def _truth(dataset: Dataset, image_id: str) -> Iterator[Layer]:
 
 def _classes(name: str, label: np.ndarray, dataset: Dataset, *, note: str = "") -> Layer:
     labels = [int(value) for value in np.unique(label) if value not in (0, IGNORE)]
-    entries = class_entries(
-        dataset.class_names, dataset.palette, labels, unsure=bool((label == IGNORE).any())
-    )
+    unsure = bool((label == IGNORE).any())
+    entries = class_entries(dataset.class_names, dataset.palette, labels, unsure=unsure)
     colours = label_colours(label, dataset.palette)
-    return Layer(name=name, picture=colours, opacity=0.65, entries=entries, note=note)
+    return Layer(title=name, picture=colours, opacity=0.65, entries=entries, note=note)
 
 
 def _objects(name: str, numbers: np.ndarray, words: list[str], *, note: str = "") -> Layer:
     colours = label_colours(numbers, object_palette())
     entries = object_entries(words) if words else []
     note = note if words else "none"
-    return Layer(name=name, picture=colours, opacity=0.65, entries=entries, note=note)
+    return Layer(title=name, picture=colours, opacity=0.65, entries=entries, note=note)

@@ -18,10 +18,10 @@ class Cell:
     """One picture of a page.
 
     Attributes:
-        title: above it.
+        title: what it is, above it.
         picture: uint8 (h, w, 3).
         entries: names and colours below it.
-        note: text below it, before the entries.
+        note: how to read it, below it, before the entries.
         scale: "" or what is drawn below it: "heat" for a bar from 0 to 1, "wheel" for directions.
     """
 

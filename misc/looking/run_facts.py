@@ -35,7 +35,7 @@ def changed_settings(config: Config) -> list[tuple[str, str, str]]:
     The settings recorded with the outputs override this command's flags: another command may
     have made them.
     """
-    preset, now, shaping = defaults(config.preset), vars(config), _shaping(config)
+    preset, now, shaping = defaults(config.preset), config.values(), _shaping(config)
     rows = []
     for name, usual in preset.items():
         if name in _NOT_SHAPING or name.endswith("_pass") or is_place(name):

@@ -1,5 +1,6 @@
 """Draw one image through every stage, as one wide picture and a short film: `--show ID`."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,17 +46,9 @@ def draw_panel(
     config: Config, dataset: Dataset, image_id: str, image: np.ndarray, fields: Fields | None
 ) -> tuple[np.ndarray, int]:
     """Draw the panel of an image, uint8 (H, W, 3); also return its number of pictures."""
-    cells = [Cell(title=f"image {image_id}", picture=image)]
-    for layer in image_layers(config, dataset, image_id, fields):
-        cells.append(
-            Cell(
-                title=layer.name,
-                picture=lay(image, layer.picture, layer.opacity),
-                entries=layer.entries,
-                note=layer.note,
-                scale=layer.scale,
-            )
-        )
+    layers = image_layers(config, dataset, image_id, fields)
+    laid = [replace(each, picture=lay(image, each.picture, each.opacity)) for each in layers]
+    cells = [Cell(title=f"image {image_id}", picture=image), *laid]
     width = max(_WIDTH, image.shape[1])
     height = round(width * image.shape[0] / image.shape[1])
     return panel(cells, (height, width), columns=-(-len(cells) // 2)), len(cells)

@@ -29,11 +29,7 @@ from misc.indexing import propagate_to_edge
 from misc.instances import detect, separate_scores, upsample_scores
 from misc.learning.networks import load_network, make_network
 from misc.learning.weights import read_state_dict
-from misc.looking.legend import (
-    class_entries,
-    object_entries,
-    write_legend,
-)
+from misc.looking.legend import class_entries, object_entries, write_legend
 from misc.machine.device import Compute, compute_of
 from misc.running.dataset import Dataset
 from misc.running.open_dataset import evaluated_ids, open_dataset
@@ -43,16 +39,6 @@ from misc.running.provenance import claim_folder
 from misc.running.shaped import shaped_by
 from misc.running.workers import run_images
 from misc.settings.config import Config
-
-SHAPED_BY = (
-    "cam_out_dir",
-    "precision",
-    "irn_network",
-    "backbone",
-    "irn_weights_name",
-    "irn_crop_size",
-)
-WALK = ("beta", "exp_times")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,14 +197,11 @@ def claim_outputs(config: Config, dataset: Dataset, *, instance: bool, semantic:
     ids = dataset.split(config.infer_list)
     claim = partial(claim_folder, images=ids, overwrite=config.overwrite)
     if instance:
-        names = (*SHAPED_BY, *WALK, "small_displacement", "ins_seg_bg_thres")
-        shaped = shaped_by(config, dataset, "make_ins_seg_labels", *names)
+        shaped = shaped_by(config, dataset, "make_ins_seg_labels")
         claim(config.ins_seg_out_dir, shaped, files=INSTANCE_FILES)
         write_legend(config.ins_seg_out_dir, object_entries())
     if semantic:
-        shaped = shaped_by(
-            config, dataset, "make_sem_seg_labels", *SHAPED_BY, *WALK, "sem_seg_bg_thres"
-        )
+        shaped = shaped_by(config, dataset, "make_sem_seg_labels")
         claim(config.sem_seg_out_dir, shaped, files=SEMANTIC_FILES)
         write_legend(config.sem_seg_out_dir, class_entries(dataset.class_names, dataset.palette))
 
@@ -245,7 +228,7 @@ def load_irnet(config: Config, compute: Compute) -> Any:
             "irn_network",
             config.irn_network,
             "EdgeDisplacement",
-            crop_size=config.irn_crop_size,
+            crop_size=config.irn.crop_size,
             backbone=config.backbone,
         ),
         config.irn_weights_name,

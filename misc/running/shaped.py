@@ -7,7 +7,7 @@ from typing import Any
 from misc.machine.device import compute_of
 from misc.running.dataset import Dataset
 from misc.running.provenance import fingerprint, listing_digest, read_settings
-from misc.settings.config import Config
+from misc.settings.config import SETTINGS, Config
 from misc.settings.flags import resolved
 
 
@@ -15,7 +15,7 @@ def shaped_by(
     config: Config,
     dataset: Dataset,
     stage: str,
-    *names: str,
+    *more: str,
     ids: Sequence[str] | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> dict[str, dict[str, Any]]:
@@ -28,8 +28,8 @@ def shaped_by(
         config: the settings.
         dataset: the data set.
         stage: the stage that writes.
-        names: the settings that shape what it writes.
-        ids: the images of the list among `names`; without one, the whole data set counts.
+        more: settings that shape it in this run, besides those that are declared to shape it.
+        ids: the images of the list among them; without one, the whole data set counts.
         extra: additional settings, or values that override the config's.
     """
     values = resolved(config)
@@ -37,7 +37,8 @@ def shaped_by(
     before: dict[str, dict[str, Any]] = {}
     if ids is None:
         own["data_root"] = dataset.identify()
-    for name in names:
+    declared = [name for name, setting in SETTINGS.items() if stage in setting.shapes]
+    for name in dict.fromkeys([*declared, *more]):
         value = values[name]
         if name == "precision":
             value = compute_of(config).precision

@@ -106,10 +106,7 @@ def run_images(ids: Sequence[str], load: Load, **options: Any) -> None:
 
 
 def _own_part(
-    ids: Sequence[str],
-    *,
-    outputs: Callable[[str], Sequence[Path]] | None = None,
-    **_: Any,
+    ids: Sequence[str], *, outputs: Callable[[str], Sequence[Path]] | None = None, **_: Any
 ) -> Sequence[str]:
     """Distribute the unfinished images, so that no rank idles after one was lost."""
     if outputs is None or ranks.world_size() == 1:

@@ -5,23 +5,28 @@ Defaults are those of the `voc12` preset: the published settings.
 """
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
-from misc.settings.declare import in_demo, place, setting, stage_pass
+from misc.settings import trainings
+from misc.settings.declare import declared_in, in_demo, place, setting, stage_pass
 from misc.settings.rules import (
     BACKBONES,
-    CROP,
-    DROPS,
-    LONG_SIDE,
     NOT_EMPTY,
     NOT_NEGATIVE,
     POSITIVE,
-    RADIUS,
     SCALES,
     UNIT,
     one_of,
     some_of,
 )
+
+LABELS = trainings.LABELS
+TRAININGS = ("train_cam", "train_irn", "train_mask_rcnn", "train_deeplab")
+# DeepLab's backbone is a setting of its own.
+BACKBONED = (*TRAININGS[:3], "make_cam", *LABELS, "eval_mask_rcnn")
+NETWORKS = (*TRAININGS, "make_cam", *LABELS, "eval_mask_rcnn", "eval_deeplab")
 
 # The data set of each preset; a data set's own name is its first preset.
 PRESETS = {"voc12": "voc12", "voc12_author": "voc12", "demo": "demo"}
@@ -48,20 +53,23 @@ class Config:
         "fp32 with inputs of products rounded to TF32 (CUDA)",
         rule=one_of("fp32", "tf32", "bf16", "auto"),
         presets=in_demo("auto"),
+        shapes=NETWORKS,
     )
     num_workers: int = setting(
         os.cpu_count() or 1, "loader processes; 0 loads in the main process", rule=NOT_NEGATIVE
     )
     seed: int = setting(
-        0, "random seed of initial weights, sampling and augmentation", rule=NOT_NEGATIVE
+        0,
+        "random seed of initial weights, sampling and augmentation",
+        rule=NOT_NEGATIVE,
+        shapes=TRAININGS,
     )
     run_dir: str = setting("", "folder prepended to every output path that no flag names")
     checkpoint_every: float = setting(
         60, "seconds of training between checkpoints", rule=NOT_NEGATIVE
     )
     overwrite: bool = setting(
-        False,
-        "replace results of this program made with other settings, and nothing else",
+        False, "replace results of this program made with other settings, and nothing else"
     )
     log_name: str = place(
         "sample_train_eval",
@@ -94,9 +102,14 @@ class Config:
         "train_aug",
         "split name or file of ids to train on",
         presets=in_demo("train"),
+        shapes=("train_cam", "train_irn"),
     )
     val_list: str = setting("val", "split name or file of ids to validate on")
-    infer_list: str = setting("train", "split name or file of ids to make labels for")
+    infer_list: str = setting(
+        "train",
+        "split name or file of ids to make labels for",
+        shapes=("train_mask_rcnn", "train_deeplab"),
+    )
     chainer_eval_set: str = setting("train", "split name or file of ids to evaluate on")
     cache_dir: str = place("result/cache", "cache of the image-level labels")
     demo_root: str = place("result/VOC2012", "folder of the demo data")
@@ -109,54 +122,32 @@ class Config:
         "ResNet of all networks, torchvision's; the published figures are resnet50's",
         rule=one_of(*BACKBONES),
         group="Classification network and class attention maps",
+        shapes=BACKBONED,
     )
     pretrained: str = setting(
         "imagenet",
         "imagenet (downloaded by torchvision), a file of the backbone's weights in torchvision's "
         "names, or none: from scratch",
         presets=in_demo("none"),
+        shapes=TRAININGS,
     )
-    cam_network: str = setting("net.resnet50_cam", "module with Net and CAM")
-    cam_crop_size: int = setting(
-        512, "side of a training crop, pixels", rule=CROP, presets=in_demo(160)
+    cam_network: str = setting(
+        "net.resnet50_cam", "module with Net and CAM", shapes=("train_cam", "make_cam")
     )
-    cam_resize_long: tuple[int, ...] = setting(
-        (320, 640),
-        "range of an image's long side in training, pixels",
-        rule=LONG_SIDE,
-        presets=in_demo((144, 248)),
-    )
-    cam_batch_size: int = setting(16, "batch size", rule=POSITIVE, presets=in_demo(8))
-    cam_num_epoches: int = setting(5, "epochs over train_list", rule=POSITIVE, presets=in_demo(12))
-    cam_learning_rate: float = setting(
-        0.1,
-        "learning rate of the backbone; ten times that for the classifier (sgd)",
-        rule=POSITIVE,
-        presets=in_demo(1e-3),
-    )
-    cam_weight_decay: float = setting(
-        1e-4, "weight decay", rule=NOT_NEGATIVE, presets=in_demo(0.05)
-    )
-    cam_momentum: float = setting(
-        1e-4, "SGD momentum; the published program's value, see CHANGELOG", rule=UNIT
-    )
-    cam_optimizer: str = setting(
-        "sgd", "optimizer", rule=one_of("sgd", "adamw"), presets=in_demo("adamw")
-    )
-    cam_warmup_steps: int = setting(
-        0, "warmup steps of the learning rate", rule=NOT_NEGATIVE, presets=in_demo(80)
-    )
+    cam: trainings.CamTraining = trainings.CAM
     cam_scales: tuple[float, ...] = setting(
         (1.0, 0.5, 1.5, 2.0),
         "image scales whose maps are summed",
         rule=SCALES,
         presets=in_demo((1.0, 0.5, 1.5)),
+        shapes=("make_cam",),
     )
     cam_eval_thres: float = setting(0.15, "background score in eval_cam", rule=UNIT)
     cam_background: bool = setting(
         False,
         "where another program's CAMs have a map of the background, it takes the place of "
         "--cam_eval_thres, --conf_fg_thres and --conf_bg_thres",
+        shapes=("cam_to_ir_label",),
     )
     suggest_thresholds: bool = setting(
         False,
@@ -168,58 +159,43 @@ class Config:
         "background score for confident foreground",
         rule=UNIT,
         group="Inter-pixel relations and IRNet",
+        shapes=("cam_to_ir_label",),
     )
     conf_bg_thres: float = setting(
-        0.05, "background score for confident background", rule=UNIT, presets=in_demo(0.10)
+        0.05,
+        "background score for confident background",
+        rule=UNIT,
+        presets=in_demo(0.10),
+        shapes=("cam_to_ir_label",),
     )
     crf: str = setting(
         "torch",
         "dense CRF implementation: torch, or the package pydensecrf (the same labels)",
         rule=one_of("torch", "pydensecrf"),
+        shapes=("cam_to_ir_label", "eval_deeplab"),
     )
     irn_network: str = setting(
-        "net.resnet50_irn", "module with Net, AffinityDisplacementLoss and EdgeDisplacement"
+        "net.resnet50_irn",
+        "module with Net, AffinityDisplacementLoss and EdgeDisplacement",
+        shapes=("train_irn", *LABELS),
     )
-    irn_crop_size: int = setting(
-        512, "side of a training crop, pixels", rule=CROP, presets=in_demo(160)
-    )
-    # Pairs across neighbouring objects mislead; the demo's grid is 0.38 times VOC's per side.
-    irn_radius: int = setting(
-        10,
-        "largest distance of the pixels of a pair, stride-4 pixels",
-        rule=RADIUS,
-        presets=in_demo(5),
-    )
-    irn_batch_size: int = setting(
-        32, "batch size", rule=POSITIVE, presets={"voc12_author": 16, "demo": 8}
-    )
-    irn_num_epoches: int = setting(
-        3, "epochs over train_list", rule=POSITIVE, presets={"voc12_author": 5, "demo": 16}
-    )
-    irn_learning_rate: float = setting(
-        0.1,
-        "learning rate of the boundary branch; ten times that for the displacement branch (sgd)",
-        rule=POSITIVE,
-        presets=in_demo(1e-2),
-    )
-    irn_weight_decay: float = setting(1e-4, "weight decay", rule=NOT_NEGATIVE)
-    irn_momentum: float = setting(
-        1e-4, "SGD momentum; the published program's value, see CHANGELOG", rule=UNIT
-    )
-    irn_optimizer: str = setting(
-        "sgd", "optimizer", rule=one_of("sgd", "adamw"), presets=in_demo("adamw")
-    )
-    irn_warmup_steps: int = setting(
-        0, "warmup steps of the learning rate", rule=NOT_NEGATIVE, presets=in_demo(20)
-    )
+    irn: trainings.IrnTraining = trainings.IRN
 
     beta: float = setting(
-        10, "power of the affinities in the random walk", rule=POSITIVE, group="Label synthesis"
+        10,
+        "power of the affinities in the random walk",
+        rule=POSITIVE,
+        group="Label synthesis",
+        shapes=LABELS,
     )
     # A walk spreads as the square root of its steps; the demo's grid is 0.38 times VOC's per side,
     # and its objects lie closer together.
     exp_times: int = setting(
-        8, "2 to this power steps of the random walk", rule=NOT_NEGATIVE, presets=in_demo(3)
+        8,
+        "2 to this power steps of the random walk",
+        rule=NOT_NEGATIVE,
+        presets=in_demo(3),
+        shapes=LABELS,
     )
     # Displacements are as long as objects are wide, so this scales with the grid, too.
     small_displacement: float = setting(
@@ -227,9 +203,14 @@ class Config:
         "length below which a displacement marks an instance's centre, stride-4 pixels",
         rule=POSITIVE,
         presets=in_demo(1.0),
+        shapes=("make_ins_seg_labels",),
     )
-    ins_seg_bg_thres: float = setting(0.25, "background score of instance labels", rule=UNIT)
-    sem_seg_bg_thres: float = setting(0.25, "background score of semantic labels", rule=UNIT)
+    ins_seg_bg_thres: float = setting(
+        0.25, "background score of instance labels", rule=UNIT, shapes=("make_ins_seg_labels",)
+    )
+    sem_seg_bg_thres: float = setting(
+        0.25, "background score of semantic labels", rule=UNIT, shapes=("make_sem_seg_labels",)
+    )
 
     supervision: tuple[str, ...] = setting(
         ("irn",),
@@ -238,57 +219,17 @@ class Config:
         rule=some_of("irn", "cam", "full"),
         group="Networks trained on the labels",
     )
-    mask_rcnn_steps: int = setting(18000, "training steps", rule=POSITIVE, presets=in_demo(200))
-    mask_rcnn_drops: tuple[int, ...] = setting(
-        (12000, 16000),
-        "steps after which the learning rate is divided by ten; '' keeps it constant",
-        rule=DROPS,
-        presets=in_demo((150, 185)),
-    )
-    mask_rcnn_batch_size: int = setting(4, "batch size", rule=POSITIVE, presets=in_demo(8))
-    mask_rcnn_learning_rate: float = setting(0.01, "learning rate", rule=POSITIVE)
-    mask_rcnn_weight_decay: float = setting(1e-4, "weight decay", rule=NOT_NEGATIVE)
-    mask_rcnn_momentum: float = setting(0.9, "SGD momentum", rule=UNIT)
-    mask_rcnn_optimizer: str = setting("sgd", "optimizer", rule=one_of("sgd", "adamw"))
-    mask_rcnn_warmup_steps: int = setting(
-        500, "warmup steps of the learning rate", rule=NOT_NEGATIVE, presets=in_demo(50)
-    )
-    mask_rcnn_min_size: int = setting(
-        512, "short side that images are resized to, pixels", rule=POSITIVE, presets=in_demo(144)
-    )
-    mask_rcnn_max_size: int = setting(
-        800, "upper limit of the long side, pixels", rule=POSITIVE, presets=in_demo(192)
-    )
-    mask_rcnn_sampled_boxes: int = setting(
-        512, "proposals sampled per image to train the heads", rule=POSITIVE, presets=in_demo(16)
-    )
+    mask_rcnn: trainings.MaskRcnnTraining = trainings.MASK_RCNN
     mask_rcnn_eval_steps: int = setting(
         2000, "steps between validations with checkpoint", rule=POSITIVE, presets=in_demo(100)
     )
     deeplab_backbone: str | None = setting(
-        None, "ResNet of DeepLab; by default that of --backbone", rule=one_of(*BACKBONES)
+        None,
+        "ResNet of DeepLab; by default that of --backbone",
+        rule=one_of(*BACKBONES),
+        shapes=("train_deeplab", "eval_deeplab"),
     )
-    deeplab_steps: int = setting(20000, "training steps", rule=POSITIVE, presets=in_demo(150))
-    deeplab_batch_size: int = setting(10, "batch size", rule=POSITIVE, presets=in_demo(4))
-    deeplab_crop_size: int = setting(
-        321, "side of a training crop, pixels", rule=POSITIVE, presets=in_demo(160)
-    )
-    deeplab_learning_rate: float = setting(
-        2.5e-4,
-        "learning rate of the backbone; ten times that for the classifier (sgd)",
-        rule=POSITIVE,
-        presets=in_demo(2e-4),
-    )
-    deeplab_weight_decay: float = setting(
-        5e-4, "weight decay", rule=NOT_NEGATIVE, presets=in_demo(0.01)
-    )
-    deeplab_momentum: float = setting(0.9, "SGD momentum", rule=UNIT)
-    deeplab_optimizer: str = setting(
-        "sgd", "optimizer", rule=one_of("sgd", "adamw"), presets=in_demo("adamw")
-    )
-    deeplab_warmup_steps: int = setting(
-        0, "warmup steps of the learning rate", rule=NOT_NEGATIVE, presets=in_demo(20)
-    )
+    deeplab: trainings.DeepLabTraining = trainings.DEEPLAB
     deeplab_eval_steps: int = setting(
         2000, "steps between validations with checkpoint", rule=POSITIVE, presets=in_demo(75)
     )
@@ -297,20 +238,28 @@ class Config:
         "test-time image scales whose probabilities are averaged",
         rule=SCALES,
         presets=in_demo((1.0,)),
+        shapes=("eval_deeplab",),
     )
-    deeplab_crf: bool = setting(True, "refine DeepLab's predictions with a dense CRF")
+    deeplab_crf: bool = setting(
+        True, "refine DeepLab's predictions with a dense CRF", shapes=("eval_deeplab",)
+    )
     deeplab_server_list: str = setting(
         "", "split to pack for the evaluation server, as test; none by default"
     )
 
     cam_weights_name: str = place(
-        "sess/res50_cam.pth", "weights of the classification network", group="Files"
+        "sess/res50_cam.pth",
+        "weights of the classification network",
+        group="Files",
+        shapes=("make_cam",),
     )
-    irn_weights_name: str = place("sess/res50_irn.pth", "weights of IRNet")
+    irn_weights_name: str = place("sess/res50_irn.pth", "weights of IRNet", shapes=LABELS)
     cam_out_dir: str = place(
-        "result/cam", "CAMs, ours or of another method (.npz, .npy, .pt), see YOUR_CAMS.md"
+        "result/cam",
+        "CAMs, ours or of another method (.npz, .npy, .pt), see YOUR_CAMS.md",
+        shapes=("cam_to_ir_label", *LABELS),
     )
-    ir_label_out_dir: str = place("result/ir_label", "relation labels")
+    ir_label_out_dir: str = place("result/ir_label", "relation labels", shapes=("train_irn",))
     ins_seg_out_dir: str = place("result/ins_seg", "instance labels")
     sem_seg_out_dir: str = place("result/sem_seg", "semantic labels")
     coco_name: str = place(
@@ -366,3 +315,24 @@ class Config:
         if True in passes.values():
             return passes[flag] is True
         return passes[flag] is not False
+
+    def values(self) -> dict[str, Any]:
+        """Return every setting by the name of its flag."""
+        return {
+            name: getattr(getattr(self, found.owner) if found.owner else self, found.member)
+            for name, found in SETTINGS.items()
+        }
+
+    def with_values(self, values: Mapping[str, Any]) -> "Config":
+        """Return the settings with other values of some flags."""
+        changed: dict[str, Any] = {}
+        for name, new in values.items():
+            owner, member = SETTINGS[name].owner, SETTINGS[name].member
+            if owner:
+                changed[owner] = replace(changed.get(owner, getattr(self, owner)), **{member: new})
+            else:
+                changed[name] = new
+        return replace(self, **changed)
+
+
+SETTINGS = declared_in(Config)

@@ -1,30 +1,54 @@
-"""How a setting is declared: its default, its help, what it accepts, other presets' values."""
+"""How a setting is declared: its default, its help, what it accepts, what it shapes."""
 
-from collections.abc import Mapping
-from dataclasses import field
+import dataclasses
+import typing
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from misc.settings.rules import NOT_EMPTY, Rule
 
+# In a group of settings: the default is each group's own.
+EACH = dataclasses.MISSING
 
-def setting(
-    default: Any,
-    help: str,
-    *,
-    rule: Rule | None = None,
-    presets: Mapping[str, Any] | None = None,
-    group: str = "",
-) -> Any:
-    """Declare a setting.
 
-    Args:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Declared:
+    """A declared setting.
+
+    Attributes:
         default: its default, the voc12 preset's.
         help: its help line.
         rule: the values it accepts, where not all of its type.
         presets: other presets' values.
         group: title of the group that begins with it, in --help and in docs/FLAGS.md.
+        shapes: the stages whose results depend on it in every run.
+        place: whether it is an output path.
+        name: its flag's.
+        hint: its type.
+        owner: the group of `settings_group` that holds it; empty: the dataclass itself.
     """
-    return _declared(default, help=help, rule=rule, presets=presets or {}, group=group)
+
+    default: Any
+    help: str
+    rule: Rule | None = None
+    presets: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    group: str = ""
+    shapes: Sequence[str] = ()
+    place: bool = False
+    name: str = ""
+    hint: Any = None
+    owner: str = ""
+
+    @property
+    def member(self) -> str:
+        """Return the name of the attribute that holds it, in its group or in the dataclass."""
+        return self.name.removeprefix(f"{self.owner}_") if self.owner else self.name
+
+
+def setting(default: Any, help: str, **options: Any) -> Any:
+    """Declare a setting; the options are those of `Declared`, up to `place`."""
+    declared = Declared(default=default, help=help, **options)
+    return dataclasses.field(default=default, metadata={"declared": declared})
 
 
 def in_demo(value: Any) -> dict[str, Any]:
@@ -32,19 +56,54 @@ def in_demo(value: Any) -> dict[str, Any]:
     return {"demo": value}
 
 
-def place(default: str, help: str, *, group: str = "") -> Any:
+def place(default: str, help: str, **options: Any) -> Any:
     """Declare an output path; the demo preset and --run_dir move it."""
     first, *rest = default.split("/")
     demo = "/".join([first, "demo", *rest]) if rest else f"result/demo/{first}"
-    return _declared(
-        default, help=help, rule=NOT_EMPTY, presets=in_demo(demo), group=group, place=True
-    )
+    return setting(default, help, rule=NOT_EMPTY, presets=in_demo(demo), place=True, **options)
 
 
-def stage_pass(stage: str, *, group: str = "") -> Any:
+def stage_pass(stage: str, **options: Any) -> Any:
     """Declare the flag that switches a stage on or off."""
-    return setting(None, f"run the stage {stage}", group=group)
+    return setting(None, f"run the stage {stage}", **options)
 
 
-def _declared(default: Any, **metadata: Any) -> Any:
-    return field(default=default, metadata=metadata)
+def value(
+    default: Any, *, help: str = "", shapes: Sequence[str] = (), **presets: Any
+) -> dict[str, Any]:
+    """Return a group's default and presets of a member; its help and stages, where its own."""
+    own = {"default": default, "presets": presets, "shapes": shapes}
+    return own | {"help": help} if help else own
+
+
+def settings_group(kind: type, *, shapes: Sequence[str], **values: dict[str, Any]) -> Any:
+    """Declare a group of settings; each member's flag begins with the group's name.
+
+    Args:
+        kind: the dataclass that declares its members.
+        shapes: the stages that all of it shapes.
+        values: each member's `value`, in the order of the flags; the others have no flag.
+    """
+    members = {field.name: field.metadata["declared"] for field in dataclasses.fields(kind)}
+    declared = {
+        name: dataclasses.replace(members[name], **own | {"shapes": (*shapes, *own["shapes"])})
+        for name, own in values.items()
+    }
+    default = kind(**{name: own["default"] for name, own in values.items()})
+    return dataclasses.field(default=default, metadata={"members": declared})
+
+
+def declared_in(kind: type) -> dict[str, Declared]:
+    """Return a dataclass's settings by the name of their flag, in the order of declaration."""
+    found, hints = [], typing.get_type_hints(kind)
+    for field in dataclasses.fields(kind):
+        name, hint = field.name, hints[field.name]
+        if "declared" in field.metadata:
+            found.append(dataclasses.replace(field.metadata["declared"], name=name, hint=hint))
+            continue
+        inner = typing.get_type_hints(hint)
+        found += [
+            dataclasses.replace(own, name=f"{name}_{member}", hint=inner[member], owner=name)
+            for member, own in field.metadata["members"].items()
+        ]
+    return {setting.name: setting for setting in found}

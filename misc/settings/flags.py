@@ -4,16 +4,14 @@
 """
 
 import argparse
-import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from misc.settings.config import DATASETS, PRESETS, Config
+from misc.settings.config import DATASETS, PRESETS, SETTINGS, Config
+from misc.settings.declare import Declared
 from misc.settings.settings_file import OWN_FLAG, read_settings_file
 from misc.settings.typed import format_value, is_flag, kind, reader
-
-Field = dataclasses.Field[Any]
 
 
 def read_config(arguments: Sequence[str] | None = None) -> Config:
@@ -34,16 +32,17 @@ def read_config(arguments: Sequence[str] | None = None) -> Config:
     given.setdefault("dataset", PRESETS.get(given.get("preset", "demo"), "demo"))
     given.setdefault("preset", given["dataset"] if given["dataset"] in PRESETS else "demo")
     values = defaults(given["preset"], run_dir=given.get("run_dir", "")) | given
-    for field in _fields():
-        source = f"--{OWN_FLAG} {flags[OWN_FLAG]}: " if _is_from(field.name, saved, flags) else ""
+    for field in SETTINGS.values():
+        is_saved = field.name in saved and field.name not in flags
+        source = f"--{OWN_FLAG} {flags[OWN_FLAG]}: " if is_saved else ""
         _check(field, values[field.name], source)
     _check_together(values)
-    return Config(**values)
+    return Config().with_values(values)
 
 
 def defaults(preset: str, *, run_dir: str = "") -> dict[str, Any]:
     """Return a preset's value of every setting, with its output paths in run_dir."""
-    values = {field.name: _preset_value(field, preset) for field in _fields()}
+    values = {field.name: _preset_value(field, preset) for field in SETTINGS.values()}
     for name in filter(is_place, values):
         values[name] = os.path.join(run_dir, values[name])
     return values
@@ -74,11 +73,11 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def grouped() -> list[tuple[str, list[Field]]]:
+def grouped() -> list[tuple[str, list[Declared]]]:
     """Return the settings by group, each group with its title, in order of declaration."""
-    groups: list[tuple[str, list[Field]]] = []
-    for field in _fields():
-        if title := field.metadata["group"]:
+    groups: list[tuple[str, list[Declared]]] = []
+    for field in SETTINGS.values():
+        if title := field.group:
             groups.append((title, []))
         groups[-1][1].append(field)
     return groups
@@ -86,12 +85,12 @@ def grouped() -> list[tuple[str, list[Field]]]:
 
 def resolved(config: Config) -> dict[str, Any]:
     """Return every setting by name, as plain values for a log or JSON."""
-    return {name: list(v) if isinstance(v, tuple) else v for name, v in vars(config).items()}
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in config.values().items()}
 
 
 def is_place(name: str) -> bool:
     """Return whether a setting is an output path."""
-    return any(field.name == name and field.metadata.get("place", False) for field in _fields())
+    return name in SETTINGS and SETTINGS[name].place
 
 
 def table() -> str:
@@ -102,7 +101,7 @@ def table() -> str:
         for field in fields:
             demo = _preset_value(field, "demo")
             changed = "" if demo == field.default else _code(format_value(demo))
-            words, usual = field.metadata["help"], _code(_default(field))
+            words, usual = field.help, _code(_default(field))
             lines.append(f"| `--{field.name}` | {usual} | {changed} | {words} |")
     return "\n".join(lines)
 
@@ -136,34 +135,28 @@ class _Help(argparse.HelpFormatter):
         return [line for part in text.splitlines() for line in split(part, width)]
 
 
-def _help(field: Field) -> str:
+def _help(field: Declared) -> str:
     """Return a setting's help, and on a second line what it accepts and its defaults."""
-    rule, lines = field.metadata["rule"], []
+    rule, lines = field.rule, []
     if rule is not None and not is_place(field.name):
         lines.append(f"takes {rule.accepted}")
     if field.default is not None:
         values = [("default", _default(field))]
-        values += [(name, format_value(v)) for name, v in field.metadata["presets"].items()]
+        values += [(name, format_value(v)) for name, v in field.presets.items()]
         lines.append(", ".join(f"{name}: {value or 'none'}" for name, value in values))
-    return "\n".join([field.metadata["help"], "; ".join(lines)]).strip()
+    return "\n".join([field.help, "; ".join(lines)]).strip()
 
 
 def _code(text: str) -> str:
     return f"`{text}`" if text else ""
 
 
-def _default(field: Field) -> str:
+def _default(field: Declared) -> str:
     return "CPU count" if field.name == "num_workers" else format_value(field.default)
 
 
-def _fields() -> tuple[Field, ...]:
-    return dataclasses.fields(Config)
-
-
-def _preset_value(field: Field, preset: str) -> Any:
-    if field.name == "preset":
-        return preset
-    return field.metadata["presets"].get(preset, field.default)
+def _preset_value(field: Declared, preset: str) -> Any:
+    return preset if field.name == "preset" else field.presets.get(preset, field.default)
 
 
 def _with_data_root(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,12 +198,8 @@ def _saved(flags: Mapping[str, Any]) -> dict[str, Any]:
     return {n: v for n, v in saved.items() if not (is_place(n) and v == usual[n])}
 
 
-def _is_from(name: str, saved: Mapping[str, Any], flags: Mapping[str, Any]) -> bool:
-    return name in saved and name not in flags
-
-
-def _check(field: Field, value: Any, source: str) -> None:
-    rule = field.metadata["rule"]
+def _check(field: Declared, value: Any, source: str) -> None:
+    rule = field.rule
     if rule is not None and value is not None and not rule.holds(value):
         words = format_value(value) or "''"
         raise ValueError(f"{source}--{field.name} {words}: accepted is {rule.accepted}")

@@ -1,13 +1,12 @@
 """A run's settings as JSON, which `--settings` repeats."""
 
-import dataclasses
 import json
 import os
 from pathlib import Path
 from typing import Any
 
 from misc.files.atomic import write_json
-from misc.settings.config import Config
+from misc.settings.config import SETTINGS, Config
 from misc.settings.typed import from_json
 from misc.settings.version import VERSION
 
@@ -27,7 +26,7 @@ def settings_path(config: Config) -> str:
 
 def write_settings(config: Config) -> None:
     """Write a run's settings to `settings_path`."""
-    values = {name: value for name, value in vars(config).items() if name != OWN_FLAG}
+    values = {name: value for name, value in config.values().items() if name != OWN_FLAG}
     write_json(settings_path(config), {"version": VERSION, "settings": values})
 
 
@@ -52,8 +51,7 @@ def read_settings_file(path: str | os.PathLike[str]) -> dict[str, Any]:
             f"{source}: not the settings of a run; each writes its own to its --log_name, with "
             ".settings.json appended"
         )
-    known = {field.name for field in dataclasses.fields(Config)} - {OWN_FLAG}
-    unknown = sorted(set(values) - known)
+    unknown = sorted(set(values) - (SETTINGS.keys() - {OWN_FLAG}))
     if unknown:
         raise ValueError(f"{source}: there is no setting {unknown[0]}")
     try:

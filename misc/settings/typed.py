@@ -6,11 +6,10 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-from misc.settings.config import Config
+from misc.settings.config import SETTINGS
 
 _TRUE = {"true", "1", "yes"}
 _FALSE = {"false", "0", "no"}
-_HINTS = typing.get_type_hints(Config)
 
 
 def is_flag(name: str) -> bool:
@@ -43,7 +42,7 @@ def from_json(name: str, value: Any) -> Any:
         ValueError: it is of the wrong type.
     """
     hint = _base_type(name)
-    if value is None and hint is not _HINTS[name]:
+    if value is None and hint is not SETTINGS[name].hint:
         return None
     if typing.get_origin(hint) is tuple:
         item = hint.__args__[0]
@@ -63,7 +62,7 @@ def format_value(value: Any) -> str:
 
 def _base_type(name: str) -> Any:
     """Return a setting's type, without the None of an optional one."""
-    hint = _HINTS[name]
+    hint = SETTINGS[name].hint
     if isinstance(hint, types.UnionType):
         (hint,) = [part for part in hint.__args__ if part is not type(None)]
     return hint

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from misc.crf import crf_inference_labels, crf_inference_probabilities, label_energy
+from misc.crf import _label_scores, crf_inference_labels, crf_inference_probabilities
 
 BACKENDS = ["torch", "pydensecrf"]
 
@@ -41,9 +41,9 @@ def fresh_lattice_labels(image, label_map, num_labels):
 def test_energy_follows_its_definition(num_labels):
     label_map = np.random.default_rng(1).integers(0, num_labels, (5, 7))
     expected = energy_by_definition(label_map, num_labels, 0.7)
-    energy = label_energy(label_map, num_labels, 0.7)
-    assert energy.dtype == np.float32
-    np.testing.assert_allclose(energy, expected, rtol=1e-6)
+    scores = _label_scores(torch.from_numpy(label_map).reshape(-1, 1), num_labels, 0.7)
+    assert scores.dtype == torch.float32
+    np.testing.assert_allclose(-scores[:, 0].T, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -467,7 +467,7 @@ def test_every_stage_gives_its_layer_and_the_ground_truth_comes_last(finished):
     image_id = dataset.split("train")[0]
     height, width = (-(-side // 4) for side in dataset.image(image_id).shape[:2])
     fields = np.full((height, width), 0.5), np.zeros((2, height, width), np.float32)
-    names = [layer.name for layer in image_layers(config, dataset, image_id, fields)]
+    names = [layer.title for layer in image_layers(config, dataset, image_id, fields)]
     keys = np.flatnonzero(dataset.image_labels([image_id])[0])
     cams = [f"CAM: {dataset.class_names[key]}" for key in keys]
     assert names == [

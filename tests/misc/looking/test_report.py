@@ -183,3 +183,11 @@ def test_a_reader_who_prefers_dark_gets_light_words_on_dark_ground(tmp_path):
 def test_an_error_of_a_page_is_seen(tmp_path):
     broken = fill_page(PARTS, []).replace("data.images.forEach", "data.pictures.forEach")
     assert "forEach" in drive(broken, "return 1", tmp_path)["errors"][0]
+
+
+def test_the_pictures_come_before_the_curves_and_the_links_follow_the_sections(page):
+    sections = re.findall(r'<section id="(\w+)">', page)
+    assert sections.index("gallery") < min(
+        map(sections.index, ("thresholds", "training", "classes"))
+    )
+    assert re.findall(r'<a href="#(\w+)">', page) == sections
