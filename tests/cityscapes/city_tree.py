@@ -17,7 +17,7 @@ def make_cityscapes(folder, *, size=SIZE):
     for split, ids in SPLITS.items():
         for image_id in ids:
             numbers = instance_ids(image_id, size=size)
-            _write(path(folder, "leftImg8bit", split, image_id), photograph(numbers, image_id))
+            write_image(folder, split, image_id, photograph(numbers, image_id))
             if split == "test":  # its truth is withheld
                 numbers = np.zeros_like(numbers)
             write_truth(folder, split, image_id, numbers)
@@ -28,6 +28,10 @@ def path(folder, kind, split, image_id):
     """Return the path of one of an image's files."""
     where = kind.split("_")[0]
     return folder / where / split / image_id.split("_")[0] / f"{image_id}_{kind}.png"
+
+
+def write_image(folder, split, image_id, image):
+    _write(path(folder, "leftImg8bit", split, image_id), image)
 
 
 def write_truth(folder, split, image_id, numbers):
