@@ -1,5 +1,5 @@
-"""Everything specific to Cityscapes: its classes, folders, labels and measures."""
+"""Everything specific to Cityscapes: its classes, folders, labels, measures and server's format."""
 
-from cityscapes.dataset import Dataset
+from cityscapes.dataset import Dataset, from_config
 
-__all__ = ["Dataset"]
+__all__ = ["Dataset", "from_config"]

@@ -1,21 +1,18 @@
 """Instances in the text format of Cityscapes' evaluation server."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from misc.files.atomic import write_bytes
 from misc.files.images import encode_png
+from misc.files.instance_files import load_instances
+from misc.files.labels import instance_path
 
 # Fragments, which score 0, are left out, as in COCO annotations.
 LEAST_SCORE = 1e-5
-MASKS = "masks"
-
-
-def text_path(folder: Path, image_id: str) -> Path:
-    """Return the path of an image's list of detections."""
-    return folder / f"{image_id}.txt"
+MASKS, RESULTS = "masks", "results"
 
 
 def export_image(
@@ -38,5 +35,18 @@ def export_image(
         name = f"{MASKS}/{image_id}_{number}.png"
         write_bytes(folder / name, encode_png(found["mask"][i].astype(np.uint8) * 255))
         lines.append(f"{name} {label_ids[found['class'][i]]} {found['score'][i]:.9g}\n")
-    write_bytes(text_path(folder, image_id), "".join(lines).encode())
-    return text_path(folder, image_id)
+    path = folder / f"{image_id}.txt"
+    write_bytes(path, "".join(lines).encode())
+    return path
+
+
+def pack(folder: Path, ids: Sequence[str], label_ids: np.ndarray) -> Path:
+    """Write the detections of images, which lie in a folder of instance labels, to its results.
+
+    Returns:
+        the folder of the lists, to be zipped for the server, or measured with cityscapesscripts.
+    """
+    for image_id in ids:
+        found = load_instances(instance_path(folder, image_id))
+        export_image(folder / RESULTS, image_id, found, label_ids)
+    return folder / RESULTS

@@ -7,7 +7,7 @@ Defaults are those of the `voc12` preset: the published settings.
 import os
 from dataclasses import dataclass
 
-from misc.settings.declare import in_demo, place, setting, stage_pass
+from misc.settings.declare import in_cityscapes, in_demo, place, setting, stage_pass
 from misc.settings.rules import (
     CROP,
     DROPS,
@@ -18,9 +18,19 @@ from misc.settings.rules import (
     RADIUS,
     SCALES,
     UNIT,
+    Rule,
     one_of,
     some_of,
 )
+
+# The data set of each preset; a data set's own name is its first preset.
+PRESETS = {
+    "voc12": "voc12",
+    "voc12_author": "voc12",
+    "cityscapes": "cityscapes",
+    "demo": "demo",
+}
+DATASETS = tuple(dict.fromkeys(PRESETS.values()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +39,8 @@ class Config:
 
     preset: str = setting(
         "voc12",
-        "named set of defaults; voc12 and voc12_author need --voc12_root, without it it is demo",
-        rule=one_of("voc12", "voc12_author", "demo"),
+        "named set of defaults; that of the data set, if not given",
+        rule=one_of(*PRESETS),
         group="Run",
     )
     settings: str | None = setting(
@@ -69,19 +79,31 @@ class Config:
     tensorboard: bool = setting(False, "write the training curves for TensorBoard too")
     tensorboard_dir: str = place("result/tensorboard", "folder of TensorBoard's files")
 
-    voc12_root: str | None = setting(
-        None,
-        "the devkit's VOC2012 folder; without it the demo data are generated and used",
+    dataset: str = setting(
+        "voc12",
+        "data set; that of the preset, if not given; without both the demo, whose data are drawn",
+        rule=one_of(*DATASETS),
+        presets={preset: name for preset, name in PRESETS.items() if name != "voc12"},
         group="Data",
-        rule=NOT_EMPTY,
+    )
+    data_root: str | None = setting(
+        None, "folder of the data set; of voc12 the devkit's VOC2012", rule=NOT_EMPTY
+    )
+    voc12_root: str | None = setting(
+        None, "the same as --dataset voc12 --data_root", rule=NOT_EMPTY
     )
     sbd_root: str | None = setting(
         None, "SBD's folder, a source of train_aug and of its ground truth", rule=NOT_EMPTY
     )
+    cityscapes_classes: int = setting(
+        8,
+        "8: those with instances, everything else is background; 19: all, without a background",
+        rule=Rule(lambda value: value in (8, 19), "8 or 19"),
+    )
     train_list: str = setting(
         "train_aug",
         "split name or file of ids to train on",
-        presets=in_demo("train"),
+        presets=in_demo("train") | in_cityscapes("train"),
     )
     val_list: str = setting("val", "split name or file of ids to validate on")
     infer_list: str = setting("train", "split name or file of ids to make labels for")
@@ -100,13 +122,16 @@ class Config:
     )
     cam_network: str = setting("net.resnet50_cam", "module with Net and CAM")
     cam_crop_size: int = setting(
-        512, "side of a training crop, pixels", rule=CROP, presets=in_demo(160)
+        512,
+        "side of a training crop, pixels",
+        rule=CROP,
+        presets=in_demo(160) | in_cityscapes(768),
     )
     cam_resize_long: tuple[int, ...] = setting(
         (320, 640),
         "range of an image's long side in training, pixels",
         rule=LONG_SIDE,
-        presets=in_demo((144, 248)),
+        presets=in_demo((144, 248)) | in_cityscapes((512, 1024)),
     )
     cam_batch_size: int = setting(16, "batch size", rule=POSITIVE, presets=in_demo(8))
     cam_num_epoches: int = setting(5, "epochs over train_list", rule=POSITIVE, presets=in_demo(12))
@@ -132,7 +157,7 @@ class Config:
         (1.0, 0.5, 1.5, 2.0),
         "image scales whose maps are summed",
         rule=SCALES,
-        presets=in_demo((1.0, 0.5, 1.5)),
+        presets=in_demo((1.0, 0.5, 1.5)) | in_cityscapes((1.0, 0.5)),
     )
     cam_eval_thres: float = setting(0.15, "background score in eval_cam", rule=UNIT)
 
@@ -227,16 +252,25 @@ class Config:
         500, "warmup steps of the learning rate", rule=NOT_NEGATIVE, presets=in_demo(50)
     )
     mask_rcnn_min_size: int = setting(
-        512, "short side that images are resized to, pixels", rule=POSITIVE, presets=in_demo(144)
+        512,
+        "short side that images are resized to, pixels",
+        rule=POSITIVE,
+        presets=in_demo(144) | in_cityscapes(800),
     )
     mask_rcnn_max_size: int = setting(
-        800, "upper limit of the long side, pixels", rule=POSITIVE, presets=in_demo(192)
+        800,
+        "upper limit of the long side, pixels",
+        rule=POSITIVE,
+        presets=in_demo(192) | in_cityscapes(1600),
     )
     mask_rcnn_sampled_boxes: int = setting(
         512, "proposals sampled per image to train the heads", rule=POSITIVE, presets=in_demo(16)
     )
     mask_rcnn_eval_steps: int = setting(
         2000, "steps between validations with checkpoint", rule=POSITIVE, presets=in_demo(100)
+    )
+    mask_rcnn_server_list: str = setting(
+        "", "split to detect for the evaluation server, as test; none by default"
     )
     deeplab_steps: int = setting(20000, "training steps", rule=POSITIVE, presets=in_demo(150))
     deeplab_batch_size: int = setting(10, "batch size", rule=POSITIVE, presets=in_demo(4))
@@ -266,7 +300,7 @@ class Config:
         (0.5, 0.75, 1.0, 1.25, 1.5),
         "test-time image scales whose probabilities are averaged",
         rule=SCALES,
-        presets=in_demo((1.0,)),
+        presets=in_demo((1.0,)) | in_cityscapes((0.5, 0.75, 1.0)),
     )
     deeplab_crf: bool = setting(True, "refine DeepLab's predictions with a dense CRF")
     deeplab_server_list: str = setting(
@@ -286,6 +320,9 @@ class Config:
     )
     mask_rcnn_weights_name: str = place("sess/mask_rcnn.pth", "weights of Mask R-CNN")
     mask_rcnn_out_dir: str = place("result/mask_rcnn", "Mask R-CNN's detections on val_list")
+    mask_rcnn_server_dir: str = place(
+        "result/mask_rcnn_server", "the detections of --mask_rcnn_server_list"
+    )
     deeplab_weights_name: str = place("sess/deeplab.pth", "weights of DeepLab")
     deeplab_out_dir: str = place("result/deeplab", "DeepLab's labels on val_list")
     deeplab_server_dir: str = place("result/server", "the archive of --deeplab_server_list")
