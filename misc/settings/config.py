@@ -7,7 +7,7 @@ Defaults are those of the `voc12` preset: the published settings.
 import os
 from dataclasses import dataclass
 
-from misc.settings.declare import in_cityscapes, in_demo, place, setting, stage_pass
+from misc.settings.declare import in_demo, place, setting, stage_pass
 from misc.settings.rules import (
     CROP,
     DROPS,
@@ -103,7 +103,7 @@ class Config:
     train_list: str = setting(
         "train_aug",
         "split name or file of ids to train on",
-        presets=in_demo("train") | in_cityscapes("train"),
+        presets={"demo": "train", "cityscapes": "train"},
     )
     val_list: str = setting("val", "split name or file of ids to validate on")
     infer_list: str = setting("train", "split name or file of ids to make labels for")
@@ -125,13 +125,13 @@ class Config:
         512,
         "side of a training crop, pixels",
         rule=CROP,
-        presets=in_demo(160) | in_cityscapes(768),
+        presets={"demo": 160, "cityscapes": 768},
     )
     cam_resize_long: tuple[int, ...] = setting(
         (320, 640),
         "range of an image's long side in training, pixels",
         rule=LONG_SIDE,
-        presets=in_demo((144, 248)) | in_cityscapes((512, 1024)),
+        presets={"demo": (144, 248), "cityscapes": (512, 1024)},
     )
     cam_batch_size: int = setting(16, "batch size", rule=POSITIVE, presets=in_demo(8))
     cam_num_epoches: int = setting(5, "epochs over train_list", rule=POSITIVE, presets=in_demo(12))
@@ -157,7 +157,7 @@ class Config:
         (1.0, 0.5, 1.5, 2.0),
         "image scales whose maps are summed",
         rule=SCALES,
-        presets=in_demo((1.0, 0.5, 1.5)) | in_cityscapes((1.0, 0.5)),
+        presets={"demo": (1.0, 0.5, 1.5), "cityscapes": (1.0, 0.5)},
     )
     cam_eval_thres: float = setting(0.15, "background score in eval_cam", rule=UNIT)
 
@@ -255,13 +255,13 @@ class Config:
         512,
         "short side that images are resized to, pixels",
         rule=POSITIVE,
-        presets=in_demo(144) | in_cityscapes(800),
+        presets={"demo": 144, "cityscapes": 800},
     )
     mask_rcnn_max_size: int = setting(
         800,
         "upper limit of the long side, pixels",
         rule=POSITIVE,
-        presets=in_demo(192) | in_cityscapes(1600),
+        presets={"demo": 192, "cityscapes": 1600},
     )
     mask_rcnn_sampled_boxes: int = setting(
         512, "proposals sampled per image to train the heads", rule=POSITIVE, presets=in_demo(16)
@@ -300,7 +300,7 @@ class Config:
         (0.5, 0.75, 1.0, 1.25, 1.5),
         "test-time image scales whose probabilities are averaged",
         rule=SCALES,
-        presets=in_demo((1.0,)) | in_cityscapes((0.5, 0.75, 1.0)),
+        presets={"demo": (1.0,), "cityscapes": (0.5, 0.75, 1.0)},
     )
     deeplab_crf: bool = setting(True, "refine DeepLab's predictions with a dense CRF")
     deeplab_server_list: str = setting(

@@ -32,11 +32,6 @@ def in_demo(value: Any) -> dict[str, Any]:
     return {"demo": value}
 
 
-def in_cityscapes(value: Any) -> dict[str, Any]:
-    """Return the presets in which Cityscapes uses this value instead."""
-    return {"cityscapes": value}
-
-
 def place(default: str, help: str, *, group: str = "") -> Any:
     """Declare an output path; the demo preset and --run_dir move it."""
     first, *rest = default.split("/")
