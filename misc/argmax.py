@@ -1,5 +1,7 @@
 """Which score map wins each pixel, the background being a constant."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 
@@ -23,12 +25,25 @@ def winners(
     if isinstance(scores, torch.Tensor) and scores.device.type != "cpu":
         return _device_winners(scores.float(), background)
     maps = np.asarray(scores, dtype=np.float32)
-    best = np.full(maps.shape[1:], background, dtype=np.float32)
-    index = np.zeros(maps.shape[1:], dtype=np.int32)
+    return winners_of_each(maps, maps.shape[1:], background)
+
+
+def winners_of_each(
+    maps: Iterable[np.ndarray], size: tuple[int, ...], background: float | np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the winners as `winners` does, of maps that come one by one: float32 (H, W) each."""
+    best = np.full(size, background, dtype=np.float32)
+    index = np.zeros(size, dtype=np.int32)
     for number, candidate in enumerate(maps, start=1):
         np.copyto(index, number, where=candidate > best)
         np.fmax(best, candidate, out=best)
     return index, best
+
+
+def above(index: np.ndarray, best: np.ndarray, background: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return what `winners` finds for a background, from what it found for a lower one."""
+    level = np.float32(background)
+    return np.where(best > level, index, np.int32(0)), np.maximum(best, level)
 
 
 def label_map(
@@ -46,8 +61,12 @@ def label_map(
     Returns:
         uint8 (H, W): 0 is background, class + 1 elsewhere.
     """
-    labels = np.concatenate([[0], np.asarray(keys) + 1]).astype(np.uint8)
-    return labels[winners(scores, background)[0]]
+    return labels_of(winners(scores, background)[0], np.asarray(keys))
+
+
+def labels_of(index: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Return the label, class + 1 or 0, of each winner's number: uint8 (H, W)."""
+    return np.concatenate([[0], keys + 1]).astype(np.uint8)[index]
 
 
 def _device_winners(

@@ -1,5 +1,6 @@
 """Instances and their scores from propagated score maps (paper, section 5.3)."""
 
+import math
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -8,9 +9,15 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from misc.argmax import winners
+from misc.argmax import winners, winners_of_each
 
 Maps = TypeVar("Maps", np.ndarray, torch.Tensor)
+# Pixels of score maps enlarged at a time: 128 MB, more than an image of VOC has.
+_PART = 2**25
+# Pixels of an image's masks: 256 of 2048 × 1024, or 2,800 of an image of VOC, which has fewer.
+_MASKS = 2**29
+# So many can have the area of which a component's score is not 0.
+_FEWEST_KEPT = 100
 
 
 def separate_scores(cam: Maps, instance_map: np.ndarray) -> Maps:
@@ -40,15 +47,42 @@ def upsample_scores(propagated: torch.Tensor, size: tuple[int, int]) -> torch.Te
     Returns:
         float32 (N, H, W) on the same device; all zero where `propagated` is.
     """
-    height, width = size
     if not len(propagated):
-        return propagated.new_zeros((0, height, width))
-    large = functional.interpolate(
-        propagated, scale_factor=4, mode="bilinear", align_corners=False
-    )[:, 0, :height, :width]
-    peak = large.amax()
+        return propagated.new_zeros((0, *size))
+    large = _enlarged(propagated, size)
+    return _divided(large, large.amax())
+
+
+def upsampled_winners(
+    propagated: torch.Tensor, size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the winners of `upsample_scores` and a background of 0, holding few of its maps at once.
+
+    Args:
+        propagated: float32 (N, 1, h, w) at stride 4, on the CPU.
+        size: the image's (H, W).
+
+    Returns:
+        index: int32 (H, W), 0 for the background, i + 1 for map i.
+        best: float32 (H, W), the winning score.
+    """
+    parts = propagated.split(max(1, _PART // math.prod(size)))
+    if len(parts) == 1:
+        return winners(upsample_scores(propagated, size), 0.0)
+    # Enlarged twice, as all are divided by the largest before they are compared.
+    peak = torch.stack([_enlarged(part, size).amax() for part in parts]).amax()
+    large = (one for part in parts for one in _divided(_enlarged(part, size), peak).numpy())
+    return winners_of_each(large, size, 0.0)
+
+
+def _enlarged(propagated: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    large = functional.interpolate(propagated, scale_factor=4, mode="bilinear", align_corners=False)
+    return large[:, 0, : size[0], : size[1]]
+
+
+def _divided(scores: torch.Tensor, peak: torch.Tensor) -> torch.Tensor:
     # Dividing by a peak of 0 would give NaN.
-    return large.div_(torch.where(peak > 0, peak, torch.ones_like(peak)))
+    return scores.div_(torch.where(peak > 0, peak, torch.ones_like(peak)))
 
 
 def detect(
@@ -99,9 +133,10 @@ def split_winners(
         min_area: fraction of the image's pixels below which a component's score is 0.
 
     Returns:
-        as `detect` does.
+        as `detect` does; of large images with very many components the largest alone, so that
+        the masks take half a gigabyte at most.
     """
-    component, owners = _components(index)
+    component, owners = _largest(*_components(index))
     # From here on only the foreground pixels, each with the number of its component.
     pixels = np.flatnonzero(component)
     numbers = component.reshape(-1)[pixels] - 1
@@ -129,6 +164,18 @@ def component_detections(
         as `detect` does.
     """
     return detect(high_res, keys, 1, bg_threshold=threshold)
+
+
+def _largest(component: np.ndarray, owners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Leave out the smallest components where there are more than masks can be held for."""
+    most = max(_MASKS // component.size, _FEWEST_KEPT)
+    if len(owners) <= most:
+        return component, owners
+    areas = np.bincount(component.reshape(-1), minlength=len(owners) + 1)[1:]
+    kept = np.sort(np.argsort(-areas, kind="stable")[:most])
+    numbers = np.zeros(len(owners) + 1, np.int32)
+    numbers[kept + 1] = np.arange(1, most + 1)
+    return numbers[component], owners[kept]
 
 
 def _components(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -72,24 +72,13 @@ def run(config: Config) -> None:
 def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read and written."""
 
-    def path(name: str, image_id: str) -> Path:
-        return semantic_paths(supervised_path(config.deeplab_out_dir, name), image_id)[0]
+    def path(folder: Path, image_id: str) -> Path:
+        return semantic_paths(folder, image_id)[0]
 
-    planned = evaluation_plan(config, dataset, "deeplab", config.deeplab_weights_name, path)
+    planned = evaluation_plan(config, dataset, "deeplab", path)
     if config.deeplab_crf and config.crf == "pydensecrf":
         planned = replace(planned, modules={"pydensecrf.densecrf": "pydensecrf2"})
-    if not config.deeplab_server_list:
-        return planned
-    listed = dataset.split(config.deeplab_server_list)
-    folders = [supervised_path(config.deeplab_server_dir, name) for name in config.supervision]
-    return replace(
-        planned,
-        images=list(dict.fromkeys([*planned.images, *listed])),
-        writes=[
-            *planned.writes,
-            *(semantic_paths(folder, image_id)[0] for folder in folders for image_id in listed),
-        ],
-    )
+    return planned
 
 
 def label_images(

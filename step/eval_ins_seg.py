@@ -87,8 +87,12 @@ def match_at_levels(
     if not levels_path(folder, image_id).is_file():
         return record, [], own
     levels = load_levels(levels_path(folder, image_id))
-    found = [split_winners(levels.winners(n), levels.peaks, levels.classes) for n in CURVE]
-    return record, [match_found(detections, truth) for detections in found], own
+    # Level by level: the masks of all at once would take gigabytes on large images.
+    by_level = [
+        match_found(split_winners(levels.winners(n), levels.peaks, levels.classes), truth)
+        for n in CURVE
+    ]
+    return record, by_level, own
 
 
 def curves(

@@ -45,37 +45,58 @@ from net.mask_rcnn import mask_rcnn
 
 
 def run(config: Config) -> None:
-    """Write and evaluate the detections of each network of --supervision on val_list."""
+    """Write and evaluate the detections of each network of --supervision on val_list.
+
+    Those on --mask_rcnn_server_list are written for the data set's server.
+    """
     dataset = open_dataset(config)
     ids = dataset.split(config.val_list)
     compute = compute_of(config)
     for name in config.supervision:
         weights = supervised_path(config.mask_rcnn_weights_name, name)
         model = load_mask_rcnn(config, dataset, weights, compute=compute)
-        folder = supervised_path(config.mask_rcnn_out_dir, name)
         trained = trained_with(weights, "mask_rcnn_weights_name")
         settings = shaped_by(config, dataset, "eval_mask_rcnn", extra=trained)
-        claim_folder(folder, settings, files=INSTANCE_FILES, images=ids, overwrite=config.overwrite)
-        run_images(
-            ids,
-            partial(load_image, dataset),
-            process=partial(write_detections, model, folder, compute),
-            outputs=lambda image_id, folder=folder: instance_paths(folder, image_id),
-            num_workers=compute.num_workers,
-            device=compute.device,
-            description=f"detect ({name})",
-        )
+        claim = partial(claim_folder, settings=settings, overwrite=config.overwrite)
+
+        folder = supervised_path(config.mask_rcnn_out_dir, name)
+        claim(folder, files=INSTANCE_FILES, images=ids)
+        detect_images(model, dataset, ids, folder, compute=compute, supervision=name)
         matched = match_images(config, dataset, ids, folder)
         ranks.on_first(partial(write_measures, config, dataset, name, folder, *matched))
+        if config.mask_rcnn_server_list:
+            folder = supervised_path(config.mask_rcnn_server_dir, name)
+            listed = dataset.split(config.mask_rcnn_server_list)
+            claim(folder, files=INSTANCE_FILES, images=listed)
+            detect_images(model, dataset, listed, folder, compute=compute, supervision=name)
+            packed = ranks.on_first(partial(dataset.pack_instances, folder, listed))
+            logger.info("for the evaluation server: %s", packed or f"the detections in {folder}")
 
 
 def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read and written."""
+    return evaluation_plan(config, dataset, "mask_rcnn", instance_path)
 
-    def path(name: str, image_id: str) -> Path:
-        return instance_path(supervised_path(config.mask_rcnn_out_dir, name), image_id)
 
-    return evaluation_plan(config, dataset, "mask_rcnn", config.mask_rcnn_weights_name, path)
+def detect_images(
+    model: nn.Module,
+    dataset: Dataset,
+    ids: Sequence[str],
+    folder: Path,
+    *,
+    compute: Compute,
+    supervision: str,
+) -> None:
+    """Write the detections on images."""
+    run_images(
+        ids,
+        partial(load_image, dataset),
+        process=partial(write_detections, model, folder, compute),
+        outputs=partial(instance_paths, folder),
+        num_workers=compute.num_workers,
+        device=compute.device,
+        description=f"detect ({supervision})",
+    )
 
 
 def load_mask_rcnn(

@@ -16,6 +16,7 @@ from torch.distributed.run import get_args_parser
 
 from misc.settings.flags import build_parser
 from tests import documented, foreign_cams, voc_shaped
+from tests.cityscapes.city_tree import make_cityscapes
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -31,6 +32,7 @@ AFTER = {
     "--tables": PUBLISHED,
     "--infer_list train_aug": PUBLISHED,
     "--settings": PUBLISHED,
+    "--mask_rcnn_server_list test": "--dataset cityscapes --data_root cityscapes",
     "--show ID": "",
 }
 # Words that stand for something of the reader's.
@@ -55,6 +57,7 @@ def finished(voc_folder, tmp_path_factory):
 def place_data(voc_folder, folder):
     for name in ("VOCdevkit", "benchmark_RELEASE"):
         (folder / name).symlink_to(voc_folder / name)
+    make_cityscapes(folder / "cityscapes")
     (folder / "shared").mkdir()
     (folder / "shared" / "VOC2012").symlink_to(voc_folder / "VOCdevkit" / "VOC2012")
 

@@ -1,18 +1,14 @@
 """Image-level labels from the devkit's XML files, each parsed once."""
 
-import json
 import os
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from misc.files.atomic import write_json
+from misc.files.class_store import ClassStore, stamp
 from voc12.names import CLASS_NAMES
 
 LARGEST_FILE = 1_000_000
-# A few new entries do not justify rewriting a file of thousands.
-FEWEST_TO_STORE = 50
 
 
 def read_classes(path: Path) -> list[int]:
@@ -37,83 +33,31 @@ def read_classes(path: Path) -> list[int]:
     return sorted(CLASS_NAMES.index(name) for name in names)
 
 
-class Annotations:
+class Annotations(ClassStore):
     """The classes of many images, cached in memory and, optionally, in a file.
 
     Args:
         folder: holds ID.xml for every image.
-        cache_dir: folder for image_labels.json, which keeps the classes found between processes;
-            an entry is valid while its XML file has the same time and size.
+        cache_dir: folder for the cache, see ClassStore.
     """
 
     def __init__(self, folder: Path, *, cache_dir: Path | None = None) -> None:
-        self.folder = folder
-        self._store = None if cache_dir is None else cache_dir / "image_labels.json"
-        self._stored: dict[str, Any] | None = None
-        self._known: dict[str, list[int]] = {}
-
-    def classes(self, ids: Iterable[str]) -> list[list[int]]:
-        """Return the class ids of each image, in the order of `ids`; raises as read_classes."""
-        ids = list(ids)
-        missing = [image_id for image_id in dict.fromkeys(ids) if image_id not in self._known]
-        if missing:
-            self._learn(missing)
-        return [self._known[image_id] for image_id in ids]
-
-    def _learn(self, ids: list[str]) -> None:
-        if self._stored is None:
-            self._stored = self._read_store()
-        parsed = 0
-        for image_id in ids:
-            path = self.folder / f"{image_id}.xml"
-            stamp = _stamp(path)
-            entry = self._stored.get(image_id)
-            if entry is None or not _is_entry(entry, stamp):
-                entry = {"file": stamp, "classes": read_classes(path)}
-                self._stored[image_id] = entry
-                parsed += 1
-            self._known[image_id] = entry["classes"]
-        if self._store is not None and parsed >= FEWEST_TO_STORE:
-            write_json(self._store, {"header": self._header(), "images": self._stored})
-
-    def _read_store(self) -> dict[str, Any]:
-        if self._store is None:
-            return {}
-        try:
-            content = json.loads(self._store.read_text())
-        except (OSError, ValueError, RecursionError):
-            content = None  # missing or broken: the XML files are parsed again
-        if not isinstance(content, dict) or content.get("header") != self._header():
-            return {}
-        images = content.get("images")
-        return images if isinstance(images, dict) else {}
-
-    def _header(self) -> dict[str, Any]:
-        return {"folder": os.path.abspath(self.folder), "class_names": list(CLASS_NAMES)}
+        header = {"folder": os.path.abspath(folder), "class_names": list(CLASS_NAMES)}
+        super().__init__(
+            partial(_path, folder),
+            read_classes,
+            num_classes=len(CLASS_NAMES),
+            header=header,
+            cache_dir=cache_dir,
+        )
 
 
-def _is_entry(entry: Any, stamp: list[int]) -> bool:
-    """Return whether an image's cached entry matches its file's stamp, and is intact."""
-    return (
-        isinstance(entry, dict)
-        and entry.get("file") == stamp
-        and isinstance(entry.get("classes"), list)
-        and all(number in range(len(CLASS_NAMES)) for number in entry["classes"])
-    )
-
-
-def _stamp(path: Path) -> list[int]:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            f"{path}: no such file; the image-level labels of {path.stem!r} come from it"
-        ) from None
-    return [status.st_mtime_ns, status.st_size]
+def _path(folder: Path, image_id: str) -> Path:
+    return folder / f"{image_id}.xml"
 
 
 def _parse(path: Path) -> ElementTree.Element:
-    if _stamp(path)[1] > LARGEST_FILE:
+    if stamp(path)[1] > LARGEST_FILE:
         raise ValueError(f"{path}: over {LARGEST_FILE} bytes, which no VOC annotation is")
     content = path.read_bytes()
     # Zero bytes are removed, so that UTF-16 cannot hide a declaration.

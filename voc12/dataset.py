@@ -156,6 +156,9 @@ class Dataset:
         """Pack the semantic labels in a folder for VOC's server; see voc12.server.pack."""
         return pack(folder, ids)
 
+    def pack_instances(self, folder: Path, ids: Sequence[str]) -> None:
+        """Return None: no server takes instances."""
+
 
 def from_config(config: Config) -> Dataset:
     """Open VOC 2012 in --data_root."""

@@ -5,11 +5,14 @@ import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
 
 from misc.files.atomic import write_bytes
+
+Decoded = TypeVar("Decoded")
 
 # No data set uses others, and some of PIL's readers start programs (EPS).
 FORMATS = ("JPEG", "PNG", "BMP")
@@ -49,6 +52,31 @@ def read_label(path: str | os.PathLike[str]) -> np.ndarray:
     return np.asarray(image)
 
 
+def read_numbers(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read a map of numbers up to 65535: a grey image of 8 or 16 bits.
+
+    Returns:
+        integer array (H, W), no value negative.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file cannot be decoded, or is a colour image or one of 32 bits.
+    """
+    image = _decode(Path(path), lambda opened: opened.copy())
+    if image.mode not in ("P", "L", "I;16", "I;16B", "I"):
+        raise ValueError(f"{path}: must be a grey image of 8 or 16 bits, this one is {image.mode}")
+    numbers = np.asarray(image)
+    if not 0 <= numbers.min() <= numbers.max() <= 65535:
+        raise ValueError(f"{path}: its values are {numbers.min()} to {numbers.max()}")
+    return numbers
+
+
+def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Return an image's (H, W) from its header; raises as read_image."""
+    width, height = _decode(Path(path), lambda opened: opened.size)
+    return height, width
+
+
 def write_label(
     path: str | os.PathLike[str], label: np.ndarray, *, palette: np.ndarray | None = None
 ) -> None:
@@ -74,7 +102,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _decode(path: Path, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
+def _decode(path: Path, convert: Callable[[Image.Image], Decoded]) -> Decoded:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     try:

@@ -45,7 +45,13 @@ def score_levels(
     scores: np.ndarray | torch.Tensor, classes: Sequence[int] | np.ndarray
 ) -> ScoreLevels:
     """Reduce the score maps (M, H, W) of an image, each of one class, to their levels."""
-    index, best = winners(scores, 0.0)
+    return winner_levels(*winners(scores, 0.0), classes)
+
+
+def winner_levels(
+    index: np.ndarray, best: np.ndarray, classes: Sequence[int] | np.ndarray
+) -> ScoreLevels:
+    """Reduce the winners of an image's score maps and a background of 0 to their levels."""
     level = np.searchsorted(LEVELS.astype(np.float32), best, side="left").astype(np.uint8)
     highest = level > 0
     for near, far in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):

@@ -229,21 +229,29 @@ def training_plan(config: Config, dataset: Dataset, network: str, weights_name: 
 
 
 def evaluation_plan(
-    config: Config,
-    dataset: Dataset,
-    network: str,
-    weights_name: str,
-    path: Callable[[str, str], Path],
+    config: Config, dataset: Dataset, network: str, path: Callable[[Path, str], Path]
 ) -> Plan:
-    """Return what a network's evaluation reads and writes; `path` of supervision and image."""
+    """Return what a network's evaluation reads and writes; `path` of a folder and an image."""
+
+    def of(name: str) -> Any:
+        return getattr(config, f"{network}_{name}")
+
     ids = dataset.split(config.val_list)
-    weights = [supervised_path(weights_name, name) for name in config.supervision]
+    places = [(of("out_dir"), ids)]
+    if of("server_list"):
+        places.append((of("server_dir"), dataset.split(of("server_list"))))
+    weights = [supervised_path(of("weights_name"), name) for name in config.supervision]
     kind = KINDS[network]
     return Plan(
-        images=ids,
+        images=list(dict.fromkeys(image_id for _, listed in places for image_id in listed)),
         truths=[val_truths(config, ids, kind)],
         needs=[made_by(f"{network}_weights_name", f"train_{network}", weights, read_state_dict)],
-        writes=[path(name, image_id) for name in config.supervision for image_id in ids],
+        writes=[
+            path(supervised_path(folder, name), image_id)
+            for folder, listed in places
+            for name in config.supervision
+            for image_id in listed
+        ],
         bytes_each=6_000,
     )
 

@@ -112,3 +112,14 @@ class Dataset(Protocol):
         Returns:
             the archive's path; None where there is no server that takes one.
         """
+
+    def pack_instances(self, folder: Path, ids: Sequence[str]) -> Path | None:
+        """Write the detections of images in the form of the data set's evaluation server.
+
+        Args:
+            folder: holds the detections in the form of `misc.files.labels`; written into it.
+            ids: the images.
+
+        Returns:
+            what was written; None where there is no server that takes instances.
+        """

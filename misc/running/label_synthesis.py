@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from misc.argmax import label_map
+from misc.argmax import above, labels_of
 from misc.centroids import cluster_centroids, find_centroids
 from misc.files.cam_files import CamFolder, require_cams
 from misc.files.labels import (
@@ -23,10 +23,10 @@ from misc.files.labels import (
     write_instances,
     write_semantic_label,
 )
-from misc.files.levels import levels_path, save_levels, score_levels
+from misc.files.levels import levels_path, save_levels, winner_levels
 from misc.imutils import normalize, planes, with_mirror
 from misc.indexing import propagate_to_edge
-from misc.instances import detect, separate_scores, upsample_scores
+from misc.instances import separate_scores, split_winners, upsampled_winners
 from misc.learning.networks import load_network, make_network
 from misc.learning.weights import read_state_dict
 from misc.looking.legend import class_entries, object_entries, write_legend
@@ -127,17 +127,19 @@ class Synthesis:
     ) -> None:
         """Write an image's labels from the result of `walk`; runs in the pool."""
         if self.ins_dir is not None:
-            scores = upsample_scores(torch.from_numpy(walked["instance"]), size)
-            owners = np.repeat(keys, len(scores) // max(len(keys), 1))
+            index, best = upsampled_winners(torch.from_numpy(walked["instance"]), size)
+            owners = np.repeat(keys, len(walked["instance"]) // max(len(keys), 1))
             if levels:
-                save_levels(levels_path(self.ins_dir, image_id), score_levels(scores, owners))
-            found = detect(scores, owners, 1, bg_threshold=self.ins_threshold)
+                found_levels = winner_levels(index, best, owners)
+                save_levels(levels_path(self.ins_dir, image_id), found_levels)
+            found = split_winners(*above(index, best, self.ins_threshold), owners)
             write_instances(self.ins_dir, image_id, found)
         if self.sem_dir is not None:
-            scores = upsample_scores(torch.from_numpy(walked["semantic"]), size)
+            index, best = upsampled_winners(torch.from_numpy(walked["semantic"]), size)
             if levels:
-                save_levels(levels_path(self.sem_dir, image_id), score_levels(scores, keys))
-            label = label_map(scores, keys, self.sem_threshold)
+                found_levels = winner_levels(index, best, keys)
+                save_levels(levels_path(self.sem_dir, image_id), found_levels)
+            label = labels_of(above(index, best, self.sem_threshold)[0], keys)
             write_semantic_label(self.sem_dir, image_id, label, palette=self.palette)
 
 

@@ -18,6 +18,7 @@ from misc.settings.rules import (
     POSITIVE,
     SCALES,
     UNIT,
+    Rule,
     one_of,
     some_of,
 )
@@ -29,7 +30,12 @@ BACKBONED = (*TRAININGS[:3], "make_cam", *LABELS, "eval_mask_rcnn")
 NETWORKS = (*TRAININGS, "make_cam", *LABELS, "eval_mask_rcnn", "eval_deeplab")
 
 # The data set of each preset; a data set's own name is its first preset.
-PRESETS = {"voc12": "voc12", "voc12_author": "voc12", "demo": "demo"}
+PRESETS = {
+    "voc12": "voc12",
+    "voc12_author": "voc12",
+    "cityscapes": "cityscapes",
+    "demo": "demo",
+}
 DATASETS = tuple(dict.fromkeys(PRESETS.values()))
 
 
@@ -98,10 +104,15 @@ class Config:
     sbd_root: str | None = setting(
         None, "SBD's folder, a source of train_aug and of its ground truth", rule=NOT_EMPTY
     )
+    cityscapes_classes: int = setting(
+        8,
+        "8: those with instances, everything else is background; 19: all, without a background",
+        rule=Rule(lambda value: value in (8, 19), "8 or 19"),
+    )
     train_list: str = setting(
         "train_aug",
         "split name or file of ids to train on",
-        presets=in_demo("train"),
+        presets={"demo": "train", "cityscapes": "train"},
         shapes=("train_cam", "train_irn"),
     )
     val_list: str = setting("val", "split name or file of ids to validate on")
@@ -139,7 +150,7 @@ class Config:
         (1.0, 0.5, 1.5, 2.0),
         "image scales whose maps are summed",
         rule=SCALES,
-        presets=in_demo((1.0, 0.5, 1.5)),
+        presets={"demo": (1.0, 0.5, 1.5), "cityscapes": (1.0, 0.5)},
         shapes=("make_cam",),
     )
     cam_eval_thres: float = setting(0.15, "background score in eval_cam", rule=UNIT)
@@ -223,6 +234,9 @@ class Config:
     mask_rcnn_eval_steps: int = setting(
         2000, "steps between validations with checkpoint", rule=POSITIVE, presets=in_demo(100)
     )
+    mask_rcnn_server_list: str = setting(
+        "", "split to detect for the evaluation server, as test; none by default"
+    )
     deeplab_backbone: str | None = setting(
         None,
         "ResNet of DeepLab; by default that of --backbone",
@@ -237,7 +251,7 @@ class Config:
         (0.5, 0.75, 1.0, 1.25, 1.5),
         "test-time image scales whose probabilities are averaged",
         rule=SCALES,
-        presets=in_demo((1.0,)),
+        presets={"demo": (1.0,), "cityscapes": (0.5, 0.75, 1.0)},
         shapes=("eval_deeplab",),
     )
     deeplab_crf: bool = setting(
@@ -267,6 +281,9 @@ class Config:
     )
     mask_rcnn_weights_name: str = place("sess/mask_rcnn.pth", "weights of Mask R-CNN")
     mask_rcnn_out_dir: str = place("result/mask_rcnn", "Mask R-CNN's detections on val_list")
+    mask_rcnn_server_dir: str = place(
+        "result/mask_rcnn_server", "the detections of --mask_rcnn_server_list"
+    )
     deeplab_weights_name: str = place("sess/deeplab.pth", "weights of DeepLab")
     deeplab_out_dir: str = place("result/deeplab", "DeepLab's labels on val_list")
     deeplab_server_dir: str = place("result/server", "the archive of --deeplab_server_list")

@@ -75,8 +75,8 @@ class DeepLabTraining(Training):
 CAM = settings_group(
     CamTraining,
     shapes=("train_cam",),
-    crop_size=value(512, demo=160),
-    resize_long=value((320, 640), demo=(144, 248)),
+    crop_size=value(512, demo=160, cityscapes=768),
+    resize_long=value((320, 640), demo=(144, 248), cityscapes=(512, 1024)),
     batch_size=value(16, demo=8),
     num_epoches=value(5, demo=12),
     learning_rate=value(0.1, demo=1e-3, help=_RATES.format("backbone", "classifier")),
@@ -114,8 +114,8 @@ MASK_RCNN = settings_group(
     momentum=value(0.9),
     optimizer=value("sgd"),
     warmup_steps=value(500, demo=50),
-    min_size=value(512, demo=144, shapes=("eval_mask_rcnn",)),
-    max_size=value(800, demo=192, shapes=("eval_mask_rcnn",)),
+    min_size=value(512, demo=144, cityscapes=800, shapes=("eval_mask_rcnn",)),
+    max_size=value(800, demo=192, cityscapes=1600, shapes=("eval_mask_rcnn",)),
     sampled_boxes=value(512, demo=16),
 )
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from misc.argmax import _device_winners, label_map, winners
+from misc.argmax import _device_winners, above, label_map, winners
 
 
 def naive(scores, background):
@@ -33,6 +33,16 @@ def test_is_the_argmax_with_a_background_channel_in_front(find, count, backgroun
     np.testing.assert_array_equal(index, expected_index)
     np.testing.assert_array_equal(best, expected_best)
     assert (index.dtype, best.dtype) == (np.int32, np.float32)
+
+
+@pytest.mark.parametrize("background", [0.0, 0.2, 0.6, 0.7, 2.0])
+def test_a_higher_background_is_told_from_the_winners_over_a_lower_one(background):
+    scores = coarse_scores(5)
+    for ours, expected in zip(
+        above(*winners(scores, 0.0), background), winners(scores, background), strict=True
+    ):
+        np.testing.assert_array_equal(ours, expected)
+        assert ours.dtype == expected.dtype
 
 
 @pytest.mark.parametrize("value", [0.05, 0.7])

@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch.nn import functional
 
+from misc import instances
+from misc.argmax import winners
 from misc.instances import component_detections, detect, separate_scores, upsample_scores
 
 
@@ -84,6 +86,26 @@ def test_no_score_map_gives_no_detection():
     assert detections["score"].shape == detections["class"].shape == (0,)
 
 
+@pytest.mark.parametrize("size", [(37, 50), (40, 52)])
+@pytest.mark.parametrize(("count", "a_part"), [(0, 1), (1, 1), (7, 1), (7, 3), (7, 7)])
+def test_winners_found_a_part_at_a_time_are_those_of_all_maps(size, count, a_part, monkeypatch):
+    scores = smooth_scores(7, 10, 13, 1)[:count, None]
+    scores[4:] = scores[: max(count - 4, 0)]  # ties
+    monkeypatch.setattr(instances, "_PART", a_part * size[0] * size[1])
+    index, best = instances.upsampled_winners(torch.from_numpy(scores * 3), size)
+    expected = winners(upsample_scores(torch.from_numpy(scores * 3), size), 0.0)
+    np.testing.assert_array_equal(index, expected[0])
+    np.testing.assert_array_equal(best, expected[1])
+    assert (index.dtype, best.dtype) == (np.int32, np.float32)
+
+
+def test_winners_of_maps_that_are_all_zero_are_the_background(monkeypatch):
+    monkeypatch.setattr(instances, "_PART", 1)
+    index, best = instances.upsampled_winners(torch.zeros(2, 1, 3, 4), (11, 16))
+    assert not index.any()
+    assert not best.any()
+
+
 def test_an_empty_result_has_the_right_types():
     detections = detect(np.full((1, 4, 5), 0.25, np.float32), [3], 1)
     assert detections["mask"].shape == (0, 4, 5)
@@ -114,6 +136,22 @@ def test_a_component_under_one_percent_scores_zero_and_one_at_it_does_not():
     assert detections["score"].tolist() == [0, 0.5]
     assert detections["mask"].sum(axis=(1, 2)).tolist() == [1, 2]
     assert detect(scores, [0], 1, min_area=0)["score"].tolist() == [1, 0.5]
+
+
+def test_of_more_components_than_masks_can_be_held_for_the_largest_are_kept(monkeypatch):
+    index = np.zeros((10, 20), np.int32)
+    for row, width in enumerate((3, 9, 1, 5, 7)):
+        index[2 * row, :width] = row + 1
+    best, classes = (index > 0).astype(np.float32), np.arange(5)
+    monkeypatch.setattr(instances, "_FEWEST_KEPT", 3)
+    everything = instances.split_winners(index, best, classes)
+    monkeypatch.setattr(instances, "_MASKS", 4 * index.size)
+    found = instances.split_winners(index, best, classes)
+    assert found["class"].tolist() == [0, 1, 3, 4]
+    for name in ("mask", "score"):
+        np.testing.assert_array_equal(found[name], everything[name][[0, 1, 3, 4]])
+    monkeypatch.setattr(instances, "_MASKS", 1)
+    assert instances.split_winners(index, best, classes)["class"].tolist() == [1, 3, 4]
 
 
 def test_pixels_that_touch_at_a_corner_are_two_components():

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from voc_tree import annotation
 
+from misc.files import class_store
 from voc12 import annotations
 from voc12.annotations import Annotations, read_classes
 
@@ -93,7 +94,7 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return read_classes(path)
 
     monkeypatch.setattr(annotations, "read_classes", counting)
-    monkeypatch.setattr(annotations, "FEWEST_TO_STORE", 1)
+    monkeypatch.setattr(class_store, "FEWEST_TO_STORE", 1)
     return calls
 
 

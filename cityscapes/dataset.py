@@ -1,0 +1,192 @@
+"""The images and labels of a Cityscapes folder."""
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+
+from cityscapes import layout, truth
+from cityscapes.export import pack
+from cityscapes.identity import identify
+from cityscapes.names import EVALUATED_IDS, label_ids, names_of, palette_of
+from cityscapes.precision import OVERLAPS, ImageOverlaps, average_precision, overlaps_of
+from misc.files.class_store import ClassStore
+from misc.files.images import read_image
+from misc.metrics import mean_average_precision
+from misc.settings.config import Config
+
+_log = logging.getLogger(__name__)
+
+KINDS = ("semantic", "instance")
+# An aggregator attributes it to IRNet; network, classes and protocol are not known.
+PUBLISHED: dict[tuple[str, str], dict[str, float]] = {("eval_deeplab", "val"): {"mIoU": 0.3348}}
+
+
+class Dataset:
+    """Cityscapes' finely annotated images: image ids in, images and labels out.
+
+    Constructing one reads no list and no image; picklable. An image's id is its file's name up to
+    `_leftImg8bit`, as aachen_000000_000019.
+
+    Args:
+        root: the folder with leftImg8bit and gtFine.
+        num_classes: the 8 classes with instances, everything else is background; or all 19,
+            which leave no background.
+        cache_dir: a writable folder that caches the image-level labels.
+        limit: use only this many first images of every list.
+
+    Raises:
+        FileNotFoundError: `root`, or its folder leftImg8bit, is missing.
+    """
+
+    name = "cityscapes"
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        num_classes: int = 8,
+        cache_dir: str | os.PathLike[str] | None = None,
+        limit: int | None = None,
+    ) -> None:
+        self.root = Path(root)
+        self.limit = limit
+        if not (self.root / layout.IMAGES).is_dir():
+            raise FileNotFoundError(
+                f"--data_root {self.root}: no folder {layout.IMAGES} in it; that of Cityscapes "
+                f"holds {layout.IMAGES} and {layout.TRUTH}"
+            )
+        self.label_ids = label_ids(num_classes)
+        self.class_names = names_of(self.label_ids)
+        # The cache holds all 19, whatever is asked for.
+        names = list(names_of(EVALUATED_IDS))
+        self._labels = ClassStore(
+            partial(layout.truth_path, self.root, "semantic"),
+            truth.occurring_ids,
+            num_classes=len(EVALUATED_IDS),
+            header={"folder": os.path.abspath(self.root), "class_names": names},
+            cache_dir=None if cache_dir is None else Path(cache_dir),
+        )
+
+    @property
+    def palette(self) -> np.ndarray:
+        """Return the colours of label maps, uint8 (256, 3): Cityscapes' own."""
+        return palette_of(self.label_ids)
+
+    def published(self, stage: str, split: str) -> Mapping[str, float]:
+        """Return the published figures for a stage's measures on a split; see PUBLISHED."""
+        figures = PUBLISHED.get((stage, split), {})
+        expected = layout.EXPECTED_COUNTS.get(split)
+        own = figures and len(layout.read_split(self.root, split)) == expected
+        return figures if own else {}
+
+    def identify(self, ids: Sequence[str] | None = None) -> str:
+        """Return the identity of the data set, or of a list of it, independent of its path."""
+        return identify(self.root, ids, num_classes=len(self.class_names))
+
+    def split(self, name_or_file: str | os.PathLike[str]) -> list[str]:
+        """Return the ids of a split or of a text file of ids; see cityscapes.layout.read_split."""
+        return layout.read_split(self.root, name_or_file)[: self.limit]
+
+    def image_path(self, image_id: str) -> Path:
+        """Return the path of an image's file."""
+        return layout.image_path(self.root, image_id)
+
+    def image(self, image_id: str) -> np.ndarray:
+        """Read an image: uint8 RGB (H, W, 3); raises as misc.files.images.read_image."""
+        return read_image(self.image_path(image_id))
+
+    def image_labels(self, ids: Sequence[str]) -> np.ndarray:
+        """Return the image-level labels: float32 (N, C), 1 where a class occurs in labelIds.
+
+        Raises as cityscapes.truth.semantic_label.
+        """
+        occurring = np.zeros((len(ids), len(EVALUATED_IDS)), np.float32)
+        for row, classes in zip(occurring, self._labels.classes(ids), strict=True):
+            row[classes] = 1
+        return occurring[:, np.isin(EVALUATED_IDS, self.label_ids)]
+
+    def with_labels(self, ids: Sequence[str]) -> list[str]:
+        """Return those of the ids, in their order, that have an image-level label."""
+        return self.with_truth(ids, kinds=("semantic",))
+
+    def has_truth(self, image_id: str, *, kinds: Sequence[str] = KINDS) -> bool:
+        """Return whether an image has ground truth of these kinds: `semantic`, `instance`."""
+        return all(layout.has_truth(self.root, kind, image_id) for kind in kinds)
+
+    def with_truth(self, ids: Sequence[str], *, kinds: Sequence[str] = KINDS) -> list[str]:
+        """Return those of the ids, in their order, that have ground truth of these kinds."""
+        return [image_id for image_id in ids if self.has_truth(image_id, kinds=kinds)]
+
+    def semantic_label(self, image_id: str) -> np.ndarray:
+        """Read a semantic label: uint8 (H, W), 0 background, class id + 1, 255 void.
+
+        Raises:
+            FileNotFoundError: the image has no label.
+            ValueError: the file is no label map, of another size than the image, or has other ids.
+        """
+        return truth.semantic_label(self.root, image_id, self.label_ids)
+
+    def instance_label(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
+        """Read the instances: masks, bool (N, H, W), and their classes, int64 (N,), from 0.
+
+        Groups are none. Raises as `semantic_label`.
+        """
+        return truth.instances(self.root, image_id, self.label_ids)
+
+    def ignored_regions(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
+        """Read the groups: masks, bool (M, H, W), and their classes, int64 (M,), from 0."""
+        return truth.groups(self.root, image_id, self.label_ids)
+
+    def match_instances(
+        self, image_id: str, masks: np.ndarray, classes: np.ndarray, scores: np.ndarray
+    ) -> ImageOverlaps:
+        """Count how an image's detections overlap its truth, for `instance_measures`.
+
+        Args:
+            image_id: the image.
+            masks: bool (N, H, W), the detections.
+            classes: (N,), their classes, from 0.
+            scores: (N,), their scores.
+        """
+        numbers = truth.instance_numbers(self.root, image_id)
+        ids = self.label_ids[np.asarray(classes, np.int64)]
+        return overlaps_of(numbers, masks, ids, scores)
+
+    def instance_measures(self, matches: Sequence[ImageOverlaps]) -> dict[str, float]:
+        """Compute Cityscapes' average precision: the mean over overlaps, and that at 0.5."""
+        means = mean_average_precision(average_precision(matches))
+        at_half = means[np.flatnonzero(np.isclose(OVERLAPS, 0.5))[0]]
+        return {"Cityscapes AP": float(means.mean()), "Cityscapes AP50": float(at_half)}
+
+    def pack(self, folder: Path, ids: Sequence[str]) -> None:
+        """Return None: of semantic labels no archive is written."""
+
+    def pack_instances(self, folder: Path, ids: Sequence[str]) -> Path:
+        """Write the detections of images in the server's text format; see cityscapes.export."""
+        return pack(folder, ids, self.label_ids)
+
+
+def from_config(config: Config) -> Dataset:
+    """Open Cityscapes in --data_root, with the classes of --cityscapes_classes."""
+    if config.cityscapes_classes == len(EVALUATED_IDS):
+        _warn_of_all_classes(config.log_name)
+    return Dataset(
+        config.data_root or "",
+        num_classes=config.cityscapes_classes,
+        cache_dir=config.cache_dir,
+        limit=config.limit,
+    )
+
+
+@cache
+def _warn_of_all_classes(_run: str) -> None:
+    """Say, once a run, what is lost with all 19 classes."""
+    _log.warning(
+        "--cityscapes_classes 19: there is no background, on which IRNet's pairs and the "
+        "thresholds stand, and image-level labels say little: 11.7 of 19 classes an image, road "
+        "and building in 98 to 99 %; the 8 classes with instances are the default"
+    )

@@ -1,0 +1,52 @@
+"""Instances in the text format of Cityscapes' evaluation server."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from misc.files.atomic import write_bytes
+from misc.files.images import encode_png
+from misc.files.instance_files import load_instances
+from misc.files.labels import instance_path
+
+# Fragments, which score 0, are left out, as in COCO annotations.
+LEAST_SCORE = 1e-5
+MASKS, RESULTS = "masks", "results"
+
+
+def export_image(
+    folder: Path, image_id: str, found: Mapping[str, np.ndarray], label_ids: np.ndarray
+) -> Path:
+    """Write an image's detections: ID.txt of lines `masks/ID_N.png labelID confidence`.
+
+    Args:
+        folder: where to write; the masks, 0 and 255, go to its folder masks.
+        image_id: the image.
+        found: `score` float32 (N,), `mask` bool (N, H, W), `class` int64 (N,).
+        label_ids: (C,), the label id of each class.
+
+    Returns:
+        the path of the list, which is written last.
+    """
+    lines = []
+    kept = np.flatnonzero(found["score"] >= LEAST_SCORE)
+    for number, i in enumerate(kept):
+        name = f"{MASKS}/{image_id}_{number}.png"
+        write_bytes(folder / name, encode_png(found["mask"][i].astype(np.uint8) * 255))
+        lines.append(f"{name} {label_ids[found['class'][i]]} {found['score'][i]:.9g}\n")
+    path = folder / f"{image_id}.txt"
+    write_bytes(path, "".join(lines).encode())
+    return path
+
+
+def pack(folder: Path, ids: Sequence[str], label_ids: np.ndarray) -> Path:
+    """Write the detections of images, which lie in a folder of instance labels, to its results.
+
+    Returns:
+        the folder of the lists, to be zipped for the server, or measured with cityscapesscripts.
+    """
+    for image_id in ids:
+        found = load_instances(instance_path(folder, image_id))
+        export_image(folder / RESULTS, image_id, found, label_ids)
+    return folder / RESULTS

@@ -1,0 +1,142 @@
+"""Every stage from the command line on a small folder shaped like Cityscapes, on tiny networks."""
+
+import json
+
+import city_tree
+import numpy as np
+import pytest
+from city_tree import TEST, TRAIN, VAL, make_cityscapes
+
+import run_sample
+from misc.files.images import read_label
+from misc.files.instance_files import load_instances
+from misc.looking.palette import voc_palette
+from misc.measuring.measures import read_since
+from tests import forked
+from tests.tiny_networks import tiny_detector_and_deeplab
+
+TINY = {name: value for name, value in forked.TINY.items() if not name.startswith("demo_")}
+CHANGED = {"crf": "torch", "pretrained": "none", "mask_rcnn_server_list": "test", "num_workers": 0}
+
+
+def run(folder, **changes):
+    settings = {
+        "dataset": "cityscapes",
+        "data_root": folder / "cityscapes",
+        "run_dir": folder / "run",
+        **TINY,
+        **CHANGED,
+        **changes,
+    }
+    with tiny_detector_and_deeplab():
+        words = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
+        return run_sample.main(words)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Run all stages once."""
+    folder = tmp_path_factory.mktemp("cityscapes")
+    make_cityscapes(folder / "cityscapes")
+    assert run(folder) == 0
+    return folder
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    make_cityscapes(tmp_path / "cityscapes")
+    return tmp_path
+
+
+def test_all_stages_run_and_write_labels_in_the_data_sets_classes_and_colours(finished):
+    result = finished / "run/result"
+    for image_id in TRAIN:
+        label = read_label(result / f"sem_seg/{image_id}.png")
+        assert label.shape == city_tree.SIZE
+        assert set(np.unique(label)) <= {0, 1, 3}  # person and car occur
+        assert load_instances(result / f"ins_seg/{image_id}.npz")["mask"].shape[1:] == label.shape
+        picture = result / f"sem_seg/palette/{image_id}.png"
+        assert (palette(picture)[1] == [220, 20, 60]).all()
+        assert (palette(picture)[1] != voc_palette()[1]).any()
+    assert (result / "report.html").is_file()
+    names = [c["name"] for c in coco(result / "instances_train.json")["categories"]]
+    assert names[0] == "person"
+    assert len(names) == 8
+
+
+def palette(path):
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return np.array(image.getpalette(), np.uint8).reshape(-1, 3)
+
+
+def coco(path):
+    return json.loads(path.read_text())
+
+
+def test_the_data_sets_own_ap_is_noted_beside_vocs(finished):
+    lines = read_since(finished / "run/result/metrics.jsonl", 0)
+    found = {(line["stage"], line["split"], line["measure"]) for line in lines}
+    for stage, split in (("eval_ins_seg", "train"), ("eval_mask_rcnn", "val")):
+        for measure in ("AP50", "Cityscapes AP", "Cityscapes AP50"):
+            assert (stage, split, measure) in found
+    assert all(line["published"] is None for line in lines)  # the figure is of 500 images
+
+
+def test_detections_of_test_are_exported_for_the_server(finished):
+    (listed,) = (finished / "run/result/mask_rcnn_server/results").glob("*.txt")
+    assert listed.stem == TEST[0]
+    for line in listed.read_text().splitlines():
+        name, label_id, score = line.split()
+        assert set(np.unique(read_label(listed.parent / name))) <= {0, 255}
+        assert int(label_id) in (24, 25, 26, 27, 28, 31, 32, 33)
+        assert 0 < float(score) <= 1
+
+
+def test_a_second_run_makes_nothing_again(finished):
+    result = finished / "run/result"
+    paths = [path for path in result.glob("*/*") if path.suffix in (".png", ".npz", ".txt")]
+    times = {path: path.stat().st_mtime_ns for path in paths}
+    (result / f"ins_seg/{TRAIN[1]}.npz").unlink()
+    assert run(finished) == 0
+    changed = {path.stem for path in paths if path.stat().st_mtime_ns != times[path]}
+    assert changed == {TRAIN[1]}
+
+
+def test_other_classes_are_other_data(finished, capsys):
+    assert run(finished, cityscapes_classes=19, train_cam_pass=True) == 2
+    assert "cityscapes of 8 classes" in capsys.readouterr().err
+
+
+def test_nineteen_classes_run_with_a_word_of_warning(fresh, capsys):
+    assert run(fresh, cityscapes_classes=19, train_cam_pass=True, make_cam_pass=True) == 0
+    log = (fresh / "run/sample_train_eval.log").read_text()
+    assert log.count("no background") == 1
+    assert run(fresh, cityscapes_classes=9, train_cam_pass=True) == 2
+    assert "--cityscapes_classes 9" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda root: truth(root, "labelIds").unlink(), "have no annotation, the first is"),
+        (lambda root: put(root, np.zeros((9, 9), np.uint8)), r"labelIds.png: is (9, 9) pixels"),
+        (lambda root: put(root, np.full(city_tree.SIZE, 77, np.uint8)), "unknown label id 77"),
+        (lambda root: truth(root, "instanceIds", VAL[0], "val").unlink(), "have no ground truth"),
+    ],
+)
+def test_broken_input_is_one_line_before_the_first_stage(fresh, capsys, spoil, words):
+    spoil(fresh / "cityscapes")
+    assert run(fresh, dry_run=True) in (1, 2)
+    said = "".join(capsys.readouterr())
+    assert words in said
+    assert "Traceback" not in said
+
+
+def truth(root, kind, image_id=TRAIN[0], split="train"):
+    return city_tree.path(root, f"gtFine_{kind}", split, image_id)
+
+
+def put(root, array):
+    city_tree._write(truth(root, "labelIds"), array)
