@@ -69,7 +69,7 @@ def write_film(config: Config, image_id: str, image: np.ndarray, fields: Fields)
         return
     frames = film(
         image,
-        cams.cam,
+        cams.cam**config.cam_power,
         *fields,
         small_displacement=config.small_displacement,
         beta=config.beta,

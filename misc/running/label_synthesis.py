@@ -44,8 +44,8 @@ from misc.running.shaped import shaped_by
 from misc.running.workers import run_images
 from misc.settings.config import Config
 
-SHAPED_BY = ("cam_out_dir", "precision", "irn_network", "irn_weights_name", "irn_crop_size")
-WALK = ("beta", "exp_times")
+SHAPED_BY = ("cam_out_dir", "precision", "irn_network", "irn_weights_name", "irn_pad")
+WALK = ("cam_power", "beta", "exp_times")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +185,7 @@ def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
 
     run_images(
         ids,
-        partial(load_image, dataset, config.cam_out_dir),
+        partial(load_image, dataset, config.cam_out_dir, config.cam_power),
         process=process,
         outputs=outputs,
         num_workers=compute.num_workers,
@@ -228,7 +228,7 @@ def load_irnet(config: Config, compute: Compute) -> Any:
     """Load IRNet in its inference form, from --irn_weights_name."""
     module = network_module(config.irn_network, "irn_network", "EdgeDisplacement")
     return load_network(
-        module.EdgeDisplacement(crop_size=config.irn_crop_size),
+        module.EdgeDisplacement(crop_size=config.irn_pad),
         config.irn_weights_name,
         flag="irn_weights_name",
         stage="train_irn",
@@ -236,9 +236,10 @@ def load_irnet(config: Config, compute: Compute) -> Any:
     )
 
 
-def load_image(dataset: Dataset, cam_dir: str, image_id: str) -> Loaded:
-    """Read an image and its CAMs."""
+def load_image(dataset: Dataset, cam_dir: str, power: float, image_id: str) -> Loaded:
+    """Read an image and its CAMs, whose `cam` is raised to a power."""
     image = dataset.image(image_id)
     size = image.shape[:2]
     cams = read_cams(find_cams(cam_dir, image_id), size=size)
-    return Loaded(image=planes(image), cam=torch.from_numpy(cams.cam), keys=cams.keys, size=size)
+    cam = torch.from_numpy(cams.cam) ** power
+    return Loaded(image=planes(image), cam=cam, keys=cams.keys, size=size)

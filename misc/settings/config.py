@@ -14,6 +14,7 @@ from misc.settings.rules import (
     LONG_SIDE,
     NOT_EMPTY,
     NOT_NEGATIVE,
+    PADDING,
     POSITIVE,
     RADIUS,
     SCALES,
@@ -186,9 +187,18 @@ class Config:
         0, "warmup steps of the learning rate", rule=NOT_NEGATIVE, presets=in_demo(20)
     )
 
-    beta: float = setting(
-        10, "power of the affinities in the random walk", rule=POSITIVE, group="Label synthesis"
+    irn_pad: int = setting(
+        512,
+        "side that IRNet pads a smaller image to for its labels, pixels; 0 pads to a multiple of "
+        "16 alone",
+        rule=PADDING,
+        presets=in_demo(160),
+        group="Label synthesis",
     )
+    cam_power: float = setting(
+        1, "power of the normalised CAMs before the random walk", rule=POSITIVE
+    )
+    beta: float = setting(10, "power of the affinities in the random walk", rule=POSITIVE)
     # A walk spreads as the square root of its steps; the demo's grid is 0.38 times VOC's per side,
     # and its objects lie closer together.
     exp_times: int = setting(
