@@ -2,18 +2,17 @@
 
 import logging
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from misc.files.atomic import names_in
+from misc.files.id_lists import list_file, read_list
 from voc12.sbd import INSIDE, sbd_folder
 
 SPLITS = ("train", "val", "trainval", "test", "train_aug")
 EXPECTED_COUNTS = {"train": 1464, "val": 1449, "trainval": 2913, "test": 1456, "train_aug": 10582}
 DEMO_MARKER = Path("ImageSets", "DEMO")
 
-_PUBLISHED_LINE = re.compile(r"/JPEGImages/(?P<id>.+?)\.jpg(\s+/.*)?")
 _log = logging.getLogger(__name__)
 
 
@@ -40,37 +39,9 @@ def read_split(
         ids, source = read_list(path), os.fspath(path)
         _check_count(root, name, ids, source)
     else:
-        ids, source = read_list(_list_file(name)), name
+        ids, source = read_list(list_file(name, splits=SPLITS)), name
     _check_images(root, ids, source)
     return ids
-
-
-def read_list(path: Path) -> list[str]:
-    """Read a text file of image ids, in its order.
-
-    A line is an id, or the published program's "/JPEGImages/ID.jpg /SegmentationClassAug/ID.png".
-    Blank lines and lines that start with '#' are skipped, repeated ids are dropped with a warning.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: not UTF-8 text, a line that is not an id, or no id at all.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such list of image ids")
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not a UTF-8 text file of image ids ({error})") from error
-    ids = []
-    for number, line in enumerate(map(str.strip, lines), start=1):
-        if line and not line.startswith("#"):
-            ids.append(_parse_line(line, f"{path}, line {number}"))
-    unique = list(dict.fromkeys(ids))
-    if not unique:
-        raise ValueError(f"{path}: no image id in it; one id a line is expected")
-    if len(unique) < len(ids):
-        _log.warning("%s: %d repeated image ids dropped", path, len(ids) - len(unique))
-    return unique
 
 
 def train_aug(root: Path, *, sbd_root: Path | None = None) -> list[str]:
@@ -139,35 +110,6 @@ def _train(root: Path) -> set[str]:
 
 def _without_val(root: Path, ids: Iterable[str]) -> list[str]:
     return sorted(set(ids).difference(read_list(root / "ImageSets" / "Segmentation" / "val.txt")))
-
-
-def _parse_line(line: str, place: str) -> str:
-    image_id = line
-    if line.startswith("/"):
-        published = _PUBLISHED_LINE.fullmatch(line)
-        if published is None:
-            raise ValueError(
-                f"{place}: {line!r} is no image id; accepted are an id, or "
-                "'/JPEGImages/ID.jpg /SegmentationClassAug/ID.png'"
-            )
-        image_id = published["id"]
-    # An id becomes part of file names, also of outputs.
-    if any(mark in image_id for mark in ("/", "\\", "..")) or min(image_id) < " ":
-        raise ValueError(
-            f"{place}: {image_id!r} is no image id; it may hold no '/', '\\', '..' or control "
-            "character"
-        )
-    return image_id
-
-
-def _list_file(name: str) -> Path:
-    path = Path(name)
-    if path.is_file():
-        return path
-    accepted = f"accepted are {', '.join(SPLITS)} or a text file of image ids"
-    if path.suffix or len(path.parts) > 1:
-        raise FileNotFoundError(f"list {name!r}: no such file; {accepted}")
-    raise ValueError(f"unknown split {name!r}; {accepted}")
 
 
 def _check_count(root: Path, name: str, ids: list[str], source: str) -> None:

@@ -1,0 +1,72 @@
+"""Text files of image ids, one a line."""
+
+import logging
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+_PUBLISHED_LINE = re.compile(r"/JPEGImages/(?P<id>.+?)\.jpg(\s+/.*)?")
+_log = logging.getLogger(__name__)
+
+
+def read_list(path: Path) -> list[str]:
+    """Read a text file of image ids, in its order.
+
+    A line is an id, or the published program's "/JPEGImages/ID.jpg /SegmentationClassAug/ID.png".
+    Blank lines and lines that start with '#' are skipped, repeated ids are dropped with a warning.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: not UTF-8 text, a line that is not an id, or no id at all.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such list of image ids")
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not a UTF-8 text file of image ids ({error})") from error
+    ids = []
+    for number, line in enumerate(map(str.strip, lines), start=1):
+        if line and not line.startswith("#"):
+            ids.append(_parse_line(line, f"{path}, line {number}"))
+    unique = list(dict.fromkeys(ids))
+    if not unique:
+        raise ValueError(f"{path}: no image id in it; one id a line is expected")
+    if len(unique) < len(ids):
+        _log.warning("%s: %d repeated image ids dropped", path, len(ids) - len(unique))
+    return unique
+
+
+def list_file(name: str, *, splits: Sequence[str]) -> Path:
+    """Return the path of a text file of ids.
+
+    Raises:
+        FileNotFoundError: there is no such file, and the name is a path's.
+        ValueError: there is none, and the name could be a split's, but is none of `splits`.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    accepted = f"accepted are {', '.join(splits)} or a text file of image ids"
+    if path.suffix or len(path.parts) > 1:
+        raise FileNotFoundError(f"list {name!r}: no such file; {accepted}")
+    raise ValueError(f"unknown split {name!r}; {accepted}")
+
+
+def _parse_line(line: str, place: str) -> str:
+    image_id = line
+    if line.startswith("/"):
+        published = _PUBLISHED_LINE.fullmatch(line)
+        if published is None:
+            raise ValueError(
+                f"{place}: {line!r} is no image id; accepted are an id, or "
+                "'/JPEGImages/ID.jpg /SegmentationClassAug/ID.png'"
+            )
+        image_id = published["id"]
+    # An id becomes part of file names, also of outputs.
+    if any(mark in image_id for mark in ("/", "\\", "..")) or min(image_id) < " ":
+        raise ValueError(
+            f"{place}: {image_id!r} is no image id; it may hold no '/', '\\', '..' or control "
+            "character"
+        )
+    return image_id
