@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -63,6 +63,7 @@ class Lists:
         self._indices: dict[str, Index] = {}
         self._labels: dict[str, np.ndarray] = {}
         self._splits: dict[str, list[str]] = {}
+        self._files: dict[str, list[str]] = {}
         if not root.is_dir():
             raise FileNotFoundError(f"--data_root {root}: no such folder")
         if not any(map(self.has, SPLITS)):
@@ -143,16 +144,8 @@ class Lists:
 
         Its name is that of the JSON, with or without COCO_SPLIT_ before it.
         """
-        split, index, row = self.find(image_id)
-        inside = PurePosixPath(str(index.names[row]))
-        prefix = f"COCO_{split}{self.year}_"
-        names = (inside.name, prefix + inside.name, inside.name.removeprefix(prefix))
-        folders = [self.root / layout.format(f"{split}{self.year}") for layout in LAYOUTS]
-        for folder in (*folders, self.root / inside.parent):
-            for name in names:
-                if name in names_in(folder):
-                    return folder / name
-        return folders[0] / inside.name
+        split, _, row = self.find(image_id)
+        return self.root / self._files_of(split)[row]
 
     def identify(self, ids: Sequence[str] | None = None) -> str:
         """Return the data set's name, the number of images, and a digest of what counts of them.
@@ -166,9 +159,9 @@ class Lists:
         if ids is None:
             ids = [i for name in SPLITS if self.has(name) for i in self._index(name).rows]
         digest = hashlib.sha256("\n".join(ids).encode())
-        paths = [self.image_path(image_id) for image_id in ids]
-        sizes = {folder: _sizes_in(folder) for folder in {path.parent for path in paths}}
-        digest.update("\n".join(str(sizes[p.parent].get(p.name)) for p in paths).encode())
+        places = self._places(ids)
+        sizes = {folder: _sizes_in(self.root / folder) for folder in dict(places)}
+        digest.update("\n".join(str(sizes[folder].get(name)) for folder, name in places).encode())
         digest.update(np.packbits(self.labels(ids)).tobytes())
         return f"coco{self.year % 100}, {len(ids)} images, digest {digest.hexdigest()[:16]}"
 
@@ -192,6 +185,21 @@ class Lists:
                     raise ValueError(f"{index.path}: {other.path} has {min(both)!r}, too")
             self._indices[name] = index
         return self._indices[name]
+
+    def _files_of(self, name: str) -> list[str]:
+        """Return the file of each image of a split, below the root, from one listing a folder."""
+        if name not in self._files:
+            usual = f"{name}{self.year}"
+            folders = [layout.format(usual) for layout in LAYOUTS]
+            listed = [PurePosixPath(inside) for inside in self._index(name).names.tolist()]
+            folders += sorted({str(inside.parent) for inside in listed}.difference(folders))
+            there = {folder: names_in(self.root / folder) for folder in folders}
+            self._files[name] = [_file(inside.name, there, f"COCO_{usual}_") for inside in listed]
+        return self._files[name]
+
+    def _places(self, ids: Sequence[str]) -> list[tuple[str, str]]:
+        """Return folder, below the root, and name of the images' files."""
+        return [os.path.split(self._files_of(f.split)[f.row]) for f in map(self.find, ids)]
 
     def _label_rows(self, name: str) -> np.ndarray:
         if name not in self._labels:
@@ -218,7 +226,11 @@ class Lists:
             )
 
     def _check_images(self, ids: Sequence[str], source: str) -> None:
-        missing = [i for i in ids if not _is_listed(self.image_path(i))]
+        places = self._places(ids)
+        there = {folder: names_in(self.root / folder) for folder in dict(places)}
+        missing = [
+            i for i, (folder, name) in zip(ids, places, strict=True) if name not in there[folder]
+        ]
         if missing:
             raise FileNotFoundError(
                 f"{source}: {len(missing)} of {len(ids)} images are missing, the first is "
@@ -227,8 +239,13 @@ class Lists:
             )
 
 
-def _is_listed(path: Path) -> bool:
-    return path.name in names_in(path.parent)
+def _file(name: str, there: Mapping[str, Set[str]], prefix: str) -> str:
+    """Return a file of this name, with or without the prefix; where there is none, the usual."""
+    for folder, names in there.items():
+        for known in (name, prefix + name, name.removeprefix(prefix)):
+            if known in names:
+                return f"{folder}/{known}"
+    return f"{next(iter(there))}/{name}"
 
 
 def _sizes_in(folder: Path) -> dict[str, int]:
