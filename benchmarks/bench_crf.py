@@ -16,10 +16,10 @@ import torch
 from PIL import Image
 
 from benchmarks.harness import Row, in_fresh_process, interleaved, peak_memory
+from demo.scene import draw_scene
 from misc.crf import BACKENDS, crf_inference_labels
 from misc.relation import relation_label
 from misc.running.workers import run_images
-from voc12.demo_scene import draw_scene
 
 HEIGHT, WIDTH = 375, 500
 KEYS = np.array([3, 14])

@@ -13,6 +13,7 @@ import torch
 
 from benchmarks.harness import Row, interleaved
 from benchmarks.scenes import GRID, SIZE, blobs, boundary, displacement
+from misc.looking.palette import voc_palette
 from misc.machine.device import Compute
 from misc.running.label_synthesis import Loaded, Synthesis
 from misc.running.pool import travel
@@ -113,6 +114,7 @@ def _synthesis(kind: type[Synthesis], folder: Path) -> Synthesis:
         exp_times=8,
         ins_threshold=0.25,
         sem_threshold=0.25,
+        palette=voc_palette(),
     )
 
 

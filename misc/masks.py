@@ -74,3 +74,33 @@ def counted_order(scores: np.ndarray, *, least: float = 0.0) -> list[int]:
     """Return the indices of the detections that `numbered_map` numbers, the best first."""
     order = np.argsort(-scores, kind="stable")
     return [int(i) for i in order if scores[i] > 0 and scores[i] >= least][:255]
+
+
+def mostly_on_regions(
+    masks: np.ndarray, classes: np.ndarray, regions: np.ndarray, region_classes: np.ndarray
+) -> np.ndarray:
+    """Return which masks lie by more than half on regions of their class, taken together.
+
+    Args:
+        masks: bool (N, H, W).
+        classes: (N,), their classes.
+        regions: bool (R, H, W); where R is 0, of any shape.
+        region_classes: (R,), their classes.
+
+    Returns:
+        bool (N,).
+
+    Raises:
+        ValueError: the regions are of another (H, W) than the masks.
+    """
+    result = np.zeros(len(masks), bool)
+    if not len(regions):
+        return result
+    if masks.shape[1:] != regions.shape[1:]:
+        raise ValueError(f"masks of shape {masks.shape[1:]}, regions of {regions.shape[1:]}")
+    for class_id in np.intersect1d(classes, region_classes):
+        region = regions[region_classes == class_id].any(axis=0)
+        for index in np.flatnonzero(classes == class_id):
+            inside = np.count_nonzero(masks[index] & region)
+            result[index] = 2 * inside > np.count_nonzero(masks[index])
+    return result

@@ -7,7 +7,7 @@ import numpy as np
 
 from misc.argmax import winners
 from misc.imutils import IGNORE
-from misc.masks import mask_iou
+from misc.masks import mask_iou, mostly_on_regions
 
 
 def confusion(prediction: np.ndarray, truth: np.ndarray, num_labels: int) -> np.ndarray:
@@ -123,6 +123,9 @@ def level_confusions(
     return above
 
 
+_NONE = np.zeros(0, bool)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ImageMatches:
     """One image's detections matched to its ground truth: all that average precision needs.
@@ -133,6 +136,7 @@ class ImageMatches:
         best_iou: float64 (N,), its highest IoU with a true mask of its class; 0 without one.
         best_index: int64 (N,), which of the image's true masks that is; -1 without one.
         gt_classes: int64 (M,), the class of each true mask.
+        ignored: bool (N,), whether more than half of it lies on ignored regions of its class.
     """
 
     classes: np.ndarray
@@ -140,6 +144,7 @@ class ImageMatches:
     best_iou: np.ndarray
     best_index: np.ndarray
     gt_classes: np.ndarray
+    ignored: np.ndarray
 
 
 def match_detections(
@@ -148,6 +153,8 @@ def match_detections(
     classes: np.ndarray,
     gt_masks: np.ndarray,
     gt_classes: np.ndarray,
+    ignored_masks: np.ndarray = _NONE,
+    ignored_classes: np.ndarray = _NONE,
 ) -> ImageMatches:
     """Match each detection of an image to the true mask of its class with the highest IoU.
 
@@ -157,6 +164,8 @@ def match_detections(
         classes: (N,), their classes, 0-based.
         gt_masks: bool (M, H, W), the true masks; M may be 0.
         gt_classes: (M,), their classes.
+        ignored_masks: bool (R, H, W), regions to be ignored, as crowds; none by default.
+        ignored_classes: (R,), their classes.
 
     Returns:
         this image's record, whose size does not depend on the image's.
@@ -164,10 +173,12 @@ def match_detections(
     Raises:
         ValueError: the shapes do not fit.
     """
-    if not len(masks) == len(scores) == len(classes) or len(gt_masks) != len(gt_classes):
+    counts = [(len(gt_masks), len(gt_classes)), (len(ignored_masks), len(ignored_classes))]
+    if not len(masks) == len(scores) == len(classes) or any(a != b for a, b in counts):
         raise ValueError(
             f"{len(masks)} masks with {len(scores)} scores and {len(classes)} classes, "
-            f"{len(gt_masks)} true masks with {len(gt_classes)} classes"
+            f"{len(gt_masks)} true masks with {len(gt_classes)} classes, "
+            f"{len(ignored_masks)} ignored ones with {len(ignored_classes)}"
         )
     _check_same_shape(masks.shape[1:], gt_masks.shape[1:])
     classes, gt_classes = (np.asarray(ids, dtype=np.int64) for ids in (classes, gt_classes))
@@ -183,6 +194,7 @@ def match_detections(
         best_iou=best_iou,
         best_index=best_index,
         gt_classes=gt_classes,
+        ignored=mostly_on_regions(masks, classes, ignored_masks, ignored_classes),
     )
 
 
@@ -197,7 +209,8 @@ def average_precision(
 
     Detections of all images are ranked by descending score, equal scores in image order. One is
     a true positive if its best IoU reaches the threshold and its true mask is not matched yet,
-    else a false positive. AP is the area under the monotone precision-recall curve.
+    else a false positive, or neither if it lies mostly on ignored regions. AP is the area under the
+    monotone precision-recall curve.
 
     Args:
         records: one per image, of `match_detections`.
@@ -220,6 +233,7 @@ def average_precision(
     ]
     best_index = _joined(offsets, np.int64)
     gt_classes = _joined([record.gt_classes for record in ordered], np.int64)
+    ignored = _joined([record.ignored for record in ordered], np.bool_)
 
     falling = np.argsort(-scores, kind="stable")
     result = np.full((len(thresholds), num_classes), np.nan)
@@ -228,7 +242,7 @@ def average_precision(
         total = int(np.count_nonzero(gt_classes == class_id))
         for row, threshold in enumerate(thresholds):
             right = _first_of_each(best_index[mine], best_iou[mine] >= threshold)
-            result[row, class_id] = _area(right, total)
+            result[row, class_id] = _area(right[right | ~ignored[mine]], total)
     return result
 
 

@@ -6,7 +6,6 @@ from misc.files.cam_files import find_cams, read_cams, require_cams
 from misc.files.images import write_label
 from misc.files.labels import label_path
 from misc.looking.legend import PALETTE_FILES, class_entries, palette_path, write_legend
-from misc.looking.palette import voc_palette
 from misc.relation import relation_label
 from misc.running.dataset import Dataset
 from misc.running.open_dataset import open_dataset
@@ -27,12 +26,14 @@ def run(config: Config) -> None:
     require_cams(config.cam_out_dir, ids)
     claim_folder(
         config.ir_label_out_dir,
-        shaped_by(config, "cam_to_ir_label", *SHAPED_BY),
+        shaped_by(config, dataset, "cam_to_ir_label", *SHAPED_BY),
         files=FILES,
         images=ids,
         overwrite=config.overwrite,
     )
-    write_legend(config.ir_label_out_dir, class_entries(dataset.class_names, unsure=True))
+    write_legend(
+        config.ir_label_out_dir, class_entries(dataset.class_names, dataset.palette, unsure=True)
+    )
     run_images(
         ids,
         partial(
@@ -85,5 +86,5 @@ def write_relation_label(
         bg_threshold=bg_threshold,
         crf=crf,
     )
-    write_label(palette_path(label_dir, image_id), label, palette=voc_palette())
+    write_label(palette_path(label_dir, image_id), label, palette=dataset.palette)
     write_label(label_path(label_dir, image_id), label)

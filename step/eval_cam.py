@@ -8,12 +8,12 @@ from misc.files.cam_files import find_cams, read_cams
 from misc.files.levels import LEVELS
 from misc.instances import component_detections
 from misc.measuring.details import plain, threshold_details, write_details
+from misc.measuring.evaluation import instance_truth, match_found
 from misc.measuring.measures import record_measures
 from misc.metrics import (
     ImageMatches,
     average_precision,
     iou_per_class,
-    match_detections,
     mean_average_precision,
     mean_iou,
     threshold_confusions,
@@ -69,6 +69,7 @@ def run(config: Config) -> None:
     write_details(config, "eval_cam", details)
     record_measures(
         config,
+        dataset,
         "eval_cam",
         {
             "mIoU": curve[-1],
@@ -100,14 +101,12 @@ def evaluate_image(
     """
     truth = dataset.semantic_label(image_id)
     cams = read_cams(find_cams(cam_dir, image_id), size=truth.shape)
-    masks, classes = dataset.instance_label(image_id)
+    instances = instance_truth(dataset, image_id)
     confusion = threshold_confusions(
         cams.high_res, cams.keys, truth, thresholds, len(dataset.class_names) + 1
     )
     records = []
     for threshold in COMPONENT_CURVE:
         found = component_detections(cams.high_res, cams.keys, float(threshold))
-        records.append(
-            match_detections(found["mask"], found["score"], found["class"], masks, classes)
-        )
+        records.append(match_found(found, instances))
     return confusion, records

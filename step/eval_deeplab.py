@@ -1,8 +1,7 @@
 """Evaluate DeepLab on val_list, and pack its labels for the server (METHOD section 9)."""
 
-import tarfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,20 +12,18 @@ from torch import nn
 
 from misc.crf import crf_inference_probabilities
 from misc.files.atomic import atomic_path
-from misc.files.images import write_label
 from misc.files.labels import SEMANTIC_FILES, semantic_paths, write_semantic_label
 from misc.learning.samples import LoadedScales, load_scales
 from misc.learning.supervision import evaluation_plan, read_trained, supervised_path, trained_with
 from misc.learning.validation import probabilities
 from misc.looking.legend import class_entries, write_legend
-from misc.looking.palette import voc_palette
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.measuring.details import Confusions, network_details, semantic_details, write_details
 from misc.measuring.evaluation import count_image
 from misc.measuring.measures import record_measures
 from misc.metrics import mean_iou
-from misc.running.dataset import Dataset
+from misc.running.dataset import ARCHIVE, Dataset
 from misc.running.log import logger
 from misc.running.open_dataset import open_dataset
 from misc.running.plan import Plan
@@ -37,10 +34,8 @@ from misc.running.workers import collect_images, run_images
 from misc.settings.config import Config
 from net.deeplab import DeepLab
 
-SERVER_FOLDER = Path("results", "VOC2012", "Segmentation", "comp6_test_cls")
-# In their folders; {} is an image's id.
-SERVER_FILES = (f"{SERVER_FOLDER}/{{}}.png", "results.tgz")
 SCORES = "scores/{}.npz"
+FILES = (*SEMANTIC_FILES, SCORES)  # in their folders; {} is an image's id
 SHAPED_BY = ("precision", "deeplab_scales", "deeplab_crf", "crf")
 _STEPS = 65535
 
@@ -57,29 +52,28 @@ def run(config: Config) -> None:
         model.load_published(read_trained(weights, "deeplab"), source=source)
         model = compute.place(model).eval()
         trained = trained_with(weights, "deeplab_weights_name")
-        settings = shaped_by(config, "eval_deeplab", *SHAPED_BY, extra=trained)
+        settings = shaped_by(config, dataset, "eval_deeplab", *SHAPED_BY, extra=trained)
         claim = partial(claim_folder, settings=settings, overwrite=config.overwrite)
 
-        labels = ValLabels(supervised_path(config.deeplab_out_dir, name))
-        claim(labels.folder, files=(*SEMANTIC_FILES, SCORES), images=ids)
-        label_images(config, model, dataset, ids, labels, compute=compute)
-        counts = count_images(dataset, ids, labels.folder, num_workers=config.num_workers)
-        ranks.on_first(partial(write_measures, config, dataset, name, labels.folder, counts))
+        folder = supervised_path(config.deeplab_out_dir, name)
+        claim(folder, files=FILES, images=ids)
+        label_images(config, model, dataset, ids, folder, compute=compute)
+        counts = count_images(dataset, ids, folder, num_workers=config.num_workers)
+        ranks.on_first(partial(write_measures, config, dataset, name, folder, counts))
         if config.deeplab_server_list:
-            packed = ServerLabels(supervised_path(config.deeplab_server_dir, name))
+            folder = supervised_path(config.deeplab_server_dir, name)
             listed = dataset.split(config.deeplab_server_list)
-            claim(packed.folder, files=(*SERVER_FILES, SCORES), images=listed)
-            label_images(config, model, dataset, listed, packed, compute=compute)
-            logger.info(
-                "for the evaluation server: %s", ranks.on_first(partial(packed.pack, listed))
-            )
+            claim(folder, files=(*FILES, ARCHIVE), images=listed)
+            label_images(config, model, dataset, listed, folder, compute=compute)
+            archive = ranks.on_first(partial(dataset.pack, folder, listed))
+            logger.info("for the evaluation server: %s", archive or f"the labels in {folder}")
 
 
 def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read and written."""
 
     def path(name: str, image_id: str) -> Path:
-        return ValLabels(supervised_path(config.deeplab_out_dir, name)).path(image_id)
+        return semantic_paths(supervised_path(config.deeplab_out_dir, name), image_id)[0]
 
     planned = evaluation_plan(config, dataset, "deeplab", config.deeplab_weights_name, path)
     if config.deeplab_crf and config.crf == "pydensecrf":
@@ -87,53 +81,15 @@ def plan(config: Config, dataset: Dataset) -> Plan:
     if not config.deeplab_server_list:
         return planned
     listed = dataset.split(config.deeplab_server_list)
-    packed = [supervised_path(config.deeplab_server_dir, name) for name in config.supervision]
+    folders = [supervised_path(config.deeplab_server_dir, name) for name in config.supervision]
     return replace(
         planned,
         images=list(dict.fromkeys([*planned.images, *listed])),
         writes=[
             *planned.writes,
-            *(ServerLabels(folder).path(image_id) for folder in packed for image_id in listed),
+            *(semantic_paths(folder, image_id)[0] for folder in folders for image_id in listed),
         ],
     )
-
-
-@dataclass(frozen=True)
-class ValLabels:
-    """Labels in the format of our semantic labels."""
-
-    folder: Path
-
-    def path(self, image_id: str) -> Path:
-        """Return the path of an image's label."""
-        return semantic_paths(self.folder, image_id)[0]
-
-    def write(self, image_id: str, label: np.ndarray) -> None:
-        """Write an image's label, uint8 (H, W)."""
-        write_semantic_label(self.folder, image_id, label)
-
-
-@dataclass(frozen=True)
-class ServerLabels:
-    """Labels in the format of VOC's evaluation server: palette PNGs of 0..C."""
-
-    folder: Path
-
-    def path(self, image_id: str) -> Path:
-        """Return the path of an image's label."""
-        return self.folder / SERVER_FOLDER / f"{image_id}.png"
-
-    def write(self, image_id: str, label: np.ndarray) -> None:
-        """Write an image's label, uint8 (H, W)."""
-        write_label(self.path(image_id), label, palette=voc_palette())
-
-    def pack(self, ids: Sequence[str]) -> Path:
-        """Pack the labels of a list into the archive to upload; those of other lists stay out."""
-        archive = self.folder / "results.tgz"
-        with atomic_path(archive) as temporary, tarfile.open(temporary, "w:gz") as packed:
-            for path in map(self.path, sorted(ids)):
-                packed.add(path, path.relative_to(self.folder))
-        return archive
 
 
 def label_images(
@@ -141,7 +97,7 @@ def label_images(
     model: nn.Module,
     dataset: Dataset,
     ids: Sequence[str],
-    labels: ValLabels | ServerLabels,
+    folder: Path,
     *,
     compute: Compute,
 ) -> None:
@@ -149,7 +105,7 @@ def label_images(
 
     In between, an image's probabilities are kept on disk, on the stride-4 grid.
     """
-    scores = labels.folder / "scores"
+    scores = folder / "scores"
     crf = config.crf if config.deeplab_crf else None
 
     def process(image_id: str, loaded: LoadedScales) -> Way:
@@ -160,7 +116,7 @@ def label_images(
         yield partial(write_scores, scores / f"{image_id}.npz", steps)
 
     def outputs(image_id: str) -> list[Path]:
-        final = labels.path(image_id)
+        final, _ = semantic_paths(folder, image_id)
         return [final if final.is_file() else scores / f"{image_id}.npz"]
 
     run_images(
@@ -174,12 +130,12 @@ def label_images(
     )
     run_images(
         ids,
-        partial(write_final_label, dataset, labels, scores, crf),
-        outputs=lambda image_id: [labels.path(image_id)],
+        partial(write_final_label, dataset, folder, scores, crf),
+        outputs=lambda image_id: semantic_paths(folder, image_id)[:1],
         num_workers=compute.num_workers,
         description="deeplab labels",
     )
-    ranks.on_first(partial(remove_outputs, labels.folder, [SCORES], ids))
+    ranks.on_first(partial(remove_outputs, folder, [SCORES], ids))
 
 
 def write_scores(path: Path, steps: np.ndarray) -> None:
@@ -203,18 +159,15 @@ def read_scores(path: Path, size: tuple[int, ...]) -> np.ndarray:
 
 
 def write_final_label(
-    dataset: Dataset,
-    labels: ValLabels | ServerLabels,
-    scores: Path,
-    crf: str | None,
-    image_id: str,
+    dataset: Dataset, folder: Path, scores: Path, crf: str | None, image_id: str
 ) -> None:
     """Compute an image's label from its probabilities, which are then deleted."""
     image, path = dataset.image(image_id), scores / f"{image_id}.npz"
     found = read_scores(path, image.shape[:2])
     if crf:
         found = crf_inference_probabilities(image, found, backend=crf)
-    labels.write(image_id, found.argmax(axis=0).astype(np.uint8))
+    label = found.argmax(axis=0).astype(np.uint8)
+    write_semantic_label(folder, image_id, label, palette=dataset.palette)
     path.unlink(missing_ok=True)
 
 
@@ -242,8 +195,8 @@ def write_measures(
     counts: Confusions,
 ) -> None:
     """Write the measures of all images' confusions, and the legend of their labels."""
-    write_legend(folder, class_entries(dataset.class_names))
+    write_legend(folder, class_entries(dataset.class_names, dataset.palette))
     details, split = semantic_details(counts), config.val_list
     write_details(config, network_details("eval_deeplab", supervision), details, split=split)
     found = {"mIoU": float(mean_iou(np.array(details["confusion"])))}
-    record_measures(config, "eval_deeplab", found, split=split, supervision=supervision)
+    record_measures(config, dataset, "eval_deeplab", found, split=split, supervision=supervision)

@@ -10,7 +10,7 @@ from misc.files.labels import instance_path, read_instance_labels
 from misc.files.levels import LEVELS, levels_path, load_levels
 from misc.instances import split_winners
 from misc.measuring.details import plain, threshold_details, write_details
-from misc.measuring.evaluation import _match, precision_measures
+from misc.measuring.evaluation import instance_truth, match_found, match_own, precision_measures
 from misc.measuring.measures import record_measures
 from misc.metrics import (
     ImageMatches,
@@ -29,12 +29,12 @@ CURVE = range(4, len(LEVELS), 5)  # every fifth level: 0.05, 0.10, …
 
 
 def run(config: Config) -> None:
-    """Compute AP at four thresholds, AP50's spread over orders, and its curve."""
+    """Compute AP at four thresholds, AP50's spread, its curve, and the data set's own AP."""
     dataset = open_dataset(config)
     ids = dataset.split(config.chainer_eval_set)
     load = partial(match_at_levels, dataset, config.ins_seg_out_dir)
     results = map_images(ids, load, num_workers=config.num_workers, description="eval_ins_seg")
-    records, by_level = zip(*(result for _, result in results), strict=True)
+    records, by_level, own = zip(*(result for _, result in results), strict=True)
     num_classes = len(dataset.class_names)
     by_class = average_precision(records, (0.5,), num_classes=num_classes)[0]
     spread = average_precision_spread(records, num_classes=num_classes)
@@ -54,11 +54,13 @@ def run(config: Config) -> None:
     write_details(config, "eval_ins_seg", details)
     record_measures(
         config,
+        dataset,
         "eval_ins_seg",
         {
             **precision_measures(records, num_classes),
             "AP50 mean of 10 orders": spread["mean"],
             "AP50 deviation of 10 orders": spread["std"],
+            **dataset.instance_measures(own),
         },
     )
 
@@ -73,19 +75,20 @@ def plan(config: Config, dataset: Dataset) -> Plan:
 
 def match_at_levels(
     dataset: Dataset, folder: str | Path, image_id: str
-) -> tuple[ImageMatches, list[ImageMatches]]:
+) -> tuple[ImageMatches, list[ImageMatches], Any]:
     """Match an image's detections to its ground truth, and those at each level of CURVE.
 
-    The latter is empty where the image has no score levels.
+    The latter is empty where the image has no score levels. Last comes what the data set's own
+    measures need.
     """
     labels = read_instance_labels(folder, image_id)
-    truth = dataset.instance_label(image_id)
-    record = _match(labels, *truth)
+    truth = instance_truth(dataset, image_id)
+    record, own = match_found(labels, truth), match_own(dataset, image_id, labels)
     if not levels_path(folder, image_id).is_file():
-        return record, []
+        return record, [], own
     levels = load_levels(levels_path(folder, image_id))
     found = [split_winners(levels.winners(n), levels.peaks, levels.classes) for n in CURVE]
-    return record, [_match(detections, *truth) for detections in found]
+    return record, [match_found(detections, truth) for detections in found], own
 
 
 def curves(

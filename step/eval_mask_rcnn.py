@@ -25,7 +25,12 @@ from misc.looking.legend import object_entries, write_legend
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.measuring.details import network_details, plain, write_details
-from misc.measuring.evaluation import match_image, precision_measures
+from misc.measuring.evaluation import (
+    instance_truth,
+    match_found,
+    match_own,
+    precision_measures,
+)
 from misc.measuring.measures import record_measures
 from misc.metrics import ImageMatches, average_precision
 from misc.running.dataset import Dataset
@@ -51,7 +56,7 @@ def run(config: Config) -> None:
         model = load_mask_rcnn(config, dataset, weights, compute=compute)
         folder = supervised_path(config.mask_rcnn_out_dir, name)
         trained = trained_with(weights, "mask_rcnn_weights_name")
-        settings = shaped_by(config, "eval_mask_rcnn", *SHAPED_BY, extra=trained)
+        settings = shaped_by(config, dataset, "eval_mask_rcnn", *SHAPED_BY, extra=trained)
         claim_folder(folder, settings, files=INSTANCE_FILES, images=ids, overwrite=config.overwrite)
         run_images(
             ids,
@@ -62,8 +67,8 @@ def run(config: Config) -> None:
             device=compute.device,
             description=f"detect ({name})",
         )
-        records, coco = match_images(config, dataset, ids, folder)
-        ranks.on_first(partial(write_measures, config, dataset, name, folder, records, coco))
+        matched = match_images(config, dataset, ids, folder)
+        ranks.on_first(partial(write_measures, config, dataset, name, folder, *matched))
 
 
 def plan(config: Config, dataset: Dataset) -> Plan:
@@ -99,11 +104,11 @@ def write_detections(
 
 def match_images(
     config: Config, dataset: Dataset, ids: Sequence[str], folder: Path
-) -> tuple[list[ImageMatches], tuple[dict[str, Any], list[dict[str, Any]]]]:
+) -> tuple[list[ImageMatches], list[Any], tuple[dict[str, Any], list[dict[str, Any]]]]:
     """Collect what the measures need from the detections in a folder.
 
     Returns:
-        VOC's matches of each image, and COCO's ground truth and detections.
+        VOC's matches of each image, the data set's own, and COCO's ground truth and detections.
     """
     found = collect_images(
         ids,
@@ -115,18 +120,20 @@ def match_images(
     truth = annotations(full, ids, num_workers=config.num_workers)
     detections = [
         {"image_id": number, **record}
-        for number, (_, described) in enumerate(found, start=1)
+        for number, (_, _, described) in enumerate(found, start=1)
         for record in described
     ]
-    return [matches for matches, _ in found], (truth, detections)
+    records, own, _ = map(list, zip(*found, strict=True))
+    return records, own, (truth, detections)
 
 
 def describe_detections(
     dataset: Dataset, folder: Path, image_id: str
-) -> tuple[ImageMatches, list[dict[str, Any]]]:
-    """Match an image's detections to its ground truth, and return their COCO records."""
-    described = instance_records(load_instances(instance_path(folder, image_id)))
-    return match_image(dataset, folder, image_id), described
+) -> tuple[ImageMatches, Any, list[dict[str, Any]]]:
+    """Match an image's detections, by VOC's and the data set's rule, with their COCO records."""
+    found = load_instances(instance_path(folder, image_id))
+    record = match_found(found, instance_truth(dataset, image_id))
+    return record, match_own(dataset, image_id, found), instance_records(found)
 
 
 def write_measures(
@@ -135,9 +142,10 @@ def write_measures(
     supervision: str,
     folder: Path,
     records: Sequence[ImageMatches],
+    own: Sequence[Any],
     coco: tuple[dict[str, Any], list[dict[str, Any]]],
 ) -> None:
-    """Write VOC's AP, AP50 of each class, COCO's AP (the mean over IoU 0.5 to 0.95), the legend."""
+    """Write VOC's AP, AP50 of each class, COCO's AP, the data set's own measures, the legend."""
     write_legend(folder, object_entries())
     split, num_classes = config.val_list, len(dataset.class_names)
     by_class = average_precision(records, (0.5,), num_classes=num_classes)[0]
@@ -148,4 +156,7 @@ def write_measures(
         measures["COCO AP"] = coco_average_precision(*coco)
     except ModuleNotFoundError as error:
         logger.info("COCO AP is left out: %s", error)
-    record_measures(config, "eval_mask_rcnn", measures, split=split, supervision=supervision)
+    measures |= dataset.instance_measures(own)
+    record_measures(
+        config, dataset, "eval_mask_rcnn", measures, split=split, supervision=supervision
+    )

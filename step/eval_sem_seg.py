@@ -9,7 +9,7 @@ from misc.files.images import read_label
 from misc.files.labels import semantic_paths
 from misc.files.levels import LEVELS, levels_path, load_levels
 from misc.measuring.details import Confusions, semantic_details, threshold_details, write_details
-from misc.measuring.evaluation import _count
+from misc.measuring.evaluation import count_label
 from misc.measuring.measures import record_measures
 from misc.metrics import level_confusions, mean_iou
 from misc.running.dataset import Dataset
@@ -49,7 +49,7 @@ def run(config: Config) -> None:
         )
     write_details(config, "eval_sem_seg", details)
     record_measures(
-        config, "eval_sem_seg", {"mIoU": float(mean_iou(np.array(details["confusion"])))}
+        config, dataset, "eval_sem_seg", {"mIoU": float(mean_iou(np.array(details["confusion"])))}
     )
 
 
@@ -69,7 +69,7 @@ def count_at_levels(
     The latter is None where the image has no score levels.
     """
     truth = dataset.semantic_label(image_id)
-    count = _count(dataset, folder, image_id, truth)
+    count = count_label(dataset, folder, image_id, truth)
     if not levels_path(folder, image_id).is_file():
         return count, None
     levels = load_levels(levels_path(folder, image_id))

@@ -41,7 +41,7 @@ def run(config: Config) -> None:
     ids = images_needed(config, dataset)
     claim_folder(
         config.cam_out_dir,
-        shaped_by(config, "make_cam", *SHAPED_BY),
+        shaped_by(config, dataset, "make_cam", *SHAPED_BY),
         files=FILES,
         images=ids,
         overwrite=config.overwrite,

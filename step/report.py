@@ -22,7 +22,6 @@ from misc.looking.layers import (
     semantic_sources,
 )
 from misc.looking.legend import class_entries
-from misc.looking.palette import voc_palette
 from misc.looking.report import cards, css_colour, data_uri, fill_page, html_table
 from misc.looking.run_facts import changed_settings, measure_rows
 from misc.machine.device import compute_of
@@ -117,7 +116,8 @@ def gallery(config: Config, dataset: Dataset) -> list[dict[str, Any]]:
         layers = image_layers(config, dataset, image_id, fields)
         iou = scores.get(image_id)
         words = chosen[image_id] + ("" if iou is None else f", IoU {iou:.3f}")
-        names = class_entries(dataset.class_names, [int(key) + 1 for key in keys[image_id]])
+        labels = [int(key) + 1 for key in keys[image_id]]
+        names = class_entries(dataset.class_names, dataset.palette, labels)
         return {
             "id": image_id,
             "words": words,
@@ -184,7 +184,8 @@ def class_charts(config: Config, dataset: Dataset) -> list[str]:
         series = [f"{name}, {details['split']}" for name, details in found.items()]
         values = [details[key] for details in found.values()]
         if series:
-            charts.append(bar_chart(title, _bars(names[first:], values, first), series))
+            bars = _bars(names[first:], values, dataset.palette[first:])
+            charts.append(bar_chart(title, bars, series))
     for name, stage in IOU_SOURCES:
         details = read_details(config, stage)
         if stage in CONFUSIONS and "confusion" in details:
@@ -198,14 +199,13 @@ def class_charts(config: Config, dataset: Dataset) -> list[str]:
 
 
 def _bars(
-    names: Sequence[str], values: Sequence[Sequence[float | None]], first: int
+    names: Sequence[str], values: Sequence[Sequence[float | None]], colours: np.ndarray
 ) -> list[tuple[str, str, list[float]]]:
-    """Return name, colour and values of each label that has any; labels start at `first`."""
-    palette = voc_palette()
-    rows = zip(names, zip(*values, strict=True), strict=True)
+    """Return name, colour and values of each label that has any; of each its own colour."""
+    rows = zip(names, colours, zip(*values, strict=True), strict=False)
     return [
-        (name, css_colour(palette[number]), [np.nan if v is None else v for v in row])
-        for number, (name, row) in enumerate(rows, start=first)
+        (name, css_colour(colour), [np.nan if v is None else v for v in row])
+        for name, colour, row in rows
         if any(value is not None for value in row)
     ]
 

@@ -51,7 +51,7 @@ def run(config: Config) -> None:
     ids, val_ids = dataset.split(config.train_list), dataset.split(config.val_list)
     weights = Path(config.cam_weights_name)
     config = fill_batch(config, "cam_batch_size", len(ids))
-    settings = shaped_by(config, "train_cam", *SHAPED_BY, ids=ids)
+    settings = shaped_by(config, dataset, "train_cam", *SHAPED_BY, ids=ids)
     if is_trained(config, weights, settings):
         return
 

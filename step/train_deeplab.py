@@ -72,7 +72,7 @@ def train_one(config: Config, dataset: Dataset, supervision: Supervision) -> Non
     config = fill_batch(config, "deeplab_batch_size", len(ids))
     names = (*SHAPED_BY, *supervised_by(config, supervision.name, "sem_seg_out_dir"))
     kind = {"supervision": supervision.name}
-    settings = shaped_by(config, "train_deeplab", *names, ids=ids, extra=kind)
+    settings = shaped_by(config, dataset, "train_deeplab", *names, ids=ids, extra=kind)
     if is_trained(config, weights, settings):
         return
     note_split(config, "DeepLab")

@@ -68,8 +68,8 @@ def run(config: Config) -> None:
     weights = Path(config.irn_weights_name)
     config = fill_batch(config, "irn_batch_size", len(ids))
     backbone = ("cam_weights_name",) if config.pretrained == "none" else ()
-    settings = shaped_by(config, "train_irn", *SHAPED_BY, *backbone, ids=ids)
-    mean_of = shaped_by(config, MEAN, "infer_list", ids=infer_ids)[MEAN]
+    settings = shaped_by(config, dataset, "train_irn", *SHAPED_BY, *backbone, ids=ids)
+    mean_of = shaped_by(config, dataset, MEAN, "infer_list", ids=infer_ids)[MEAN]
     compute = compute_of(config)
     if is_trained(config, weights, settings):
         if read_note(weights, MEAN) != mean_of:

@@ -83,7 +83,7 @@ def train_one(config: Config, dataset: Dataset, supervision: Supervision) -> Non
     config = fill_batch(config, "mask_rcnn_batch_size", len(ids))
     names = (*SHAPED_BY, *supervised_by(config, supervision.name, "ins_seg_out_dir"))
     kind = {"supervision": supervision.name}
-    settings = shaped_by(config, "train_mask_rcnn", *names, ids=ids, extra=kind)
+    settings = shaped_by(config, dataset, "train_mask_rcnn", *names, ids=ids, extra=kind)
     if is_trained(config, weights, settings):
         return
     note_split(config, "Mask R-CNN")

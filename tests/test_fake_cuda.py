@@ -20,6 +20,7 @@ from misc.affinity import total_loss
 from misc.indexing import PathIndex, _row_entries, propagate_to_edge
 from misc.instances import separate_scores, upsample_scores
 from misc.learning.validation import probabilities
+from misc.looking.palette import voc_palette
 from misc.machine.device import Compute
 from misc.running.label_synthesis import Loaded, Synthesis
 from net.deeplab import DeepLab, label_loss
@@ -224,6 +225,7 @@ def test_the_label_stages_walk_on_the_device(precision, monkeypatch):
         exp_times=8,
         ins_threshold=0.25,
         sem_threshold=0.25,
+        palette=voc_palette(),
     )
     with faked("cuda", precision) as compute:
         model = built(compute, EdgeDisplacement, crop_size=64).eval()

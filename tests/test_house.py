@@ -1,17 +1,20 @@
 """The house: which folder may import which, and what stands in step/ and misc/."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
+from misc.settings.config import PRESETS
 from step import STAGES
 
 ROOT = Path(__file__).parent.parent
 METHOD = {f"misc.{path.stem}" for path in (ROOT / "misc").glob("*.py")} - {"misc.__init__"}
+DATASETS = [p.parent.name for p in ROOT.glob("*/__init__.py") if "from_config" in p.read_text()]
 FILES = [
     path
-    for folder in ("step", "misc", "net", "voc12")
+    for folder in ("step", "misc", "net", *DATASETS)
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 
@@ -30,7 +33,7 @@ def imported(path):
         elif isinstance(node, ast.ImportFrom) and node.module:
             inside = {f"{node.module}.{name.name}" for name in node.names}
             found |= {name for name in inside if is_module(name)} or {node.module}
-    return {name for name in found if name.split(".")[0] in ("step", "misc", "net", "voc12")}
+    return {name for name in found if name.split(".")[0] in ("step", "misc", "net", *DATASETS)}
 
 
 def is_module(name):
@@ -69,7 +72,11 @@ def test_misc_itself_holds_the_method_alone_which_imports_no_wing():
 
 @pytest.mark.parametrize(
     ("start", "allowed"),
-    [("misc", {"misc"}), ("net", {"net", "misc"}), ("voc12", {"voc12", "misc"})],
+    [
+        ("misc", {"misc"}),
+        ("net", {"net", "misc"}),
+        *((dataset, {dataset, "misc"}) for dataset in DATASETS),
+    ],
 )
 def test_imports_point_down(start, allowed):
     opens = "misc.running.open_dataset"
@@ -81,13 +88,28 @@ def test_imports_point_down(start, allowed):
     assert above == []
 
 
-def test_one_file_opens_the_data_set():
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_one_file_opens_the_data_set(dataset):
     outside = {
         module
         for module, names in IMPORTS.items()
-        if not module.startswith("voc12") and any(n.split(".")[0] == "voc12" for n in names)
+        if module.split(".")[0] != dataset and any(n.split(".")[0] == dataset for n in names)
     }
     assert outside == {"misc.running.open_dataset"}
+
+
+def test_no_other_code_names_a_data_set():
+    """Settings and presets apart. (The name `folder` is a word of its own.)"""
+    names = re.compile(rf"\b({'|'.join({*PRESETS, 'VOC2012'} - {'folder'})})(_|\b)")
+    places = [ROOT / "run_sample.py", *(ROOT / "step").rglob("*.py"), *(ROOT / "net").rglob("*.py")]
+    places += (ROOT / "misc").rglob("*.py")
+    named = {path.relative_to(ROOT) for path in places if names.search(path.read_text())}
+    allowed = {path for path in named if path.is_relative_to("misc/settings")}
+    assert named - allowed == {Path("misc/running/open_dataset.py")}
+
+
+def test_the_data_sets_are_found():
+    assert {"voc12", "demo"} <= set(DATASETS)
 
 
 def test_every_wing_says_in_one_sentence_what_it_is():

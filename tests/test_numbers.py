@@ -17,6 +17,7 @@ from misc.files.cam_files import read_cams, write_cams
 from misc.files.images import read_image, read_label, write_label
 from misc.files.instance_files import load_instances
 from misc.learning.samples import ClassificationSamples, RelationSamples
+from misc.looking.palette import voc_palette
 from misc.machine.device import Compute
 from misc.metrics import mean_iou, threshold_confusions
 from misc.relation import relation_label
@@ -102,6 +103,7 @@ def labels_of(boundary, displacement, cam, *, size, folder, exp_times=8):
         exp_times=exp_times,
         ins_threshold=0.25,
         sem_threshold=0.25,
+        palette=voc_palette(),
     )
     loaded = Loaded(
         image=torch.zeros(3, 8, 8, dtype=torch.uint8),

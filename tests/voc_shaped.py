@@ -16,11 +16,11 @@ import scipy.io
 import scipy.sparse
 from PIL import Image
 
+from demo.objects import KINDS
+from demo.scene import draw_scene
 from misc.files.images import write_label
 from misc.imutils import IGNORE
 from misc.looking.palette import voc_palette
-from voc12.demo_objects import KINDS
-from voc12.demo_scene import draw_scene
 from voc12.names import CLASS_NAMES
 
 TRAIN = ["2007_000032", "2007_000039", "2007_000063", "2007_000068"]

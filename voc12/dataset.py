@@ -1,16 +1,21 @@
 """The images and labels of a VOC 2012 devkit folder."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from misc.files.atomic import names_in
 from misc.files.images import read_image
+from misc.looking.palette import voc_palette
+from misc.settings.config import Config
 from voc12.annotations import Annotations
+from voc12.identity import identify, is_published_split
 from voc12.names import CLASS_NAMES
-from voc12.splits import read_split
+from voc12.published import PUBLISHED
+from voc12.server import pack
+from voc12.splits import EXPECTED_COUNTS, read_split
 from voc12.truth import KINDS, Truth
 
 FOLDERS = ("JPEGImages", "Annotations", "ImageSets")
@@ -29,12 +34,16 @@ class Dataset:
         cache_dir: a writable folder that caches the image-level labels, so that the XML files are
             parsed once and not in every stage.
         limit: use only this many first images of every list.
+        name: the data set's name.
+        made_from: of generated data what they were generated from: their identity, in place of
+            the sizes of files. Their splits have counts of their own and no published figures.
 
     Raises:
         FileNotFoundError: `root` or `sbd_root`, or a folder in `root`, is missing.
     """
 
     class_names = CLASS_NAMES
+    palette = voc_palette()
 
     def __init__(
         self,
@@ -43,8 +52,13 @@ class Dataset:
         sbd_root: str | os.PathLike[str] | None = None,
         cache_dir: str | os.PathLike[str] | None = None,
         limit: int | None = None,
+        name: str = "voc12",
+        made_from: str = "",
     ) -> None:
         self.root = Path(root)
+        self.name = name
+        self._made_from = made_from
+        self._counts = {} if made_from else EXPECTED_COUNTS
         self.limit = limit
         self.sbd_root = None if sbd_root is None else Path(sbd_root)
         _check_root(self.root)
@@ -55,9 +69,19 @@ class Dataset:
             self.root / "Annotations", cache_dir=None if cache_dir is None else Path(cache_dir)
         )
 
+    def published(self, stage: str, split: str) -> Mapping[str, float]:
+        """Return the published figures of a stage's measures on one of VOC 2012's own splits."""
+        is_own = is_published_split(self.root, split, self._counts)
+        return PUBLISHED.get((stage, split), {}) if is_own else {}
+
+    def identify(self, ids: Sequence[str] | None = None) -> str:
+        """Return the identity of the data set, or of some images; see voc12.identity.identify."""
+        return identify(self.root, ids, name=self.name, made_from=self._made_from)
+
     def split(self, name_or_file: str | os.PathLike[str]) -> list[str]:
         """Return the ids of a split or of a text file of ids; see voc12.splits.read_split."""
-        return read_split(self.root, name_or_file, sbd_root=self.sbd_root)[: self.limit]
+        ids = read_split(self.root, name_or_file, sbd_root=self.sbd_root, counts=self._counts)
+        return ids[: self.limit]
 
     def image_path(self, image_id: str) -> Path:
         """Return the path of an image's file."""
@@ -114,6 +138,33 @@ class Dataset:
             ValueError: a file is broken or not a label map, or the two differ in size.
         """
         return self._truth.instances(image_id)
+
+    def ignored_regions(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return no regions: VOC ignores none in matching instances."""
+        return np.zeros((0, 0, 0), bool), np.zeros(0, np.int64)
+
+    def match_instances(
+        self, image_id: str, masks: np.ndarray, classes: np.ndarray, scores: np.ndarray
+    ) -> None:
+        """Return nothing: VOC's AP is that of all data sets, in misc/metrics.py."""
+
+    def instance_measures(self, matches: Sequence[None]) -> dict[str, float]:
+        """Return no further measures; see `match_instances`."""
+        return {}
+
+    def pack(self, folder: Path, ids: Sequence[str]) -> Path:
+        """Pack the semantic labels in a folder for VOC's server; see voc12.server.pack."""
+        return pack(folder, ids)
+
+
+def from_config(config: Config) -> Dataset:
+    """Open VOC 2012 in --data_root."""
+    return Dataset(
+        config.data_root or "",
+        sbd_root=config.sbd_root,
+        cache_dir=config.cache_dir,
+        limit=config.limit,
+    )
 
 
 def _check_root(root: Path) -> None:

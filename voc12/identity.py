@@ -2,32 +2,39 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from voc12.splits import DEMO_MARKER, EXPECTED_COUNTS, is_demo, read_list
+from voc12.splits import EXPECTED_COUNTS, read_list
 
 COUNTED = {"JPEGImages": ".jpg", "Annotations": ".xml"}
 OWN_LISTS = ("train", "val")
 
 
-def identify(root: str | os.PathLike[str], ids: Sequence[str] | None = None) -> str:
+def identify(
+    root: str | os.PathLike[str],
+    ids: Sequence[str] | None = None,
+    *,
+    name: str = "voc12",
+    made_from: str = "",
+) -> str:
     """Return a data set's name, number of images, and a digest that copying does not change.
 
     The digest covers each image's id, its index in the list, and the sizes of its file and
-    annotation; for the demo data their arguments in place of the sizes. No file is read.
+    annotation; of generated data what they were made from, in place of the sizes.
 
     Args:
         root: the devkit folder, VOC2012.
         ids: the images; by default those of the lists train and val, or all where there are none,
             so that images added for a custom list change nothing.
+        name: the data set's name.
+        made_from: what generated data were made from.
     """
     root = Path(root)
-    name = "demo" if is_demo(root) else "voc12"
     ids = _own_ids(root) if ids is None else ids
     digest = hashlib.sha256("\n".join(ids).encode())
-    if name == "demo":
-        digest.update((root / DEMO_MARKER).read_bytes())
+    if made_from:
+        digest.update(made_from.encode())
     else:
         for folder, ending in COUNTED.items():
             sizes = _sizes(root / folder, ending, frozenset(ids))
@@ -35,12 +42,14 @@ def identify(root: str | os.PathLike[str], ids: Sequence[str] | None = None) -> 
     return f"{name}, {len(ids)} images, digest {digest.hexdigest()[:16]}"
 
 
-def is_published_split(root: str | os.PathLike[str], split: str) -> bool:
+def is_published_split(
+    root: str | os.PathLike[str], split: str, counts: Mapping[str, int] = EXPECTED_COUNTS
+) -> bool:
     """Return whether a split is VOC 2012's own, so that its published figures apply."""
     path = Path(root, "ImageSets", "Segmentation", f"{split}.txt")
-    if split not in EXPECTED_COUNTS or is_demo(Path(root)) or not path.is_file():
+    if split not in counts or not path.is_file():
         return False
-    return len(read_list(path)) == EXPECTED_COUNTS[split]
+    return len(read_list(path)) == counts[split]
 
 
 def _own_ids(root: Path) -> list[str]:

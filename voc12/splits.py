@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from misc.files.atomic import names_in
@@ -11,13 +11,16 @@ from voc12.sbd import INSIDE, sbd_folder
 
 SPLITS = ("train", "val", "trainval", "test", "train_aug")
 EXPECTED_COUNTS = {"train": 1464, "val": 1449, "trainval": 2913, "test": 1456, "train_aug": 10582}
-DEMO_MARKER = Path("ImageSets", "DEMO")
 
 _log = logging.getLogger(__name__)
 
 
 def read_split(
-    root: Path, name_or_file: str | os.PathLike[str], *, sbd_root: Path | None = None
+    root: Path,
+    name_or_file: str | os.PathLike[str],
+    *,
+    sbd_root: Path | None = None,
+    counts: Mapping[str, int] = EXPECTED_COUNTS,
 ) -> list[str]:
     """Return the image ids of a split, or of a text file, and check that each has its image.
 
@@ -26,6 +29,8 @@ def read_split(
         name_or_file: train, val, trainval or test (ImageSets/Segmentation), train_aug (see
             train_aug), or the path of a text file as read_list takes it.
         sbd_root: the folder of the Semantic Boundaries Dataset, a source of train_aug.
+        counts: the expected number of images by split, from which others are logged; none for
+            generated data.
 
     Raises:
         FileNotFoundError: a list or an image of it is missing.
@@ -33,18 +38,23 @@ def read_split(
     """
     name = os.fspath(name_or_file)
     if name == "train_aug":
-        ids, source = train_aug(root, sbd_root=sbd_root), f"split {name}"
+        ids, source = train_aug(root, sbd_root=sbd_root, counts=counts), f"split {name}"
     elif name in SPLITS:
         path = root / "ImageSets" / "Segmentation" / f"{name}.txt"
         ids, source = read_list(path), os.fspath(path)
-        _check_count(root, name, ids, source)
+        _check_count(counts, name, ids, source)
     else:
         ids, source = read_list(list_file(name, splits=SPLITS)), name
     _check_images(root, ids, source)
     return ids
 
 
-def train_aug(root: Path, *, sbd_root: Path | None = None) -> list[str]:
+def train_aug(
+    root: Path,
+    *,
+    sbd_root: Path | None = None,
+    counts: Mapping[str, int] = EXPECTED_COUNTS,
+) -> list[str]:
     """Return the training ids augmented with those of SBD, from the first available source.
 
     A list named train_aug.txt or trainaug.txt under ImageSets (in its order); the files of
@@ -66,21 +76,16 @@ def train_aug(root: Path, *, sbd_root: Path | None = None) -> list[str]:
     elif sbd_root is not None:
         ids, source = _without_val(root, _sbd_ids(sbd_root) | _train(root)), os.fspath(sbd_root)
     else:
-        return _annotated(root)
-    _check_count(root, "train_aug", ids, source)
+        return _annotated(root, counts)
+    _check_count(counts, "train_aug", ids, source)
     return ids
 
 
-def is_demo(root: Path) -> bool:
-    """Return whether the folder holds demo data, whose splits have counts of their own."""
-    return (root / DEMO_MARKER).is_file()
-
-
-def _annotated(root: Path) -> list[str]:
+def _annotated(root: Path, counts: Mapping[str, int]) -> list[str]:
     named = set(read_list(root / "ImageSets" / "Main" / "trainval.txt"))
     annotated = named & names_in(root / "Annotations", ".xml")
     ids = _without_val(root, annotated | _train(root))
-    if not is_demo(root):
+    if "train_aug" in counts:
         _log.warning(
             "train_aug: neither a list train_aug.txt under %s, nor %s, nor --sbd_root exists; "
             "taking the %d annotated images of Main/trainval and train that are not in val "
@@ -88,7 +93,7 @@ def _annotated(root: Path) -> list[str]:
             root / "ImageSets",
             root / "SegmentationClassAug",
             len(ids),
-            EXPECTED_COUNTS["train_aug"],
+            counts["train_aug"],
         )
     return ids
 
@@ -112,9 +117,9 @@ def _without_val(root: Path, ids: Iterable[str]) -> list[str]:
     return sorted(set(ids).difference(read_list(root / "ImageSets" / "Segmentation" / "val.txt")))
 
 
-def _check_count(root: Path, name: str, ids: list[str], source: str) -> None:
-    expected = EXPECTED_COUNTS[name]
-    if len(ids) != expected and not is_demo(root):
+def _check_count(counts: Mapping[str, int], name: str, ids: list[str], source: str) -> None:
+    expected = counts.get(name, len(ids))
+    if len(ids) != expected:
         _log.warning(
             "%s: split %s has %d images, VOC 2012's has %d", source, name, len(ids), expected
         )

@@ -11,7 +11,7 @@ from misc.looking.legend import (
     PALETTE_FILES,
     palette_path,
 )
-from misc.looking.palette import object_palette, voc_palette
+from misc.looking.palette import object_palette
 from misc.masks import numbered_map
 
 SURE = 0.5  # least score at which a network's detections are shown
@@ -65,10 +65,12 @@ def read_semantic_label(folder: str | Path, image_id: str) -> np.ndarray:
     return read_label(path)
 
 
-def write_semantic_label(folder: str | Path, image_id: str, label: np.ndarray) -> None:
+def write_semantic_label(
+    folder: str | Path, image_id: str, label: np.ndarray, *, palette: np.ndarray
+) -> None:
     """Write a semantic label: grey indices last, so that where they exist the copy does, too."""
     grey, coloured = semantic_paths(folder, image_id)
-    write_label(coloured, label, palette=voc_palette())
+    write_label(coloured, label, palette=palette)
     write_label(grey, label)
 
 

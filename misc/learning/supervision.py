@@ -157,11 +157,13 @@ def read_trained(weights: Path, network: str) -> dict[str, torch.Tensor]:
 
 def note_split(config: Config, network: str) -> None:
     """Log which images are trained on, where they are not those of the published tables."""
-    if config.preset.startswith("voc12") and config.infer_list != "train_aug":
+    if config.infer_list != config.train_list:
         logger.info(
-            "%s is trained on --infer_list %s; the published table was trained on train_aug",
+            "%s is trained on --infer_list %s; published tables are of networks trained on all "
+            "of --train_list, here %s",
             network,
             config.infer_list,
+            config.train_list,
         )
 
 

@@ -13,8 +13,8 @@ from misc.imutils import normalize, planes, with_mirror
 from misc.learning.samples import LoadedScales, detector_image, load_scales
 from misc.machine import ranks
 from misc.machine.device import Compute
-from misc.measuring.evaluation import precision_measures
-from misc.metrics import confusion, match_detections, mean_iou
+from misc.measuring.evaluation import instance_truth, match_found, precision_measures
+from misc.metrics import confusion, mean_iou
 from misc.running.dataset import Dataset
 from misc.running.workers import collect_images
 
@@ -62,8 +62,7 @@ def validation_precision(
 
     def process(image_id: str, image: torch.Tensor) -> Any:
         found = detect_objects(model, compute, image)
-        truth = dataset.instance_label(image_id)
-        return match_detections(found["mask"], found["score"], found["class"], *truth)
+        return match_found(found, instance_truth(dataset, image_id))
 
     records = collect_images(
         ids,

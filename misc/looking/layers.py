@@ -16,7 +16,7 @@ from misc.files.labels import SURE, instance_path, label_path, semantic_paths
 from misc.imutils import IGNORE, normalize, planes, with_mirror
 from misc.learning.supervision import supervised_path
 from misc.looking.legend import Entry, class_entries, object_entries
-from misc.looking.palette import object_palette, voc_palette
+from misc.looking.palette import object_palette
 from misc.looking.pictures import arrow_picture, centroid_picture, grey, heat_colours, label_colours
 from misc.machine.device import Compute
 from misc.masks import counted_order, numbered_map
@@ -170,8 +170,10 @@ def _truth(dataset: Dataset, image_id: str) -> Iterator[Layer]:
 
 def _classes(name: str, label: np.ndarray, dataset: Dataset, *, note: str = "") -> Layer:
     labels = [int(value) for value in np.unique(label) if value not in (0, IGNORE)]
-    entries = class_entries(dataset.class_names, labels, unsure=bool((label == IGNORE).any()))
-    colours = label_colours(label, voc_palette())
+    entries = class_entries(
+        dataset.class_names, dataset.palette, labels, unsure=bool((label == IGNORE).any())
+    )
+    colours = label_colours(label, dataset.palette)
     return Layer(name=name, picture=colours, opacity=0.65, entries=entries, note=note)
 
 

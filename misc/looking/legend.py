@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from misc.files.atomic import write_bytes
 from misc.files.images import encode_png
 from misc.imutils import IGNORE
-from misc.looking.palette import OBJECT_COLOURS, voc_palette
+from misc.looking.palette import OBJECT_COLOURS
 
 Entry = tuple[str, tuple[int, ...]]
 _ROW, _SWATCH, _GAP = 24, 18, 8
@@ -19,16 +19,21 @@ PALETTE_FILES = ("palette/{}.png", "palette/legend.png")
 
 
 def class_entries(
-    class_names: Sequence[str], labels: Sequence[int] | None = None, *, unsure: bool = False
+    class_names: Sequence[str],
+    palette: np.ndarray,
+    labels: Sequence[int] | None = None,
+    *,
+    unsure: bool = False,
 ) -> list[Entry]:
-    """Return name and VOC colour of the background and of each class, or of some labels.
+    """Return name and colour of the background and of each class, or of some labels.
 
     Args:
         class_names: of the classes; a class's label is its index + 1.
+        palette: uint8 (256, 3), the colour of each label.
         labels: the labels to include; all by default.
         unsure: include the colour of ignored pixels, too.
     """
-    palette, names = voc_palette(), ["background", *class_names]
+    names = ["background", *class_names]
     chosen = list(range(len(names)) if labels is None else labels)
     entries = [(names[label], _rgb(palette[label])) for label in chosen]
     return entries + ([("not used", _rgb(palette[IGNORE]))] if unsure else [])

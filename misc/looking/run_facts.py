@@ -106,7 +106,7 @@ def _shaping(config: Config) -> dict[str, dict[str, Any]]:
         config.sem_seg_out_dir,
     )
     # These are recorded as what they resolved to: a digest, a device's precision.
-    indirect = {"voc12_root", "precision", "train_list", "infer_list"}
+    indirect = {"data_root", "precision", "train_list", "infer_list"}
     shaping: dict[str, dict[str, Any]] = {}
     for place in places:
         for stage, settings in (read_settings(place) or {}).items():

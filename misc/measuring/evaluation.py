@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from misc.files.labels import read_instance_labels, read_semantic_label
+from misc.files.labels import read_semantic_label
 from misc.metrics import (
     ImageMatches,
     average_precision,
@@ -18,10 +19,13 @@ from misc.running.dataset import Dataset
 
 def count_image(dataset: Dataset, folder: str | Path, image_id: str) -> np.ndarray:
     """Compute an image's confusion matrix, int64 (C + 1, C + 1)."""
-    return _count(dataset, folder, image_id, dataset.semantic_label(image_id))
+    return count_label(dataset, folder, image_id, dataset.semantic_label(image_id))
 
 
-def _count(dataset: Dataset, folder: str | Path, image_id: str, truth: np.ndarray) -> np.ndarray:
+def count_label(
+    dataset: Dataset, folder: str | Path, image_id: str, truth: np.ndarray
+) -> np.ndarray:
+    """Compute the confusion of an image's label in a folder with its true label."""
     return confusion(read_semantic_label(folder, image_id), truth, len(dataset.class_names) + 1)
 
 
@@ -34,11 +38,16 @@ def precision_measures(records: Sequence[ImageMatches], num_classes: int) -> dic
     return {f"AP{round(100 * t)}": float(v) for t, v in zip(THRESHOLDS, means, strict=True)}
 
 
-def match_image(dataset: Dataset, folder: str | Path, image_id: str) -> ImageMatches:
-    """Match an image's detections to its ground truth."""
-    found = read_instance_labels(folder, image_id)
-    return _match(found, *dataset.instance_label(image_id))
+def instance_truth(dataset: Dataset, image_id: str) -> tuple[np.ndarray, ...]:
+    """Read what an image's detections are matched to: instances and ignored regions."""
+    return (*dataset.instance_label(image_id), *dataset.ignored_regions(image_id))
 
 
-def _match(found: Mapping[str, np.ndarray], masks: np.ndarray, classes: np.ndarray) -> ImageMatches:
-    return match_detections(found["mask"], found["score"], found["class"], masks, classes)
+def match_found(found: Mapping[str, np.ndarray], truth: Sequence[np.ndarray]) -> ImageMatches:
+    """Match the detections found in an image to its `instance_truth`."""
+    return match_detections(found["mask"], found["score"], found["class"], *truth)
+
+
+def match_own(dataset: Dataset, image_id: str, found: Mapping[str, np.ndarray]) -> Any:
+    """Return what the data set's own measures need of the detections found in an image."""
+    return dataset.match_instances(image_id, found["mask"], found["class"], found["score"])

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from misc.files.atomic import write_bytes
-from misc.running.open_dataset import published_figures
+from misc.running.dataset import Dataset
 from misc.settings.config import Config
 
 
@@ -101,6 +101,7 @@ def stage_rows(stage: str, seconds: str, measures: Sequence[Mapping[str, Any]]) 
 
 def record_measures(
     config: Config,
+    dataset: Dataset,
     stage: str,
     measures: dict[str, float],
     *,
@@ -110,20 +111,21 @@ def record_measures(
     """Write a stage's measures on a split, with the published ones if there are any.
 
     Args:
-        config: names the metrics file, the preset, the data, which have published figures where
-            they are VOC 2012's own, and --chainer_eval_set, the default split.
+        config: names the metrics file, --chainer_eval_set, the default split, and the preset:
+            published figures stand beside measures with a preset of the data set alone.
+        dataset: the evaluated data set.
         stage: the evaluation.
         measures: names to values.
         split: the evaluated split.
         supervision: the training labels, of networks trained on labels.
     """
     split = (split or config.chainer_eval_set) + (f"[:{config.limit}]" if config.limit else "")
-    published = published_figures(config, stage, split) if supervision == "irn" else {}
+    compares = supervision == "irn" and config.preset.startswith(dataset.name)
     record(
         config.metrics_file,
         stage=stage,
         split=split,
         supervision=supervision,
         measures=measures,
-        published=published,
+        published=dataset.published(stage, split) if compares else {},
     )

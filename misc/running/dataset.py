@@ -1,24 +1,47 @@
 """The protocol of a data set: the interface that stages use, whatever --dataset is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
+# The file that `Dataset.pack` writes.
+ARCHIVE = "results.tgz"
+
 
 class Dataset(Protocol):
-    """A data set: image ids in, images and labels out; picklable.
+    """A data set: image ids (strings) in, images and labels out; picklable.
+
+    Constructing one reads no list, no annotation and no image.
 
     Attributes:
+        name: of the data set, as --dataset names it.
         limit: the number of images that every list is truncated to; None for all.
     """
 
+    name: str
     limit: int | None
 
     @property
     def class_names(self) -> Sequence[str]:
         """Return the names of the foreground classes; the index is the class id, from 0."""
+
+    @property
+    def palette(self) -> np.ndarray:
+        """Return the colour of every value of a label: uint8 (256, 3), RGB."""
+
+    def published(self, stage: str, split: str) -> Mapping[str, float]:
+        """Return the published figures of a stage's measures on a split.
+
+        Empty where none is known, and where the split is not the data set's own.
+        """
+
+    def identify(self, ids: Sequence[str] | None = None) -> str:
+        """Return the identity of the data set, or of some images, independent of its path.
+
+        It has the name, the number of images and a digest of their ids and file sizes.
+        """
 
     def split(self, name_or_file: str) -> list[str]:
         """Return the ids of a split or of a text file of ids, each of which has an image."""
@@ -47,4 +70,45 @@ class Dataset(Protocol):
         """Read a semantic label: uint8 (H, W), 0 background, class id + 1, 255 ignore."""
 
     def instance_label(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
-        """Read the instances: masks, bool (N, H, W), and their classes, int64 (N,), from 0."""
+        """Read the instances: masks, bool (N, H, W), and their classes, int64 (N,), from 0.
+
+        Crowds and groups are not among them; see `ignored_regions`.
+        """
+
+    def ignored_regions(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
+        """Read what is ignored in matching instances, as crowds: masks and classes, (M, …).
+
+        Of the form of `instance_label`; where M is 0, H and W may be 0, too.
+        """
+
+    def match_instances(
+        self, image_id: str, masks: np.ndarray, classes: np.ndarray, scores: np.ndarray
+    ) -> Any:
+        """Return what the data set's own measures need of an image's detections.
+
+        Small and picklable, made in a loader process; None where it has no measures of its own.
+
+        Args:
+            image_id: the image.
+            masks: bool (N, H, W), the detections.
+            classes: int64 (N,), their classes, from 0.
+            scores: float32 (N,), their scores.
+        """
+
+    def instance_measures(self, matches: Sequence[Any]) -> dict[str, float]:
+        """Compute the data set's own measures from each image's `match_instances`.
+
+        Names other than `AP50` and so on, which are VOC's; empty where it has none of its own.
+        """
+
+    def pack(self, folder: Path, ids: Sequence[str]) -> Path | None:
+        """Pack the semantic labels of images for the data set's evaluation server.
+
+        Args:
+            folder: holds the labels in the form of `misc.files.labels`; the archive is written
+                into it, with the name ARCHIVE.
+            ids: the images.
+
+        Returns:
+            the archive's path; None where there is no server that takes one.
+        """

@@ -81,6 +81,7 @@ class Synthesis:
         exp_times: the random walk takes 2 to this power steps.
         ins_threshold: background score of instance labels.
         sem_threshold: background score of semantic labels.
+        palette: colours of semantic labels, uint8 (256, 3).
     """
 
     ins_dir: str | None
@@ -90,6 +91,7 @@ class Synthesis:
     exp_times: int
     ins_threshold: float
     sem_threshold: float
+    palette: np.ndarray
 
     def way(
         self, model: Any, compute: Compute, image_id: str, loaded: Loaded, *, levels: bool
@@ -143,7 +145,7 @@ class Synthesis:
             if levels:
                 save_levels(levels_path(self.sem_dir, image_id), score_levels(scores, keys))
             label = label_map(scores, keys, self.sem_threshold)
-            write_semantic_label(self.sem_dir, image_id, label)
+            write_semantic_label(self.sem_dir, image_id, label, palette=self.palette)
 
 
 def split_instances(displacement: np.ndarray, small_displacement: float) -> np.ndarray:
@@ -169,6 +171,7 @@ def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
         exp_times=config.exp_times,
         ins_threshold=config.ins_seg_bg_thres,
         sem_threshold=config.sem_seg_bg_thres,
+        palette=dataset.palette,
     )
 
     def outputs(image_id: str) -> list[Path]:
@@ -200,13 +203,15 @@ def claim_outputs(config: Config, dataset: Dataset, *, instance: bool, semantic:
     claim = partial(claim_folder, images=ids, overwrite=config.overwrite)
     if instance:
         names = (*SHAPED_BY, *WALK, "small_displacement", "ins_seg_bg_thres")
-        shaped = shaped_by(config, "make_ins_seg_labels", *names)
+        shaped = shaped_by(config, dataset, "make_ins_seg_labels", *names)
         claim(config.ins_seg_out_dir, shaped, files=INSTANCE_FILES)
         write_legend(config.ins_seg_out_dir, object_entries())
     if semantic:
-        shaped = shaped_by(config, "make_sem_seg_labels", *SHAPED_BY, *WALK, "sem_seg_bg_thres")
+        shaped = shaped_by(
+            config, dataset, "make_sem_seg_labels", *SHAPED_BY, *WALK, "sem_seg_bg_thres"
+        )
         claim(config.sem_seg_out_dir, shaped, files=SEMANTIC_FILES)
-        write_legend(config.sem_seg_out_dir, class_entries(dataset.class_names))
+        write_legend(config.sem_seg_out_dir, class_entries(dataset.class_names, dataset.palette))
 
 
 def plan_labels(config: Config, dataset: Dataset, paths: Callable[[str], Sequence[Path]]) -> Plan:

@@ -1,41 +1,29 @@
 """The one place that opens the data set of a run, and what every stage reads of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
+import demo
 import voc12
 from misc.machine import ranks
 from misc.running.dataset import Dataset
-from misc.running.log import logger
 from misc.running.plan import Truths
 from misc.settings.config import Config
 
+# By --dataset. The demo is laid out like VOC, and read by its reader.
+OPENERS: Mapping[str, Callable[[Config], Dataset]] = {
+    "voc12": voc12.from_config,
+    "demo": partial(demo.from_config, read=voc12.Dataset),
+}
+
 
 def open_dataset(config: Config) -> Dataset:
-    """Open the data set; without --voc12_root generate the demo data first, if missing."""
-    root = data_root(config)
-    if config.voc12_root is None:
-        if not Path(root).is_dir():
-            logger.info("making the demo data in %s", root)
-        make = partial(
-            voc12.make_demo,
-            root,
-            train=config.demo_train_images,
-            val=config.demo_val_images,
-            seed=config.demo_seed,
-        )
-        ranks.on_first(make)
-    return voc12.Dataset(
-        root, sbd_root=config.sbd_root, cache_dir=config.cache_dir, limit=config.limit
-    )
-
-
-def data_root(config: Config) -> str:
-    """Return the data set's folder: --voc12_root, or where the demo data are."""
-    return config.voc12_root or config.demo_root
+    """Open the data set that --dataset names; the demo data are drawn first, if missing."""
+    # Demo data are the demo's, by whatever name their folder comes.
+    is_demo = config.data_root is not None and bool(demo.read_marker(config.data_root))
+    return OPENERS["demo" if is_demo else config.dataset](config)
 
 
 def evaluated_ids(config: Config, dataset: Dataset) -> list[str]:
@@ -63,17 +51,3 @@ def image_labels(dataset: Dataset, ids: Sequence[str]) -> dict[str, np.ndarray]:
     """Return for each image the classes in its image-level label: `keys`, int64 (K,)."""
     labels = label_rows(dataset, ids)
     return {i: np.flatnonzero(row) for i, row in zip(ids, labels, strict=True)}
-
-
-def identify(config: Config, ids: Sequence[str] | None = None) -> str:
-    """Return the identity of a data set, or of a list of it, independent of its path."""
-    return voc12.identify(data_root(config), ids)
-
-
-def published_figures(config: Config, stage: str, split: str) -> dict[str, float]:
-    """Return the published figures for a stage's measures on a split, if there are any."""
-    if not config.preset.startswith("voc12"):
-        return {}
-    if not voc12.is_published_split(data_root(config), split):
-        return {}
-    return voc12.PUBLISHED.get((stage, split), {})

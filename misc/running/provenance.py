@@ -18,7 +18,7 @@ from misc.files.atomic import is_temporary, remove_abandoned, write_json
 from misc.learning.checkpoints import checkpoint_path
 from misc.machine import ranks
 from misc.running.log import logger
-from misc.settings.version import VERSION, is_compatible
+from misc.settings.version import RENAMED, VERSION, is_compatible
 
 # By stage: flag names to values. The first stage is the one that writes, the others are earlier.
 Settings = Mapping[str, Mapping[str, Any]]
@@ -211,7 +211,7 @@ def _read_record(path: Path) -> Record | None:
         raise ValueError(f"{path}: not readable ({error}); name another place") from error
     if not isinstance(content, dict):
         return None
-    if "voc12_root" in content and "stages" not in content:
+    if content.keys() & RENAMED and "stages" not in content:
         raise ValueError(
             f"{path}: written by version 0.1 of this program, which did not keep settings by "
             "stage; its results are not continued or replaced: move them away, or name another "
@@ -226,7 +226,13 @@ def _read_record(path: Path) -> Record | None:
         and isinstance(content.get("images", []), list)
         and isinstance(content.get("notes", {}), dict)
     )
-    return content if is_ours else None
+    if not is_ours:
+        return None
+    named = {
+        stage: {RENAMED.get(name, name): value for name, value in values.items()}
+        for stage, values in content["stages"].items()
+    }
+    return content | {"stages": named}
 
 
 def _images(record: Record) -> list[str]:

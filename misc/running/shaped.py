@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from misc.machine.device import compute_of
-from misc.running.open_dataset import identify
+from misc.running.dataset import Dataset
 from misc.running.provenance import fingerprint, listing_digest, read_settings
 from misc.settings.config import Config
 from misc.settings.flags import resolved
@@ -13,6 +13,7 @@ from misc.settings.flags import resolved
 
 def shaped_by(
     config: Config,
+    dataset: Dataset,
     stage: str,
     *names: str,
     ids: Sequence[str] | None = None,
@@ -25,6 +26,7 @@ def shaped_by(
 
     Args:
         config: the settings.
+        dataset: the data set.
         stage: the stage that writes.
         names: the settings that shape what it writes.
         ids: the images of the list among `names`; without one, the whole data set counts.
@@ -34,7 +36,7 @@ def shaped_by(
     own: dict[str, Any] = {}
     before: dict[str, dict[str, Any]] = {}
     if ids is None:
-        own["voc12_root"] = identify(config)
+        own["data_root"] = dataset.identify()
     for name in names:
         value = values[name]
         if name == "precision":
@@ -48,6 +50,6 @@ def shaped_by(
                 continue
             value = listing_digest(value)
         elif name.endswith("_list"):
-            value = identify(config, ids)
+            value = dataset.identify(ids)
         own[name] = value
     return {stage: own | dict(extra or {}), **before}

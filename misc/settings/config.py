@@ -23,6 +23,10 @@ from misc.settings.rules import (
     some_of,
 )
 
+# The data set of each preset; a data set's own name is its first preset.
+PRESETS = {"voc12": "voc12", "voc12_author": "voc12", "demo": "demo"}
+DATASETS = tuple(dict.fromkeys(PRESETS.values()))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
@@ -30,8 +34,8 @@ class Config:
 
     preset: str = setting(
         "voc12",
-        "named set of defaults; voc12 and voc12_author need --voc12_root, without it it is demo",
-        rule=one_of("voc12", "voc12_author", "demo"),
+        "named set of defaults; that of the data set, if not given",
+        rule=one_of(*PRESETS),
         group="Run",
     )
     settings: str | None = setting(
@@ -70,11 +74,18 @@ class Config:
     tensorboard: bool = setting(False, "write the training curves for TensorBoard too")
     tensorboard_dir: str = place("result/tensorboard", "folder of TensorBoard's files")
 
-    voc12_root: str | None = setting(
-        None,
-        "the devkit's VOC2012 folder; without it the demo data are generated and used",
+    dataset: str = setting(
+        "voc12",
+        "data set; that of the preset, if not given; without both the demo, whose data are drawn",
+        rule=one_of(*DATASETS),
+        presets={preset: name for preset, name in PRESETS.items() if name != "voc12"},
         group="Data",
-        rule=NOT_EMPTY,
+    )
+    data_root: str | None = setting(
+        None, "folder of the data set; of voc12 the devkit's VOC2012", rule=NOT_EMPTY
+    )
+    voc12_root: str | None = setting(
+        None, "the same as --dataset voc12 --data_root", rule=NOT_EMPTY
     )
     sbd_root: str | None = setting(
         None, "SBD's folder, a source of train_aug and of its ground truth", rule=NOT_EMPTY

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from misc.settings.config import Config
+from misc.settings.config import DATASETS, PRESETS, Config
 from misc.settings.settings_file import OWN_FLAG, read_settings_file
 from misc.settings.typed import format_value, is_flag, kind, reader
 
@@ -20,17 +20,19 @@ def read_config(arguments: Sequence[str] | None = None) -> Config:
     """Parse the flags (by default those of this process) on top of the preset that they choose.
 
     A flag overrides the file of --settings, that the preset, and the preset the default.
-    Without --voc12_root and --preset the preset is demo. argparse ends the process with status 2
-    on a flag it does not know.
+    The preset and the data set follow from each other; without both it is the demo. --voc12_root
+    is read as --dataset and --data_root. argparse ends the process with status 2 on a flag it does
+    not know.
 
     Raises:
         FileNotFoundError: there is no file --settings.
         ValueError: a value that its flag does not accept, in one line naming both.
     """
-    flags = vars(build_parser().parse_args(arguments))
+    flags = _with_data_root(vars(build_parser().parse_args(arguments)))
     saved = _saved(flags)
     given = {**saved, **flags}
-    given.setdefault("preset", "voc12" if given.get("voc12_root") else "demo")
+    given.setdefault("dataset", PRESETS.get(given.get("preset", "demo"), "demo"))
+    given.setdefault("preset", given["dataset"] if given["dataset"] in PRESETS else "demo")
     values = defaults(given["preset"], run_dir=given.get("run_dir", "")) | given
     for field in _fields():
         source = f"--{OWN_FLAG} {flags[OWN_FLAG]}: " if _is_from(field.name, saved, flags) else ""
@@ -159,9 +161,28 @@ def _fields() -> tuple[Field, ...]:
 
 
 def _preset_value(field: Field, preset: str) -> Any:
-    return (
-        preset if field.name == "preset" else field.metadata["presets"].get(preset, field.default)
-    )
+    if field.name == "preset":
+        return preset
+    return field.metadata["presets"].get(preset, field.default)
+
+
+def _with_data_root(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with --voc12_root, if there is one, as --dataset and --data_root.
+
+    Raises:
+        ValueError: they contradict it.
+    """
+    root = given.get("voc12_root")
+    if not root:
+        return dict(given)
+    meant = {"dataset": "voc12", "data_root": root}
+    for name, value in meant.items():
+        if given.get(name) not in (None, value):
+            raise ValueError(
+                f"--voc12_root {root}: is --dataset voc12 --data_root {root}, and --{name} is "
+                f"{given[name]}; leave one of the two out"
+            )
+    return {**given, **meant, "voc12_root": None}
 
 
 def _saved(flags: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,7 +192,9 @@ def _saved(flags: Mapping[str, Any]) -> dict[str, Any]:
     """
     if not (path := flags.get(OWN_FLAG)):
         return {}
-    saved = read_settings_file(path)
+    saved = _with_data_root(read_settings_file(path))
+    if flags.get("dataset", saved.get("dataset")) != saved.get("dataset"):
+        saved.pop("data_root", None)  # it is the other data set's
     preset = saved.get("preset", "")
     if flags.get("preset", preset) != preset:
         raise ValueError(
@@ -195,12 +218,19 @@ def _check(field: Field, value: Any, source: str) -> None:
 
 def _check_together(values: Mapping[str, Any]) -> None:
     """Raise ValueError where settings are incompatible."""
-    preset, drops, steps = (values[n] for n in ("preset", "mask_rcnn_drops", "mask_rcnn_steps"))
-    if preset.startswith("voc12") and not values["voc12_root"]:
+    dataset, root = values["dataset"], values["data_root"]
+    if dataset == "demo" and root:
+        others = " or ".join(name for name in DATASETS if name != "demo")
         raise ValueError(
-            f"--preset {preset}: needs VOC 2012: pass --voc12_root with the devkit's VOC2012 "
-            "folder, or leave --preset out for the demo"
+            f"--data_root {root}: the demo's data are drawn in --demo_root; name the data set of "
+            f"this folder with --dataset, accepted is {others}"
         )
+    if dataset != "demo" and not root:
+        raise ValueError(
+            f"--dataset {dataset}: needs its folder: pass --data_root with it, or leave --dataset "
+            "and --preset out for the demo"
+        )
+    drops, steps = (values[name] for name in ("mask_rcnn_drops", "mask_rcnn_steps"))
     crop, radius = values["irn_crop_size"], values["irn_radius"]
     if crop // 4 < 2 * radius - 1:
         raise ValueError(

@@ -124,14 +124,19 @@ def bars(*spans, width=20):
     return np.array(masks, dtype=bool).reshape(-1, 1, width)
 
 
-def record(detections, truth, width=20):
-    """Match (class, score, start, stop) detections to (class, start, stop) true masks."""
+def record(detections, truth, ignored=(), width=20):
+    """Match (class, score, start, stop) detections to (class, start, stop) true masks.
+
+    Ignored regions are given like true masks.
+    """
     return match_detections(
         bars(*(d[2:] for d in detections), width=width),
         np.array([d[1] for d in detections], dtype=np.float32),
         np.array([d[0] for d in detections], dtype=np.int64),
         bars(*(t[1:] for t in truth), width=width),
         np.array([t[0] for t in truth], dtype=np.int64),
+        bars(*(region[1:] for region in ignored), width=width),
+        np.array([region[0] for region in ignored], dtype=np.int64),
     )
 
 
@@ -200,6 +205,10 @@ def test_match_refuses_what_does_not_fit():
         match_detections(masks, [1], [0], masks, [0, 1])
     with pytest.raises(ValueError, match=r"\(1, 20\), ground truth of \(1, 19\)"):
         match_detections(masks, [1], [0], truth, [0])
+    with pytest.raises(ValueError, match="1 ignored ones with 0"):
+        match_detections(masks, [1], [0], masks, [0], masks, [])
+    with pytest.raises(ValueError, match=r"masks of shape \(1, 20\), regions of \(1, 19\)"):
+        match_detections(masks, [1], [0], masks, [0], truth, np.array([0]))
 
 
 def test_average_precision_is_by_hand():
@@ -213,6 +222,37 @@ def test_average_precision_is_by_hand():
     assert result[0, 0] == pytest.approx(1 / 3 + 2 / 3 / 3)
     assert np.isnan(result[0, 1])
     assert mean_average_precision(result)[0] == result[0, 0]
+
+
+def test_a_detection_mostly_on_an_ignored_region_is_neither_right_nor_wrong():
+    detections = [(0, 0.9, 10, 16), (0, 0.8, 0, 5), (0, 0.7, 6, 9)]
+    truth = [(0, 0, 5)]
+    # The first covers 5 of its 6 pixels; without the region precision is 1/2 at the true mask.
+    assert average_precision([record(detections, truth)], [0.5], num_classes=1)[0, 0] == 0.5
+    covered = record(detections, truth, [(0, 11, 20)])
+    assert covered.ignored.tolist() == [True, False, False]
+    assert average_precision([covered], [0.5], num_classes=1)[0, 0] == 1
+
+
+def test_half_on_an_ignored_region_or_on_one_of_another_class_is_wrong():
+    detections, truth = [(0, 0.9, 10, 16), (0, 0.8, 0, 5)], [(0, 0, 5)]
+    for regions in ([(0, 13, 20)], [(1, 10, 16)]):
+        image = record(detections, truth, regions)
+        assert not image.ignored.any()
+        assert average_precision([image], [0.5], num_classes=2)[0, 0] == 0.5
+
+
+def test_ignored_regions_of_a_class_count_together():
+    image = record([(0, 0.9, 10, 16), (0, 0.8, 0, 5)], [(0, 0, 5)], [(0, 10, 12), (0, 14, 16)])
+    assert image.ignored.tolist() == [True, False]
+
+
+def test_a_detection_on_an_ignored_region_that_matches_a_true_mask_is_right():
+    # A second one of the same mask would be wrong, but lies on the region: neither.
+    image = record([(0, 0.9, 0, 5), (0, 0.8, 0, 4)], [(0, 0, 5), (0, 8, 12)], [(0, 0, 6)])
+    assert average_precision([image], [0.5], num_classes=1)[0, 0] == 0.5
+    wrong = record([(0, 0.9, 0, 5), (0, 0.8, 0, 4), (0, 0.7, 8, 12)], [(0, 0, 5), (0, 8, 12)])
+    assert average_precision([wrong], [0.5], num_classes=1)[0, 0] == pytest.approx(1 / 2 + 1 / 3)
 
 
 def test_precision_is_made_monotone():

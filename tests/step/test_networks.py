@@ -1,7 +1,6 @@
 import json
 import shutil
 import tarfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,14 +10,16 @@ from pycocotools.coco import COCO
 from tiny_run import arguments, articles, error_line, only
 
 import run_sample
+from demo import read_marker
 from misc.files.images import read_label
 from misc.files.instance_files import load_instances, save_instances
 from misc.learning.networks import load_backbone
 from misc.learning.supervision import describe_image, supervised_path, supervision_of
-from misc.measuring.measures import read_since
+from misc.measuring.measures import end_of, read_since
 from misc.settings.config import Config
-from step.eval_deeplab import ServerLabels
+from step import eval_mask_rcnn
 from step.train_mask_rcnn import build_network
+from tests.own_measures import OwnMeasures
 from tests.tiny_networks import tiny_detector_and_deeplab
 from voc12 import Dataset
 
@@ -160,6 +161,22 @@ def test_measures_name_the_split_and_the_supervision(trained):
         assert ("eval_deeplab", "val", kind, "mIoU") in found
 
 
+def test_a_data_sets_own_measures_stand_beside_mask_rcnns(trained, monkeypatch):
+    root = trained / "VOC2012"
+    dataset = OwnMeasures(root, name="demo", made_from=read_marker(root))
+    monkeypatch.setattr(eval_mask_rcnn, "open_dataset", lambda config: dataset)
+    end = end_of(trained / "metrics.jsonl")
+    with tiny_detector_and_deeplab():
+        assert only("eval_mask_rcnn", trained, **EVERY_KIND) == 0
+    lines = [line for line in read_since(trained / "metrics.jsonl", end) if "measure" in line]
+    found = {(line["measure"], line["supervision"]): line["value"] for line in lines}
+    for name, folder in (("irn", "mask_rcnn"), ("full", "mask_rcnn_full")):
+        paths = [trained / folder / f"{image_id}.npz" for image_id in dataset.split("val")]
+        count = sum(len(load_instances(path)["score"]) for path in paths)
+        assert found["detections", name] == count
+        assert ("COCO AP", name) in found
+
+
 def test_the_servers_archive_holds_palette_labels_of_the_original_size(trained):
     dataset = Dataset(trained / "VOC2012")
     with tarfile.open(trained / "server" / "results.tgz") as archive:
@@ -174,12 +191,16 @@ def test_the_servers_archive_holds_palette_labels_of_the_original_size(trained):
         assert (label == read_label(trained / "deeplab" / path.name)).all()
 
 
-def test_the_servers_archive_holds_one_list_alone(trained, tmp_path):
-    labels = ServerLabels(tmp_path)
-    for image_id in "ab":
-        labels.write(image_id, np.zeros((4, 5), np.uint8))
-    with tarfile.open(labels.pack(["b"])) as archive:
-        assert [Path(name).stem for name in archive.getnames()] == ["b"]
+def test_without_a_server_the_labels_of_its_list_are_told(trained, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(Dataset, "pack", lambda self, folder, ids: None)
+    with tiny_detector_and_deeplab():
+        changes = {"deeplab_server_dir": tmp_path / "out", **EVERY_KIND, "supervision": "irn"}
+        assert only("eval_deeplab", trained, **changes) == 0
+    assert f"for the evaluation server: the labels in {tmp_path / 'out'}" in capsys.readouterr().out
+    assert {path.stem for path in (tmp_path / "out").glob("demo*.png")} == {
+        "demo_000007",
+        "demo_000008",
+    }
 
 
 def test_the_tables_are_made_of_the_metrics_file_alone(trained, tmp_path, capsys):

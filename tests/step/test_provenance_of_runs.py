@@ -10,13 +10,14 @@ import run_sample
 from misc.files.atomic import write_json
 from misc.files.cam_files import find_cams, read_cams
 from misc.measuring.measures import read_since, record_measures
-from misc.running import open_dataset
 from misc.running.label_synthesis import load_image
+from misc.running.open_dataset import open_dataset
 from misc.settings.flags import read_config
 from step import train_irn
 from tests import forked
 from tests.tiny_networks import tiny_detector_and_deeplab
 from voc12 import Dataset
+from voc12.published import PUBLISHED
 
 UP_TO_IRN = ("train_cam", "make_cam", "cam_to_ir_label", "train_irn")
 RESULT, WEIGHTS = "result/demo", "sess/demo"
@@ -88,13 +89,21 @@ def test_a_data_set_that_was_moved_keeps_its_results(voc, tmp_path, capsys):
     image = next((tmp_path / "copy/JPEGImages").glob("demo*"))
     image.write_bytes(image.read_bytes() + b"\0")
     assert run(folder, "make_cam", **changes) == 2
-    assert "--voc12_root of make_cam was voc12, 5 images" in capsys.readouterr().err
+    assert "--data_root of make_cam was voc12, 5 images" in capsys.readouterr().err
 
 
 def test_the_demo_is_the_demo_through_voc12_root_too(copied):
     before = times(copied)
     changes = {"preset": "demo", "voc12_root": copied / RESULT / "VOC2012"}
     assert run(copied, *UP_TO_IRN, "make_ins_seg", **changes) == 0
+    assert times(copied) == before
+
+
+def test_results_whose_settings_have_their_former_name_are_continued(copied):
+    for path in [*copied.rglob("settings.json"), *copied.rglob("*.pth.json")]:
+        path.write_text(path.read_text().replace('"data_root"', '"voc12_root"'))
+    before = times(copied)
+    assert run(copied, *UP_TO_IRN, "make_ins_seg") == 0
     assert times(copied) == before
 
 
@@ -154,7 +163,7 @@ def test_the_power_of_cams_and_irnets_padding_shape_labels_and_nothing_else(
 
 def test_cams_are_raised_to_the_power_before_the_walk_alone(copied):
     config = read_config(forked.arguments(copied))
-    dataset = open_dataset.open_dataset(config)
+    dataset = open_dataset(config)
     image_id = dataset.split("train")[0]
     plain, raised = (load_image(dataset, config.cam_out_dir, p, image_id) for p in (1, 1.3))
     stored = read_cams(find_cams(config.cam_out_dir, image_id))
@@ -263,14 +272,22 @@ def test_published_figures_do_not_stand_beside_the_demos_measures(copied):
     assert {line["published"] for line in lines} == {None}
 
 
-def test_published_figures_stand_beside_measures_on_voc(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        open_dataset.voc12, "is_published_split", lambda root, split: split == "train"
-    )
-    words = ["--voc12_root", "VOC2012", "--metrics_file", str(tmp_path / "m.jsonl")]
-    config = read_config(words)
-    record_measures(config, "eval_cam", {"mIoU": 0.5})
-    assert [line["published"] for line in read_since(tmp_path / "m.jsonl", 0)] == [0.483]
+class OfVoc:
+    """A data set whose split train is VOC's."""
+
+    name = "voc12"
+
+    def published(self, stage, split):
+        return PUBLISHED[stage, split] if split == "train" else {}
+
+
+def test_published_figures_stand_beside_measures_on_voc_with_a_preset_of_it(tmp_path):
+    for preset, split in (("voc12", "train"), ("voc12_author", ""), ("demo", ""), ("voc12", "val")):
+        words = ["--voc12_root", "V", "--preset", preset, "--metrics_file", tmp_path / "m.jsonl"]
+        config = read_config(map(str, words))
+        record_measures(config, OfVoc(), "eval_cam", {"mIoU": 0.5}, split=split)
+    found = [line["published"] for line in read_since(tmp_path / "m.jsonl", 0)]
+    assert found == [0.483, 0.483, None, None]
 
 
 def test_a_dry_run_with_absolute_and_relative_places_looks_at_all(copied, monkeypatch, capsys):

@@ -16,11 +16,12 @@ from misc.files.images import read_label
 from misc.files.instance_files import load_instances
 from misc.learning.curves import read_curves
 from misc.looking.layers import image_layers
-from misc.measuring.measures import read_seconds, read_since
+from misc.measuring.measures import end_of, read_seconds, read_since
 from misc.settings.flags import read_config
 from net.resnet50_cam import Net
-from step import STAGES
+from step import STAGES, eval_ins_seg
 from tests.computed import COMPUTED
+from tests.own_measures import OwnMeasures
 from voc12 import Dataset
 
 
@@ -428,3 +429,29 @@ def test_cams_are_made_for_the_training_and_the_inference_list(tmp_path):
             return {"train": ["a", "b"], "val": ["b", "c"]}[name]
 
     assert images_needed(config, Lists()) == ["a", "b", "c"]
+
+
+def test_a_data_sets_own_measures_stand_beside_vocs_ap(copied, monkeypatch):
+    dataset = OwnMeasures(copied / "VOC2012", name="demo", made_from="a test")
+    monkeypatch.setattr(eval_ins_seg, "open_dataset", lambda config: dataset)
+    end = end_of(copied / "metrics.jsonl")
+    assert only("eval_ins_seg", copied) == 0
+    lines = read_since(copied / "metrics.jsonl", end)
+    found = {line["measure"]: line["value"] for line in lines if "measure" in line}
+    labels = {i: load_instances(copied / "ins_seg" / f"{i}.npz") for i in dataset.split("train")}
+    count = sum(len(label["score"]) for label in labels.values())
+    assert count > 0
+    assert (found["detections"], found["in the main process"]) == (count, 0)
+    assert {"AP25", "AP50", "AP70", "AP75"} <= set(found)
+
+
+def test_a_data_sets_ignored_regions_are_ignored_in_matching(finished):
+    dataset = OwnMeasures(finished / "VOC2012")
+    records = [
+        record
+        for image_id in dataset.split("train")
+        for matched in [eval_ins_seg.match_at_levels(dataset, finished / "ins_seg", image_id)]
+        for record in (matched[0], *matched[1])
+    ]
+    assert sum(len(record.ignored) for record in records) > 0
+    assert all(record.ignored.all() for record in records)

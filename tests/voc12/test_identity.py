@@ -3,7 +3,8 @@ import shutil
 
 from voc_tree import write_list
 
-from voc12 import identify, is_published_split, make_demo
+from voc12 import Dataset
+from voc12.identity import identify, is_published_split
 from voc12.splits import EXPECTED_COUNTS
 
 
@@ -56,18 +57,13 @@ def test_without_lists_all_images_count(voc_root):
     assert identify(voc_root).startswith("voc12, 4 images")
 
 
-def test_the_demo_is_known_by_what_it_was_drawn_from(tmp_path):
-    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        make_demo(tmp_path / name, train=1, val=1, seed=seed, size=(32, 32))
-    assert identify(tmp_path / "a") == identify(tmp_path / "b") != identify(tmp_path / "c")
-    assert identify(tmp_path / "a").startswith("demo, 2 images")
-
-
-def test_published_figures_belong_to_vocs_own_splits_only(voc_root, tmp_path):
+def test_published_figures_belong_to_vocs_own_splits_only(voc_root):
     assert not is_published_split(voc_root, "train")
     write_list(voc_root, "Segmentation/train", [f"a{i}" for i in range(EXPECTED_COUNTS["train"])])
     assert is_published_split(voc_root, "train")
     assert not is_published_split(voc_root, "val")
     assert not is_published_split(voc_root, "train[:8]")
-    (voc_root / "ImageSets" / "DEMO").write_text("{}")
-    assert not is_published_split(voc_root, "train")
+    dataset = Dataset(voc_root)
+    assert dataset.published("eval_sem_seg", "train") == {"mIoU": 0.665}
+    assert dataset.published("eval_deeplab", "val") == {}
+    assert dataset.published("train_cam", "train") == {}

@@ -52,7 +52,7 @@ def test_without_a_metrics_file_there_are_no_rows(config):
 
 
 def test_settings_of_flags_and_of_files_are_told_and_places_are_not(tmp_path):
-    labels = {"beta": 8.0, "precision": "bf16", "voc12_root": "demo data", "seed": 0}
+    labels = {"beta": 8.0, "precision": "bf16", "data_root": "demo data", "seed": 0}
     claim_folder(tmp_path / "sem", {"make_sem_seg_labels": labels}, files=(), images=())
     training = {"irn_num_epoches": 3, "train_list": "6 images"}
     claim_weights(tmp_path / "a.pth", {"train_irn": training})

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from misc.learning.training import Schedule
-from misc.settings.config import Config
+from misc.running.open_dataset import OPENERS
+from misc.settings.config import PRESETS, Config
 from misc.settings.flags import build_parser, grouped, page, read_config, resolved, table
 from misc.settings.version import VERSION
 from step import STAGES
@@ -20,6 +21,51 @@ VOC = ["--voc12_root", "VOC2012"]
 def test_the_preset_is_demo_without_a_voc_root_and_voc12_with_one():
     assert read_config([]).preset == "demo"
     assert read_config(VOC).preset == "voc12"
+
+
+def where(*words):
+    config = read_config(words)
+    return config.dataset, config.data_root, config.preset
+
+
+def test_a_data_set_is_named_with_its_folder_and_without_either_it_is_the_demo():
+    assert where() == where("--dataset", "demo") == where("--preset", "demo")
+    assert where() == ("demo", None, "demo")
+    assert where("--dataset", "voc12", "--data_root", "V") == ("voc12", "V", "voc12")
+    assert where("--preset", "voc12_author", "--data_root", "V") == ("voc12", "V", "voc12_author")
+    words = ("--dataset", "voc12", "--data_root", "V", "--preset", "demo")
+    assert where(*words) == ("voc12", "V", "demo")
+
+
+def test_the_root_of_voc_is_the_same_as_its_name_and_folder():
+    long = ["--dataset", "voc12", "--data_root", "VOC2012"]
+    assert resolved(read_config(VOC)) == resolved(read_config(long))
+    assert resolved(read_config(VOC + long)) == resolved(read_config(long))
+
+
+def test_a_data_set_has_a_preset_of_its_name():
+    assert set(PRESETS.values()) <= set(PRESETS)
+    assert set(OPENERS) == set(PRESETS.values())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            "--voc12_root V --dataset demo",
+            "--voc12_root V: is --dataset voc12 .* --dataset is demo",
+        ),
+        ("--voc12_root V --data_root W", "--voc12_root V: is --dataset .* --data_root is W"),
+        ("--dataset voc12", "--dataset voc12: needs its folder: pass --data_root"),
+        ("--data_root V", "--data_root V: the demo's data are drawn in .* --dataset"),
+        ("--data_root V --dataset demo", "--data_root V: the demo's data are drawn in --demo_root"),
+        ("--dataset voc --data_root V", "--dataset voc: accepted is voc12 or demo"),
+    ],
+)
+def test_flags_of_the_data_that_contradict_each_other_are_one_line(words, message):
+    with pytest.raises(ValueError, match=f"^{message}") as caught:
+        read_config(words.split())
+    assert "\n" not in str(caught.value)
 
 
 def test_voc12_has_the_published_settings():
@@ -132,7 +178,7 @@ def test_no_drops_are_a_constant_rate_and_not_the_polynomial():
 
 @pytest.mark.parametrize("preset", ["voc12", "voc12_author"])
 def test_a_preset_of_voc_without_its_root_is_refused(preset):
-    with pytest.raises(ValueError, match=f"--preset {preset}: needs VOC 2012: pass --voc12_root"):
+    with pytest.raises(ValueError, match="--dataset voc12: needs its folder: pass --data_root"):
         read_config(["--preset", preset])
 
 
@@ -164,8 +210,11 @@ def test_only_passes_set_false_run_all_the_others():
 
 
 def test_every_setting_is_read_somewhere():
-    files = [ROOT / "run_sample.py", *(ROOT / "step").glob("*.py"), *(ROOT / "misc").rglob("*.py")]
-    read = {"preset", "run_dir", "settings"}  # by read_config
+    packages = [path.parent for path in ROOT.glob("*/__init__.py")]
+    files = [path for folder in packages for path in folder.rglob("*.py")]
+    files = [path for path in files if path.relative_to(ROOT).parts[0] != "benchmarks"]
+    files.append(ROOT / "run_sample.py")
+    read = {"preset", "run_dir", "settings", "voc12_root"}  # by read_config
     for path in files:
         for node in ast.walk(ast.parse(path.read_text())):
             is_config = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
@@ -215,7 +264,7 @@ def test_help_and_a_mistaken_flag_are_answered_without_torch():
         subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("name", ["voc12_root", "sbd_root", "show", "settings"])
+@pytest.mark.parametrize("name", ["voc12_root", "data_root", "sbd_root", "show", "settings"])
 def test_an_empty_name_is_refused(name):
     with pytest.raises(ValueError, match=rf"^--{name} '': accepted is a name$"):
         read_config([f"--{name}", ""])

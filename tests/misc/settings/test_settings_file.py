@@ -70,6 +70,29 @@ def test_another_preset_than_the_files_is_refused(folder):
     assert read_config(["--settings", path, "--preset", "demo"]).preset == "demo"
 
 
+@pytest.mark.parametrize(
+    ("preset", "root", "expected"),
+    [("voc12", "V", ("voc12", "V")), ("demo", "V", ("voc12", "V")), ("demo", None, ("demo", None))],
+)
+def test_settings_with_the_root_of_voc_alone_as_earlier_runs_wrote_them_repeat(
+    folder, preset, root, expected
+):
+    settings = {"preset": preset, "voc12_root": root, "beta": 8}
+    (folder / "old.json").write_text(json.dumps({"settings": settings}))
+    config = read_config(["--settings", "old.json"])
+    assert (config.dataset, config.data_root) == expected
+    assert (config.preset, config.beta, config.voc12_root) == (preset, 8, None)
+
+
+def test_flags_of_the_data_win_over_those_of_the_file(folder):
+    settings = {"preset": "voc12", "dataset": "voc12", "data_root": "V"}
+    (folder / "a.json").write_text(json.dumps({"settings": settings}))
+    assert read_config(["--settings", "a.json", "--voc12_root", "W"]).data_root == "W"
+    assert read_config(["--settings", "a.json", "--data_root", "W"]).data_root == "W"
+    demo = read_config(["--settings", "a.json", "--dataset", "demo"])
+    assert (demo.dataset, demo.data_root) == ("demo", None)
+
+
 def test_what_only_looks_does_not_replace_the_settings_of_the_run(folder):
     paths = {saved(*words)[1] for words in ([], ["--show", "a"], ["--tables"], ["--dry_run"])}
     assert len(paths) == 4

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from voc12.demo_objects import KINDS, Sprite, draw_object, random_colour
+from demo.objects import KINDS, Sprite, draw_object, random_colour
 
 SMALLEST, LARGEST = 0.30, 0.90  # length of an object over the image's shorter side: threefold
 LEAST_SEEN = 0.5  # visible fraction of an object, and of its part, under occlusion

@@ -31,16 +31,17 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from demo.objects import KINDS
+from demo.scene import Scene, draw_scene
 from misc.files.atomic import TEMPORARY, remove_abandoned, write_bytes
 from misc.files.images import write_label
 from misc.imutils import IGNORE
 from misc.looking.palette import voc_palette
-from voc12.demo_objects import KINDS
-from voc12.demo_scene import Scene, draw_scene
-from voc12.names import CLASS_NAMES
-from voc12.splits import DEMO_MARKER
 
 VERSION = 7
+MARKER = Path("ImageSets", "DEMO")
+# Their labels in VOC's list of classes.
+LABELS = {"aeroplane": 1, "bicycle": 2, "bird": 3, "boat": 4, "bottle": 5, "cat": 8}
 
 
 def make_demo(
@@ -89,7 +90,7 @@ def make_demo(
     ) as scratch:
         folder = Path(scratch) / root.name
         _write_all(folder, train=train, val=val, seed=seed, size=size)
-        write_bytes(folder / DEMO_MARKER, (json.dumps(made_with) + "\n").encode())
+        write_bytes(folder / MARKER, (json.dumps(made_with) + "\n").encode())
         try:
             os.replace(folder, root)
         except OSError:
@@ -97,10 +98,15 @@ def make_demo(
                 raise
 
 
+def read_marker(root: str | os.PathLike[str]) -> str:
+    """Return what the demo data in a folder were made with; empty where it holds none."""
+    marker = Path(root, MARKER)
+    return marker.read_text() if marker.is_file() else ""
+
+
 def _is_there(root: Path, made_with: dict[str, Any]) -> bool:
-    marker = root / DEMO_MARKER
-    if marker.is_file():
-        found = json.loads(marker.read_text())
+    if marker := read_marker(root):
+        found = json.loads(marker)
         if found == made_with:
             return True
         raise ValueError(
@@ -131,7 +137,7 @@ def _write_image(root: Path, image_id: str, scene: Scene) -> None:
     Image.fromarray(scene.image).save(buffer, format="JPEG", quality=92)
     write_bytes(root / "JPEGImages" / f"{image_id}.jpg", buffer.getvalue())
     write_bytes(root / "Annotations" / f"{image_id}.xml", _annotation(image_id, scene))
-    classes = np.array([0, *(CLASS_NAMES.index(name) + 1 for name in scene.names)])
+    classes = np.array([0, *(LABELS[name] for name in scene.names)])
     border = _border(scene)
     for folder, label in (
         ("SegmentationClass", classes[scene.owner + 1]),

@@ -8,12 +8,15 @@ import cv2
 import numpy as np
 import pytest
 
+import demo
 import voc12
+from demo import making
+from demo.making import LABELS, make_demo
+from demo.objects import KINDS
+from demo.scene import Scene, draw_scene
 from misc.files.images import read_label
-from voc12 import demo
-from voc12.demo import make_demo
-from voc12.demo_objects import KINDS
-from voc12.demo_scene import Scene, draw_scene
+from misc.settings.flags import read_config
+from voc12.splits import EXPECTED_COUNTS
 
 SIZE = (144, 192)
 
@@ -32,6 +35,14 @@ def scenes() -> list[Scene]:
         draw_scene(names[number % 6], size=SIZE, rng=np.random.default_rng([5, number]))
         for number in range(48)
     ]
+
+
+def opened(root: Path, *, train: int, val: int, seed: int) -> voc12.Dataset:
+    """Open demo data as a run does."""
+    sizes = {"demo_train_images": train, "demo_val_images": val, "demo_seed": seed}
+    flags = {"demo_root": root, "cache_dir": root.parent / "cache", **sizes}
+    words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
+    return demo.from_config(read_config(words), read=voc12.Dataset)
 
 
 def files(root: Path) -> dict[str, bytes]:
@@ -67,7 +78,7 @@ def test_image_does_not_depend_on_how_many_are_made(made: Path, tmp_path: Path) 
 
 
 def test_complete_demo_is_left_as_it_is(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "_write_all", None)  # calling it would fail
+    monkeypatch.setattr(making, "_write_all", None)  # calling it would fail
     make_demo(made, train=9, val=3, seed=3)
 
 
@@ -78,11 +89,13 @@ def test_demo_of_other_arguments_is_not_mixed(made: Path, other: dict) -> None:
         make_demo(made, **arguments)
 
 
-def test_folder_of_something_else_is_refused(voc_root: Path) -> None:
-    before = files(voc_root)
+def test_folder_of_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "VOC2012" / "JPEGImages").mkdir(parents=True)
+    (tmp_path / "VOC2012" / "JPEGImages" / "2007_000001.jpg").write_bytes(b"mine")
+    before = files(tmp_path)
     with pytest.raises(ValueError, match=r"VOC2012: is not empty and holds no demo data"):
-        make_demo(voc_root, train=1, val=1)
-    assert files(voc_root) == before
+        make_demo(tmp_path / "VOC2012", train=1, val=1)
+    assert files(tmp_path) == before
 
 
 def test_empty_folder_is_filled(tmp_path: Path) -> None:
@@ -95,7 +108,7 @@ def test_interrupted_making_leaves_nothing_and_the_next_run_completes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = tmp_path / "demo"
-    write = demo._write_image
+    write = making._write_image
 
     def interrupted(folder: Path, image_id: str, scene: Scene) -> None:
         write(folder, image_id, scene)
@@ -103,7 +116,7 @@ def test_interrupted_making_leaves_nothing_and_the_next_run_completes_it(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(demo, "_write_image", interrupted)
+        patched.setattr(making, "_write_image", interrupted)
         with pytest.raises(KeyboardInterrupt):
             make_demo(root, train=2, val=1, size=(48, 64))
     assert list(tmp_path.iterdir()) == []
@@ -136,7 +149,7 @@ def test_demo_without_images_is_refused(tmp_path: Path, wrong: dict) -> None:
 def test_marker_tells_how_it_was_made(made: Path) -> None:
     marker = json.loads((made / "ImageSets" / "DEMO").read_text())
     assert marker == {
-        "version": demo.VERSION,
+        "version": making.VERSION,
         "train": 9,
         "val": 3,
         "seed": 3,
@@ -145,7 +158,7 @@ def test_marker_tells_how_it_was_made(made: Path) -> None:
 
 
 def test_splits_are_apart_and_silent(made: Path, caplog: pytest.LogCaptureFixture) -> None:
-    dataset = voc12.Dataset(made)
+    dataset = opened(made, train=9, val=3, seed=3)
     train, val = dataset.split("train"), dataset.split("val")
     assert (len(train), len(val)) == (9, 3)
     assert dataset.split("trainval") == train + val
@@ -187,6 +200,30 @@ def test_borders_are_ignored_on_both_sides_of_every_outline(made: Path) -> None:
         for first, second in ((objects[1:], objects[:-1]), (objects[:, 1:], objects[:, :-1])):
             assert ((first == second) | (first == 255) | (second == 255)).all()
         assert 0 < (objects == 255).mean() < 0.2
+
+
+def test_the_labels_are_those_of_vocs_classes_by_these_names() -> None:
+    assert {name: voc12.CLASS_NAMES.index(name) + 1 for name in KINDS} == LABELS
+
+
+def test_the_demo_is_known_by_what_it_was_drawn_from(tmp_path: Path) -> None:
+    first, same, other = (
+        opened(tmp_path / name, train=1, val=1, seed=seed)
+        for name, seed in (("a", 0), ("b", 0), ("c", 1))
+    )
+    assert first.name == "demo"
+    assert first.identify().startswith("demo, 2 images, digest ")
+    assert first.identify() == same.identify() != other.identify()
+    assert first.identify(["demo_000001"]) != first.identify()
+
+
+def test_the_demo_has_no_published_figures_however_many_images(tmp_path: Path) -> None:
+    make_demo(tmp_path / "a", train=1, val=1, size=(32, 32))
+    ids = [f"a{i}" for i in range(EXPECTED_COUNTS["train"])]
+    (tmp_path / "a/ImageSets/Segmentation/train.txt").write_text("\n".join(ids))
+    assert voc12.Dataset(tmp_path / "a").published("eval_cam", "train")
+    marked = voc12.Dataset(tmp_path / "a", name="demo", made_from=demo.read_marker(tmp_path / "a"))
+    assert marked.published("eval_cam", "train") == {}
 
 
 def test_an_image_shows_one_or_two_classes_and_up_to_three_of_each(scenes: list[Scene]) -> None:
