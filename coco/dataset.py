@@ -17,8 +17,25 @@ from misc.files.atomic import names_in
 from misc.files.images import read_image
 from misc.imutils import IGNORE
 from misc.looking.palette import voc_palette
+from misc.settings.config import Config
 
 KINDS = ("semantic", "instance")
+
+
+def from_config(config: Config) -> "Dataset":
+    """Open the COCO that --dataset and --data_root name."""
+    assert config.data_root is not None  # the settings ask for it
+    return Dataset(
+        config.data_root,
+        year={"coco14": 2014, "coco17": 2017}[config.dataset],
+        only_labelled=config.only_labelled,
+        crowd_labels=config.coco_crowd_labels,
+        truth=config.coco_truth,
+        crowd=config.coco_crowd,
+        mask_dir=config.coco_mask_dir,
+        cache_dir=config.cache_dir,
+        limit=config.limit,
+    )
 
 
 class Dataset:
@@ -205,8 +222,9 @@ class Dataset:
 
         return measures(matches)
 
-    def pack(self, *_: Any, **__: Any) -> None:
-        """Pack nothing: COCO's server takes no label maps."""
+    def pack(self, folder: Path, ids: Sequence[str]) -> Path | None:
+        """Return None: there is no server that takes semantic labels."""
+        return None
 
     def _drawn(self, image_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return all annotations in the JSON's order: masks, classes, and which are crowds."""

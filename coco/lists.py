@@ -1,7 +1,6 @@
 """COCO's splits, a user's own lists, and where their images are."""
 
 import hashlib
-import logging
 import os
 from collections.abc import Mapping, Sequence, Set
 from functools import lru_cache
@@ -15,6 +14,7 @@ from coco.index import Index, read_index
 from coco.published import PUBLISHED_2014, PUBLISHED_2017
 from misc.files.atomic import names_in
 from misc.files.id_lists import list_file, read_list
+from misc.running.log import logger
 
 SPLITS = ("train", "val")
 EXPECTED_COUNTS = {
@@ -26,8 +26,6 @@ PUBLISHED = {2014: PUBLISHED_2014, 2017: PUBLISHED_2017}
 LAYOUTS = ("{}", "images/{}", "JPEGImages/{}", "JPEGImages", "images")
 
 AN_ID = "an id is the name of an image's file in the JSON without its ending"
-
-_log = logging.getLogger(__name__)
 
 
 class Found(NamedTuple):
@@ -208,7 +206,7 @@ class Lists:
 
     def _log_counts(self, name: str, taken: int, labels: np.ndarray) -> None:
         expected = EXPECTED_COUNTS[self.year][name]
-        _log.info(
+        logger.info(
             "%s%d: %d images, %d of them without a class%s",
             name,
             self.year,
@@ -217,7 +215,7 @@ class Lists:
             f", which are left out: {taken}" if self.only_labelled else "",
         )
         if len(labels) != expected:
-            _log.warning(
+            logger.warning(
                 "%s: has %d images, COCO %d's has %d",
                 self._json(name),
                 len(labels),

@@ -15,7 +15,7 @@ import pytest
 from torch.distributed.run import get_args_parser
 
 from misc.settings.flags import build_parser
-from tests import documented, voc_shaped
+from tests import coco_shaped, documented, voc_shaped
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -55,6 +55,7 @@ def finished(voc_folder, tmp_path_factory):
 def place_data(voc_folder, folder):
     for name in ("VOCdevkit", "benchmark_RELEASE"):
         (folder / name).symlink_to(voc_folder / name)
+    coco_shaped.make_coco(folder / "COCO", year=2014)
     (folder / "shared").mkdir()
     (folder / "shared" / "VOC2012").symlink_to(voc_folder / "VOCdevkit" / "VOC2012")
 

@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 
+import coco
 import demo
 import voc12
 from misc.machine import ranks
@@ -15,6 +16,8 @@ from misc.settings.config import Config
 # By --dataset. The demo is laid out like VOC, and read by its reader.
 OPENERS: Mapping[str, Callable[[Config], Dataset]] = {
     "voc12": voc12.from_config,
+    "coco14": coco.from_config,
+    "coco17": coco.from_config,
     "demo": partial(demo.from_config, read=voc12.Dataset),
 }
 

@@ -7,7 +7,7 @@ Defaults are those of the `voc12` preset: the published settings.
 import os
 from dataclasses import dataclass
 
-from misc.settings.declare import in_demo, place, setting, stage_pass
+from misc.settings.declare import in_coco, in_demo, place, setting, stage_pass
 from misc.settings.rules import (
     CROP,
     DROPS,
@@ -24,7 +24,14 @@ from misc.settings.rules import (
 )
 
 # The data set of each preset; a data set's own name is its first preset.
-PRESETS = {"voc12": "voc12", "voc12_author": "voc12", "demo": "demo"}
+PRESETS = {
+    "voc12": "voc12",
+    "voc12_author": "voc12",
+    "demo": "demo",
+    "coco14": "coco14",
+    "coco14_rib": "coco14",
+    "coco17": "coco17",
+}
 DATASETS = tuple(dict.fromkeys(PRESETS.values()))
 
 
@@ -90,10 +97,29 @@ class Config:
     sbd_root: str | None = setting(
         None, "SBD's folder, a source of train_aug and of its ground truth", rule=NOT_EMPTY
     )
+    only_labelled: bool = setting(
+        False, "coco: leave images without an image-level label out of train and val"
+    )
+    coco_crowd_labels: bool = setting(True, "coco: crowds count in the image-level label")
+    coco_truth: str = setting(
+        "json_order",
+        "coco: semantic truth, a later annotation over an earlier one, or the smallest on top",
+        rule=one_of("json_order", "small_first"),
+    )
+    coco_crowd: str = setting(
+        "background",
+        "coco: what crowds are in the semantic truth where nothing else is",
+        rule=one_of("background", "ignore"),
+    )
+    coco_mask_dir: str | None = setting(
+        None,
+        "coco: folder of ready-made semantic masks, in place of the truth of the JSON",
+        rule=NOT_EMPTY,
+    )
     train_list: str = setting(
         "train_aug",
         "split name or file of ids to train on",
-        presets=in_demo("train"),
+        presets=in_demo("train") | in_coco("train"),
     )
     val_list: str = setting("val", "split name or file of ids to validate on")
     infer_list: str = setting("train", "split name or file of ids to make labels for")
@@ -152,10 +178,14 @@ class Config:
         0.30,
         "background score for confident foreground",
         rule=UNIT,
+        presets=in_coco(0.35),
         group="Inter-pixel relations and IRNet",
     )
     conf_bg_thres: float = setting(
-        0.05, "background score for confident background", rule=UNIT, presets=in_demo(0.10)
+        0.05,
+        "background score for confident background",
+        rule=UNIT,
+        presets=in_demo(0.10) | in_coco(0.10, rib=0.17),
     )
     crf: str = setting(
         "torch",
@@ -203,11 +233,14 @@ class Config:
         "side that IRNet pads a smaller image to for its labels, pixels; 0 pads to a multiple of "
         "16 alone",
         rule=PADDING,
-        presets=in_demo(160),
+        presets=in_demo(160) | in_coco(0),
         group="Label synthesis",
     )
     cam_power: float = setting(
-        1, "power of the normalised CAMs before the random walk", rule=POSITIVE
+        1,
+        "power of the normalised CAMs before the random walk",
+        rule=POSITIVE,
+        presets={"coco14_rib": 1.3},
     )
     beta: float = setting(10, "power of the affinities in the random walk", rule=POSITIVE)
     # A walk spreads as the square root of its steps; the demo's grid is 0.38 times VOC's per side,
@@ -223,7 +256,9 @@ class Config:
         presets=in_demo(1.0),
     )
     ins_seg_bg_thres: float = setting(0.25, "background score of instance labels", rule=UNIT)
-    sem_seg_bg_thres: float = setting(0.25, "background score of semantic labels", rule=UNIT)
+    sem_seg_bg_thres: float = setting(
+        0.25, "background score of semantic labels", rule=UNIT, presets={"coco14_rib": 0.22}
+    )
 
     supervision: tuple[str, ...] = setting(
         ("irn",),
