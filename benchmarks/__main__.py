@@ -17,6 +17,7 @@ MODULES = (
     "bench_make_cam",
     "bench_precision",
     "bench_loaders",
+    "bench_scale",
     "bench_help",
 )
 TRAIN_AUG = 10_582

@@ -15,7 +15,8 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 NAMES = ("AP", "AP50", "AP75", "AP small", "AP medium", "AP large")
-KEPT = ("dtScores", "dtMatches", "dtIgnore", "gtIgnore")
+SCORES = "dtScores"
+MARKS = ("dtMatches", "dtIgnore", "gtIgnore")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +25,11 @@ class Matches:
 
     Attributes:
         number: the image's id in the JSON, by which pycocotools orders images.
-        found: by class and number of the range of areas, what is accumulated.
+        found: by class what is accumulated, an array each, ranges of areas first.
     """
 
     number: int
-    found: Mapping[tuple[int, int], Mapping[str, np.ndarray]]
+    found: Mapping[int, Mapping[str, np.ndarray]]
 
 
 def match(
@@ -63,10 +64,12 @@ def match(
         evaluation.evaluate()
     areas = len(evaluation.params.areaRng)
     found = {}
-    for place, result in enumerate(evaluation.evalImgs):
-        if result is not None:
-            key = (categories[place // areas], place % areas)
-            found[key] = {name: _small(name, result[name]) for name in KEPT}
+    for place, category in enumerate(categories):
+        results = evaluation.evalImgs[place * areas : (place + 1) * areas]
+        found[category] = {
+            name: np.array([result[name] for result in results], float if name == SCORES else bool)
+            for name in (SCORES, *MARKS)
+        }
     return Matches(number=number, found=found)
 
 
@@ -76,7 +79,7 @@ def measures(matches: Sequence[Matches]) -> dict[str, float]:
     A measure without any true mask, as of small ones, is left out.
     """
     ordered = sorted(matches, key=lambda image: image.number)
-    categories = sorted({category for image in ordered for category, _ in image.found})
+    categories = sorted({category for image in ordered for category in image.found})
     with contextlib.redirect_stdout(io.StringIO()):
         evaluation = COCOeval(iouType="segm")
         params = evaluation.params
@@ -84,7 +87,7 @@ def measures(matches: Sequence[Matches]) -> dict[str, float]:
         params.catIds = categories
         areas = len(params.areaRng)
         evaluation.evalImgs = [
-            image.found.get((category, area))
+            _of_range(image.found.get(category), area)
             for category in categories
             for area in range(areas)
             for image in ordered
@@ -96,5 +99,5 @@ def measures(matches: Sequence[Matches]) -> dict[str, float]:
     return {f"COCO {n}": v for n, v in zip(NAMES, values, strict=True) if v >= 0}
 
 
-def _small(name: str, values: Any) -> np.ndarray:
-    return np.asarray(values, np.float64 if name == "dtScores" else bool)
+def _of_range(found: Mapping[str, np.ndarray] | None, area: int) -> dict[str, np.ndarray] | None:
+    return None if found is None else {name: values[area] for name, values in found.items()}
