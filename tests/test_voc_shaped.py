@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+import tarfile
 
 import pytest
 
@@ -157,8 +158,9 @@ def test_images_for_the_evaluation_server_need_no_labels(folder, run):
     changes = {"supervision": "full", "deeplab_server_list": "test", "pretrained": "none"}
     status, said = run("train_cam", "train_deeplab", "eval_deeplab", **changes)
     assert status == 0, said
-    packed = folder / "result/server_full/results/VOC2012/Segmentation/comp6_test_cls"
-    assert {path.stem for path in packed.iterdir()} == set(voc_shaped.TEST)
+    with tarfile.open(folder / "result/server_full/results.tgz") as packed:
+        inside = "results/VOC2012/Segmentation/comp6_test_cls"
+        assert set(packed.getnames()) == {f"{inside}/{i}.png" for i in voc_shaped.TEST}
 
 
 def test_published_lists_are_read(folder, run):
