@@ -18,6 +18,7 @@ MODULES = (
     "bench_folded",
     "bench_precision",
     "bench_loaders",
+    "bench_scale",
     "bench_help",
 )
 TRAIN_AUG = 10_582

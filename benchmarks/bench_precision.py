@@ -58,7 +58,7 @@ def _labels(config: Config, dataset: Dataset, ids: list[str], precision: str) ->
         compute=compute,
     )
     irn = load_network(
-        EdgeDisplacement(crop_size=config.irn.crop_size),
+        EdgeDisplacement(crop_size=config.irn_pad),
         config.irn_weights_name,
         flag="irn_weights_name",
         stage="train_irn",

@@ -198,6 +198,26 @@ def match_detections(
     )
 
 
+def join_matches(records: Sequence[ImageMatches]) -> ImageMatches:
+    """Join the records of images, in their order, to one that has the same average precision.
+
+    True masks are numbered over all images, so that one number says which is matched.
+    """
+    starts = np.cumsum([0, *(len(record.gt_classes) for record in records)])
+    places = [
+        np.where(record.best_index < 0, -1, record.best_index + start)
+        for record, start in zip(records, starts, strict=False)
+    ]
+    return ImageMatches(
+        classes=_joined([record.classes for record in records], np.int64),
+        scores=_joined([record.scores for record in records], np.float32),
+        best_iou=_joined([record.best_iou for record in records], np.float64),
+        best_index=_joined(places, np.int64),
+        gt_classes=_joined([record.gt_classes for record in records], np.int64),
+        ignored=_joined([record.ignored for record in records], np.bool_),
+    )
+
+
 def average_precision(
     records: Sequence[ImageMatches],
     thresholds: Sequence[float] = (0.25, 0.5, 0.7, 0.75),
@@ -221,28 +241,15 @@ def average_precision(
     Returns:
         float64 (T, C), NaN for a class without ground truth.
     """
-    ordered = [records[i] for i in (range(len(records)) if order is None else order)]
-    classes = _joined([record.classes for record in ordered], np.int64)
-    scores = _joined([record.scores for record in ordered], np.float32)
-    best_iou = _joined([record.best_iou for record in ordered], np.float64)
-    # True masks are numbered over the whole split, so that one number says which is matched.
-    starts = np.cumsum([0, *(len(record.gt_classes) for record in ordered)])
-    offsets = [
-        np.where(record.best_index < 0, -1, record.best_index + start)
-        for record, start in zip(ordered, starts, strict=False)
-    ]
-    best_index = _joined(offsets, np.int64)
-    gt_classes = _joined([record.gt_classes for record in ordered], np.int64)
-    ignored = _joined([record.ignored for record in ordered], np.bool_)
-
-    falling = np.argsort(-scores, kind="stable")
+    found = join_matches([records[i] for i in (range(len(records)) if order is None else order)])
+    falling = np.argsort(-found.scores, kind="stable")
     result = np.full((len(thresholds), num_classes), np.nan)
-    for class_id in np.unique(gt_classes):
-        mine = falling[classes[falling] == class_id]
-        total = int(np.count_nonzero(gt_classes == class_id))
+    for class_id in np.unique(found.gt_classes):
+        mine = falling[found.classes[falling] == class_id]
+        total = int(np.count_nonzero(found.gt_classes == class_id))
         for row, threshold in enumerate(thresholds):
-            right = _first_of_each(best_index[mine], best_iou[mine] >= threshold)
-            result[row, class_id] = _area(right[right | ~ignored[mine]], total)
+            right = _first_of_each(found.best_index[mine], found.best_iou[mine] >= threshold)
+            result[row, class_id] = _area(right[right | ~found.ignored[mine]], total)
     return result
 
 

@@ -159,7 +159,8 @@ class EdgeDisplacement(Net):
     """IRNet in its inference form: an image and its mirror in, boundary and displacement out.
 
     Args:
-        crop_size: images are zero-padded at the right and bottom to this side, pixels.
+        crop_size: images are zero-padded at the right and bottom to this side, pixels; 0 pads to
+            the next multiple of 16 alone.
         stride: of the outputs, pixels.
         backbone: the ResNet.
     """

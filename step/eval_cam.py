@@ -10,7 +10,7 @@ from misc.files.cam_files import CamFolder
 from misc.files.levels import LEVELS
 from misc.instances import component_detections
 from misc.measuring.details import plain, threshold_details, write_details
-from misc.measuring.evaluation import instance_truth, match_found
+from misc.measuring.evaluation import Records, instance_truth, match_found
 from misc.measuring.measures import record_measures
 from misc.measuring.thresholds import guess_thresholds, suggest_thresholds
 from misc.metrics import (
@@ -48,18 +48,18 @@ def run(config: Config) -> None:
     thresholds = np.append(CURVE, config.cam_eval_thres)
     num_classes = len(dataset.class_names)
     confusions = np.zeros((len(thresholds), num_classes + 1, num_classes + 1), np.int64)
-    matches: list[list[ImageMatches]] = [[] for _ in COMPONENT_CURVE]
+    matches = [Records() for _ in COMPONENT_CURVE]
     load = partial(evaluate_image, dataset, folder, thresholds)
     for _, (counts, records) in map_images(
         ids, load, num_workers=config.num_workers, description="eval_cam"
     ):
         confusions += counts
         for collected, image_record in zip(matches, records, strict=True):
-            collected.append(image_record)
+            collected.add(image_record)
 
     curve = mean_iou(confusions)
     by_class = [
-        average_precision(records, (0.5,), num_classes=num_classes)[0] for records in matches
+        average_precision(found.joined, (0.5,), num_classes=num_classes)[0] for found in matches
     ]
     component_ap50 = [float(mean_average_precision(values)) for values in by_class]
     best, best_ap = int(np.argmax(curve[:-1])), int(np.argmax(component_ap50))

@@ -1,6 +1,6 @@
 """Evaluate DeepLab on val_list, and pack its labels for the server (METHOD section 9)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from misc.learning.validation import probabilities
 from misc.looking.legend import class_entries, write_legend
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
-from misc.measuring.details import network_details, semantic_details, write_details
+from misc.measuring.details import Confusions, network_details, semantic_details, write_details
 from misc.measuring.evaluation import count_image
 from misc.measuring.measures import record_measures
 from misc.metrics import mean_iou
@@ -162,15 +162,18 @@ def write_final_label(
 
 def count_images(
     dataset: Dataset, ids: Sequence[str], folder: Path, *, num_workers: int
-) -> dict[str, np.ndarray]:
-    """Compute the confusion of each image's label in a folder, int64 (C + 1, C + 1)."""
-    counts = collect_images(
+) -> Confusions:
+    """Compute the confusions of the images' labels in a folder, on all ranks."""
+    mine = Confusions.of(len(dataset.class_names) + 1)
+    ious = collect_images(
         ids,
         partial(count_image, dataset, folder),
+        process=mine.add,
         num_workers=num_workers,
         description="eval_deeplab",
     )
-    return dict(zip(ids, counts, strict=True))
+    total = np.sum(ranks.gather([mine.total]), axis=0)
+    return Confusions(total, dict(zip(ids, ious, strict=True)))
 
 
 def write_measures(
@@ -178,7 +181,7 @@ def write_measures(
     dataset: Dataset,
     supervision: str,
     folder: Path,
-    counts: Mapping[str, np.ndarray],
+    counts: Confusions,
 ) -> None:
     """Write the measures of all images' confusions, and the legend of their labels."""
     write_legend(folder, class_entries(dataset.class_names, dataset.palette))

@@ -10,7 +10,13 @@ from misc.files.labels import instance_path, read_instance_labels
 from misc.files.levels import LEVELS, levels_path, load_levels
 from misc.instances import split_winners
 from misc.measuring.details import plain, threshold_details, write_details
-from misc.measuring.evaluation import instance_truth, match_found, match_own, precision_measures
+from misc.measuring.evaluation import (
+    Records,
+    instance_truth,
+    match_found,
+    match_own,
+    precision_measures,
+)
 from misc.measuring.measures import record_measures
 from misc.metrics import (
     ImageMatches,
@@ -34,12 +40,18 @@ def run(config: Config) -> None:
     ids = dataset.split(config.chainer_eval_set)
     load = partial(match_at_levels, dataset, config.ins_seg_out_dir)
     results = map_images(ids, load, num_workers=config.num_workers, description="eval_ins_seg")
-    records, by_level, own = zip(*(result for _, result in results), strict=True)
+    records, own, missing = [], [], 0
+    by_level = [Records() for _ in CURVE]
+    for _, (record, at_levels, own_matches) in results:
+        records.append(record)
+        own.append(own_matches)
+        missing += not at_levels
+        for collected, found in zip(by_level, at_levels, strict=False):
+            collected.add(found)
     num_classes = len(dataset.class_names)
     by_class = average_precision(records, (0.5,), num_classes=num_classes)[0]
     spread = average_precision_spread(records, num_classes=num_classes)
     details: dict[str, Any] = {"AP50": plain(by_class)}
-    missing = sum(not levels for levels in by_level)
     if missing:
         logger.info(
             "no curve over --ins_seg_bg_thres: %d images have no score levels, which "
@@ -96,15 +108,15 @@ def match_at_levels(
 
 
 def curves(
-    by_level: Sequence[Sequence[ImageMatches]], num_classes: int
+    by_level: Sequence[Records], num_classes: int
 ) -> dict[str, tuple[list[float], list[float]]]:
-    """Compute AP50, AP25 and AP70 over the levels of CURVE, from each image's records."""
+    """Compute AP50, AP25 and AP70 over the levels of CURVE, from the records at each."""
     ious = {"AP50": 0.5, "AP25": 0.25, "AP70": 0.7}
     means = [
         mean_average_precision(
-            average_precision(records, tuple(ious.values()), num_classes=num_classes)
+            average_precision(found.joined, tuple(ious.values()), num_classes=num_classes)
         )
-        for records in zip(*by_level, strict=True)
+        for found in by_level
     ]
     thresholds = [float(LEVELS[number]) for number in CURVE]
     return {name: (thresholds, [float(row[i]) for row in means]) for i, name in enumerate(ious)}

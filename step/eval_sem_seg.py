@@ -8,7 +8,7 @@ import numpy as np
 from misc.files.images import read_label
 from misc.files.labels import semantic_paths
 from misc.files.levels import LEVELS, levels_path, load_levels
-from misc.measuring.details import semantic_details, threshold_details, write_details
+from misc.measuring.details import Confusions, semantic_details, threshold_details, write_details
 from misc.measuring.evaluation import count_label
 from misc.measuring.measures import record_measures
 from misc.metrics import level_confusions, mean_iou
@@ -28,14 +28,14 @@ def run(config: Config) -> None:
     results = map_images(ids, load, num_workers=config.num_workers, description="eval_sem_seg")
     num_labels = len(dataset.class_names) + 1
     by_threshold = np.zeros((len(LEVELS), num_labels, num_labels), np.int64)
-    images, without_levels = {}, 0
+    found, without_levels = Confusions.of(num_labels), 0
     for image_id, (count, counts) in results:
-        images[image_id] = count
+        found.add(image_id, count)
         if counts is None:
             without_levels += 1
         else:
             by_threshold += counts
-    details = semantic_details(images)
+    details = semantic_details(found)
     if without_levels:
         logger.info(
             "no curve over --sem_seg_bg_thres: %d images have no score levels, which "

@@ -15,7 +15,7 @@ import pytest
 from torch.distributed.run import get_args_parser
 
 from misc.settings.flags import build_parser
-from tests import documented, foreign_cams, voc_shaped
+from tests import coco_shaped, documented, foreign_cams, voc_shaped
 from tests.cityscapes.city_tree import make_cityscapes
 
 ROOT = Path(__file__).parent.parent
@@ -58,6 +58,7 @@ def place_data(voc_folder, folder):
     for name in ("VOCdevkit", "benchmark_RELEASE"):
         (folder / name).symlink_to(voc_folder / name)
     make_cityscapes(folder / "cityscapes")
+    coco_shaped.make_coco(folder / "COCO", year=2014)
     (folder / "shared").mkdir()
     (folder / "shared" / "VOC2012").symlink_to(voc_folder / "VOCdevkit" / "VOC2012")
 

@@ -64,7 +64,7 @@ def write_film(
         return
     frames = film(
         image,
-        cams.cam,
+        cams.cam**config.cam_power,
         *fields,
         small_displacement=config.small_displacement,
         beta=config.beta,

@@ -1,6 +1,7 @@
 """The measures of the evaluations, of labels on disk and of networks in training."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from misc.metrics import (
     ImageMatches,
     average_precision,
     confusion,
+    join_matches,
     match_detections,
     mean_average_precision,
 )
@@ -30,12 +32,33 @@ def count_label(
 
 
 THRESHOLDS = (0.25, 0.5, 0.7, 0.75)
+JOINED_IMAGES = 500
 
 
 def precision_measures(records: Sequence[ImageMatches], num_classes: int) -> dict[str, float]:
     """Compute VOC's AP of masks at the four thresholds: `AP25` to `AP75`."""
     means = mean_average_precision(average_precision(records, THRESHOLDS, num_classes=num_classes))
     return {f"AP{round(100 * t)}": float(v) for t, v in zip(THRESHOLDS, means, strict=True)}
+
+
+@dataclass
+class Records:
+    """The records of many images, joined by hundreds: their own small arrays would take gigabytes.
+
+    Attributes:
+        joined: records of many images each, then those of the last images.
+    """
+
+    joined: list[ImageMatches] = field(default_factory=list)
+    alone: int = 0  # how many of the last are of one image
+
+    def add(self, record: ImageMatches) -> None:
+        """Add the record of the next image."""
+        self.joined.append(record)
+        self.alone += 1
+        if self.alone == JOINED_IMAGES:
+            self.joined[-JOINED_IMAGES:] = [join_matches(self.joined[-JOINED_IMAGES:])]
+            self.alone = 0
 
 
 def instance_truth(dataset: Dataset, image_id: str) -> tuple[np.ndarray, ...]:

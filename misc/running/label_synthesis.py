@@ -185,7 +185,7 @@ def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
 
     run_images(
         ids,
-        partial(load_image, dataset, folder),
+        partial(load_image, dataset, folder, config.cam_power),
         process=process,
         outputs=outputs,
         num_workers=compute.num_workers,
@@ -230,7 +230,7 @@ def load_irnet(config: Config, compute: Compute) -> Any:
             "irn_network",
             config.irn_network,
             "EdgeDisplacement",
-            crop_size=config.irn.crop_size,
+            crop_size=config.irn_pad,
             backbone=config.backbone,
         ),
         config.irn_weights_name,
@@ -240,9 +240,10 @@ def load_irnet(config: Config, compute: Compute) -> Any:
     )
 
 
-def load_image(dataset: Dataset, folder: CamFolder, image_id: str) -> Loaded:
-    """Read an image and its CAMs."""
+def load_image(dataset: Dataset, folder: CamFolder, power: float, image_id: str) -> Loaded:
+    """Read an image and its CAMs, whose `cam` is raised to a power."""
     image = dataset.image(image_id)
     size = image.shape[:2]
     cams = folder.read(image_id, size)
-    return Loaded(image=planes(image), cam=torch.from_numpy(cams.cam), keys=cams.keys, size=size)
+    cam = torch.from_numpy(cams.cam) ** power
+    return Loaded(image=planes(image), cam=cam, keys=cams.keys, size=size)

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 import cityscapes
+import coco
 import demo
 import voc12
 from misc.machine import ranks
@@ -17,6 +18,8 @@ from misc.settings.config import Config
 OPENERS: Mapping[str, Callable[[Config], Dataset]] = {
     "voc12": voc12.from_config,
     "cityscapes": cityscapes.from_config,
+    "coco14": coco.from_config,
+    "coco17": coco.from_config,
     "demo": partial(demo.from_config, read=voc12.Dataset),
 }
 

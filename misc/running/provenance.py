@@ -18,7 +18,7 @@ from misc.files.atomic import is_temporary, remove_abandoned, write_json
 from misc.learning.checkpoints import checkpoint_path
 from misc.machine import ranks
 from misc.running.log import logger
-from misc.settings.version import RENAMED, VERSION, is_compatible
+from misc.settings.version import FORMER, RENAMED, RENAMED_OF, VERSION, is_compatible
 
 # By stage: flag names to values. The first stage is the one that writes, the others are earlier.
 Settings = Mapping[str, Mapping[str, Any]]
@@ -228,10 +228,10 @@ def _read_record(path: Path) -> Record | None:
     )
     if not is_ours:
         return None
-    named = {
-        stage: {RENAMED.get(name, name): value for name, value in values.items()}
-        for stage, values in content["stages"].items()
-    }
+    named = {}
+    for stage, values in content["stages"].items():
+        new_names = RENAMED | RENAMED_OF.get(stage, {})
+        named[stage] = {new_names.get(name, name): value for name, value in values.items()}
     return content | {"stages": named}
 
 
@@ -254,6 +254,8 @@ def _difference(record: Record, wanted: Settings) -> str:
     found, plain = record["stages"], json.loads(json.dumps(_new_record(wanted)["stages"]))
     for stage in dict.fromkeys([*plain, *found]):
         ours, theirs = plain.get(stage, {}), found.get(stage, {})
+        # A stage that is missing from a record has no settings, of today or before.
+        theirs = theirs and {n: v for n, v in FORMER.items() if n in ours} | theirs
         for name in dict.fromkeys([*ours, *theirs]):
             if ours.get(name) != theirs.get(name):
                 old, new = theirs.get(name, "not set"), ours.get(name, "not set")

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from misc.settings import trainings
-from misc.settings.declare import declared_in, in_demo, place, setting, stage_pass
+from misc.settings.declare import declared_in, in_coco, in_demo, place, setting, stage_pass
 from misc.settings.rules import (
     BACKBONES,
     NOT_EMPTY,
     NOT_NEGATIVE,
+    PADDING,
     POSITIVE,
     SCALES,
     UNIT,
@@ -23,7 +24,7 @@ from misc.settings.rules import (
     some_of,
 )
 
-LABELS = trainings.LABELS
+LABELS = ("make_ins_seg_labels", "make_sem_seg_labels")
 TRAININGS = ("train_cam", "train_irn", "train_mask_rcnn", "train_deeplab")
 # DeepLab's backbone is a setting of its own.
 BACKBONED = (*TRAININGS[:3], "make_cam", *LABELS, "eval_mask_rcnn")
@@ -33,6 +34,9 @@ NETWORKS = (*TRAININGS, "make_cam", *LABELS, "eval_mask_rcnn", "eval_deeplab")
 PRESETS = {
     "voc12": "voc12",
     "voc12_author": "voc12",
+    "coco14": "coco14",
+    "coco14_rib": "coco14",
+    "coco17": "coco17",
     "cityscapes": "cityscapes",
     "demo": "demo",
 }
@@ -109,10 +113,29 @@ class Config:
         "8: those with instances, everything else is background; 19: all, without a background",
         rule=Rule(lambda value: value in (8, 19), "8 or 19"),
     )
+    only_labelled: bool = setting(
+        False, "coco: leave images without an image-level label out of train and val"
+    )
+    coco_crowd_labels: bool = setting(True, "coco: crowds count in the image-level label")
+    coco_truth: str = setting(
+        "json_order",
+        "coco: semantic truth, a later annotation over an earlier one, or the smallest on top",
+        rule=one_of("json_order", "small_first"),
+    )
+    coco_crowd: str = setting(
+        "background",
+        "coco: what crowds are in the semantic truth where nothing else is",
+        rule=one_of("background", "ignore"),
+    )
+    coco_mask_dir: str | None = setting(
+        None,
+        "coco: folder of ready-made semantic masks, in place of the truth of the JSON",
+        rule=NOT_EMPTY,
+    )
     train_list: str = setting(
         "train_aug",
         "split name or file of ids to train on",
-        presets={"demo": "train", "cityscapes": "train"},
+        presets=in_demo("train") | in_coco("train") | {"cityscapes": "train"},
         shapes=("train_cam", "train_irn"),
     )
     val_list: str = setting("val", "split name or file of ids to validate on")
@@ -169,6 +192,7 @@ class Config:
         0.30,
         "background score for confident foreground",
         rule=UNIT,
+        presets=in_coco(0.35),
         group="Inter-pixel relations and IRNet",
         shapes=("cam_to_ir_label",),
     )
@@ -176,7 +200,7 @@ class Config:
         0.05,
         "background score for confident background",
         rule=UNIT,
-        presets=in_demo(0.10),
+        presets=in_demo(0.10) | in_coco(0.10, rib=0.17),
         shapes=("cam_to_ir_label",),
     )
     crf: str = setting(
@@ -192,12 +216,24 @@ class Config:
     )
     irn: trainings.IrnTraining = trainings.IRN
 
-    beta: float = setting(
-        10,
-        "power of the affinities in the random walk",
-        rule=POSITIVE,
+    irn_pad: int = setting(
+        512,
+        "side that IRNet pads a smaller image to for its labels, pixels; 0 pads to a multiple of "
+        "16 alone",
+        rule=PADDING,
+        presets=in_demo(160) | in_coco(0),
         group="Label synthesis",
         shapes=LABELS,
+    )
+    cam_power: float = setting(
+        1,
+        "power of the normalised CAMs before the random walk",
+        rule=POSITIVE,
+        presets={"coco14_rib": 1.3},
+        shapes=LABELS,
+    )
+    beta: float = setting(
+        10, "power of the affinities in the random walk", rule=POSITIVE, shapes=LABELS
     )
     # A walk spreads as the square root of its steps; the demo's grid is 0.38 times VOC's per side,
     # and its objects lie closer together.
@@ -220,7 +256,11 @@ class Config:
         0.25, "background score of instance labels", rule=UNIT, shapes=("make_ins_seg_labels",)
     )
     sem_seg_bg_thres: float = setting(
-        0.25, "background score of semantic labels", rule=UNIT, shapes=("make_sem_seg_labels",)
+        0.25,
+        "background score of semantic labels",
+        rule=UNIT,
+        presets={"coco14_rib": 0.22},
+        shapes=("make_sem_seg_labels",),
     )
 
     supervision: tuple[str, ...] = setting(

@@ -56,6 +56,11 @@ def in_demo(value: Any) -> dict[str, Any]:
     return {"demo": value}
 
 
+def in_coco(value: Any, *, rib: Any = None) -> dict[str, Any]:
+    """Return the presets in which COCO uses this value instead, RIB's variant perhaps another."""
+    return {"coco14": value, "coco17": value, "coco14_rib": value if rib is None else rib}
+
+
 def place(default: str, help: str, **options: Any) -> Any:
     """Declare an output path; the demo preset and --run_dir move it."""
     first, *rest = default.split("/")

@@ -30,6 +30,7 @@ NOT_NEGATIVE = Rule(lambda value: value >= 0, "0 or more")
 RADIUS = Rule(lambda value: value >= 2, "2 or more")
 UNIT = Rule(lambda value: 0 <= value <= 1, "a number from 0 to 1")
 CROP = Rule(lambda value: value > 0 and value % 16 == 0, "a positive multiple of 16")
+PADDING = Rule(lambda value: value >= 0 and value % 16 == 0, "0 or a positive multiple of 16")
 NOT_EMPTY = Rule(lambda value: value != "", "a name")
 SCALES = Rule(
     lambda values: len(values) > 0 and all(0 < value < math.inf for value in values),

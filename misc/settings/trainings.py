@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from misc.settings.declare import EACH, setting, settings_group, value
 from misc.settings.rules import CROP, DROPS, LONG_SIDE, NOT_NEGATIVE, POSITIVE, RADIUS, UNIT, one_of
 
-LABELS = ("make_ins_seg_labels", "make_sem_seg_labels")
-
 _PUBLISHED = "SGD momentum; the published program's value, see CHANGELOG"
 _RATES = "learning rate of the {}; ten times that for the {} (sgd)"
 _CROP_SIZE = "side of a training crop, pixels"
@@ -89,7 +87,7 @@ CAM = settings_group(
 IRN = settings_group(
     IrnTraining,
     shapes=("train_irn",),
-    crop_size=value(512, demo=160, shapes=LABELS),
+    crop_size=value(512, demo=160),
     # Pairs across neighbouring objects mislead; the demo's grid is 0.38 times VOC's per side.
     radius=value(10, demo=5),
     batch_size=value(32, voc12_author=16, demo=8),

@@ -19,6 +19,7 @@ from misc.learning.networks import load_backbone
 from misc.learning.supervision import describe_image, supervised_path, supervision_of
 from misc.measuring.measures import end_of, read_since
 from misc.settings.config import Config
+from misc.settings.version import RENAMED
 from step import eval_mask_rcnn
 from step.train_mask_rcnn import build_network
 from tests.own_measures import OwnMeasures
@@ -230,7 +231,7 @@ def with_digests(old, new):
     """Give a record's values, those that are digests from this machine's own record."""
     return {
         stage: {
-            name: new[stage][name] if str(value).endswith(" …") else value
+            name: new[stage][RENAMED.get(name, name)] if str(value).endswith(" …") else value
             for name, value in values.items()
         }
         for stage, values in old.items()

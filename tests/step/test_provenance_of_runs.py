@@ -9,7 +9,10 @@ import torch
 
 import run_sample
 from misc.files.atomic import write_json
+from misc.files.cam_files import find_cams, read_cams
 from misc.measuring.measures import read_since, record_measures
+from misc.running.label_synthesis import load_image
+from misc.running.open_dataset import open_dataset
 from misc.settings.flags import read_config
 from step import train_irn
 from tests import forked
@@ -140,6 +143,34 @@ def test_irnet_on_another_backbone_is_not_taken(copied, capsys):
     assert run(copied, "train_cam", cam_weights_name=other, seed=1) == 0
     assert run(copied, "train_irn", cam_weights_name=other) == 2
     assert "--cam_weights_name of train_irn was a file of SHA-256" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "was"), [("cam_power", 1.5, "1"), ("irn_pad", 0, "160"), ("irn_pad", 320, "")]
+)
+def test_the_power_of_cams_and_irnets_padding_shape_labels_and_nothing_else(
+    copied, capsys, flag, value, was
+):
+    before, stages = times(copied), ("make_ins_seg", "make_sem_seg")
+    assert run(copied, "make_sem_seg", **{flag: value}) == 2
+    assert f"--{flag} of make_sem_seg_labels was {was}" in capsys.readouterr().err
+    # CAMs, relation labels and IRNet are as they were, and not made again.
+    assert run(copied, *UP_TO_IRN, **{flag: value}) == 0
+    assert times(copied) == before
+    labels = {f: f.read_bytes() for n in stages for f in (copied / RESULT / n[5:]).glob("*.*")}
+    assert run(copied, *stages, **{flag: value}, overwrite=True) == 0
+    assert any(path.read_bytes() != data for path, data in labels.items())
+
+
+def test_cams_are_raised_to_the_power_before_the_walk_alone(copied):
+    config = read_config(forked.arguments(copied))
+    dataset = open_dataset(config)
+    image_id = dataset.split("train")[0]
+    plain, raised = (load_image(dataset, config.cam_out_dir, p, image_id) for p in (1, 1.3))
+    stored = read_cams(find_cams(config.cam_out_dir, image_id))
+    assert (plain.cam.numpy() == stored.cam).all()
+    torch.testing.assert_close(raised.cam, torch.from_numpy(stored.cam) ** 1.3)
+    assert (plain.image == raised.image).all()
 
 
 def test_overwrite_deletes_no_folder_and_no_file_of_the_users(copied, tmp_path, capsys):

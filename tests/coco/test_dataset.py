@@ -1,0 +1,484 @@
+import json
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools.coco import COCO
+
+from coco import Dataset
+from coco.categories import CATEGORY_IDS, CLASS_OF
+from coco.lists import EXPECTED_COUNTS
+from misc.files.images import write_label
+from tests.coco_shaped import (
+    BARE,
+    CMYK,
+    COUNTS,
+    CROWDED,
+    GREY,
+    ids_of,
+    instances,
+    make_coco,
+    name_of,
+    write_json,
+)
+
+SAMPLE = Path(__file__).parents[3] / "shared" / "coco_sample"
+SAMPLE = Path(os.environ.get("COCO_SAMPLE", SAMPLE))
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return make_coco(tmp_path_factory.mktemp("coco"))
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Give a COCO that a test may spoil."""
+    return make_coco(tmp_path / "coco")
+
+
+def open_coco(root, **options):
+    return Dataset(root, **{"year": 2017, **options})
+
+
+def api(path):
+    return COCO(os.fspath(path))
+
+
+def truths(known, image_id):
+    """Return an image's annotations and masks as pycocotools gives them."""
+    found = known.loadAnns(known.getAnnIds(imgIds=[int(image_id.split("_")[-1])]))
+    found = sorted(found, key=known.dataset["annotations"].index)
+    return found, [known.annToMask(annotation).astype(bool) for annotation in found]
+
+
+def painted(known, image_id, *, small_first=False, ignore=False):
+    """Return the semantic truth, written down from the rule."""
+    found, masks = truths(known, image_id)
+    size = known.imgs[int(image_id.split("_")[-1])]
+    label = np.zeros((size["height"], size["width"]), np.uint8)
+    pairs = list(zip(found, masks, strict=True))
+    if ignore:
+        for annotation, mask in pairs:
+            if annotation["iscrowd"]:
+                label[mask] = 255
+    if small_first:
+        pairs = sorted(pairs, key=lambda pair: -pair[1].sum())
+    for annotation, mask in pairs:
+        if not annotation["iscrowd"]:
+            label[mask] = CATEGORY_IDS.tolist().index(annotation["category_id"]) + 1
+    return label
+
+
+def test_the_classes_are_the_80_used_ids_in_rising_order():
+    assert len(CATEGORY_IDS) == len(Dataset.class_names) == 80
+    known = {1: "person", 11: "fire hydrant", 13: "stop sign", 72: "tv", 90: "toothbrush"}
+    for category, name in known.items():
+        assert Dataset.class_names[CLASS_OF[category]] == name
+    assert (CLASS_OF[[0, 12, 26, 29, 30, 45, 66, 68, 69, 71, 83, 91, 255]] == -1).all()
+
+
+def test_all_images_are_listed_by_default_in_the_files_order(root):
+    assert open_coco(root).split("train") == ids_of("train")
+    assert open_coco(root).split("val2017") == ids_of("val")
+    assert open_coco(root, limit=2).split("train") == ids_of("train")[:2]
+
+
+def test_only_labelled_leaves_out_what_has_no_class(root):
+    bare, crowded = (name_of("train", number) for number in (BARE, CROWDED))
+    kept = open_coco(root, only_labelled=True).split("train")
+    assert kept == [i for i in ids_of("train") if i != bare]
+    without = open_coco(root, only_labelled=True, crowd_labels=False).split("train")
+    assert without == [i for i in kept if i != crowded]
+
+
+def test_the_counts_are_in_the_log(root, caplog):
+    with caplog.at_level("INFO"):
+        open_coco(root).split("train")
+    assert "train2017: 6 images, 1 of them without a class" in caplog.text
+    assert "has 6 images, COCO 2017's has 118287" in caplog.text
+
+
+@pytest.mark.parametrize("layout", ["{}", "images/{}", "JPEGImages/{}", "JPEGImages", "images"])
+@pytest.mark.parametrize("year", [2014, 2017])
+def test_every_layout_is_read(tmp_path, layout, year):
+    root = make_coco(tmp_path, year=year, layout=layout)
+    dataset = Dataset(root, year=year)
+    for split in COUNTS:
+        assert dataset.split(split) == ids_of(split, year)
+        for image_id in ids_of(split, year):
+            assert dataset.image(image_id).shape[2] == 3
+
+
+@pytest.mark.parametrize("year", [2014, 2017])
+def test_images_are_found_with_and_without_the_prefix(tmp_path, year):
+    root = make_coco(tmp_path, year=year, layout="JPEGImages")
+    for path in (root / "JPEGImages").iterdir():
+        stem = path.name.removeprefix(f"COCO_train{year}_").removeprefix(f"COCO_val{year}_")
+        split = "train" if int(stem[:12]) < 100 else "val"
+        path.rename(path.with_name(stem if year == 2014 else f"COCO_{split}2017_{stem}"))
+    dataset = Dataset(root, year=year)
+    assert dataset.split("train") == ids_of("train", year)
+    assert dataset.image(ids_of("val", year)[0]).ndim == 3
+
+
+def test_grey_and_cmyk_photographs_are_rgb(root):
+    dataset = open_coco(root)
+    for number, mode in ((GREY, "L"), (CMYK, "CMYK")):
+        image_id = name_of("train", number)
+        assert Image.open(dataset.image_path(image_id)).mode == mode
+        assert dataset.image(image_id).shape[2] == 3
+
+
+def test_image_level_labels_are_the_classes_of_the_annotations(root):
+    ids = ids_of("train")
+    known = api(root / "annotations/instances_train2017.json")
+    rows = open_coco(root).image_labels(ids)
+    assert rows.dtype == np.float32
+    for image_id, row in zip(ids, rows, strict=True):
+        there = {a["category_id"] for a in truths(known, image_id)[0]}
+        assert CATEGORY_IDS[np.flatnonzero(row)].tolist() == sorted(there)
+    assert not rows[BARE].any()
+
+
+def test_crowds_count_in_the_image_level_label_unless_told_otherwise(root):
+    ids = [name_of("train", CROWDED)]
+    assert open_coco(root).image_labels(ids).sum() == 1
+    assert open_coco(root, crowd_labels=False).image_labels(ids).sum() == 0
+
+
+@pytest.mark.parametrize("truth", ["json_order", "small_first"])
+@pytest.mark.parametrize("crowd", ["background", "ignore"])
+def test_the_semantic_truth_follows_each_rule(root, truth, crowd):
+    dataset = open_coco(root, truth=truth, crowd=crowd)
+    known = api(root / "annotations/instances_train2017.json")
+    rules = {"small_first": truth == "small_first", "ignore": crowd == "ignore"}
+    for image_id in ids_of("train"):
+        label = dataset.semantic_label(image_id)
+        assert label.dtype == np.uint8
+        assert (label == painted(known, image_id, **rules)).all()
+
+
+def test_the_rules_differ_where_they_should(root):
+    def labels(**options):
+        return [open_coco(root, **options).semantic_label(i) for i in ids_of("train")]
+
+    usual = labels()
+    assert not all(map(np.array_equal, usual, labels(truth="small_first")))
+    assert not any((label == 255).any() for label in usual)
+    ignoring = labels(crowd="ignore")
+    for label, other in zip(usual, ignoring, strict=True):
+        assert set(label[other == 255].tolist()) <= {0}
+        assert (label == other)[other != 255].all()
+
+
+def test_instances_are_pycocotools_masks_and_crowds_are_ignored_regions(root):
+    dataset = open_coco(root)
+    known = api(root / "annotations/instances_train2017.json")
+    for image_id in ids_of("train"):
+        found, masks = truths(known, image_id)
+        for reader, crowd in ((dataset.instance_label, 0), (dataset.ignored_regions, 1)):
+            mine, classes = reader(image_id)
+            wanted = [n for n, a in enumerate(found) if a["iscrowd"] == crowd]
+            assert CATEGORY_IDS[classes].tolist() == [found[n]["category_id"] for n in wanted]
+            assert mine.dtype == bool
+            assert mine.shape[1:] == dataset.image(image_id).shape[:2]
+            assert all((mask == masks[n]).all() for mask, n in zip(mine, wanted, strict=True))
+
+
+def test_an_image_without_annotations_has_an_empty_truth(root):
+    dataset, image_id = open_coco(root), name_of("train", BARE)
+    assert not dataset.semantic_label(image_id).any()
+    assert len(dataset.instance_label(image_id)[0]) == 0
+    assert dataset.has_truth(image_id)
+    assert dataset.with_labels([image_id, "unknown"]) == [image_id]
+
+
+@pytest.mark.parametrize("inside", ["", "train2017"])
+@pytest.mark.parametrize("raw", [False, True])
+def test_ready_made_masks_of_both_numberings_are_read(root, tmp_path, raw, inside):
+    table = np.arange(256, dtype=np.uint8)
+    if raw:
+        table[1:81] = CATEGORY_IDS
+    plain = open_coco(root)
+    for image_id in ids_of("train"):
+        write_label(tmp_path / inside / f"{image_id}.png", table[plain.semantic_label(image_id)])
+    dataset = open_coco(root, mask_dir=tmp_path)
+    for image_id in ids_of("train"):
+        assert (dataset.semantic_label(image_id) == plain.semantic_label(image_id)).all()
+    listed = [*ids_of("train"), *ids_of("val")]
+    assert dataset.with_truth(listed, kinds=["semantic"]) == ids_of("train")
+    assert dataset.with_truth(listed, kinds=["instance"]) == listed
+
+
+@pytest.mark.parametrize(
+    ("raw", "value", "words"), [(False, 90, "labels 0 to 80"), (True, 12, "category ids")]
+)
+def test_a_value_of_the_other_numbering_is_refused_by_name(root, tmp_path, raw, value, words):
+    table = np.arange(256, dtype=np.uint8)
+    if raw:
+        table[1:81] = CATEGORY_IDS
+    plain = open_coco(root)
+    for image_id in ids_of("train"):
+        label = table[plain.semantic_label(image_id)]
+        if image_id == ids_of("train")[-1]:
+            label[0, 0] = value
+        write_label(tmp_path / f"{image_id}.png", label)
+    dataset = open_coco(root, mask_dir=tmp_path)
+    with pytest.raises(ValueError, match=f"^--coco_mask_dir: .* has the value {value}; .*{words}"):
+        dataset.semantic_label(ids_of("train")[-1])
+
+
+def test_the_index_is_cached_and_a_changed_json_is_read_again(own, tmp_path, monkeypatch):
+    cache = tmp_path / "cache"
+    first = open_coco(own, cache_dir=cache)
+    rows = first.image_labels(first.split("train"))
+    assert (cache / "instances_train2017.index.npz").is_file()
+    with monkeypatch.context() as patched:
+        patched.setattr("coco.index.elements", None)
+        second = open_coco(own, cache_dir=cache)
+        assert second.split("train") == first.split("train")
+        assert (second.image_labels(second.split("train")) == rows).all()
+        assert (second.semantic_label(ids_of("train")[0]) > 0).any()
+    content = instances("train")
+    content["images"].pop()
+    content["annotations"] = [a for a in content["annotations"] if a["image_id"] != COUNTS["train"]]
+    write_json(own, "train", content)
+    assert len(open_coco(own, cache_dir=cache).split("train")) == 5
+    (cache / "instances_train2017.index.npz").write_bytes(b"broken")
+    assert len(open_coco(own, cache_dir=cache).split("train")) == 5
+
+
+def test_it_is_picklable_before_and_after_reading(root):
+    dataset = open_coco(root)
+    for _ in range(2):
+        copy = pickle.loads(pickle.dumps(dataset))
+        assert copy.split("val") == ids_of("val")
+        assert dataset.split("val") == ids_of("val")
+
+
+def test_its_identity_is_that_of_images_and_labels_wherever_they_lie(own, tmp_path):
+    before = open_coco(own).identify()
+    assert before.startswith("coco17, 8 images, digest ")
+    own.rename(tmp_path / "moved")
+    own = tmp_path / "moved"
+    path = own / "annotations/instances_train2017.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content, indent=1))
+    assert open_coco(own).identify() == before
+    assert open_coco(own, crowd_labels=False).identify() != before
+    assert open_coco(own).identify(ids_of("train")[:2]) != open_coco(own).identify(
+        ids_of("train")[1::-1]
+    )
+    content["annotations"] = [a for a in content["annotations"] if a["category_id"] != 90]
+    path.write_text(json.dumps(content))
+    assert open_coco(own).identify() != before
+
+
+def test_published_figures_stand_beside_cocos_own_splits_alone(root, monkeypatch):
+    assert open_coco(root).published("eval_mask_rcnn", "val") == {}
+    monkeypatch.setitem(EXPECTED_COUNTS[2017], "val", 2)
+    assert open_coco(root).published("eval_mask_rcnn", "val")["COCO AP"] == 0.143
+    assert open_coco(root).published("eval_mask_rcnn", "train") == {}
+
+
+def test_a_users_list_takes_ids_of_both_splits(root, tmp_path):
+    ids = [ids_of("val")[0], ids_of("train")[3]]
+    (tmp_path / "list.txt").write_text("\n".join(ids))
+    assert open_coco(root).split(tmp_path / "list.txt") == ids
+    (tmp_path / "list.txt").write_text("1\n")
+    with pytest.raises(ValueError, match=r"1 of 1 ids are in no annotations .* the first is '1'"):
+        open_coco(root).split(tmp_path / "list.txt")
+    with pytest.raises(ValueError, match="unknown split 'test'; accepted are train, val"):
+        open_coco(root).split("test")
+
+
+def spoilt(change):
+    content = instances("train")
+    change(content)
+    return json.dumps(content)
+
+
+def _rle_of_another_size(content):
+    crowd = next(a for a in content["annotations"] if a["iscrowd"])
+    crowd["segmentation"]["size"] = [10, 10]
+
+
+BROKEN = {
+    "cut short": (lambda: spoilt(lambda c: None)[:-400], "is cut short, or no JSON at byte"),
+    "empty": (lambda: "", "is cut short, or no JSON at byte 0"),
+    "no JSON": (lambda: "<html>" + " " * 100, "no JSON at byte 0"),
+    "no images": (lambda: '{"annotations": []}', "its list of images is missing or empty"),
+    "unknown image": (
+        lambda: spoilt(lambda c: c["annotations"][0].update(image_id=777)),
+        "the annotation 1000 is of the image 777, which is not listed",
+    ),
+    "category 91": (
+        lambda: spoilt(lambda c: c["annotations"][1].update(category_id=91)),
+        "the annotation 1001 has the category 91; .*--dataset folder",
+    ),
+    "category 12": (
+        lambda: spoilt(lambda c: c["annotations"][1].update(category_id=12)),
+        "the annotation 1001 has the category 12",
+    ),
+    "run lengths": (lambda: spoilt(_rle_of_another_size), "has run lengths of \\[10, 10\\]"),
+    "image twice": (
+        lambda: spoilt(lambda c: c["images"][1].update(id=1)),
+        "two images have the id 1",
+    ),
+    "name twice": (
+        lambda: spoilt(lambda c: c["images"][1].update(file_name=c["images"][0]["file_name"])),
+        "two images have the file name '0+1'",
+    ),
+    "name that leads out": (
+        lambda: spoilt(lambda c: c["images"][0].update(file_name="../../etc/x.jpg")),
+        "begins an image that is none of an instances JSON",
+    ),
+    "no category": (
+        lambda: spoilt(lambda c: c["annotations"][0].pop("category_id")),
+        "begins an annotation that is none of an instances JSON",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_broken_annotations_are_one_line_that_names_the_file(own, case):
+    text, words = BROKEN[case]
+    path = own / "annotations/instances_train2017.json"
+    path.write_text(text())
+    with pytest.raises(ValueError, match=f"^{path}: .*{words}") as caught:
+        open_coco(own).split("train")
+    assert "\n" not in str(caught.value)
+
+
+SHAPES = {
+    "two points": [[1, 1, 5, 5]],
+    "odd": [[1, 1, 5, 5, 7, 7, 9]],
+    "words": [["a", "b", "c", "d", "e", "f"]],
+    "far": [[0, 0, 1e9, 0, 1e9, 1e9]],
+    "nothing": [],
+    "none": None,
+    "too short": {"size": [72, 96], "counts": [10, 10]},
+    "too long": {"size": [72, 96], "counts": [10, 10**9]},
+    "negative": {"size": [72, 96], "counts": [-10, 72 * 96 + 10]},
+    "compressed nonsense": {"size": [72, 96], "counts": "zzzzz~"},
+    "compressed short": {"size": [72, 96], "counts": "11"},
+}
+
+
+@pytest.mark.parametrize("case", SHAPES)
+def test_a_broken_mask_is_one_line_that_names_the_annotation(own, case):
+    content = instances("train")
+    mine = next(a for a in content["annotations"] if a["image_id"] == 1)
+    mine["segmentation"] = SHAPES[case]
+    path = write_json(own, "train", content)
+    dataset = open_coco(own)
+    assert dataset.image_labels(ids_of("train")).any()
+    with pytest.raises(ValueError, match=f"^{path}: the annotation {mine['id']} has no mask"):
+        dataset.semantic_label(ids_of("train")[0])
+
+
+def test_compressed_run_lengths_are_read(own):
+    known = api(own / "annotations/instances_train2017.json")
+    content = instances("train")
+    for annotation in content["annotations"]:
+        runs = known.annToRLE(annotation)
+        annotation["segmentation"] = {"size": runs["size"], "counts": runs["counts"].decode()}
+    before = [open_coco(own).semantic_label(i) for i in ids_of("train")]
+    write_json(own, "train", content)
+    after = [open_coco(own).semantic_label(i) for i in ids_of("train")]
+    assert all(map(np.array_equal, before, after))
+
+
+def test_a_missing_photograph_is_named(own):
+    (own / "train2017" / f"{ids_of('train')[2]}.jpg").unlink()
+    words = f"1 of 6 images are missing, the first is .*{ids_of('train')[2]}.jpg"
+    with pytest.raises(FileNotFoundError, match=words):
+        open_coco(own).split("train")
+
+
+def test_a_photograph_of_another_size_is_named(own):
+    path = own / "train2017" / f"{ids_of('train')[0]}.jpg"
+    Image.new("RGB", (30, 20)).save(path)
+    with pytest.raises(ValueError, match=r"is \(20, 30\) pixels, .* says \(72, 96\)"):
+        open_coco(own).image(ids_of("train")[0])
+
+
+def test_a_folder_without_annotations_says_what_is_expected(own, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"--data_root .*: no such folder"):
+        open_coco(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match=r"instances_train2014.json.*--dataset coco14"):
+        Dataset(own, year=2014)
+    with pytest.raises(FileNotFoundError, match=r"^--coco_mask_dir .*: no such folder"):
+        open_coco(own, mask_dir=tmp_path / "nowhere")
+
+
+def test_pycocotools_missing_is_one_line(root, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match="coco17: pip install pycocotools"):
+        open_coco(root)
+
+
+def test_a_name_in_other_letters_is_read_as_utf8(own):
+    content = instances("train")
+    name = f"東京_{content['images'][0]['file_name']}"
+    path = own / "train2017" / content["images"][0]["file_name"]
+    path.rename(path.with_name(name))
+    content["images"][0]["file_name"] = name
+    json_path = write_json(own, "train", content)
+    json_path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+    dataset = open_coco(own)
+    assert dataset.split("train")[0] == name.removesuffix(".jpg")
+    assert dataset.semantic_label(dataset.split("train")[0]).any()
+
+
+def test_lists_read_by_pieces_are_the_same(root, monkeypatch):
+    before = open_coco(root)
+    labels = [before.semantic_label(i) for i in ids_of("train")]
+    monkeypatch.setattr("coco.json_file.CHUNK", 61)
+    after = open_coco(root)
+    assert after.identify() == before.identify()
+    assert all(map(np.array_equal, labels, map(after.semantic_label, ids_of("train"))))
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    """Give the sample of real photographs, laid out like COCO's val."""
+    if not SAMPLE.is_dir():
+        pytest.skip("no sample of COCO here; COCO_SAMPLE names it")
+    root = tmp_path_factory.mktemp("sample")
+    (root / "annotations").mkdir()
+    (root / "annotations/instances_val2017.json").symlink_to(SAMPLE / "instances.json")
+    (root / "val2017").symlink_to(SAMPLE / "images")
+    return root
+
+
+def test_the_real_sample_is_equal_to_pycocotools_pixel_by_pixel(sample):
+    known = api(sample / "annotations/instances_val2017.json")
+    for truth in ("json_order", "small_first"):
+        dataset = open_coco(sample, truth=truth, crowd="ignore")
+        ids = dataset.split("val")
+        assert len(ids) == 64
+        for image_id in ids:
+            wanted = painted(known, image_id, small_first=truth == "small_first", ignore=True)
+            assert (dataset.semantic_label(image_id) == wanted).all()
+    crowds = instances_seen = 0
+    for image_id in ids:
+        found, masks = truths(known, image_id)
+        assert dataset.image(image_id).shape[:2] == dataset.semantic_label(image_id).shape
+        there = {a["category_id"] for a in found}
+        assert CATEGORY_IDS[np.flatnonzero(dataset.image_labels([image_id])[0])].tolist() == sorted(
+            there
+        )
+        for reader, crowd in ((dataset.instance_label, 0), (dataset.ignored_regions, 1)):
+            mine, classes = reader(image_id)
+            wanted = [n for n, a in enumerate(found) if a["iscrowd"] == crowd]
+            assert CATEGORY_IDS[classes].tolist() == [found[n]["category_id"] for n in wanted]
+            assert all((mask == masks[n]).all() for mask, n in zip(mine, wanted, strict=True))
+            crowds += len(mine) * crowd
+            instances_seen += len(mine)
+    assert crowds == 17
+    assert instances_seen == 833

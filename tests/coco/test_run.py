@@ -1,0 +1,167 @@
+"""All stages on a tiny COCO from the command line."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import run_sample
+from misc.files.cam_files import read_cams
+from misc.files.images import read_label
+from misc.measuring.measures import read_since
+from step import STAGES
+from tests import forked
+from tests.coco_shaped import BARE, CROWDED, ids_of, make_coco, name_of
+from tests.tiny_networks import tiny_detector_and_deeplab
+
+SETTINGS = {
+    "dataset": "coco17",
+    "pretrained": "none",
+    "cam_optimizer": "adamw",
+    "cam_learning_rate": 1e-3,
+    "irn_optimizer": "adamw",
+    "irn_learning_rate": 1e-3,
+    "mask_rcnn_learning_rate": 1e-3,
+    "deeplab_scales": "1.0",
+    "deeplab_crf": False,
+}
+LABELS = ("make_cam", "eval_cam", "cam_to_ir_label", "make_ins_seg", "eval_ins_seg")
+LABELS += ("make_sem_seg", "eval_sem_seg", "make_cocoann")
+MADE = ("cam/*.npz", "ir_label/*.png", "ins_seg/*.npz", "sem_seg/*.png", "instances_train.json")
+
+
+def arguments(folder, root, *passes, **changes):
+    words = [word for stage in passes for word in (f"--{stage}_pass", "True")]
+    settings = {**SETTINGS, "data_root": root, **changes}
+    return forked.arguments(folder, *words, **settings)
+
+
+def run(*options, **changes):
+    with tiny_detector_and_deeplab():
+        return run_sample.main(arguments(*options, **changes))
+
+
+def made(folder):
+    """Give the contents of all labels."""
+    found = {
+        p.relative_to(folder): p.read_bytes() for n in MADE for p in folder.glob(f"result/{n}")
+    }
+    assert len(found) == 25
+    return found
+
+
+def measures(folder, offset=0):
+    lines = read_since(folder / "result/metrics.jsonl", offset)
+    return {(line["stage"], line["split"], line["measure"]): line["value"] for line in lines}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return make_coco(tmp_path_factory.mktemp("coco"))
+
+
+@pytest.fixture(scope="module")
+def finished(root, tmp_path_factory):
+    """Give a run of all stages, once for this module."""
+    folder = tmp_path_factory.mktemp("run") / "run"
+    assert run(folder, root) == 0
+    return folder
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    return shutil.copytree(finished, tmp_path / "run")
+
+
+def test_every_stage_finishes_on_coco(finished):
+    text = (finished / "sample_train_eval.log").read_text()
+    for stage in STAGES:
+        assert f"{stage.name} ..." in text
+    assert len(made(finished)) == 4 * 6 + 1
+
+
+def test_an_image_without_a_class_has_no_cams_and_a_label_of_background(finished):
+    bare = name_of("train", BARE)
+    assert read_cams(finished / f"result/cam/{bare}.npz").keys.tolist() == []
+    assert not read_label(finished / f"result/sem_seg/{bare}.png").any()
+    crowded = name_of("train", CROWDED)
+    assert read_cams(finished / f"result/cam/{crowded}.npz").keys.tolist() == [0]
+
+
+def test_measures_are_over_81_labels_with_cocos_own_ap(finished):
+    found = measures(finished)
+    for key in (
+        ("eval_cam", "train", "mIoU"),
+        ("eval_sem_seg", "train", "mIoU"),
+        ("eval_ins_seg", "train", "AP50"),
+        ("eval_ins_seg", "train", "COCO AP"),
+        ("eval_ins_seg", "train", "COCO AP50"),
+        ("eval_mask_rcnn", "val", "COCO AP"),
+        ("eval_deeplab", "val", "mIoU"),
+    ):
+        assert 0 <= found[key] <= 1
+    details = json.loads((finished / "result/details/eval_sem_seg.json").read_text())
+    assert np.shape(details["confusion"]) == (81, 81)
+    assert len(details["images"]) == 6
+
+
+def test_a_second_run_makes_nothing_again(copied, root):
+    times = {path: path.stat().st_mtime_ns for path in copied.glob("result/*/*.[np][pn][zg]")}
+    times |= {path: path.stat().st_mtime_ns for path in copied.glob("sess/*.pth")}
+    assert run(copied, root) == 0
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+
+
+def test_what_is_missing_is_made_again_byte_for_byte(copied, root):
+    before = made(copied)
+    for number, path in enumerate(sorted(before)):
+        if number % 2:
+            (copied / path).unlink()
+    assert run(copied, root, *LABELS) == 0
+    assert made(copied) == before
+
+
+def test_two_ranks_make_the_labels_and_measures_of_one(copied, root, tmp_path):
+    before, measured = made(copied), measures(copied)
+    offset = (copied / "result/metrics.jsonl").stat().st_size
+    for name in ("cam", "ir_label", "ins_seg", "sem_seg"):
+        shutil.rmtree(copied / "result" / name)
+    words = arguments(copied, root, *LABELS, "eval_deeplab", "eval_mask_rcnn")
+    ranks = forked.start_ranks(words, tmp_path / "rank")
+    assert [forked.finish(rank) for rank in ranks] == [0, 0]
+    assert made(copied) == before
+    again = measures(copied, offset)
+    assert again == {key: measured[key] for key in again}
+    assert ("eval_deeplab", "val", "mIoU") in again
+    assert ("eval_mask_rcnn", "val", "COCO AP") in again
+
+
+def test_coco_2014_is_read_with_its_own_settings(tmp_path):
+    root = make_coco(tmp_path / "coco", year=2014)
+    changes = {"dataset": "coco14", "preset": "coco14_rib"}
+    assert run(tmp_path / "run", root, "train_cam", "make_cam", **changes) == 0
+    assert {p.stem for p in (tmp_path / "run/result/cam").glob("*.npz")} == set(
+        ids_of("train", 2014)
+    )
+
+
+def test_only_labelled_is_trained_and_labelled_alone(copied, root):
+    assert run(copied, root, "make_cam", "eval_cam", only_labelled=True) == 0
+    log = (copied / "sample_train_eval.log").read_text()
+    assert "train2017: 6 images, 1 of them without a class, which are left out: 5" in log
+
+
+def test_another_choice_of_labels_does_not_mix_into_cams(copied, root, capsys):
+    assert run(copied, root, "make_cam", coco_crowd_labels=False) == 2
+    assert "was coco17, 8 images, digest" in capsys.readouterr().err
+
+
+def test_a_broken_json_is_one_line(tmp_path, capsys):
+    root = make_coco(tmp_path / "coco")
+    path = root / "annotations/instances_train2017.json"
+    path.write_bytes(path.read_bytes()[:-300])
+    assert run(tmp_path / "run", root) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert error.startswith(f"error: {path}: is cut short")
