@@ -29,7 +29,7 @@ from misc.metrics import mean_iou
 from misc.running.dataset import Dataset
 from misc.running.log import logger
 from misc.running.open_dataset import open_dataset
-from misc.running.plan import Plan
+from misc.running.plan import Plan, crf_modules
 from misc.running.pool import Way
 from misc.running.provenance import claim_folder, remove_outputs
 from misc.running.shaped import shaped_by
@@ -82,8 +82,8 @@ def plan(config: Config, dataset: Dataset) -> Plan:
         return ValLabels(supervised_path(config.deeplab_out_dir, name)).path(image_id)
 
     planned = evaluation_plan(config, dataset, "deeplab", config.deeplab_weights_name, path)
-    if config.deeplab_crf and config.crf == "pydensecrf":
-        planned = replace(planned, modules={"pydensecrf.densecrf": "pydensecrf2"})
+    if config.deeplab_crf:
+        planned = replace(planned, modules=crf_modules(config))
     if not config.deeplab_server_list:
         return planned
     listed = dataset.split(config.deeplab_server_list)

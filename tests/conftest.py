@@ -1,3 +1,4 @@
+import multiprocessing
 import os
 
 import pytest
@@ -23,3 +24,12 @@ def voc_folder(tmp_path_factory):
     voc_shaped.make_voc(folder)
     voc_shaped.make_sbd(folder)
     return folder
+
+
+@pytest.fixture
+def forkserver():
+    """Let processes start by default as they do on Linux since Python 3.14."""
+    before = multiprocessing.get_start_method()
+    multiprocessing.set_start_method("forkserver", force=True)
+    yield
+    multiprocessing.set_start_method(before, force=True)

@@ -118,7 +118,5 @@ def _child(words, output, call, environment):
     from tests.tiny_networks import tiny_detector_and_deeplab
 
     torch.set_num_threads(1)
-    # The loaders fork too, as in a process that was started afresh.
-    multiprocessing.set_start_method("fork", force=True)
     with tiny_detector_and_deeplab():
         sys.exit(run_sample.main(words) if call is None else call(*words))

@@ -78,3 +78,11 @@ def cams_need(config: Config, ids: Sequence[str]) -> Need:
     """Return the need for the CAMs of images."""
     paths = [cam_path(config.cam_out_dir, image_id) for image_id in ids]
     return made_by("cam_out_dir", "make_cam", paths, read_cams)
+
+
+def crf_modules(config: Config) -> dict[str, str]:
+    """Return the modules that the dense CRF imports, as `Plan.modules`."""
+    if config.crf != "pydensecrf":
+        return {}
+    package = "pydensecrf2 (on Python 3.11 or 3.12, with g++), or pass --crf torch: the same labels"
+    return {"pydensecrf.densecrf": package}
