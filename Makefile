@@ -11,7 +11,7 @@ demo: $(VENV)/installed
 	$(BIN)/python run_sample.py
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # The tests with the oldest versions that requirements.txt names.
 test-oldest:
@@ -53,6 +53,7 @@ $(VENV)/bin/python:
 # opencv-python needs the system's libGL; where that is missing its headless build, which is the
 # same module without windows, takes its place. pydensecrf2 needs a compiler; nothing needs it.
 $(VENV)/installed: $(REQUIREMENTS) requirements-pydensecrf.txt | $(VENV)/bin/python
+	@echo "Installing torch and the rest into $(VENV): some GB, which takes minutes"
 	$(PIP) install -r $(REQUIREMENTS)
 	@$(BIN)/python -c 'import cv2' 2>/dev/null || { \
 	  echo "opencv-python finds no libGL here: taking opencv-python-headless"; \

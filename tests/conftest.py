@@ -10,6 +10,23 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # Threads of several processes wait for each other's cores.
     torch.set_num_threads(1)
 
+# Files are handed whole to the test processes: a long one at the end would keep one process alone.
+LONG = {
+    "test_documented.py",
+    "test_killed.py",
+    "test_networks.py",
+    "test_numbers.py",
+    "test_provenance_of_runs.py",
+    "test_quality.py",
+    "test_ranks.py",
+    "test_stages.py",
+    "test_voc_shaped.py",
+}
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.name not in LONG)
+
 
 @pytest.fixture(autouse=True)
 def seeded():
