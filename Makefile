@@ -2,14 +2,21 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+REQUIREMENTS := requirements.txt
 
-.PHONY: demo test fuzz check bench gpu format flags
+.PHONY: demo test test-oldest fuzz check bench gpu format flags
 
 demo: $(VENV)/installed
 	$(BIN)/python run_sample.py
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+# The tests with the oldest versions that requirements.txt names.
+test-oldest:
+	sed 's/>=/==/' requirements.txt > .requirements-oldest.txt
+	$(MAKE) test VENV=.venv-oldest REQUIREMENTS=.requirements-oldest.txt PYTHON=python3.11
 
 fuzz: $(VENV)/installed-dev
 	FUZZ_CASES=2000 $(BIN)/python -m pytest -q tests/test_fuzz.py
@@ -44,16 +51,19 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 # opencv-python needs the system's libGL; where that is missing its headless build, which is the
-# same module without windows, takes its place.
-$(VENV)/installed: requirements.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+# same module without windows, takes its place. pydensecrf2 needs a compiler; nothing needs it.
+$(VENV)/installed: $(REQUIREMENTS) requirements-pydensecrf.txt | $(VENV)/bin/python
+	@echo "Installing torch and the rest into $(VENV): some GB, which takes minutes"
+	$(PIP) install -r $(REQUIREMENTS)
 	@$(BIN)/python -c 'import cv2' 2>/dev/null || { \
 	  echo "opencv-python finds no libGL here: taking opencv-python-headless"; \
-	  $(BIN)/python -m pip uninstall --quiet --yes opencv-python; \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check opencv-python-headless; }
+	  $(PIP) uninstall --yes opencv-python; \
+	  $(PIP) install $$(sed -n 's/^opencv-python/&-headless/p' $(REQUIREMENTS)); }
+	@$(PIP) install -r requirements-pydensecrf.txt >/dev/null 2>&1; \
+	  $(BIN)/python -c 'import pydensecrf.densecrf' 2>/dev/null || \
+	  echo "pydensecrf2 cannot be built here, which only --crf pydensecrf needs: going on without it"
 	@touch $@
 
 $(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  $$(grep -v '^[-#]' requirements-dev.txt)
+	$(PIP) install -c $(REQUIREMENTS) $$(grep -v '^[-#]' requirements-dev.txt)
 	@touch $@

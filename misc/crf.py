@@ -232,7 +232,8 @@ def _import_dense_crf() -> Any:
     except ImportError as error:
         raise ModuleNotFoundError(
             "--crf pydensecrf needs the package pydensecrf: pip install pydensecrf2, or use "
-            "--crf torch, which needs nothing"
+            "--crf torch (the same labels), as where it does not build: without a C++ compiler "
+            "or on Python 3.13 and later"
         ) from error
     return densecrf
 

@@ -9,7 +9,7 @@ from misc.looking.legend import PALETTE_FILES, class_entries, palette_path, writ
 from misc.relation import relation_label
 from misc.running.dataset import Dataset
 from misc.running.open_dataset import open_dataset
-from misc.running.plan import Plan, cam_folder, cams_need
+from misc.running.plan import Plan, cam_folder, cams_need, crf_modules
 from misc.running.provenance import claim_folder
 from misc.running.shaped import shaped_by
 from misc.running.workers import run_images
@@ -59,7 +59,7 @@ def plan(config: Config, dataset: Dataset) -> Plan:
     return Plan(
         images=ids,
         needs=[cams_need(config, dataset, ids)],
-        modules={"pydensecrf.densecrf": "pydensecrf2"} if config.crf == "pydensecrf" else {},
+        modules=crf_modules(config),
         writes=[label_path(config.ir_label_out_dir, image_id) for image_id in ids],
         bytes_each=8_000,
     )

@@ -27,7 +27,7 @@ from misc.metrics import mean_iou
 from misc.running.dataset import ARCHIVE, Dataset
 from misc.running.log import logger
 from misc.running.open_dataset import open_dataset
-from misc.running.plan import Plan
+from misc.running.plan import Plan, crf_modules
 from misc.running.pool import Way
 from misc.running.provenance import claim_folder, remove_outputs
 from misc.running.shaped import shaped_by
@@ -76,9 +76,7 @@ def plan(config: Config, dataset: Dataset) -> Plan:
         return semantic_paths(folder, image_id)[0]
 
     planned = evaluation_plan(config, dataset, "deeplab", path)
-    if config.deeplab_crf and config.crf == "pydensecrf":
-        planned = replace(planned, modules={"pydensecrf.densecrf": "pydensecrf2"})
-    return planned
+    return replace(planned, modules=crf_modules(config)) if config.deeplab_crf else planned
 
 
 def label_images(

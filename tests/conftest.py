@@ -1,3 +1,4 @@
+import multiprocessing
 import os
 
 import pytest
@@ -8,6 +9,23 @@ from tests import voc_shaped
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Threads of several processes wait for each other's cores.
     torch.set_num_threads(1)
+
+# Files are handed whole to the test processes: a long one at the end would keep one process alone.
+LONG = {
+    "test_documented.py",
+    "test_killed.py",
+    "test_networks.py",
+    "test_numbers.py",
+    "test_provenance_of_runs.py",
+    "test_quality.py",
+    "test_ranks.py",
+    "test_stages.py",
+    "test_voc_shaped.py",
+}
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 @pytest.fixture(autouse=True)
@@ -23,3 +41,12 @@ def voc_folder(tmp_path_factory):
     voc_shaped.make_voc(folder)
     voc_shaped.make_sbd(folder)
     return folder
+
+
+@pytest.fixture
+def forkserver():
+    """Let processes start by default as they do on Linux since Python 3.14."""
+    before = multiprocessing.get_start_method()
+    multiprocessing.set_start_method("forkserver", force=True)
+    yield
+    multiprocessing.set_start_method(before, force=True)

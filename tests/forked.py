@@ -41,6 +41,7 @@ TINY = {
     "irn_batch_size": 2,
     "cam_crop_size": 64,
     "irn_crop_size": 96,
+    "irn_pad": 96,
     "cam_resize_long": "60,80",
     "cam_scales": "1.0,0.5",
     "exp_times": 3,
@@ -118,7 +119,5 @@ def _child(words, output, call, environment):
     from tests.tiny_networks import tiny_detector_and_deeplab
 
     torch.set_num_threads(1)
-    # The loaders fork too, as in a process that was started afresh.
-    multiprocessing.set_start_method("fork", force=True)
     with tiny_detector_and_deeplab():
         sys.exit(run_sample.main(words) if call is None else call(*words))

@@ -118,7 +118,7 @@ def test_another_documented_command_is_one_that_can_run(command):
 
 def check_requirements(words):
     """Check that files are there, and that packages are among those the tests are run with."""
-    known = (ROOT / "requirements.txt").read_text() + (ROOT / "requirements-dev.txt").read_text()
+    known = "".join(path.read_text() for path in ROOT.glob("requirements*.txt"))
     for before, word in zip(["", *words], words, strict=False):
         if before == "-r":
             assert (ROOT / word).is_file()

@@ -20,6 +20,7 @@ SETTINGS = {
     "cam_num_epoches": 8,
     "cam_warmup_steps": 20,
     "irn_crop_size": 112,
+    "irn_pad": 112,
     "irn_num_epoches": 5,
 }
 STAGES = (

@@ -9,7 +9,7 @@ import numpy as np
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from misc.machine import ranks
-from misc.running.workers import own_generator, start_worker
+from misc.running.workers import in_processes
 
 
 class Samples(Protocol):
@@ -40,10 +40,8 @@ def loader(
     return DataLoader(
         _Augmented(samples, seed),
         batch_sampler=_Once(keys),
-        num_workers=ranks.share_of_processes(num_workers),
         collate_fn=partial(_collate, collate),
-        worker_init_fn=start_worker,
-        generator=own_generator(),
+        **in_processes(ranks.share_of_processes(num_workers)),
         pin_memory=pin_memory,
     )
 

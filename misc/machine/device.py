@@ -78,7 +78,9 @@ def resolve_precision(device: torch.device, precision: str) -> str:
     if device.type == "cuda":
         return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp32"
     if device.type == "cpu":
-        return "bf16" if torch.cpu.get_capabilities().get("avx512_bf16") else "fp32"
+        # Older versions of torch do not tell: they get fp32.
+        capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+        return "bf16" if capabilities.get("avx512_bf16") else "fp32"
     return "fp32"
 
 

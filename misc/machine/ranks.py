@@ -52,7 +52,7 @@ def start(device: str) -> None:
         torch.cuda.set_device(local)
     store, number, size = next(dist.rendezvous("env://", timeout=LONGEST_START))
     _await_all(store, number, size)
-    _heartbeat = Heartbeat(store.clone(), number, size)
+    _heartbeat = Heartbeat(_another_client(), number, size)
     dist.init_process_group(
         "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
         store=store,
@@ -78,7 +78,8 @@ def stop(error: BaseException | None = None) -> None:
             _heartbeat.tell((str(error) or type(error).__name__).splitlines()[0])
     _heartbeat.stop()
     _heartbeat = None
-    if error is None:
+    # Older ones wait for threads of theirs and hold the GIL that these may need: exit ends them.
+    if error is None and torch.__version__ >= "2.8":
         dist.destroy_process_group()
 
 
@@ -108,6 +109,12 @@ def _await_all(store: dist.Store, number: int, size: int) -> None:
             f"rank {number}: ranks {', '.join(missing)} have not joined within {LONGEST_START}; "
             "start all processes of the run at about the same time"
         ) from error
+
+
+def _another_client() -> dist.Store:
+    """Return a client of its own of the ranks' store (torch's own copying begins after 2.4)."""
+    host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    return dist.TCPStore(host, port, is_master=False, timeout=LONGEST_START)
 
 
 def share(items: Sequence[Value]) -> Sequence[Value]:

@@ -91,3 +91,11 @@ def cams_need(config: Config, dataset: Dataset, ids: Sequence[str]) -> Need:
     paths = [existing_cams(config.cam_out_dir, image_id) for image_id in ids]
     read = cam_folder(config, dataset).read_file
     return replace(made_by("cam_out_dir", "make_cam", paths, read), ids=ids)
+
+
+def crf_modules(config: Config) -> dict[str, str]:
+    """Return the modules that the dense CRF imports, as `Plan.modules`."""
+    if config.crf != "pydensecrf":
+        return {}
+    package = "pydensecrf2 (on Python 3.11 or 3.12, with g++), or pass --crf torch: the same labels"
+    return {"pydensecrf.densecrf": package}

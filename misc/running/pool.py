@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.context import BaseContext
 from typing import Any
 
 Job = Callable[[], Any]
@@ -52,16 +53,23 @@ def travel(
             yield _arrival(travellers)
 
 
+def forking() -> BaseContext:
+    """Return the context of the house's processes: forked from this one where that is sound.
+
+    Linux's default since Python 3.14, a server that forks them, would be another parent than this
+    process, and import torch in each of them.
+    """
+    return multiprocessing.get_context("fork" if sys.platform == "linux" else None)
+
+
 @contextmanager
 def _pool_of(num_workers: int, start: Callable[[], None]) -> Iterator[ProcessPoolExecutor | None]:
     """Hold a pool of processes; None for 0. An error or an interrupt ends them at once."""
     if not num_workers:
         yield None
         return
-    # Forked from this process: where a server forked them, their parent would be another.
-    fork = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
     initargs = (start, os.getpid())
-    pool = ProcessPoolExecutor(num_workers, fork, initializer=_start, initargs=initargs)
+    pool = ProcessPoolExecutor(num_workers, forking(), initializer=_start, initargs=initargs)
     try:
         yield pool
     except BaseException:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from misc.machine import ranks
 from misc.machine.device import memory_for
-from misc.running.pool import Way, end_with, travel
+from misc.running.pool import Way, end_with, forking, travel
 
 Load = Callable[[str], Any]
 Process = Callable[[str, Any], Any]
@@ -61,10 +61,8 @@ def map_images(
     loader = DataLoader(
         _Loaded(todo, load),
         batch_size=None,
-        num_workers=workers,
         collate_fn=_as_loaded,
-        worker_init_fn=start_worker,
-        generator=own_generator(),
+        **in_processes(workers),
         pin_memory=device is not None and device.type == "cuda",
     )
     ways = (
@@ -143,9 +141,15 @@ def watched(loader: DataLoader[Any]) -> Iterator[Any]:
         ) from error
 
 
-def own_generator() -> torch.Generator:
-    """Return a loader's generator; without one its seed would consume torch's random state."""
-    return torch.Generator().manual_seed(0)
+def in_processes(number: int) -> dict[str, Any]:
+    """Return the options of a DataLoader with this many processes."""
+    return {
+        "num_workers": number,
+        "multiprocessing_context": forking() if number else None,
+        "worker_init_fn": start_worker,
+        # Without a generator of its own, a loader's seed would consume torch's random state.
+        "generator": torch.Generator().manual_seed(0),
+    }
 
 
 def start_worker(worker: int) -> None:

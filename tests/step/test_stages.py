@@ -321,6 +321,7 @@ def test_pydensecrf_missing_stops_nothing_but_the_choice_of_it(copied, capsys, m
 
 
 def test_relation_labels_of_another_crf_are_not_mixed_in(copied, capsys):
+    pytest.importorskip("pydensecrf")
     assert only("cam_to_ir_label", copied, crf="pydensecrf") == 2
     assert "crf" in capsys.readouterr().err
 

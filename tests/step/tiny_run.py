@@ -15,6 +15,7 @@ TINY = {
     "irn_batch_size": 3,
     "cam_crop_size": 64,
     "irn_crop_size": 64,
+    "irn_pad": 64,
     "cam_resize_long": "60,80",
     "cam_scales": "1.0,0.5",
     "mask_rcnn_steps": 2,

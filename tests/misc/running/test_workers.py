@@ -78,6 +78,20 @@ def test_a_loader_process_that_is_killed_stops_the_run_with_one_line():
         run_images(IDS, die, num_workers=1)
 
 
+def parent(*_):
+    return os.getppid()
+
+
+def parent_on_the_way(image_id, loaded):
+    in_pool = yield parent
+    return loaded, in_pool
+
+
+def test_processes_are_forked_from_this_one_whatever_the_default_is(forkserver):
+    results = map_images(IDS[:1], parent, process=parent_on_the_way, num_workers=1)
+    assert list(results) == [("a", (os.getpid(), os.getpid()))]
+
+
 def test_arrays_stay_arrays_and_no_image_is_no_error():
     results = list(map_images(["a"], array, num_workers=1))
     assert isinstance(results[0][1], np.ndarray)
