@@ -1,8 +1,10 @@
 """Several ranks of a run do what one does."""
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -59,6 +61,28 @@ def labels(folder):
 def run_ranks(words, output, number=2, call=None):
     started = forked.start_ranks(words, output, number, call)
     return [forked.finish(process, 120) for process in started]
+
+
+def run_or_show_where_it_hangs(command, output, seconds=300):
+    """Run a command; fail with the stacks of all its processes where it takes too long."""
+    with output.open("w") as file:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=os.environ | {"PYTHONFAULTHANDLER": "1"},
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGABRT)
+            time.sleep(2)  # until the stacks are written
+            os.killpg(process.pid, signal.SIGKILL)
+    text = output.read_text()
+    assert process.returncode == 0, text[-20000:]
+    return text
 
 
 def tell_loops(*words):
@@ -135,12 +159,12 @@ def test_torchrun_on_two_ranks_learns_what_one_learns_and_evaluates_once(one, tm
     # Only processes forked by the test have tiny forms of these.
     off = {f"{stage}_pass": False for stage in NETWORKS}
     command += forked.arguments(tmp_path, **PUBLISHED, **off, pretrained=one / "pretrained.pth")
-    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    output = run_or_show_where_it_hangs(command, tmp_path / "output")
     assert_close(tmp_path, one)
     measures = (tmp_path / "result/demo/metrics.jsonl").read_text().splitlines()
     expected = (one / "result/demo/metrics.jsonl").read_text().splitlines()
     assert len(measures) == sum(not re.search("deeplab|mask_rcnn", line) for line in expected)
-    assert done.stdout.decode().count("| eval_sem_seg") == 1
+    assert output.count("| eval_sem_seg") == 1
     log = (tmp_path / "result/demo/sample_train_eval.log").read_text()
     assert log.count("train_irn ...") == 1
 

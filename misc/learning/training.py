@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import default_collate
-from tqdm import tqdm
 
 from misc.learning.batches import Samples, batch_keys, loader
 from misc.learning.checkpoints import Interval, resume, save_checkpoint
@@ -18,6 +17,7 @@ from misc.machine import ranks
 from misc.machine.device import Compute, memory_for
 from misc.machine.distributed import distributed
 from misc.running.log import logger
+from misc.running.progress import bar
 from misc.running.workers import watched
 
 Terms = dict[str, torch.Tensor]
@@ -153,9 +153,7 @@ def train(
             note(done, values)
 
     model.train()
-    with tqdm(
-        total=total, initial=start, desc=description, unit="step", disable=not ranks.is_first()
-    ) as progress:
+    with bar(total=total, initial=start, description=description, unit="step") as progress:
         for step, batch in enumerate(watched(batches), start):
             _set_rate(optimizer, schedule.rate(step, total))
             _seed_step(seed, step)

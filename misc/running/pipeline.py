@@ -8,6 +8,7 @@ from misc.machine import ranks
 from misc.machine.device import compute_of
 from misc.machine.facts import describe_machine, unused_gpu
 from misc.measuring import measures
+from misc.running import progress
 from misc.running.log import logger, start_log
 from misc.running.preflight import check_inputs, dry_run
 from misc.running.stage import Stage
@@ -53,13 +54,15 @@ def run_stages(config: Config, chosen: Sequence[Stage]) -> None:
         return
     compute = compute_of(config)
     logger.info("on %s", describe_machine(compute))
+    logger.info("%s", progress.outlook(config, chosen, compute))
     if config.device == "auto" and (reason := unused_gpu(compute.device)):
         logger.warning("--device auto chose the CPU, though this machine has a GPU: %s", reason)
     rows: list[Sequence[str]] = [("stage", "seconds", "measure", "value", "published")]
-    for stage in chosen:
+    for number, stage in enumerate(chosen, 1):
         logger.info("%s ...", stage.name)
         start, offset = time.perf_counter(), measures.end_of(config.metrics_file)
-        stage.run(config)
+        with progress.stage(number, len(chosen)):
+            stage.run(config)
         seconds = time.perf_counter() - start
         found = measures.read_since(config.metrics_file, offset)
         rows += measures.stage_rows(stage.name, f"{seconds:.1f}", found)

@@ -14,11 +14,11 @@ from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset
-from tqdm import tqdm
 
 from misc.machine import ranks
 from misc.machine.device import memory_for
 from misc.running.pool import Way, end_with, forking, travel
+from misc.running.progress import bar
 
 Load = Callable[[str], Any]
 Process = Callable[[str, Any], Any]
@@ -69,13 +69,8 @@ def map_images(
         (image_id, _way(image_id, loaded, process))
         for image_id, loaded in zip(todo, watched(loader), strict=True)
     )
-    with tqdm(
-        total=len(ids),
-        initial=len(ids) - len(todo),
-        desc=description,
-        unit="image",
-        disable=not ranks.is_first(),
-    ) as progress:
+    done = len(ids) - len(todo)
+    with bar(total=len(ids), initial=done, description=description, unit="image") as progress:
         in_pool = workers if inspect.isgeneratorfunction(process) else 0
         for image_id, result in travel(ways, num_workers=in_pool, start=start_pool_process):
             yield image_id, result

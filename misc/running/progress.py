@@ -1,0 +1,96 @@
+"""Where in the whole of a run its progress bars are, and about how long the demo takes."""
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from misc.machine import ranks
+from misc.machine.device import Compute
+from misc.running.stage import Stage
+from misc.settings.config import Config
+from misc.settings.flags import defaults, is_place
+
+# Each stage's time in the demo, in probes: see `probe`.
+DEMO_PROBES = {
+    "train_cam": 1.0,
+    "make_cam": 1.0,
+    "eval_cam": 1.0,
+    "cam_to_ir_label": 1.0,
+    "train_irn": 1.0,
+    "make_ins_seg_labels": 1.0,
+    "eval_ins_seg": 1.0,
+    "make_sem_seg_labels": 1.0,
+    "eval_sem_seg": 1.0,
+    "make_cocoann": 1.0,
+    "train_mask_rcnn": 1.0,
+    "eval_mask_rcnn": 1.0,
+    "train_deeplab": 1.0,
+    "eval_deeplab": 1.0,
+    "report": 1.0,
+}
+PROBE_SECONDS = 0.3
+# Settings that leave the work as it is.
+FREE = {"device", "precision", "num_workers", "run_dir", "overwrite", "seed", "demo_seed"}
+
+_place = ""
+
+
+@contextlib.contextmanager
+def stage(number: int, count: int) -> Iterator[None]:
+    """Mark the bars within the context as those of a stage: number, from 1, of count."""
+    global _place
+    _place = f"{number}/{count} "
+    try:
+        yield
+    finally:
+        _place = ""
+
+
+def bar(*, total: int, initial: int, description: str, unit: str) -> "tqdm[None]":
+    """Return a progress bar, shown by the first rank alone, that says which stage it is in."""
+    return tqdm(
+        total=total,
+        initial=initial,
+        desc=_place + description,
+        unit=unit,
+        disable=not ranks.is_first(),
+    )
+
+
+def outlook(config: Config, chosen: Sequence[Stage], compute: Compute) -> str:
+    """Say how many stages run and, of the demo, about how long they take on this machine."""
+    count = f"{len(chosen)} stage{'s' * (len(chosen) != 1)}"
+    if config.preset != "demo" or not _is_as_preset(config):
+        return count
+    minutes = sum(DEMO_PROBES[stage.name] for stage in chosen) * probe(compute) / 60
+    return f"{count}, about {max(1, round(minutes))} min on this machine"
+
+
+def probe(compute: Compute) -> float:
+    """Return the seconds of a small training step of convolutions, as the run computes them."""
+    layers = [nn.Conv2d(64, 64, 3, padding=1), nn.ReLU(), nn.Conv2d(64, 256, 1), nn.ReLU()]
+    model = compute.place(nn.Sequential(*layers, nn.Conv2d(256, 64, 1)))
+    image = compute.put(torch.ones(8, 64, 36, 48))
+    end, best = time.perf_counter() + PROBE_SECONDS, float("inf")
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        with compute.autocast():
+            loss = model(image).square().mean()
+        loss.backward()
+        loss.item()  # waits for a GPU
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def _is_as_preset(config: Config) -> bool:
+    """Return whether every setting that takes time is the preset's."""
+    values = config.values()
+    return all(
+        values[name] == usual
+        for name, usual in defaults(config.preset).items()
+        if not (name in FREE or is_place(name) or name.endswith("_pass"))
+    )
