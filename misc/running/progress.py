@@ -1,4 +1,4 @@
-"""Where in the whole of a run its progress bars are, and about how long the demo takes."""
+"""Where in the whole of a run its progress bars are, and about how long it takes."""
 
 import contextlib
 import time
@@ -13,29 +13,9 @@ from misc.machine.device import Compute
 from misc.running.stage import Stage
 from misc.settings.config import Config
 from misc.settings.flags import defaults, is_place
+from misc.settings.stage_times import FREE, PROBES
 
-# Each stage's time in the demo, in probes: see `probe`.
-DEMO_PROBES = {
-    "train_cam": 1.0,
-    "make_cam": 1.0,
-    "eval_cam": 1.0,
-    "cam_to_ir_label": 1.0,
-    "train_irn": 1.0,
-    "make_ins_seg_labels": 1.0,
-    "eval_ins_seg": 1.0,
-    "make_sem_seg_labels": 1.0,
-    "eval_sem_seg": 1.0,
-    "make_cocoann": 1.0,
-    "train_mask_rcnn": 1.0,
-    "eval_mask_rcnn": 1.0,
-    "train_deeplab": 1.0,
-    "eval_deeplab": 1.0,
-    "report": 1.0,
-}
 PROBE_SECONDS = 0.3
-# Settings that leave the work as it is.
-FREE = {"device", "precision", "num_workers", "run_dir", "overwrite", "seed", "demo_seed"}
-
 _place = ""
 
 
@@ -62,11 +42,12 @@ def bar(*, total: int, initial: int, description: str, unit: str) -> "tqdm[None]
 
 
 def outlook(config: Config, chosen: Sequence[Stage], compute: Compute) -> str:
-    """Say how many stages run and, of the demo, about how long they take on this machine."""
+    """Say how many stages run and, where it is known, about how long they take on this machine."""
     count = f"{len(chosen)} stage{'s' * (len(chosen) != 1)}"
-    if config.preset != "demo" or not _is_as_preset(config):
+    probes = PROBES.get(config.preset)
+    if probes is None or not _is_as_preset(config):
         return count
-    minutes = sum(DEMO_PROBES[stage.name] for stage in chosen) * probe(compute) / 60
+    minutes = sum(probes[stage.name] for stage in chosen) * probe(compute) / 60
     return f"{count}, about {max(1, round(minutes))} min on this machine"
 
 

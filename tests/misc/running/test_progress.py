@@ -19,12 +19,12 @@ def test_a_bar_says_which_stage_of_how_many_it_is_in(capfd):
 
 
 def test_every_stage_of_the_demo_has_its_time():
-    assert set(progress.DEMO_PROBES) == {stage.name for stage in STAGES}
+    assert set(progress.PROBES["demo"]) == {stage.name for stage in STAGES}
 
 
 def test_the_demo_says_at_its_start_how_long_it_will_take(monkeypatch):
     monkeypatch.setattr(progress, "probe", lambda compute: 60.0)
-    monkeypatch.setattr(progress, "DEMO_PROBES", dict.fromkeys(progress.DEMO_PROBES, 2.0))
+    monkeypatch.setitem(progress.PROBES, "demo", dict.fromkeys(progress.PROBES["demo"], 2.0))
     config = read_config([])
     assert progress.outlook(config, STAGES, COMPUTE) == "15 stages, about 30 min on this machine"
     assert progress.outlook(config, STAGES[:1], COMPUTE).startswith("1 stage, about 2 min")
