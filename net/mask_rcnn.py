@@ -12,10 +12,15 @@ import torch
 from torch import nn
 from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.backbone_utils import BackboneWithFPN, resnet_fpn_backbone
-from torchvision.ops import FrozenBatchNorm2d
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
+from torchvision.ops import FeaturePyramidNetwork, FrozenBatchNorm2d
+from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from net.folded import fold_batch_norm
 
+CHANNELS = 256  # torchvision's
+BOX_SIDE = 7  # cells to which a box's features are pooled
 FROZEN_LAYERS = 2  # conv1 and layer1, as is usual when a detector is fine-tuned
 
 
@@ -61,6 +66,7 @@ def mask_rcnn(
     max_size: int,
     sampled_boxes: int = 512,
     backbone: str = "resnet50",
+    channels: int = CHANNELS,
 ) -> Detector:
     """Build torchvision's `maskrcnn_resnet50_fpn` with random weights and frozen batch norm.
 
@@ -72,6 +78,8 @@ def mask_rcnn(
         max_size: upper limit of their long side, pixels.
         sampled_boxes: proposals sampled per image to train the heads.
         backbone: the ResNet.
+        channels: of the feature pyramid and of the heads; the box head's layers have four times as
+            many.
     """
     pyramid = resnet_fpn_backbone(
         backbone_name=backbone,
@@ -83,12 +91,28 @@ def mask_rcnn(
     pyramid.__class__ = Pyramid  # the same layers under the same names
     return Detector(
         pyramid,
-        num_classes=num_classes + 1,
+        **_heads(pyramid, num_classes + 1, channels),
         min_size=min_size,
         max_size=max_size,
         box_batch_size_per_image=sampled_boxes,
         box_nms_thresh=0.5,
     )
+
+
+def _heads(pyramid: BackboneWithFPN, num_labels: int, channels: int) -> dict[str, Any]:
+    """Return the arguments for heads of this width; the pyramid is narrowed where it is not 256."""
+    if channels == CHANNELS:
+        return {"num_classes": num_labels}
+    levels = [block[0].in_channels for block in pyramid.fpn.inner_blocks]
+    pyramid.fpn = FeaturePyramidNetwork(levels, channels, LastLevelMaxPool())
+    pyramid.out_channels = channels
+    wide = 4 * channels
+    return {
+        "box_head": TwoMLPHead(channels * BOX_SIDE**2, wide),
+        "box_predictor": FastRCNNPredictor(wide, num_labels),
+        "mask_head": MaskRCNNHeads(channels, [channels] * 4, dilation=1),
+        "mask_predictor": MaskRCNNPredictor(channels, channels, num_labels),
+    }
 
 
 def trainable_parameters(model: nn.Module) -> list[nn.Parameter]:

@@ -108,6 +108,7 @@ def load_mask_rcnn(
         min_size=config.mask_rcnn.min_size,
         max_size=config.mask_rcnn.max_size,
         backbone=config.backbone,
+        channels=config.mask_rcnn.channels,
     )
     source = f"--mask_rcnn_weights_name {weights}"
     load_weights(model, read_trained(weights, "mask_rcnn"), source=source)

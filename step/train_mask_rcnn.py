@@ -49,6 +49,7 @@ def build_network(config: Config, num_classes: int) -> Any:
         max_size=config.mask_rcnn.max_size,
         sampled_boxes=config.mask_rcnn.sampled_boxes,
         backbone=config.backbone,
+        channels=config.mask_rcnn.channels,
     )
     load_backbone(model.backbone.body, config, name=config.backbone)
     return model

@@ -61,6 +61,7 @@ class MaskRcnnTraining(Training):
     sampled_boxes: int = setting(
         EACH, "proposals sampled per image to train the heads", rule=POSITIVE
     )
+    channels: int = setting(EACH, "channels of the feature pyramid and the heads", rule=POSITIVE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +116,7 @@ MASK_RCNN = settings_group(
     min_size=value(512, demo=144, cityscapes=800, shapes=("eval_mask_rcnn",)),
     max_size=value(800, demo=192, cityscapes=1600, shapes=("eval_mask_rcnn",)),
     sampled_boxes=value(512, demo=16),
+    channels=value(256, demo=64, shapes=("eval_mask_rcnn",)),
 )
 
 DEEPLAB = settings_group(

@@ -13,6 +13,7 @@ FORMER = {
     "deeplab_backbone": "resnet50",
     "cam_background": False,
     "cam_power": 1,
+    "mask_rcnn_channels": 256,
 }
 
 

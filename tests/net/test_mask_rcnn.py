@@ -155,3 +155,15 @@ def test_detections_have_sure_masks_and_classes_from_0():
     assert found["score"].tolist() == pytest.approx([0.9])
     assert found["class"].tolist() == [19]
     assert np.flatnonzero(found["mask"]).tolist() == [6, 7]
+
+
+def test_a_narrow_pyramid_has_narrow_heads_and_detects():
+    model = mask_rcnn(3, min_size=64, max_size=96, backbone="resnet18", channels=16)
+    assert model.backbone.out_channels == 16
+    shapes = {name: tuple(t.shape) for name, t in model.state_dict().items()}
+    assert shapes["roi_heads.box_head.fc6.weight"] == (64, 16 * 49)
+    assert shapes["roi_heads.mask_predictor.mask_fcn_logits.weight"] == (4, 16, 1, 1)
+    (found,) = model.eval()([torch.rand(3, 64, 80)])
+    assert found["masks"].shape[1:] == (1, 64, 80)
+    wide = mask_rcnn(3, min_size=64, max_size=96, backbone="resnet18")
+    assert set(shapes) == set(wide.state_dict())
