@@ -15,8 +15,10 @@ test: $(VENV)/installed-dev
 
 # The tests with the oldest versions that requirements.txt names.
 test-oldest:
-	sed 's/>=/==/' requirements.txt > .requirements-oldest.txt
 	$(MAKE) test VENV=.venv-oldest REQUIREMENTS=.requirements-oldest.txt PYTHON=python3.11
+
+.requirements-oldest.txt: requirements.txt
+	sed 's/>=/==/' requirements.txt > $@
 
 fuzz: $(VENV)/installed-dev
 	FUZZ_CASES=2000 $(BIN)/python -m pytest -q tests/test_fuzz.py

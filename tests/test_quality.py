@@ -22,6 +22,7 @@ SETTINGS = {
     "irn_crop_size": 112,
     "irn_pad": 112,
     "irn_num_epoches": 5,
+    "ins_seg_bg_thres": 0.25,
 }
 STAGES = (
     *("train_cam", "make_cam", "eval_cam", "cam_to_ir_label", "train_irn"),

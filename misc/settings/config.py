@@ -155,6 +155,7 @@ class Config:
         "resnet50",
         "ResNet of all networks, torchvision's; the published figures are resnet50's",
         rule=one_of(*BACKBONES),
+        presets=in_demo("resnet18"),
         group="Classification network and class attention maps",
         shapes=BACKBONED,
     )
@@ -253,7 +254,11 @@ class Config:
         shapes=("make_ins_seg_labels",),
     )
     ins_seg_bg_thres: float = setting(
-        0.25, "background score of instance labels", rule=UNIT, shapes=("make_ins_seg_labels",)
+        0.25,
+        "background score of instance labels",
+        rule=UNIT,
+        presets=in_demo(0.40),
+        shapes=("make_ins_seg_labels",),
     )
     sem_seg_bg_thres: float = setting(
         0.25,

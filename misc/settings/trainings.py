@@ -77,7 +77,7 @@ CAM = settings_group(
     crop_size=value(512, demo=160, cityscapes=768),
     resize_long=value((320, 640), demo=(144, 248), cityscapes=(512, 1024)),
     batch_size=value(16, demo=8),
-    num_epoches=value(5, demo=12),
+    num_epoches=value(5, demo=10),
     learning_rate=value(0.1, demo=1e-3, help=_RATES.format("backbone", "classifier")),
     weight_decay=value(1e-4, demo=0.05),
     momentum=value(1e-4, help=_PUBLISHED),
@@ -92,7 +92,7 @@ IRN = settings_group(
     # Pairs across neighbouring objects mislead; the demo's grid is 0.38 times VOC's per side.
     radius=value(10, demo=5),
     batch_size=value(32, voc12_author=16, demo=8),
-    num_epoches=value(3, voc12_author=5, demo=16),
+    num_epoches=value(3, voc12_author=5, demo=14),
     learning_rate=value(
         0.1, demo=1e-2, help=_RATES.format("boundary branch", "displacement branch")
     ),
