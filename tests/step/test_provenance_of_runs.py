@@ -13,6 +13,7 @@ from misc.files.cam_files import find_cams, read_cams
 from misc.measuring.measures import read_since, record_measures
 from misc.running.label_synthesis import load_image
 from misc.running.open_dataset import open_dataset
+from misc.running.plan import cam_folder
 from misc.settings.flags import read_config
 from step import train_irn
 from tests import forked
@@ -146,7 +147,7 @@ def test_irnet_on_another_backbone_is_not_taken(copied, capsys):
 
 
 @pytest.mark.parametrize(
-    ("flag", "value", "was"), [("cam_power", 1.5, "1"), ("irn_pad", 0, "160"), ("irn_pad", 320, "")]
+    ("flag", "value", "was"), [("cam_power", 1.5, "1"), ("irn_pad", 0, "96"), ("irn_pad", 320, "")]
 )
 def test_the_power_of_cams_and_irnets_padding_shape_labels_and_nothing_else(
     copied, capsys, flag, value, was
@@ -166,7 +167,8 @@ def test_cams_are_raised_to_the_power_before_the_walk_alone(copied):
     config = read_config(forked.arguments(copied))
     dataset = open_dataset(config)
     image_id = dataset.split("train")[0]
-    plain, raised = (load_image(dataset, config.cam_out_dir, p, image_id) for p in (1, 1.3))
+    folder = cam_folder(config, dataset)
+    plain, raised = (load_image(dataset, folder, power, image_id) for power in (1, 1.3))
     stored = read_cams(find_cams(config.cam_out_dir, image_id))
     assert (plain.cam.numpy() == stored.cam).all()
     torch.testing.assert_close(raised.cam, torch.from_numpy(stored.cam) ** 1.3)
