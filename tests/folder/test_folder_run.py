@@ -31,6 +31,8 @@ SETTINGS = {
     "irn_num_epoches": 1,
     "mask_rcnn_steps": 2,
     "mask_rcnn_drops": "",
+    "mask_rcnn_batch_size": 1,
+    "ins_seg_bg_thres": 0.05,
     "deeplab_steps": 2,
     "cam_scales": "1.0",
     "exp_times": 1,
@@ -212,18 +214,16 @@ def test_one_class_and_an_image_without_any(tmp_path):
 
 
 def test_253_classes_go_through_the_label_stages(tmp_path):
-    tags = {f"{n}.png": [f"c{n + 5 * c:03}" for c in range(60)] for n in range(5)}
-    tags["4.png"] = ["c252", "c000"]
+    tags = {f"{n}.png": [f"c{63 * n:03}", "c252"] for n in range(4)}
     for seed, path in enumerate(tags):
         write_image(tmp_path / "photos" / path, (40, 48), seed)
-    tags["0.png"] = [f"c{n:03}" for n in range(0, 253, 60)]
     (tmp_path / "names.txt").write_text("".join(f"c{n:03}\n" for n in range(253)))
-    write_csv(tmp_path / "tags.csv", {p: found[-3:] for p, found in tags.items()})
+    write_csv(tmp_path / "tags.csv", tags)
     stages = ("train_cam", "make_cam", "cam_to_ir_label", "train_irn", "make_ins_seg")
     passes = [f"--{stage}_pass" for stage in (*stages, "make_sem_seg", "make_cocoann", "report")]
     lists = {"train_list": "all", "infer_list": "all", "class_names": tmp_path / "names.txt"}
     assert run(tmp_path, *passes, **lists) == 0
-    values = np.unique(read_label(tmp_path / "run/result/sem_seg/4.png"))
+    values = np.unique(read_label(tmp_path / "run/result/sem_seg/0.png"))
     assert set(values) <= {0, 1, 253}
 
 
