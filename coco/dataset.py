@@ -63,6 +63,7 @@ class Dataset:
     """
 
     class_names = CLASS_NAMES
+    may_lack_truth = False
 
     def __init__(
         self,
@@ -109,6 +110,10 @@ class Dataset:
     def image_path(self, image_id: str) -> Path:
         """Return the path of an image's file."""
         return self._lists.image_path(image_id)
+
+    def file_name(self, image_id: str) -> str:
+        """Return the name of an image's file in annotations."""
+        return self.image_path(image_id).name
 
     def image(self, image_id: str) -> np.ndarray:
         """Read an image: uint8 RGB (H, W, 3); raises as misc.files.images.read_image.

@@ -1,7 +1,7 @@
 """Evaluate the class attention maps at every threshold (METHOD sections 2 and 8)."""
 
-from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +24,8 @@ from misc.metrics import (
 )
 from misc.running.dataset import Dataset
 from misc.running.open_dataset import evaluated_truths, open_dataset
-from misc.running.plan import Plan, cam_folder, cams_need
+from misc.running.plan import Plan, Truths, cam_folder, cams_need
+from misc.running.truths import measured, to_measure
 from misc.running.workers import map_images
 from misc.settings.config import Config
 
@@ -40,73 +41,71 @@ def run(config: Config) -> None:
     The components' AP50 is reported at the CAMs' best threshold, and at the components' own best.
     """
     dataset = open_dataset(config)
-    ids = dataset.split(config.chainer_eval_set)
+    truths = _truths(config, dataset)
     folder = cam_folder(config, dataset)
-    if _guesses(config, dataset, ids):
-        guess_thresholds(dataset, folder, ids, num_workers=config.num_workers)
+    if _guesses(config, dataset, truths):
+        guess_thresholds(dataset, folder, truths.ids, num_workers=config.num_workers)
+        return
+    ids = measured(dataset, truths, "eval_cam")
+    if not ids:
         return
     thresholds = np.append(CURVE, config.cam_eval_thres)
     num_classes = len(dataset.class_names)
     confusions = np.zeros((len(thresholds), num_classes + 1, num_classes + 1), np.int64)
     matches = [Records() for _ in COMPONENT_CURVE]
     load = partial(evaluate_image, dataset, folder, thresholds)
-    for _, (counts, records) in map_images(
+    for _, (counts, image_records) in map_images(
         ids, load, num_workers=config.num_workers, description="eval_cam"
     ):
         confusions += counts
-        for collected, image_record in zip(matches, records, strict=True):
-            collected.add(image_record)
+        for collected, record in zip(matches, image_records, strict=False):
+            collected.add(record)
 
     curve = mean_iou(confusions)
-    by_class = [
-        average_precision(found.joined, (0.5,), num_classes=num_classes)[0] for found in matches
-    ]
-    component_ap50 = [float(mean_average_precision(values)) for values in by_class]
-    best, best_ap = int(np.argmax(curve[:-1])), int(np.argmax(component_ap50))
-    nearest = int(np.argmin(abs(COMPONENT_CURVE - CURVE[best])))
-    lines = {
-        "mIoU": (CURVE.tolist(), curve[:-1].tolist()),
-        "component AP50": (COMPONENT_CURVE.tolist(), component_ap50),
-    }
-    details = {
-        "IoU": plain(iou_per_class(confusions[-1])),
-        "AP50": plain(by_class[nearest]),
-        "confusion": confusions[-1].tolist(),
-        "thresholds": threshold_details("cam_eval_thres", config.cam_eval_thres, lines),
-    }
-    write_details(config, "eval_cam", details)
-    if config.suggest_thresholds:
-        suggest_thresholds(float(CURVE[best]))
-    record_measures(
-        config,
-        dataset,
-        "eval_cam",
-        {
-            "mIoU": curve[-1],
-            "best mIoU": curve[best],
-            "best threshold": CURVE[best],
+    best = int(np.argmax(curve[:-1]))
+    found = {"mIoU": curve[-1], "best mIoU": curve[best], "best threshold": CURVE[best]}
+    lines = {"mIoU": (CURVE.tolist(), curve[:-1].tolist())}
+    details: dict[str, Any] = {"IoU": plain(iou_per_class(confusions[-1]))}
+    if any(records.joined for records in matches):
+        by_class = [
+            average_precision(at.joined, (0.5,), num_classes=num_classes)[0] for at in matches
+        ]
+        component_ap50 = [float(mean_average_precision(values)) for values in by_class]
+        lines["component AP50"] = (COMPONENT_CURVE.tolist(), component_ap50)
+        nearest = int(np.argmin(abs(COMPONENT_CURVE - CURVE[best])))
+        best_ap = int(np.argmax(component_ap50))
+        details["AP50"] = plain(by_class[nearest])
+        found |= {
             "component AP50": component_ap50[nearest],
             "best component AP50": component_ap50[best_ap],
             "best component threshold": COMPONENT_CURVE[best_ap],
-        },
-    )
+        }
+    details["confusion"] = confusions[-1].tolist()
+    details["thresholds"] = threshold_details("cam_eval_thres", config.cam_eval_thres, lines)
+    write_details(config, "eval_cam", details)
+    if config.suggest_thresholds:
+        suggest_thresholds(float(CURVE[best]))
+    record_measures(config, dataset, "eval_cam", found)
 
 
 def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read."""
-    ids = dataset.split(config.chainer_eval_set)
-    return Plan(
-        images=ids if _guesses(config, dataset, ids) else (),
-        truths=[]
-        if _guesses(config, dataset, ids)
-        else [evaluated_truths(config, ids, ("semantic", "instance"))],
-        needs=[cams_need(config, dataset, ids)],
-    )
+    truths = _truths(config, dataset)
+    if _guesses(config, dataset, truths):
+        return Plan(images=truths.ids, needs=[cams_need(config, dataset, truths.ids)])
+    needs = [cams_need(config, dataset, to_measure(dataset, truths))]
+    return Plan(truths=[truths], needs=needs)
 
 
-def _guesses(config: Config, dataset: Dataset, ids: Sequence[str]) -> bool:
+def _truths(config: Config, dataset: Dataset) -> Truths:
+    # Where truth may be missing, the components are measured on those images that have it.
+    kinds = ("semantic",) if dataset.may_lack_truth else ("semantic", "instance")
+    return evaluated_truths(config, dataset, kinds)
+
+
+def _guesses(config: Config, dataset: Dataset, truths: Truths) -> bool:
     """Return whether the thresholds are guessed: they are asked for, and there is no truth."""
-    return config.suggest_thresholds and not dataset.with_truth(ids)
+    return config.suggest_thresholds and not dataset.with_truth(truths.ids, kinds=truths.kinds)
 
 
 def evaluate_image(
@@ -116,17 +115,19 @@ def evaluate_image(
 
     Returns:
         int64 (T, C + 1, C + 1), the last of them with the file's own background where that is
-        kept, and a record for each threshold of COMPONENT_CURVE.
+        kept, and a record for each threshold of COMPONENT_CURVE; none without true instances.
     """
     truth = dataset.semantic_label(image_id)
     cams = folder.read(image_id, (truth.shape[0], truth.shape[1]))
-    instances = instance_truth(dataset, image_id)
     num_labels = len(dataset.class_names) + 1
     counts = threshold_confusions(cams.high_res, cams.keys, truth, thresholds, num_labels)
     if cams.background is not None:
         label = label_map(cams.high_res, cams.keys, cams.background)
         counts[-1] = confusion(label, truth, num_labels)
-    records = []
+    records: list[ImageMatches] = []
+    if not dataset.has_truth(image_id, kinds=("instance",)):
+        return counts, records
+    instances = instance_truth(dataset, image_id)
     for threshold in COMPONENT_CURVE:
         found = component_detections(cams.high_res, cams.keys, float(threshold))
         records.append(match_found(found, instances))

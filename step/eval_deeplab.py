@@ -15,7 +15,13 @@ from misc.files.atomic import atomic_path
 from misc.files.labels import SEMANTIC_FILES, semantic_paths, write_semantic_label
 from misc.learning.networks import deeplab_backbone
 from misc.learning.samples import LoadedScales, load_scales
-from misc.learning.supervision import evaluation_plan, read_trained, supervised_path, trained_with
+from misc.learning.supervision import (
+    evaluation_plan,
+    read_trained,
+    supervised_path,
+    trained_with,
+    val_truths,
+)
 from misc.learning.validation import probabilities
 from misc.looking.legend import class_entries, write_legend
 from misc.machine import ranks
@@ -31,6 +37,7 @@ from misc.running.plan import Plan, crf_modules
 from misc.running.pool import Way
 from misc.running.provenance import claim_folder, remove_outputs
 from misc.running.shaped import shaped_by
+from misc.running.truths import measured
 from misc.running.workers import collect_images, run_images
 from misc.settings.config import Config
 from net.deeplab import DeepLab
@@ -58,8 +65,11 @@ def run(config: Config) -> None:
         folder = supervised_path(config.deeplab_out_dir, name)
         claim(folder, files=FILES, images=ids)
         label_images(config, model, dataset, ids, folder, compute=compute)
-        counts = count_images(dataset, ids, folder, num_workers=config.num_workers)
-        ranks.on_first(partial(write_measures, config, dataset, name, folder, counts))
+        entries = class_entries(dataset.class_names, dataset.palette)
+        ranks.on_first(partial(write_legend, folder, entries))
+        if truth_ids := measured(dataset, val_truths(config, ids, "semantic"), "eval_deeplab"):
+            counts = count_images(dataset, truth_ids, folder, num_workers=config.num_workers)
+            ranks.on_first(partial(write_measures, config, dataset, name, counts))
         if config.deeplab_server_list:
             folder = supervised_path(config.deeplab_server_dir, name)
             listed = dataset.split(config.deeplab_server_list)
@@ -178,11 +188,9 @@ def write_measures(
     config: Config,
     dataset: Dataset,
     supervision: str,
-    folder: Path,
     counts: Confusions,
 ) -> None:
-    """Write the measures of all images' confusions, and the legend of their labels."""
-    write_legend(folder, class_entries(dataset.class_names, dataset.palette))
+    """Write the measures of all images' confusions."""
     details, split = semantic_details(counts), config.val_list
     write_details(config, network_details("eval_deeplab", supervision), details, split=split)
     found = {"mIoU": float(mean_iou(np.array(details["confusion"])))}

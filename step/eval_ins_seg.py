@@ -27,7 +27,8 @@ from misc.metrics import (
 from misc.running.dataset import Dataset
 from misc.running.log import logger
 from misc.running.open_dataset import evaluated_truths, open_dataset
-from misc.running.plan import Plan, made_by
+from misc.running.plan import Plan, Truths, made_by
+from misc.running.truths import measured, to_measure
 from misc.running.workers import map_images
 from misc.settings.config import Config
 
@@ -37,7 +38,9 @@ CURVE = range(4, len(LEVELS), 5)  # every fifth level: 0.05, 0.10, …
 def run(config: Config) -> None:
     """Compute AP at four thresholds, AP50's spread, its curve, and the data set's own AP."""
     dataset = open_dataset(config)
-    ids = dataset.split(config.chainer_eval_set)
+    ids = measured(dataset, _truths(config, dataset), "eval_ins_seg")
+    if not ids:
+        return
     load = partial(match_at_levels, dataset, config.ins_seg_out_dir)
     results = map_images(ids, load, num_workers=config.num_workers, description="eval_ins_seg")
     records, own, missing = [], [], 0
@@ -79,10 +82,15 @@ def run(config: Config) -> None:
 
 def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read."""
-    ids = dataset.split(config.chainer_eval_set)
+    truths = _truths(config, dataset)
+    ids = to_measure(dataset, truths)
     paths = [instance_path(config.ins_seg_out_dir, image_id) for image_id in ids]
     need = made_by("ins_seg_out_dir", "make_ins_seg", paths, load_instances)
-    return Plan(truths=[evaluated_truths(config, ids, ("instance",))], needs=[need])
+    return Plan(truths=[truths], needs=[need])
+
+
+def _truths(config: Config, dataset: Dataset) -> Truths:
+    return evaluated_truths(config, dataset, ("instance",))
 
 
 def match_at_levels(

@@ -18,6 +18,7 @@ from misc.learning.supervision import (
     supervised_path,
     supervision_of,
     trained_with,
+    val_truths,
 )
 from misc.learning.validation import detect_objects, load_image
 from misc.learning.weights import load_weights
@@ -39,6 +40,7 @@ from misc.running.open_dataset import open_dataset
 from misc.running.plan import Plan
 from misc.running.provenance import claim_folder
 from misc.running.shaped import shaped_by
+from misc.running.truths import measured
 from misc.running.workers import collect_images, run_images
 from misc.settings.config import Config
 from net.mask_rcnn import mask_rcnn
@@ -62,8 +64,10 @@ def run(config: Config) -> None:
         folder = supervised_path(config.mask_rcnn_out_dir, name)
         claim(folder, files=INSTANCE_FILES, images=ids)
         detect_images(model, dataset, ids, folder, compute=compute, supervision=name)
-        matched = match_images(config, dataset, ids, folder)
-        ranks.on_first(partial(write_measures, config, dataset, name, folder, *matched))
+        ranks.on_first(partial(write_legend, folder, object_entries()))
+        if truth_ids := measured(dataset, val_truths(config, ids, "instance"), "eval_mask_rcnn"):
+            matched = match_images(config, dataset, truth_ids, folder)
+            ranks.on_first(partial(write_measures, config, dataset, name, *matched))
         if config.mask_rcnn_server_list:
             folder = supervised_path(config.mask_rcnn_server_dir, name)
             listed = dataset.split(config.mask_rcnn_server_list)
@@ -161,13 +165,11 @@ def write_measures(
     config: Config,
     dataset: Dataset,
     supervision: str,
-    folder: Path,
     records: Sequence[ImageMatches],
     own: Sequence[Any],
     coco: tuple[dict[str, Any], list[dict[str, Any]]],
 ) -> None:
-    """Write VOC's AP, AP50 of each class, COCO's AP, the data set's own measures, the legend."""
-    write_legend(folder, object_entries())
+    """Write VOC's AP, AP50 of each class, COCO's AP, the data set's own measures."""
     split, num_classes = config.val_list, len(dataset.class_names)
     by_class = average_precision(records, (0.5,), num_classes=num_classes)[0]
     details = {"AP50": plain(by_class)}

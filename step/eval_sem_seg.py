@@ -15,7 +15,8 @@ from misc.metrics import level_confusions, mean_iou
 from misc.running.dataset import Dataset
 from misc.running.log import logger
 from misc.running.open_dataset import evaluated_truths, open_dataset
-from misc.running.plan import Plan, made_by
+from misc.running.plan import Plan, Truths, made_by
+from misc.running.truths import measured, to_measure
 from misc.running.workers import map_images
 from misc.settings.config import Config
 
@@ -23,7 +24,9 @@ from misc.settings.config import Config
 def run(config: Config) -> None:
     """Compute mIoU on --chainer_eval_set, at --sem_seg_bg_thres and over the curve."""
     dataset = open_dataset(config)
-    ids = dataset.split(config.chainer_eval_set)
+    ids = measured(dataset, _truths(config, dataset), "eval_sem_seg")
+    if not ids:
+        return
     load = partial(count_at_levels, dataset, config.sem_seg_out_dir)
     results = map_images(ids, load, num_workers=config.num_workers, description="eval_sem_seg")
     num_labels = len(dataset.class_names) + 1
@@ -55,10 +58,15 @@ def run(config: Config) -> None:
 
 def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read."""
-    ids = dataset.split(config.chainer_eval_set)
+    truths = _truths(config, dataset)
+    ids = to_measure(dataset, truths)
     paths = [semantic_paths(config.sem_seg_out_dir, image_id)[0] for image_id in ids]
     need = made_by("sem_seg_out_dir", "make_sem_seg", paths, read_label)
-    return Plan(truths=[evaluated_truths(config, ids, ("semantic",))], needs=[need])
+    return Plan(truths=[truths], needs=[need])
+
+
+def _truths(config: Config, dataset: Dataset) -> Truths:
+    return evaluated_truths(config, dataset, ("semantic",))
 
 
 def count_at_levels(

@@ -17,6 +17,7 @@ from misc.running.dataset import Dataset
 from misc.running.log import logger
 from misc.running.open_dataset import open_dataset
 from misc.running.plan import Plan
+from misc.running.truths import measured, to_measure
 from misc.settings.config import Config
 
 
@@ -24,7 +25,9 @@ def run(config: Config) -> None:
     """Write the pseudo instances of infer_list, and the ground truth of val_list."""
     dataset = open_dataset(config)
     wanted = [(config.infer_list, supervision) for supervision in supervisions(config, dataset)]
-    wanted.append((config.val_list, supervision_of(config, dataset, "full")))
+    truths = val_truths(config, dataset.split(config.val_list), "instance")
+    if measured(dataset, truths, "make_cocoann"):
+        wanted.append((config.val_list, supervision_of(config, dataset, "full")))
     for split, supervision in dict.fromkeys(wanted):
         ids = supervision.labelled(dataset.split(split), "instance")
         content = annotations(supervision, ids, num_workers=config.num_workers)
@@ -36,14 +39,16 @@ def run(config: Config) -> None:
 
 def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read and written."""
-    kinds = [(config.infer_list, name) for name in config.supervision]
+    made = [(config.infer_list, name) for name in config.supervision]
     ids, val_ids = dataset.split(config.infer_list), dataset.split(config.val_list)
+    truths = val_truths(config, val_ids, "instance")
+    if to_measure(dataset, truths):
+        made.append((config.val_list, "full"))
     return Plan(
-        truths=[val_truths(config, val_ids, "instance"), *learnt_truths(config, ids, "instance")],
+        truths=[truths, *learnt_truths(config, ids, "instance")],
         needs=labels_needs(config, dataset, semantic=False),
         writes=[
-            annotation_path(config.coco_name, split, name)
-            for split, name in dict.fromkeys([*kinds, (config.val_list, "full")])
+            annotation_path(config.coco_name, split, name) for split, name in dict.fromkeys(made)
         ],
         bytes_each=10_000_000,
     )

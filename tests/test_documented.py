@@ -17,6 +17,7 @@ from torch.distributed.run import get_args_parser
 from misc.settings.flags import build_parser
 from tests import coco_shaped, documented, foreign_cams, voc_shaped
 from tests.cityscapes.city_tree import make_cityscapes
+from tests.folder.photo_tree import export_demo
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -86,6 +87,8 @@ def test_a_documented_run_finishes(command, voc_folder, finished, tmp_path):
         finished(before[0], folder)
     else:
         place_data(voc_folder, folder)
+    if "--dataset folder" in command:
+        export_demo(folder, 12, masks=True)
     if "my_cams" in command:
         foreign_cams.convert(folder / "result" / "cam", folder / "my_cams")
         shutil.rmtree(folder / "sess")

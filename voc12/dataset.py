@@ -43,6 +43,7 @@ class Dataset:
     """
 
     class_names = CLASS_NAMES
+    may_lack_truth = False
     palette = voc_palette()
 
     def __init__(
@@ -86,6 +87,10 @@ class Dataset:
     def image_path(self, image_id: str) -> Path:
         """Return the path of an image's file."""
         return self.root / "JPEGImages" / f"{image_id}.jpg"
+
+    def file_name(self, image_id: str) -> str:
+        """Return the name of an image's file in annotations."""
+        return self.image_path(image_id).name
 
     def image(self, image_id: str) -> np.ndarray:
         """Read an image: uint8 RGB (H, W, 3); raises as misc.files.images.read_image."""

@@ -1,6 +1,5 @@
 """Ground truth of VOC's images: VOC's own, that of train_aug, or SBD's; the first available."""
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import numpy as np
 
 from misc.files.atomic import names_in
 from misc.files.images import read_label
-from misc.imutils import IGNORE
+from misc.files.object_maps import read_class_map, split_objects
 from voc12.names import CLASS_NAMES
 from voc12.sbd import read_sbd_instances, read_sbd_semantic, sbd_folder
 
@@ -17,8 +16,6 @@ WHO_HAS = (
     "train and val have segmentation labels; for other images of train_aug put "
     "SegmentationClassAug beside SegmentationClass, or name SBD with --sbd_root"
 )
-
-_log = logging.getLogger(__name__)
 
 
 class Truth:
@@ -46,7 +43,7 @@ class Truth:
         for folder in (self._classes, self._augmented):
             path = folder / f"{image_id}.png"
             if path.is_file():
-                return _checked_label(path)
+                return read_class_map(path, len(CLASS_NAMES))
         sbd = self._sbd_path("cls", image_id)
         if sbd is None:
             raise FileNotFoundError(
@@ -58,7 +55,8 @@ class Truth:
         """Read the instances; see voc12.dataset.Dataset.instance_label."""
         path, semantic = (f / f"{image_id}.png" for f in (self._objects, self._classes))
         if path.is_file() and semantic.is_file():
-            return _split_objects(path, read_label(path), _checked_label(semantic))
+            classes = read_class_map(semantic, len(CLASS_NAMES))
+            return split_objects(path, read_label(path), classes)
         sbd = self._sbd_path("inst", image_id)
         if sbd is None:
             lacking = semantic if path.is_file() else path
@@ -85,35 +83,3 @@ class Truth:
         folder = None if self._sbd is None else sbd_folder(self._sbd, [kind])
         path = None if folder is None else folder / kind / f"{image_id}.mat"
         return path if path is not None and path.is_file() else None
-
-
-def _checked_label(path: Path) -> np.ndarray:
-    label = read_label(path)
-    strange = label[(label > len(CLASS_NAMES)) & (label != IGNORE)]
-    if strange.size:
-        raise ValueError(
-            f"{path}: has the value {strange[0]}; a label is 0, a class id + 1 up to "
-            f"{len(CLASS_NAMES)}, or {IGNORE}"
-        )
-    return label
-
-
-def _split_objects(
-    path: Path, objects: np.ndarray, semantic: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Split a map of VOC's objects, each with the most frequent class under it."""
-    if objects.shape != semantic.shape:
-        raise ValueError(
-            f"{path}: is {objects.shape} pixels, but SegmentationClass is {semantic.shape}"
-        )
-    masks, classes = [], []
-    for object_id in np.setdiff1d(objects, [0, IGNORE]):
-        mask = objects == object_id
-        under = semantic[mask]
-        under = under[(under != 0) & (under != IGNORE)]
-        if not under.size:
-            _log.warning("%s: object %d has no class and is left out", path, object_id)
-            continue
-        masks.append(mask)
-        classes.append(np.bincount(under).argmax() - 1)
-    return np.array(masks, bool).reshape(-1, *objects.shape), np.array(classes, np.int64)

@@ -14,8 +14,8 @@ from misc.files.atomic import write_bytes
 
 Decoded = TypeVar("Decoded")
 
-# No data set uses others, and some of PIL's readers start programs (EPS).
-FORMATS = ("JPEG", "PNG", "BMP")
+# Images of pixels alone: some of PIL's readers start programs (EPS). Every Pillow has these.
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "JPEG2000", "PPM", "TIFF", "WEBP")
 
 
 def read_image(path: str | os.PathLike[str]) -> np.ndarray:
@@ -69,6 +69,11 @@ def read_numbers(path: str | os.PathLike[str]) -> np.ndarray:
     if not 0 <= numbers.min() <= numbers.max() <= 65535:
         raise ValueError(f"{path}: its values are {numbers.min()} to {numbers.max()}")
     return numbers
+
+
+def image_endings() -> list[str]:
+    """Return the endings of image files that are read, as .jpg, in lower case, sorted."""
+    return sorted(e for e, kind in Image.registered_extensions().items() if kind in FORMATS)
 
 
 def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:

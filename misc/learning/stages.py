@@ -28,7 +28,7 @@ from misc.running.log import logger
 from misc.running.open_dataset import open_dataset
 from misc.running.provenance import claim_weights
 from misc.running.shaped import shaped_by
-from misc.running.truths import require_truth
+from misc.running.truths import measured, require_truth
 from misc.settings.config import Config
 from misc.settings.trainings import Training
 
@@ -154,8 +154,9 @@ def train_on_labels(
         options: the other arguments of `train_network`.
     """
     dataset, kind = open_dataset(config), KINDS[network]
-    val_ids = dataset.split(config.val_list)
-    require_truth(dataset, val_truths(config, val_ids, kind), f"train_{network}")
+    truths = val_truths(config, dataset.split(config.val_list), kind)
+    require_truth(dataset, truths, f"train_{network}")
+    val_ids = measured(dataset, truths, f"train_{network}")[:VALIDATED_IMAGES]
     compute = compute_of(config)
     for supervision in supervisions(config, dataset):
         ids = supervision.labelled(dataset.split(config.infer_list), kind)
@@ -169,9 +170,9 @@ def train_on_labels(
             weights=supervised_path(weights_name, supervision.name),
             build=partial(build, len(dataset.class_names)),
             samples=partial(_training_set, config, network, supervision, ids, samples),
-            validate=partial(
-                validate, dataset=dataset, ids=val_ids[:VALIDATED_IMAGES], compute=compute
-            ),
+            validate=partial(validate, dataset=dataset, ids=val_ids, compute=compute)
+            if val_ids
+            else None,
             supervision=supervision.name,
             **options,
         )

@@ -285,7 +285,7 @@ def annotations(
     )
     return coco_dataset(
         [
-            (supervision.dataset.image_path(i).name, *found)
+            (supervision.dataset.file_name(i), *found)
             for i, found in zip(ids, described, strict=True)
         ],
         supervision.dataset.class_names,

@@ -18,10 +18,13 @@ class Dataset(Protocol):
     Attributes:
         name: of the data set, as --dataset names it.
         limit: the number of images that every list is truncated to; None for all.
+        may_lack_truth: whether measures are of those images of a list that have ground truth,
+            perhaps of none; else a list that lacks some is an error.
     """
 
     name: str
     limit: int | None
+    may_lack_truth: bool
 
     @property
     def class_names(self) -> Sequence[str]:
@@ -48,6 +51,9 @@ class Dataset(Protocol):
 
     def image_path(self, image_id: str) -> Path:
         """Return the path of an image's file."""
+
+    def file_name(self, image_id: str) -> str:
+        """Return the name of an image's file in annotations for other programs, no other's."""
 
     def image(self, image_id: str) -> np.ndarray:
         """Read an image: uint8 RGB (H, W, 3)."""

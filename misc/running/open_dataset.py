@@ -1,5 +1,6 @@
 """The one place that opens the data set of a run, and what every stage reads of it."""
 
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -8,6 +9,7 @@ import numpy as np
 import cityscapes
 import coco
 import demo
+import folder
 import voc12
 from misc.machine import ranks
 from misc.running.dataset import Dataset
@@ -20,6 +22,7 @@ OPENERS: Mapping[str, Callable[[Config], Dataset]] = {
     "cityscapes": cityscapes.from_config,
     "coco14": coco.from_config,
     "coco17": coco.from_config,
+    "folder": folder.from_config,
     "demo": partial(demo.from_config, read=voc12.Dataset),
 }
 
@@ -28,7 +31,20 @@ def open_dataset(config: Config) -> Dataset:
     """Open the data set that --dataset names; the demo data are drawn first, if missing."""
     # Demo data are the demo's, by whatever name their folder comes.
     is_demo = config.data_root is not None and bool(demo.read_marker(config.data_root))
-    return OPENERS["demo" if is_demo else config.dataset](config)
+    name = "demo" if is_demo else config.dataset
+    return OPENERS[name](config) if name in OPENERS else _opener_of(name)(config)
+
+
+def _opener_of(module: str) -> Callable[[Config], Dataset]:
+    """Return the `from_config` of a module that --dataset names."""
+    try:
+        opener: Callable[[Config], Dataset] = importlib.import_module(module).from_config
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise ValueError(
+            f"--dataset {module}: no module with from_config ({error}); accepted are "
+            f"{', '.join(OPENERS)}, or a module that can be imported from here"
+        ) from error
+    return opener
 
 
 def evaluated_ids(config: Config, dataset: Dataset) -> list[str]:
@@ -42,9 +58,10 @@ def evaluated_ids(config: Config, dataset: Dataset) -> list[str]:
         return []
 
 
-def evaluated_truths(config: Config, ids: Sequence[str], kinds: Sequence[str]) -> Truths:
+def evaluated_truths(config: Config, dataset: Dataset, kinds: Sequence[str]) -> Truths:
     """Return the need for ground truth of all images of --chainer_eval_set."""
-    return Truths(flag="chainer_eval_set", name=config.chainer_eval_set, ids=ids, kinds=kinds)
+    name = config.chainer_eval_set
+    return Truths(flag="chainer_eval_set", name=name, ids=dataset.split(name), kinds=kinds)
 
 
 def label_rows(dataset: Dataset, ids: Sequence[str]) -> np.ndarray:

@@ -9,6 +9,8 @@ from misc.running.plan import Truths
 
 def lacking(dataset: Dataset, truths: Truths, stage: str) -> ValueError | None:
     """Return a stage's error about missing ground truth, in one line; None if none is missing."""
+    if dataset.may_lack_truth and not truths.some:
+        return None
     found = dataset.with_truth(truths.ids, kinds=truths.kinds)
     if len(found) == len(truths.ids) or (truths.some and found):
         return None
@@ -25,6 +27,29 @@ def require_truth(dataset: Dataset, truths: Truths, stage: str) -> None:
     error = lacking(dataset, truths, stage)
     if error is not None:
         raise error
+
+
+def to_measure(dataset: Dataset, truths: Truths) -> list[str]:
+    """Return the images that are measured: where truth may be missing, those that have it."""
+    if not dataset.may_lack_truth:
+        return list(truths.ids)
+    return dataset.with_truth(truths.ids, kinds=truths.kinds)
+
+
+def measured(dataset: Dataset, truths: Truths, stage: str) -> list[str]:
+    """Return the images that a stage measures; log it where some have no ground truth, or all."""
+    found = to_measure(dataset, truths)
+    if len(found) < len(truths.ids):
+        said = f"{len(found)} of {len(truths.ids)} images are measured, those with"
+        logger.info(
+            "%s: %s ground truth (%s)",
+            stage,
+            said
+            if found
+            else f"nothing to measure against: no image of --{truths.flag} {truths.name} has",
+            " and ".join(truths.kinds),
+        )
+    return found
 
 
 def with_truth(dataset: Dataset, ids: Sequence[str], kind: str) -> list[str]:

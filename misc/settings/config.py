@@ -22,6 +22,7 @@ from misc.settings.rules import (
     Rule,
     one_of,
     some_of,
+    word_or_module,
 )
 
 LABELS = ("make_ins_seg_labels", "make_sem_seg_labels")
@@ -38,6 +39,7 @@ PRESETS = {
     "coco14_rib": "coco14",
     "coco17": "coco17",
     "cityscapes": "cityscapes",
+    "folder": "folder",
     "demo": "demo",
 }
 DATASETS = tuple(dict.fromkeys(PRESETS.values()))
@@ -94,8 +96,9 @@ class Config:
 
     dataset: str = setting(
         "voc12",
-        "data set; that of the preset, if not given; without both the demo, whose data are drawn",
-        rule=one_of(*DATASETS),
+        "data set, or a module with from_config (see ARCHITECTURE.md); that of the preset, if not "
+        "given; without both the demo, whose data are drawn",
+        rule=word_or_module(*DATASETS),
         presets={preset: name for preset, name in PRESETS.items() if name != "voc12"},
         group="Data",
     )
@@ -132,10 +135,29 @@ class Config:
         "coco: folder of ready-made semantic masks, in place of the truth of the JSON",
         rule=NOT_EMPTY,
     )
+    labels: str | None = setting(
+        None,
+        "folder: file of what is in each image (.csv, .tsv, .json, .npy), see YOUR_IMAGES.md; by "
+        "default its sub-folders are the classes",
+        rule=NOT_EMPTY,
+    )
+    class_names: str | None = setting(
+        None,
+        "folder: text file of the class names; by default those that occur, sorted",
+        rule=NOT_EMPTY,
+    )
+    masks: str | None = setting(
+        None, "folder: masks of some images, to measure against", rule=NOT_EMPTY
+    )
+    val_share: float = setting(
+        0.1,
+        "folder: part of the images, drawn by --seed, that are val; the others are train",
+        rule=Rule(lambda value: 0 < value < 1, "a number between 0 and 1"),
+    )
     train_list: str = setting(
         "train_aug",
         "split name or file of ids to train on",
-        presets=in_demo("train") | in_coco("train") | {"cityscapes": "train"},
+        presets=in_demo("train") | in_coco("train") | {"cityscapes": "train", "folder": "train"},
         shapes=("train_cam", "train_irn"),
     )
     val_list: str = setting("val", "split name or file of ids to validate on")
@@ -193,7 +215,7 @@ class Config:
         0.30,
         "background score for confident foreground",
         rule=UNIT,
-        presets=in_coco(0.35),
+        presets=in_coco(0.35) | {"folder": 0.35},
         group="Inter-pixel relations and IRNet",
         shapes=("cam_to_ir_label",),
     )
@@ -201,7 +223,7 @@ class Config:
         0.05,
         "background score for confident background",
         rule=UNIT,
-        presets=in_demo(0.10) | in_coco(0.10, rib=0.17),
+        presets=in_demo(0.10) | in_coco(0.10, rib=0.17) | {"folder": 0.10},
         shapes=("cam_to_ir_label",),
     )
     crf: str = setting(
@@ -222,7 +244,7 @@ class Config:
         "side that IRNet pads a smaller image to for its labels, pixels; 0 pads to a multiple of "
         "16 alone",
         rule=PADDING,
-        presets=in_demo(160) | in_coco(0),
+        presets=in_demo(160) | in_coco(0) | {"folder": 0},
         group="Label synthesis",
         shapes=LABELS,
     )

@@ -13,6 +13,9 @@ from misc.settings.declare import Declared
 from misc.settings.settings_file import OWN_FLAG, read_settings_file
 from misc.settings.typed import format_value, is_flag, kind, reader
 
+# Of a data set of one's own, named by its module.
+OWN_PRESET = "folder"
+
 
 def read_config(arguments: Sequence[str] | None = None) -> Config:
     """Parse the flags (by default those of this process) on top of the preset that they choose.
@@ -30,7 +33,7 @@ def read_config(arguments: Sequence[str] | None = None) -> Config:
     saved = _saved(flags)
     given = {**saved, **flags}
     given.setdefault("dataset", PRESETS.get(given.get("preset", "demo"), "demo"))
-    given.setdefault("preset", given["dataset"] if given["dataset"] in PRESETS else "demo")
+    given.setdefault("preset", given["dataset"] if given["dataset"] in PRESETS else OWN_PRESET)
     values = defaults(given["preset"], run_dir=given.get("run_dir", "")) | given
     for field in SETTINGS.values():
         is_saved = field.name in saved and field.name not in flags
@@ -214,7 +217,7 @@ def _check_together(values: Mapping[str, Any]) -> None:
             f"--data_root {root}: the demo's data are drawn in --demo_root; name the data set of "
             f"this folder with --dataset, accepted is {others}"
         )
-    if dataset != "demo" and not root:
+    if dataset in DATASETS and dataset != "demo" and not root:
         raise ValueError(
             f"--dataset {dataset}: needs its folder: pass --data_root with it, or leave --dataset "
             "and --preset out for the demo"

@@ -55,6 +55,17 @@ def some_of(*choices: str) -> Rule:
     )
 
 
+def word_or_module(*choices: str) -> Rule:
+    """Accept one of a few words, or a dotted name as that of a module."""
+    return Rule(
+        lambda value: (
+            value in choices
+            or ("." in value and all(part.isidentifier() for part in value.split(".")))
+        ),
+        f"{' or '.join(choices)}, or a module as my.dataset",
+    )
+
+
 def one_of(*choices: str) -> Rule:
     """Accept one of a few words."""
     return Rule(lambda value: value in choices, " or ".join(choices))

@@ -91,8 +91,8 @@ IRN = settings_group(
     crop_size=value(512, demo=160),
     # Pairs across neighbouring objects mislead; the demo's grid is 0.38 times VOC's per side.
     radius=value(10, demo=5),
-    batch_size=value(32, voc12_author=16, demo=8),
-    num_epoches=value(3, voc12_author=5, demo=14),
+    batch_size=value(32, voc12_author=16, demo=8, folder=16),
+    num_epoches=value(3, voc12_author=5, demo=14, folder=5),
     learning_rate=value(
         0.1, demo=1e-2, help=_RATES.format("boundary branch", "displacement branch")
     ),

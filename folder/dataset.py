@@ -1,0 +1,215 @@
+"""A folder of photographs as a data set."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from folder.index import Index, read_index
+from folder.masks import KINDS, Masks
+from misc.files.id_lists import list_file, read_list
+from misc.files.images import read_image
+from misc.looking.palette import voc_palette
+from misc.settings.config import Config
+
+SPLITS = ("train", "val", "all")
+
+
+class Dataset:
+    """Photographs in a tree of folders: image ids in, images and labels out; picklable.
+
+    Constructing one reads no list and no image. Images without a label are left out.
+
+    Args:
+        root: the folder.
+        labels: a file of the classes of each image, in a form of folder.tags; None: the folders in
+            `root` are the classes.
+        class_names: a text file of the class names; None: those that occur, sorted.
+        masks: a folder of masks, the ground truth of some images; see folder.masks.
+        val_share: part of the images that are validated on.
+        seed: which of them.
+        limit: use only this many first images of every list.
+
+    Raises:
+        FileNotFoundError: there is no folder `root`.
+    """
+
+    name = "folder"
+    may_lack_truth = True
+    palette = voc_palette()
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        labels: str | os.PathLike[str] | None = None,
+        class_names: str | os.PathLike[str] | None = None,
+        masks: str | os.PathLike[str] | None = None,
+        val_share: float = 0.1,
+        seed: int = 0,
+        limit: int | None = None,
+    ) -> None:
+        self.root, self.limit = Path(root), limit
+        self._labels, self._names, self._mask_root = map(_path, (labels, class_names, masks))
+        self._val_share, self._seed = val_share, seed
+        if not self.root.is_dir():
+            raise FileNotFoundError(f"--data_root {self.root}: no such folder")
+
+    @cached_property
+    def _index(self) -> Index:
+        return read_index(
+            self.root, labels=self._labels, class_names=self._names, masks=self._mask_root
+        )
+
+    @cached_property
+    def _masks(self) -> Masks:
+        return Masks(self._mask_root, len(self.class_names))
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Return the names of the classes, from 0."""
+        return self._index.class_names
+
+    def published(self, stage: str, split: str) -> dict[str, float]:
+        """Return no figures."""
+        return {}
+
+    def identify(self, ids: Sequence[str] | None = None) -> str:
+        """Return the name, the number of images, and a digest of what counts of them.
+
+        It covers each image's id, the size of its file and its label, and the class names.
+        """
+        ids = list(self._index.rows) if ids is None else ids
+        digest = hashlib.sha256("\n".join([*ids, "", *self.class_names]).encode())
+        digest.update("\n".join(str(self.image_path(i).stat().st_size) for i in ids).encode())
+        digest.update(np.packbits(self.image_labels(ids).astype(bool)).tobytes())
+        return f"folder, {len(ids)} images, digest {digest.hexdigest()[:16]}"
+
+    def split(self, name_or_file: str) -> list[str]:
+        """Return the ids of train, val or all, or of a text file of ids.
+
+        Raises:
+            FileNotFoundError: there is no such list, or no image of an id.
+            ValueError: an unknown split, or a broken list.
+        """
+        if name_or_file in SPLITS:
+            return self._split(name_or_file)[: self.limit]
+        ids = read_list(list_file(name_or_file, splits=SPLITS))
+        if missing := [image_id for image_id in ids if image_id not in self._index.paths]:
+            raise FileNotFoundError(
+                f"{name_or_file}: {len(missing)} of {len(ids)} ids have no image, the first is "
+                f"{missing[0]!r}; an id is a path below --data_root without ending, '_' for '/'"
+            )
+        return ids[: self.limit]
+
+    def _split(self, name: str) -> list[str]:
+        ids = list(self._index.rows)
+        if name == "all" or len(ids) == 1:
+            return ids
+        # By a digest of each id, so that more images move few from one side to the other.
+        ranked = sorted(ids, key=lambda i: hashlib.sha256(f"{self._seed} {i}".encode()).digest())
+        count = min(max(round(self._val_share * len(ids)), 1), len(ids) - 1)
+        val = set(ranked[:count])
+        return [image_id for image_id in ids if (image_id in val) == (name == "val")]
+
+    def image_path(self, image_id: str) -> Path:
+        """Return the path of an image's file."""
+        return self.root / self.file_name(image_id)
+
+    def file_name(self, image_id: str) -> str:
+        """Return the path of an image's file below the folder.
+
+        Raises:
+            FileNotFoundError: there is no image of this id.
+        """
+        if image_id not in self._index.paths:
+            raise FileNotFoundError(f"--data_root {self.root}: no image has the id {image_id!r}")
+        return self._index.paths[image_id]
+
+    def image(self, image_id: str) -> np.ndarray:
+        """Read an image: uint8 RGB (H, W, 3); raises as misc.files.images.read_image."""
+        return read_image(self.image_path(image_id))
+
+    def image_labels(self, ids: Sequence[str]) -> np.ndarray:
+        """Return the image-level labels: float32 (N, C), 1 where an image shows a class, else 0.
+
+        Raises:
+            FileNotFoundError: an image has no label.
+        """
+        rows = [self._index.rows.get(image_id) for image_id in ids]
+        if None in rows:
+            raise FileNotFoundError(f"image {ids[rows.index(None)]!r} has no image-level label")
+        found = self._index.labels[np.array(rows, np.int64)]
+        return found.astype(np.float32).reshape(len(ids), len(self.class_names))
+
+    def with_labels(self, ids: Sequence[str]) -> list[str]:
+        """Return those of the ids, in their order, that have a label: one may have no class."""
+        return [image_id for image_id in ids if image_id in self._index.rows]
+
+    def has_truth(self, image_id: str, *, kinds: Sequence[str] = KINDS) -> bool:
+        """Return whether an image has masks of these kinds: `semantic`, `instance`."""
+        return self._masks.has(kinds, self.file_name(image_id), self._keys(image_id))
+
+    def with_truth(self, ids: Sequence[str], *, kinds: Sequence[str] = KINDS) -> list[str]:
+        """Return those of the ids, in their order, that have masks of these kinds."""
+        return [image_id for image_id in ids if self.has_truth(image_id, kinds=kinds)]
+
+    def semantic_label(self, image_id: str) -> np.ndarray:
+        """Read a semantic label: uint8 (H, W), 0 background, class id + 1, 255 ignore.
+
+        Raises:
+            FileNotFoundError: the image has none.
+            ValueError: the file is no label map, of another size, or has other values.
+        """
+        return self._masks.semantic(self.image_path(image_id), self.file_name(image_id))
+
+    def instance_label(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
+        """Read the instances: masks, bool (N, H, W), and their classes, int64 (N,), from 0.
+
+        Raises as `semantic_label`.
+        """
+        path, keys = self.file_name(image_id), self._keys(image_id)
+        return self._masks.instances(self.image_path(image_id), path, keys)
+
+    def ignored_regions(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return no regions."""
+        return np.zeros((0, 0, 0), bool), np.zeros(0, np.int64)
+
+    def match_instances(
+        self, image_id: str, masks: np.ndarray, classes: np.ndarray, scores: np.ndarray
+    ) -> None:
+        """Return nothing: VOC's AP is that of all data sets."""
+
+    def instance_measures(self, matches: Sequence[None]) -> dict[str, float]:
+        """Return no further measures."""
+        return {}
+
+    def pack(self, folder: Path, ids: Sequence[str]) -> None:
+        """Return None: there is no server."""
+
+    def pack_instances(self, folder: Path, ids: Sequence[str]) -> None:
+        """Return None: there is no server."""
+
+    def _keys(self, image_id: str) -> np.ndarray:
+        row = self._index.rows.get(image_id)
+        return np.zeros(0, np.int64) if row is None else np.flatnonzero(self._index.labels[row])
+
+
+def from_config(config: Config) -> Dataset:
+    """Open the photographs in --data_root, with --labels, --class_names and --masks."""
+    return Dataset(
+        config.data_root or "",
+        labels=config.labels,
+        class_names=config.class_names,
+        masks=config.masks,
+        val_share=config.val_share,
+        seed=config.seed,
+        limit=config.limit,
+    )
+
+
+def _path(given: str | os.PathLike[str] | None) -> Path | None:
+    return None if given is None else Path(given)

@@ -1,0 +1,200 @@
+"""Reads what is in which photograph, in every form that is met."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from misc.files.limits import check_shape
+from misc.files.safe_npy import read_npy_object
+from misc.running.log import logger
+
+ACCEPTED = (
+    "a CSV or TSV of `path,class;class`, a JSON of {path: [classes]} or of COCO, or a .npy of "
+    "{id: vector of 0 and 1} or of a row for each image"
+)
+# The first line is one of headings where its first word is one of these.
+HEADINGS = ("path", "file", "filename", "file_name", "image", "image_path", "image_id", "id")
+LONGEST_VECTOR = 100_000
+
+
+class Row(NamedTuple):
+    """What a file says of an image: where in the file, the image's path or id, its classes."""
+
+    place: str
+    path: str
+    classes: Sequence[str]
+
+
+class Tags(NamedTuple):
+    """All rows of a file, and the class names in the file's own order, if it has one."""
+
+    rows: list[Row]
+    class_names: list[str] | None = None
+
+
+def read_tags(path: Path, *, names: Sequence[str] | None, images: Sequence[str]) -> Tags:
+    """Read a file of image-level labels; see ACCEPTED.
+
+    Args:
+        path: the file; its ending says which form it has.
+        names: the class names, if they are given; else those of a .npy are its columns' numbers.
+        images: the ids of all images, in order, for an array of rows.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is of no such form, or broken; names the line.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"--labels {path}: no such file; accepted is {ACCEPTED}")
+    if path.suffix.lower() == ".npy":
+        return _read_npy(path, names, images)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8 text ({error}); accepted is {ACCEPTED}") from error
+    tags = _read_json(path, text) if path.suffix.lower() == ".json" else _read_table(path, text)
+    if not tags.rows:
+        raise ValueError(f"{path}: no image in it; accepted is {ACCEPTED}")
+    return tags
+
+
+def read_names(path: Path) -> list[str]:
+    """Read a text file of class names, one a line; blank lines are skipped.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: not UTF-8 text, no name, or one twice.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"--class_names {path}: no such file; a name a line is expected")
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"--class_names {path}: not UTF-8 text ({error})") from error
+    names = [line.strip() for line in lines if line.strip()]
+    if not names or len(set(names)) < len(names):
+        twice = next((name for name in names if names.count(name) > 1), None)
+        reason = "no name in it" if twice is None else f"{twice!r} is in it twice"
+        raise ValueError(f"--class_names {path}: {reason}; a name a line is expected, each once")
+    return names
+
+
+def _read_table(path: Path, text: str) -> Tags:
+    rows: list[Row] = []
+    blank = []
+    first = text.lstrip().partition("\n")[0]
+    lines = csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter="\t" if "\t" in first else ",",
+        skipinitialspace=True,
+        strict=True,
+    )
+    try:
+        for cells in lines:
+            place, [name, classes, *more] = f"{path}, line {lines.line_num}", [*cells, "", ""][:3]
+            if not any(map(str.strip, cells)):
+                blank.append(lines.line_num)
+            elif not name.strip() or any(map(str.strip, [*more, *cells[3:]])):
+                reason = "more than two columns" if name.strip() else "no path"
+                raise ValueError(f"{place}: {reason}; a line is `path,class;class`")
+            elif rows or name.strip().lower() not in HEADINGS:
+                rows.append(Row(place, name, _names_in(classes)))
+    except csv.Error as error:
+        raise ValueError(
+            f"{path}, line {lines.line_num}: {error}; a line is `path,class;class`"
+        ) from error
+    if blank:
+        logger.warning(
+            "%s: %d empty lines are skipped, the first is line %d", path, len(blank), blank[0]
+        )
+    return Tags(rows)
+
+
+def _names_in(text: str) -> list[str]:
+    return [name for part in text.split(";") if (name := part.strip())]
+
+
+def _read_json(path: Path, text: str) -> Tags:
+    try:
+        content = json.loads(text, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: no JSON, or cut short ({error})") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: a JSON of {type(content).__name__}; accepted is {ACCEPTED}")
+    if isinstance(content.get("images"), list) and "annotations" in content:
+        return _read_coco(path, content)
+    rows = []
+    for name, found in content.items():
+        classes = _names_in(found) if isinstance(found, str) else found
+        if not isinstance(classes, list) or not all(isinstance(c, str) for c in classes):
+            raise ValueError(f"{path}: {name!r} has {found!r}, a list of class names is expected")
+        rows.append(Row(str(path), name, [c.strip() for c in classes if c.strip()]))
+    return Tags(rows)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{max(names, key=names.count)!r} is in it twice")
+    return found
+
+
+def _read_coco(path: Path, content: Mapping[str, Any]) -> Tags:
+    """Read the classes of a COCO JSON's annotations; its masks are not looked at."""
+    try:
+        names = {c["id"]: str(c["name"]).strip() for c in content["categories"]}
+        files = {image["id"]: str(image["file_name"]) for image in content["images"]}
+        shown: dict[Any, dict[str, None]] = {image: {} for image in files}
+        pairs = [(a["image_id"], a["category_id"]) for a in content["annotations"]]
+        for image, category in pairs:
+            if image not in files or category not in names:
+                lacking = f"image {image}" if image not in files else f"category {category}"
+                raise ValueError(f"{path}: an annotation of {lacking}, which it does not list")
+            shown[image][names[category]] = None
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path}: no COCO JSON ({error!r})") from error
+    rows = [Row(f"{path}, image {i}", files[i], list(classes)) for i, classes in shown.items()]
+    return Tags(rows, list(dict.fromkeys(names[i] for i in sorted(names))))
+
+
+def _read_npy(path: Path, names: Sequence[str] | None, images: Sequence[str]) -> Tags:
+    try:
+        vectors = _vectors(path, images)
+        count = len(next(iter(vectors.values())))
+        for name, vector in vectors.items():
+            if len(vector) != count:
+                raise ValueError(f"{name!r} has {len(vector)} values, the first image {count}")
+            if not np.isin(vector, (0, 1)).all():
+                raise ValueError(f"{name!r} has other values than 0 and 1")
+        if names is not None and len(names) != count:
+            raise ValueError(f"it has {count} classes, --class_names {len(names)}")
+    except Exception as error:  # NumPy and the pickle reader raise almost anything
+        raise ValueError(f"{path}: {error}; accepted is {ACCEPTED}") from error
+    called = list(map(str, range(count)) if names is None else names)
+    rows = [
+        Row(str(path), name, [called[n] for n in np.flatnonzero(vector)])
+        for name, vector in vectors.items()
+    ]
+    return Tags(rows, called)
+
+
+def _vectors(path: Path, images: Sequence[str]) -> dict[str, np.ndarray]:
+    try:
+        # Mapped, so that no more is allocated than the file has.
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError:
+        content = read_npy_object(path)
+        if not isinstance(content, dict) or not content:
+            raise ValueError(f"it holds {type(content).__name__}") from None
+        for vector in content.values():
+            check_shape(vector.shape if hasattr(vector, "shape") else [len(vector)], LONGEST_VECTOR)
+        return {str(name): np.asarray(vector).reshape(-1) for name, vector in content.items()}
+    if array.ndim != 2 or len(array) != len(images):
+        raise ValueError(f"an array of the shape {array.shape}, there are {len(images)} images")
+    return dict(zip(images, array, strict=True))

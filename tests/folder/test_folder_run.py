@@ -1,0 +1,252 @@
+"""All stages from the command line on folders of photographs, on tiny networks."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from photo_tree import export_demo, write_csv, write_image
+
+import run_sample
+from misc.files.cam_files import read_cams
+from misc.files.images import read_label
+from misc.measuring.measures import read_since
+from step import STAGES
+from tests import forked
+from tests.tiny_networks import tiny_detector_and_deeplab
+
+SETTINGS = {
+    "dataset": "folder",
+    "pretrained": "none",
+    "cam_optimizer": "adamw",
+    "cam_learning_rate": 1e-3,
+    "irn_optimizer": "adamw",
+    "irn_learning_rate": 1e-3,
+    "mask_rcnn_learning_rate": 1e-3,
+    "deeplab_scales": "1.0",
+    "deeplab_crf": False,
+    "num_workers": 0,
+    # Few steps: what is learnt is not looked at here.
+    "cam_num_epoches": 1,
+    "irn_num_epoches": 1,
+    "mask_rcnn_steps": 2,
+    "mask_rcnn_drops": "",
+    "mask_rcnn_batch_size": 1,
+    "ins_seg_bg_thres": 0.05,
+    "deeplab_steps": 2,
+    "cam_scales": "1.0",
+    "exp_times": 1,
+}
+MEASURED = ("eval_cam", "eval_ins_seg", "eval_sem_seg", "eval_mask_rcnn", "eval_deeplab")
+
+
+def arguments(folder, *more, **changes):
+    data = {"data_root": folder / "photos", "labels": folder / "tags.csv"}
+    return forked.arguments(folder / "run", *more, **{**SETTINGS, **data, **changes})
+
+
+def run(folder, *more, **changes):
+    with tiny_detector_and_deeplab():
+        return run_sample.main(arguments(folder, *more, **changes))
+
+
+def measures(folder):
+    lines = read_since(folder / "run/result/metrics.jsonl", 0)
+    return {(line["stage"], line["split"], line["measure"]): line["value"] for line in lines}
+
+
+def log(folder):
+    return (folder / "run/sample_train_eval.log").read_text()
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory):
+    """Give a run of all stages on photographs and their tags."""
+    folder = tmp_path_factory.mktemp("bare")
+    export_demo(folder, 10)
+    assert run(folder) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """Give a run of all stages where three quarters of the photographs have masks."""
+    folder = tmp_path_factory.mktemp("measured")
+    ids = export_demo(folder, 12, masks=True)
+    for path in sorted((folder / "masks").rglob("*.png"))[::4]:
+        path.unlink()
+    changes = {"masks": folder / "masks", "class_names": folder / "names.txt", "val_share": 0.3}
+    assert run(folder, **changes) == 0
+    return folder, ids, changes
+
+
+def test_photographs_and_tags_become_masks_annotations_networks_and_the_report(bare):
+    result = bare / "run/result"
+    text = log(bare)
+    assert all(f"{stage.name} ..." in text for stage in STAGES)
+    assert len(list((result / "ins_seg").glob("*.npz"))) == 9
+    assert len(list((result / "sem_seg").glob("*.png"))) == 9
+    assert len(list((result / "mask_rcnn").glob("*.npz"))) == 1
+    assert len(list((result / "deeplab").glob("*.png"))) == 1
+    assert (bare / "run/sess/mask_rcnn.pth").is_file()
+    assert (bare / "run/sess/deeplab.pth").is_file()
+    assert (result / "report.html").is_file()
+
+
+def test_annotations_name_each_photograph_by_its_path(bare):
+    found = json.loads((bare / "run/result/instances_train.json").read_text())
+    names = [image["file_name"] for image in found["images"]]
+    assert len(set(names)) == len(names) == 9
+    assert all((bare / "photos" / name).is_file() for name in names)
+    assert [c["name"] for c in found["categories"]] == sorted(
+        c["name"] for c in found["categories"]
+    )
+
+
+def test_without_masks_each_evaluation_says_so_in_one_line_and_the_run_goes_on(bare):
+    said = [line for line in log(bare).splitlines() if "nothing to measure against" in line]
+    told = [line.split("nothing")[0].split()[-1] for line in said]
+    assert sorted(told) == sorted(
+        f"{stage}:" for stage in (*MEASURED, "make_cocoann", "train_mask_rcnn", "train_deeplab")
+    )
+    assert not measures(bare)
+    assert not (bare / "run/result/instances_val_full.json").exists()
+
+
+def test_a_dry_run_without_masks_finds_nothing_missing(bare, capsys):
+    assert run(bare, dry_run=True) == 0
+    assert "nothing is missing or broken" in capsys.readouterr().out + log(bare)
+
+
+def test_a_second_run_makes_nothing_again_and_what_is_lost_is_the_same_again(bare):
+    result = bare / "run/result"
+    paths = [path for path in result.glob("*/*") if path.suffix in (".png", ".npz")]
+    paths += list((bare / "run/sess").glob("*.pth"))
+    times = {path: path.stat().st_mtime_ns for path in paths}
+    lost = sorted((result / "ins_seg").glob("*.npz"))[3]
+    content = lost.read_bytes()
+    lost.unlink()
+    assert run(bare) == 0
+    changed = {path for path in paths if path.stat().st_mtime_ns != times[path]}
+    assert {path.stem for path in changed} == {lost.stem}
+    assert lost.read_bytes() == content
+
+
+def test_two_ranks_make_the_labels_of_one(bare, tmp_path):
+    shutil.copytree(bare, tmp_path / "copy")
+    folder, names = tmp_path / "copy", ("cam", "ins_seg", "sem_seg")
+    before = contents(folder, names)
+    for name in names:
+        shutil.rmtree(folder / "run/result" / name)
+    passes = [f"--{stage}_pass" for stage in ("make_cam", "make_ins_seg", "make_sem_seg")]
+    ranks = forked.start_ranks(arguments(folder, *passes), tmp_path / "rank")
+    assert [forked.finish(rank) for rank in ranks] == [0, 0]
+    assert contents(folder, names) == before
+
+
+def contents(folder, names):
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for name in names
+        for path in (folder / "run/result" / name).glob("*.*")
+        if not path.name.endswith("json")
+    }
+
+
+def test_other_labels_do_not_mix_into_results(bare, tmp_path, capsys):
+    rows = (bare / "tags.csv").read_text().splitlines()
+    (tmp_path / "other.csv").write_text("\n".join(rows[:-1]))
+    assert run(bare, labels=tmp_path / "other.csv") == 2
+    assert "was folder, 9 images, digest" in capsys.readouterr().err
+
+
+def test_where_masks_are_those_images_are_measured(measured):
+    folder, _, _ = measured
+    found = measures(folder)
+    for key in (
+        ("eval_cam", "train", "mIoU"),
+        ("eval_cam", "train", "component AP50"),
+        ("eval_sem_seg", "train", "mIoU"),
+        ("eval_ins_seg", "train", "AP50"),
+        ("eval_mask_rcnn", "val", "AP50"),
+        ("eval_deeplab", "val", "mIoU"),
+    ):
+        assert 0 <= found[key] <= 1
+    assert "eval_sem_seg: 6 of 8 images are measured, those with ground truth (semantic)" in (
+        log(folder)
+    )
+
+
+def test_masks_that_cannot_all_be_measured_are_measured_where_they_can(measured, tmp_path):
+    folder, _, changes = measured
+    shutil.copytree(folder, tmp_path / "copy")
+    shutil.rmtree(tmp_path / "copy/masks/instance")
+    offset = (tmp_path / "copy/run/result/metrics.jsonl").stat().st_size
+    changes = changes | {"masks": tmp_path / "copy/masks"}
+    assert run(tmp_path / "copy", "--eval_cam_pass", "--eval_ins_seg_pass", **changes) == 0
+    lines = read_since(tmp_path / "copy/run/result/metrics.jsonl", offset)
+    found = {(line["stage"], line["measure"]) for line in lines}
+    assert ("eval_cam", "mIoU") in found
+    assert not {measure for _, measure in found} & {"component AP50", "AP50"}
+
+
+def test_a_mask_of_another_size_is_named_by_a_dry_run(measured, tmp_path, capsys):
+    folder, _, changes = measured
+    shutil.copytree(folder / "masks", tmp_path / "masks")
+    path = next((tmp_path / "masks/semantic").rglob("*.png"))
+    write_image(path, (3, 3))
+    assert run(folder, dry_run=True, **changes | {"masks": tmp_path / "masks"}) == 2
+    assert path.name in log(folder)
+    assert "problems, listed above" in capsys.readouterr().err
+
+
+def test_one_class_and_an_image_without_any(tmp_path):
+    tags = {f"{place}/{n}.png": ["cell"] if n else [] for place in "ab" for n in range(3)}
+    for seed, path in enumerate(tags):
+        write_image(tmp_path / "photos" / path, (70, 80), seed)
+    write_csv(tmp_path / "tags.csv", tags)
+    off = {f"{name}_pass": False for name in ("train_mask_rcnn", "eval_mask_rcnn")}
+    assert run(tmp_path, train_list="all", infer_list="all", **off) == 0
+    for place in "ab":
+        assert read_cams(tmp_path / f"run/result/cam/{place}_0.npz").keys.tolist() == []
+        assert not read_label(tmp_path / f"run/result/sem_seg/{place}_0.png").any()
+        assert read_cams(tmp_path / f"run/result/cam/{place}_1.npz").keys.tolist() == [0]
+
+
+def test_253_classes_go_through_the_label_stages(tmp_path):
+    tags = {f"{n}.png": [f"c{63 * n:03}", "c252"] for n in range(4)}
+    for seed, path in enumerate(tags):
+        write_image(tmp_path / "photos" / path, (40, 48), seed)
+    (tmp_path / "names.txt").write_text("".join(f"c{n:03}\n" for n in range(253)))
+    write_csv(tmp_path / "tags.csv", tags)
+    stages = ("train_cam", "make_cam", "cam_to_ir_label", "train_irn", "make_ins_seg")
+    passes = [f"--{stage}_pass" for stage in (*stages, "make_sem_seg", "make_cocoann", "report")]
+    lists = {"train_list": "all", "infer_list": "all", "class_names": tmp_path / "names.txt"}
+    assert run(tmp_path, *passes, **lists) == 0
+    values = np.unique(read_label(tmp_path / "run/result/sem_seg/0.png"))
+    assert set(values) <= {0, 1, 253}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda folder: (folder / "photos/b.png").unlink(), "1 of 3 images are missing"),
+        (lambda folder: shutil.rmtree(folder / "photos"), "no such folder"),
+        (lambda folder: [p.unlink() for p in (folder / "photos").iterdir()], "no image in it"),
+        (lambda folder: (folder / "tags.csv").unlink(), "tags.csv: no such file"),
+        (lambda folder: (folder / "tags.csv").write_text("a.png,x\na,x"), "is there already"),
+    ],
+)
+def test_broken_input_is_one_line_and_nothing_is_lost(tmp_path, capsys, spoil, words):
+    for name in "abc":
+        write_image(tmp_path / f"photos/{name}.png")
+    write_csv(tmp_path / "tags.csv", {f"{name}.png": ["x"] for name in "abc"})
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/mine.txt").write_text("mine")
+    spoil(tmp_path)
+    assert run(tmp_path) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert error.startswith("error: ")
+    assert words in error
+    assert (tmp_path / "run/mine.txt").read_text() == "mine"

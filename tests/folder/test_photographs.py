@@ -1,0 +1,230 @@
+"""Ids, splits, masks and identity of a folder of photographs."""
+
+import pickle
+import shutil
+
+import numpy as np
+import pytest
+from photo_tree import TAGS, make_photos, write_csv, write_image, write_mask
+from PIL import Image
+
+from folder import Dataset
+from misc.files.id_lists import read_list
+from misc.files.images import image_endings
+
+SIZE = (24, 32)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    return make_photos(tmp_path / "photos")
+
+
+def opened(photos, **options):
+    options = {"labels": write_csv(photos.parent / "tags.csv")} | options
+    return Dataset(photos, **options)
+
+
+def many(tmp_path, number=100):
+    tags = {f"{n:03}.png": ["x"] for n in range(number)}
+    make_photos(tmp_path / "photos", tags)
+    return {"labels": write_csv(tmp_path / "many.csv", tags)}
+
+
+def test_ids_are_paths_without_ending_and_unique(photos):
+    data = opened(photos)
+    assert data.split("all") == [
+        "field_day 2_cow",
+        "field_one",
+        "street_one",
+        "street_two",
+        "top",
+    ]
+    assert data.image("field_one").shape == (*SIZE, 3)
+    assert data.image_path("field_day 2_cow") == photos / "field/day 2/cow.JPG"
+
+
+def test_images_that_would_have_one_id_have_a_digest(tmp_path):
+    clashing = ["a/b.jpg", "a_b.jpg", "A_B.png", "c.jpg", "c.png", "d.jpg"]
+    make_photos(tmp_path / "p", clashing)
+    labels = write_csv(tmp_path / "t.csv", {path: ["x"] for path in clashing})
+    data = Dataset(tmp_path / "p", labels=labels)
+    ids = data.split("all")
+    assert len({i.casefold() for i in ids}) == len(clashing)
+    assert [i for i in ids if "-" not in i] == ["d"]
+    assert sorted(map(data.file_name, ids)) == sorted(clashing)
+
+
+@pytest.mark.parametrize("name", ["#1", "a..b", "two\u2028lines", "x:y", "n" * 240])
+def test_ids_are_those_that_lists_and_file_names_hold(tmp_path, name):
+    make_photos(tmp_path / "p", [f"{name}.jpg"])
+    data = Dataset(tmp_path / "p", labels=write_csv(tmp_path / "t.csv", {f'"{name}.jpg"': ["x"]}))
+    (image_id,) = data.split("all")
+    (tmp_path / "list.txt").write_text(image_id)
+    assert read_list(tmp_path / "list.txt") == [image_id]
+    assert data.split(str(tmp_path / "list.txt")) == [image_id]
+    assert len(image_id.encode()) < 200
+
+
+def test_every_common_format_is_read(tmp_path):
+    pixels = np.full((*SIZE, 3), 128, np.uint8)
+    endings = ["jpg", "jpeg", "png", "bmp", "gif", "tif", "tiff", "webp", "ppm", "jp2", "JPG"]
+    (tmp_path / "p/x").mkdir(parents=True)
+    for ending in endings:
+        Image.fromarray(pixels).save(tmp_path / "p/x" / f"{ending}_.{ending}")
+    data = Dataset(tmp_path / "p")
+    assert len(data.split("all")) == len(endings)
+    assert all(abs(data.image(i).astype(int) - 128).max() < 4 for i in data.split("all"))
+    assert {".jpg", ".webp", ".tif"} <= set(image_endings())
+
+
+def test_hidden_files_and_others_are_no_images(photos):
+    for path in (".trash/x.jpg", "._one.jpg"):
+        write_image(photos / path)
+    (photos / "notes.txt").write_text("mine")
+    assert len(opened(photos).split("all")) == len(TAGS)
+
+
+def test_a_share_is_split_off_by_seed(tmp_path):
+    options = many(tmp_path)
+    data = opened(tmp_path / "photos", **options)
+    train, val = data.split("train"), data.split("val")
+    assert (len(train), len(val)) == (90, 10)
+    assert sorted(train + val) == data.split("all")
+    assert opened(tmp_path / "photos", **options).split("val") == val
+    assert opened(tmp_path / "photos", seed=1, **options).split("val") != val
+    assert len(opened(tmp_path / "photos", val_share=0.25, **options).split("val")) == 25
+    assert len(opened(tmp_path / "photos", limit=7, **options).split("train")) == 7
+
+
+def test_more_images_move_few_between_the_splits(tmp_path):
+    before = set(opened(tmp_path / "photos", **many(tmp_path)).split("val"))
+    after = set(opened(tmp_path / "photos", **many(tmp_path, 110)).split("val"))
+    assert len(before & after) >= 8
+
+
+@pytest.mark.parametrize(("number", "counts"), [(1, (1, 1)), (2, (1, 1)), (3, (2, 1))])
+def test_few_images_are_split_too(tmp_path, number, counts):
+    data = opened(tmp_path / "photos", **many(tmp_path, number))
+    assert (len(data.split("train")), len(data.split("val"))) == counts
+
+
+def test_images_without_a_row_are_left_out_with_a_word(photos, caplog):
+    caplog.set_level("INFO")
+    labels = write_csv(photos.parent / "some.csv", {"top.bmp": ["x"], "street/one.jpg": []})
+    data = opened(photos, labels=labels)
+    assert data.split("all") == ["street_one", "top"]
+    assert data.image_labels(["street_one", "top"]).tolist() == [[0], [1]]
+    assert "3 of 5 images have no label and are left out, the first is field/day 2/cow.JPG" in (
+        caplog.text
+    )
+    assert data.with_labels(["field_one", "top"]) == ["top"]
+    with pytest.raises(FileNotFoundError, match="'field_one' has no image-level label"):
+        data.image_labels(["field_one"])
+
+
+def test_253_classes_are_the_most(tmp_path):
+    make_photos(tmp_path / "p", ["a.jpg"])
+    tags = {"a.jpg": [f"class {n}" for n in range(253)]}
+    data = Dataset(tmp_path / "p", labels=write_csv(tmp_path / "t.csv", tags))
+    assert len(data.class_names) == 253
+    assert data.image_labels(["a"]).sum() == 253
+    tags["a.jpg"].append("one more")
+    data = Dataset(tmp_path / "p", labels=write_csv(tmp_path / "t.csv", tags))
+    with pytest.raises(ValueError, match="254 classes, accepted are 1 to 253"):
+        data.split("all")
+
+
+@pytest.mark.parametrize(
+    ("paths", "options", "error", "words"),
+    [
+        ([], {}, FileNotFoundError, "no image in it or below; read are .*jpg"),
+        (["a.jpg"], {"labels": None}, ValueError, "pass --labels with its images"),
+        (["a.jpg"], {"masks": "nowhere"}, FileNotFoundError, "--masks nowhere: has no folder sem"),
+    ],
+)
+def test_what_is_missing_is_one_line(tmp_path, paths, options, error, words):
+    (tmp_path / "p").mkdir()
+    make_photos(tmp_path / "p", paths)
+    write_csv(tmp_path / "tags.csv", {path: ["x"] for path in paths})
+    data = Dataset(tmp_path / "p", **{"labels": tmp_path / "tags.csv"} | options)
+    with pytest.raises(error, match=words):
+        data.with_truth(data.split("all"))
+
+
+def test_other_lists_are_one_line(photos, tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        Dataset(photos / "nowhere")
+    with pytest.raises(ValueError, match="unknown split 'test'; accepted are train, val, all or"):
+        opened(photos).split("test")
+    (tmp_path / "list.txt").write_text("top\nstreet")
+    with pytest.raises(FileNotFoundError, match=r"1 of 2 ids have no image, the first is 'street'"):
+        opened(photos).split(str(tmp_path / "list.txt"))
+    with pytest.raises(FileNotFoundError, match="no image has the id 'street'"):
+        opened(photos).image("street")
+
+
+def masked(photos):
+    """Give a folder of masks: street/one both, field/one semantic, street/two instance alone."""
+    masks = photos / "masks"  # within the photographs, of which it holds none
+    semantic = np.zeros(SIZE, np.uint8)
+    semantic[:8], semantic[8:12] = 1, 3
+    objects = np.zeros(SIZE, np.uint8)
+    objects[:4], objects[4:8], objects[8:12], objects[20:] = 1, 2, 7, 255
+    write_mask(masks / "semantic/street/one.png", semantic)
+    write_mask(masks / "semantic/field/one.png", np.full(SIZE, 255))
+    write_mask(masks / "instance/street/one.png", objects)
+    write_mask(masks / "instance/street/two.png", objects)
+    write_mask(masks / "instance/field/day 2/cow.png", objects)
+    return masks
+
+
+def test_masks_are_the_truth_of_those_that_have_them(photos):
+    data = opened(photos, masks=masked(photos))
+    ids = data.split("all")
+    assert len(ids) == len(TAGS)
+    assert data.with_truth(ids, kinds=("semantic",)) == ["field_one", "street_one"]
+    assert data.with_truth(ids, kinds=("instance",)) == ["street_one", "street_two"]
+    assert data.with_truth(ids) == ["street_one"]
+    assert np.unique(data.semantic_label("street_one")).tolist() == [0, 1, 3]
+    masks, classes = data.instance_label("street_one")
+    assert masks.sum(axis=(1, 2)).tolist() == [128, 128, 128]
+    assert classes.tolist() == [0, 0, 2]
+    # Its only class is that of all its objects.
+    assert data.instance_label("street_two")[1].tolist() == [0, 0, 0]
+    with pytest.raises(FileNotFoundError, match=r"cow.png: no such file; it says the class"):
+        data.instance_label("field_day 2_cow")
+
+
+def test_a_wrong_mask_is_one_line(photos):
+    masks = masked(photos)
+    data = opened(photos, masks=masks)
+    write_mask(masks / "semantic/street/one.png", np.full(SIZE, 9))
+    with pytest.raises(ValueError, match="has the value 9; a label is 0, a class id"):
+        data.semantic_label("street_one")
+    write_mask(masks / "semantic/street/one.png", np.zeros((3, 3)))
+    with pytest.raises(ValueError, match=r"is \(3, 3\) pixels, its image is \(24, 32\)"):
+        data.semantic_label("street_one")
+    with pytest.raises(FileNotFoundError, match="has no mask; --masks names"):
+        opened(photos).semantic_label("street_one")
+
+
+def test_the_identity_is_of_images_labels_and_names_not_of_the_path(photos, tmp_path):
+    known = opened(photos).identify()
+    assert known.startswith("folder, 5 images, digest ")
+    shutil.copytree(photos, tmp_path / "elsewhere")
+    assert opened(tmp_path / "elsewhere").identify() == known
+    assert opened(photos).identify(["top"]) != known
+    other = write_csv(tmp_path / "other.csv", TAGS | {"top.bmp": ["cow"]})
+    assert opened(photos, labels=other).identify() != known
+    renamed = {path: [c.replace("cow", "ox") for c in found] for path, found in TAGS.items()}
+    assert opened(photos, labels=write_csv(tmp_path / "o.csv", renamed)).identify() != known
+    write_image(photos / "top.bmp", (30, 30))
+    assert opened(photos).identify() != known
+
+
+def test_it_is_picklable_with_and_without_what_was_read(photos):
+    data = opened(photos)
+    fresh = pickle.loads(pickle.dumps(data))
+    assert fresh.split("val") == data.split("val")
+    assert pickle.loads(pickle.dumps(data)).split("val") == data.split("val")

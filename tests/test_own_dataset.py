@@ -1,0 +1,51 @@
+"""A data set of one's own, in at most 60 lines, goes through every stage."""
+
+from pathlib import Path
+
+import run_sample
+from misc.measuring.measures import read_since
+from misc.running.dataset import Dataset as Protocol
+from misc.settings.flags import read_config
+from step import STAGES
+from tests import forked, own_dataset
+from tests.tiny_networks import tiny_detector_and_deeplab
+
+SETTINGS = {
+    "dataset": "tests.own_dataset",
+    "pretrained": "none",
+    "deeplab_scales": "1.0",
+    "deeplab_crf": False,
+    "mask_rcnn_batch_size": 1,
+    "ins_seg_bg_thres": 0.05,
+    "num_workers": 0,
+}
+
+
+def test_all_stages_run_on_a_data_set_that_a_module_has(tmp_path):
+    with tiny_detector_and_deeplab():
+        assert run_sample.main(forked.arguments(tmp_path, **SETTINGS)) == 0
+    log = (tmp_path / "sample_train_eval.log").read_text()
+    assert all(f"{stage.name} ..." in log for stage in STAGES)
+    found = {line["stage"] for line in read_since(tmp_path / "result/metrics.jsonl", 0)}
+    assert found == {stage.name for stage in STAGES if stage.name.startswith("eval_")}
+
+
+def test_it_has_what_the_protocol_asks_for_in_60_lines_of_code():
+    asked = {name for name in vars(Protocol) if not name.startswith("_")} - {"class_names"}
+    assert asked | set(Protocol.__annotations__) <= set(vars(own_dataset.Dataset))
+    lines = Path(own_dataset.__file__).read_text().splitlines()
+    assert sum(bool(line.strip()) for line in lines) <= 60
+
+
+def test_a_module_takes_the_preset_of_a_folder_and_needs_no_root():
+    config = read_config(["--dataset", "my.own_data"])
+    assert (config.dataset, config.preset, config.data_root) == ("my.own_data", "folder", None)
+
+
+def test_a_module_that_is_none_is_one_line(tmp_path, capsys):
+    for name in ("my.nothing", "tests.forked"):
+        assert run_sample.main(["--dataset", name, "--run_dir", str(tmp_path)]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"error: --dataset {name}: no module with from_config")
+    assert run_sample.main(["--dataset", "nothing"]) == 2
+    assert "or a module as my.dataset" in capsys.readouterr().err
