@@ -14,6 +14,7 @@ from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.backbone_utils import BackboneWithFPN, resnet_fpn_backbone
 from torchvision.ops import FrozenBatchNorm2d
 
+from misc.learning.weights import load_weights
 from net.folded import fold_batch_norm
 
 FROZEN_LAYERS = 2  # conv1 and layer1, as is usual when a detector is fine-tuned
@@ -52,6 +53,10 @@ class Detector(MaskRCNN):
         )
         with torch.autocast(device, enabled=False):
             return super().forward(images, targets)
+
+    def load_published(self, state: Mapping[str, torch.Tensor], *, source: str) -> None:
+        """Load weights of ours; ValueError where they do not fit."""
+        load_weights(self, state, source=source)
 
 
 def mask_rcnn(
