@@ -86,8 +86,10 @@ def open_predictions(config: Config) -> Predictions:
         files=files,
         class_names=told.class_names,
         palette=np.frombuffer(told.palette, np.uint8).reshape(256, 3),
-        # Mask R-CNN resizes images itself.
-        long_side=0 if network == "mask_rcnn" else config.predict_long_side,
+        # Mask R-CNN resizes images itself, but draws its masks in the size of what it is given.
+        long_side=(
+            2 * config.mask_rcnn.max_size if network == "mask_rcnn" else config.predict_long_side
+        ),
     )
     return Predictions(
         folder=Path(config.predict_dir) / network,

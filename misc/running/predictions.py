@@ -106,8 +106,9 @@ class Predictions:
         image = self.images.whole_image(image_id)
         size = image.shape[:2]
         if found["mask"].shape[1:] != size:
-            masks = [resize(mask.view(np.uint8), size, nearest=True) for mask in found["mask"]]
-            large = np.stack(masks).view(bool) if masks else np.zeros((0, *size), bool)
+            large = np.zeros((len(found["mask"]), *size), bool)
+            for place, mask in zip(large, found["mask"], strict=True):
+                place[:] = resize(mask.view(np.uint8), size, nearest=True)
             found = {**found, "mask": large}
         if label is None:
             label = painted(found, least=self.least)
