@@ -14,10 +14,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = read_config(arguments)
         # torch takes seconds to import; --help and a wrong flag do not need it.
         from misc.running.pipeline import run
-        from step import STAGES
+        from step import PREDICT, STAGES
 
         with kept_interrupts():
-            run(config, STAGES)
+            run(config, [PREDICT] if config.predict else STAGES)
     except (ValueError, OSError, ModuleNotFoundError) as error:
         return _stop(str(error))
     except KeyboardInterrupt:

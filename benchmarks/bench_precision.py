@@ -12,6 +12,7 @@ from misc.cams import strided_cam
 from misc.imutils import normalize, with_mirror
 from misc.indexing import propagate_to_edge
 from misc.instances import upsample_scores
+from misc.learning.class_maps import scale_maps
 from misc.learning.networks import load_network
 from misc.learning.samples import load_scales
 from misc.machine.device import Compute
@@ -22,7 +23,6 @@ from misc.settings.config import Config
 from misc.settings.flags import read_config
 from net.resnet50_cam import CAM
 from net.resnet50_irn import EdgeDisplacement
-from step.make_cam import scale_maps
 
 IMAGES = 40
 

@@ -16,12 +16,12 @@ from benchmarks.harness import interleaved
 from benchmarks.scenes import boundary
 from misc.imutils import normalize, with_mirror
 from misc.indexing import PathIndex, propagate_to_edge
+from misc.learning.class_maps import scale_maps
 from misc.machine.device import Compute, allow_tf32, pick_device
 from misc.machine.facts import describe_machine
 from misc.measuring.measures import table
 from net.resnet50_cam import CAM, Net
 from net.resnet50_irn import AffinityDisplacementLoss, EdgeDisplacement
-from step.make_cam import scale_maps
 from step.train_cam import classification_loss
 from step.train_irn import relation_losses
 

@@ -17,6 +17,7 @@ from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredic
 from torchvision.ops import FeaturePyramidNetwork, FrozenBatchNorm2d
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
+from misc.learning.weights import load_weights
 from net.folded import fold_batch_norm
 
 CHANNELS = 256  # torchvision's
@@ -57,6 +58,10 @@ class Detector(MaskRCNN):
         )
         with torch.autocast(device, enabled=False):
             return super().forward(images, targets)
+
+    def load_published(self, state: Mapping[str, torch.Tensor], *, source: str) -> None:
+        """Load weights of ours; ValueError where they do not fit."""
+        load_weights(self, state, source=source)
 
 
 def mask_rcnn(

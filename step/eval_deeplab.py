@@ -6,15 +6,11 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from torch import nn
 
-from misc.crf import crf_inference_probabilities
-from misc.files.atomic import atomic_path
 from misc.files.labels import SEMANTIC_FILES, semantic_paths, write_semantic_label
 from misc.learning.networks import deeplab_backbone
-from misc.learning.samples import LoadedScales, load_scales
+from misc.learning.segmenting import SCORES, segment_images
 from misc.learning.supervision import (
     evaluation_plan,
     read_trained,
@@ -22,7 +18,6 @@ from misc.learning.supervision import (
     trained_with,
     val_truths,
 )
-from misc.learning.validation import probabilities
 from misc.looking.legend import class_entries, write_legend
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
@@ -34,17 +29,14 @@ from misc.running.dataset import ARCHIVE, Dataset
 from misc.running.log import logger
 from misc.running.open_dataset import open_dataset
 from misc.running.plan import Plan, crf_modules
-from misc.running.pool import Way
 from misc.running.provenance import claim_folder, remove_outputs
 from misc.running.shaped import shaped_by
 from misc.running.truths import measured
-from misc.running.workers import collect_images, run_images
+from misc.running.workers import collect_images
 from misc.settings.config import Config
 from net.deeplab import DeepLab
 
-SCORES = "scores/{}.npz"
 FILES = (*SEMANTIC_FILES, SCORES)  # in their folders; {} is an image's id
-_STEPS = 65535
 
 
 def run(config: Config) -> None:
@@ -98,74 +90,19 @@ def label_images(
     *,
     compute: Compute,
 ) -> None:
-    """Label images in two passes: the network on the device, then the CRF in the workers.
-
-    In between, an image's probabilities are kept on disk, on the stride-4 grid.
-    """
-    scores = folder / "scores"
-    crf = config.crf if config.deeplab_crf else None
-
-    def process(image_id: str, loaded: LoadedScales) -> Way:
-        size, images = loaded
-        grid = tuple((side - 1) // 4 + 1 for side in size)
-        found = probabilities(model, images, grid, compute)
-        steps = (found * _STEPS).round().cpu().numpy().astype(np.uint16)
-        yield partial(write_scores, scores / f"{image_id}.npz", steps)
-
-    def outputs(image_id: str) -> list[Path]:
-        final, _ = semantic_paths(folder, image_id)
-        return [final if final.is_file() else scores / f"{image_id}.npz"]
-
-    run_images(
+    """Write the labels of images; see `segment_images`."""
+    segment_images(
+        model,
+        dataset,
         ids,
-        partial(load_scales, dataset, config.deeplab_scales),
-        process=process,
-        outputs=outputs,
-        num_workers=compute.num_workers,
-        device=compute.device,
-        description="deeplab",
-    )
-    run_images(
-        ids,
-        partial(write_final_label, dataset, folder, scores, crf),
+        folder,
+        scales=config.deeplab_scales,
+        crf=config.crf if config.deeplab_crf else None,
+        compute=compute,
         outputs=lambda image_id: semantic_paths(folder, image_id)[:1],
-        num_workers=compute.num_workers,
-        description="deeplab labels",
+        write=partial(write_semantic_label, folder, palette=dataset.palette),
     )
     ranks.on_first(partial(remove_outputs, folder, [SCORES], ids))
-
-
-def write_scores(path: Path, steps: np.ndarray) -> None:
-    """Write probabilities, uint16 (L, h, w) in 65535 steps."""
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, steps=steps)
-
-
-def read_scores(path: Path, size: tuple[int, ...]) -> np.ndarray:
-    """Read probabilities and upsample them to the image's (H, W): float32 (L, H, W).
-
-    Raises:
-        ValueError: the file is broken.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            small = torch.from_numpy(stored["steps"].astype(np.float32) / _STEPS)
-    except Exception as error:  # zipfile, zlib and NumPy raise almost anything on a broken file
-        raise ValueError(f"{path}: not readable ({error}); delete it to make it again") from error
-    return F.interpolate(small[None], size, mode="bilinear", align_corners=False)[0].numpy()
-
-
-def write_final_label(
-    dataset: Dataset, folder: Path, scores: Path, crf: str | None, image_id: str
-) -> None:
-    """Compute an image's label from its probabilities, which are then deleted."""
-    image, path = dataset.image(image_id), scores / f"{image_id}.npz"
-    found = read_scores(path, image.shape[:2])
-    if crf:
-        found = crf_inference_probabilities(image, found, backend=crf)
-    label = found.argmax(axis=0).astype(np.uint8)
-    write_semantic_label(folder, image_id, label, palette=dataset.palette)
-    path.unlink(missing_ok=True)
 
 
 def count_images(

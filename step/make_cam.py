@@ -1,18 +1,14 @@
 """Compute class attention maps with the trained classification network (METHOD section 2)."""
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-import torch
-
 from misc.files.cam_files import cam_path, write_cams
-from misc.imutils import normalize, with_mirror
+from misc.learning.class_maps import scale_maps
 from misc.learning.networks import load_network, make_network
 from misc.learning.samples import LoadedScales, load_scales
 from misc.learning.weights import read_state_dict
-from misc.machine.device import Compute, compute_of
+from misc.machine.device import compute_of
 from misc.running.dataset import Dataset
 from misc.running.open_dataset import image_labels, open_dataset
 from misc.running.plan import Plan, made_by
@@ -89,31 +85,3 @@ def images_needed(config: Config, dataset: Dataset) -> list[str]:
     if config.asked("eval_cam_pass"):
         lists.append(config.chainer_eval_set)
     return list(dict.fromkeys(image_id for name in lists for image_id in dataset.split(name)))
-
-
-@torch.inference_mode()
-def scale_maps(
-    model: torch.nn.Module,
-    images: Sequence[torch.Tensor],
-    *,
-    keys: np.ndarray,
-    compute: Compute,
-) -> list[torch.Tensor]:
-    """Apply the network to an image at each scale, and keep the maps of the image's classes.
-
-    Args:
-        model: the CAM form of the classification network.
-        images: the image at each scale, uint8 (3, sH, sW).
-        keys: the image's classes, 0-based (K,).
-        compute: device and precision.
-
-    Returns:
-        for each scale the raw maps, float32 (K, ⌈sH/16⌉, ⌈sW/16⌉), on the device.
-    """
-    index = torch.as_tensor(keys, device=compute.device)
-    maps = []
-    for image in images:
-        pair = with_mirror(normalize(compute.put(image)))
-        with compute.autocast():
-            maps.append(model(pair)[index].float())
-    return maps

@@ -14,7 +14,6 @@ from misc.learning.supervision import supervised_path
 from misc.looking.charts import bar_chart, confusion_chart, line_chart
 from misc.looking.gallery import choose_images
 from misc.looking.layers import (
-    Layer,
     image_layers,
     instance_sources,
     irnet_fields,
@@ -22,7 +21,7 @@ from misc.looking.layers import (
     semantic_sources,
 )
 from misc.looking.legend import class_entries
-from misc.looking.report import cards, css_colour, data_uri, fill_page, html_table
+from misc.looking.report import cards, css_colour, data_uri, fill_page, html_table, page_layer
 from misc.looking.run_facts import changed_settings, measure_rows
 from misc.machine.device import compute_of
 from misc.measuring.details import read_details, threshold_chart
@@ -123,7 +122,7 @@ def gallery(config: Config, dataset: Dataset) -> list[dict[str, Any]]:
             "classes": [(name, css_colour(colour)) for name, colour in names],
             "size": image.shape[1::-1],
             "photo": data_uri(image),
-            "layers": [_plain(None), *(_plain(layer) for layer in layers)],
+            "layers": [page_layer(None), *map(page_layer, layers)],
         }
 
     results = map_images(
@@ -207,21 +206,6 @@ def _bars(
         for name, colour, row in rows
         if any(value is not None for value in row)
     ]
-
-
-def _plain(layer: Layer | None) -> dict[str, Any]:
-    """Convert a layer to the page's JSON; None is the image itself."""
-    if layer is None:
-        return {"name": "image", "src": None, "opacity": 1, "entries": [], "note": "", "scale": ""}
-    return {
-        "name": layer.title,
-        "src": data_uri(layer.picture),
-        "clear": layer.picture.shape[2] == 4,
-        "opacity": layer.opacity,
-        "entries": [(name, css_colour(colour)) for name, colour in layer.entries],
-        "note": layer.note,
-        "scale": layer.scale,
-    }
 
 
 def _read_image(dataset: Dataset, image_id: str) -> np.ndarray:

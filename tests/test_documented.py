@@ -35,6 +35,7 @@ AFTER = {
     "--settings": PUBLISHED,
     "--mask_rcnn_server_list test": "--dataset cityscapes --data_root cityscapes",
     "--show ID": "",
+    "--predict photos": PUBLISHED,
 }
 # Words that stand for something of the reader's.
 MEANT = {"ID": "demo_000001", "FIRST_MACHINE": "localhost", "FILE": "resnet50.pth"}
@@ -58,6 +59,7 @@ def finished(voc_folder, tmp_path_factory):
 def place_data(voc_folder, folder):
     for name in ("VOCdevkit", "benchmark_RELEASE"):
         (folder / name).symlink_to(voc_folder / name)
+    (folder / "photos").symlink_to(voc_folder / "VOCdevkit" / "VOC2012" / "JPEGImages")
     make_cityscapes(folder / "cityscapes")
     coco_shaped.make_coco(folder / "COCO", year=2014)
     (folder / "shared").mkdir()

@@ -19,6 +19,7 @@ from torch._subclasses import FakeTensorMode
 from misc.affinity import total_loss
 from misc.indexing import PathIndex, _row_entries, propagate_to_edge
 from misc.instances import separate_scores, upsample_scores
+from misc.learning.class_maps import scale_maps
 from misc.learning.validation import probabilities
 from misc.looking.palette import voc_palette
 from misc.machine.device import Compute
@@ -27,7 +28,6 @@ from net.deeplab import DeepLab, label_loss
 from net.mask_rcnn import mask_rcnn
 from net.resnet50_cam import CAM, Net
 from net.resnet50_irn import AffinityDisplacementLoss, EdgeDisplacement
-from step.make_cam import scale_maps
 from step.train_cam import classification_loss
 from step.train_deeplab import segmentation_loss
 from step.train_irn import relation_losses

@@ -19,15 +19,17 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from misc.files.cam_files import read_cams, write_cams
-from misc.files.images import read_image, read_label
+from misc.files.images import read_image, read_label, read_photograph
 from misc.files.instance_files import load_instances, save_instances
 from misc.files.levels import load_levels, save_levels, score_levels
 from misc.files.safe_mat import read_mat_struct
+from misc.learning.segmenting import read_scores, write_scores
 from misc.learning.weights import read_state_dict, read_tensors
 from misc.running.provenance import read_settings
+from misc.settings.config import Config
 from misc.settings.settings_file import read_settings_file
+from misc.settings.told import NOTE, describe, read_told, record_path
 from misc.settings.version import VERSION
-from step.eval_deeplab import read_scores, write_scores
 from tests import foreign_cams
 from voc12.annotations import Annotations, read_classes
 from voc12.splits import read_list
@@ -73,6 +75,8 @@ def make_seeds(folder):
         "mask": np.eye(18).reshape(2, 9, 18) > 0,
         "class": np.array([3, 4]),
     }
+    classes = {"dataset": "demo", "class_names": ["cat"], "palette": bytes(768)}
+    note = describe("mask_rcnn", Config().values(), **classes)
     bomb = pickle.dumps(Bomb())
     header = written(folder, "bomb.npy", lambda path: np.save(path, {"keys": Bomb()}))
     images = [image_bytes("JPEG"), image_bytes("PNG"), image_bytes("PNG", "P")]
@@ -141,6 +145,7 @@ def make_seeds(folder):
             ).encode(),
             json.dumps({"voc12_root": "VOC2012", "beta": 10}).encode(),
         ],
+        "note": [json.dumps({"notes": {NOTE: note}}).encode()],
         "run.json": [json.dumps({"settings": {"beta": 10, "cam_scales": [1.0]}}).encode()],
     }
 
@@ -186,8 +191,16 @@ def read_store(path):
     assert Annotations(folder, cache_dir=folder).classes(["a"]) == [[]]
 
 
+def read_note(path):
+    weights = path.with_name("w.pth")
+    weights.touch()
+    path.rename(record_path(weights))
+    read_told(weights, "mask_rcnn")
+
+
 READERS = {
     "image": ("jpg", read_image),
+    "photograph": ("jpg", read_photograph),
     "label": ("png", read_label),
     "cams": ("npz", read_cams),
     "another program's cams": ("npy", read_cams),
@@ -203,6 +216,7 @@ READERS = {
     "settings": ("json", lambda path: read_settings(path.with_suffix(""))),
     "run's settings": ("run.json", read_settings_file),
     "stored annotations": ("json", read_store),
+    "note of weights": ("note", read_note),
 }
 
 

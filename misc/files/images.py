@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from misc.files.atomic import write_bytes
 
@@ -16,6 +16,8 @@ Decoded = TypeVar("Decoded")
 
 # Images of pixels alone: some of PIL's readers start programs (EPS). Every Pillow has these.
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "JPEG2000", "PPM", "TIFF", "WEBP")
+# Of those that PIL opens: EPS and WMF start programs, the others only have the head of a file read.
+_NOT_PHOTOGRAPHS = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG"}
 
 
 def read_image(path: str | os.PathLike[str]) -> np.ndarray:
@@ -32,6 +34,29 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
         ValueError: the file cannot be decoded as an image.
     """
     return np.asarray(_decode(Path(path), _to_rgb))
+
+
+def photograph_formats() -> dict[str, str]:
+    """Return the formats that `read_photograph` reads, by the ending of a file's name: `.jpg`."""
+    Image.init()
+    known = set(Image.OPEN) - _NOT_PHOTOGRAPHS
+    return {ending: name for ending, name in Image.EXTENSION.items() if name in known}
+
+
+def read_photograph(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read an image file as people see it: EXIF rotation applied, what is transparent white.
+
+    Of a film, the first picture; otherwise as `read_image`, of every format that PIL reads.
+
+    Returns:
+        uint8 array (H, W, 3).
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file cannot be decoded as an image.
+    """
+    formats = tuple(sorted(set(photograph_formats().values())))
+    return np.asarray(_decode(Path(path), _as_seen, formats=formats))
 
 
 def read_label(path: str | os.PathLike[str]) -> np.ndarray:
@@ -89,6 +114,18 @@ def write_label(
     write_bytes(path, encode_png(np.asarray(label, dtype=np.uint8), palette=palette))
 
 
+def write_photograph(path: str | os.PathLike[str], picture: np.ndarray) -> None:
+    """Write a picture, uint8 (H, W, 3), as JPEG."""
+    write_bytes(path, encode_jpeg(picture))
+
+
+def encode_jpeg(picture: np.ndarray, *, quality: int = 85) -> bytes:
+    """Encode uint8 (H, W, 3) as JPEG."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(picture)).save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
 def encode_png(picture: np.ndarray, *, palette: np.ndarray | None = None) -> bytes:
     """Encode uint8 (H, W), (H, W, 3) or (H, W, 4) as PNG; one channel with a palette if given."""
     image = Image.fromarray(np.ascontiguousarray(picture))
@@ -107,14 +144,28 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _decode(path: Path, convert: Callable[[Image.Image], Decoded]) -> Decoded:
+def _as_seen(image: Image.Image) -> Image.Image:
+    turned = ImageOps.exif_transpose(image)
+    if not turned.has_transparency_data:
+        return _to_rgb(turned)
+    layer = turned.convert("RGBA")
+    white = Image.new("RGBA", layer.size, "white")
+    return Image.alpha_composite(white, layer).convert("RGB")
+
+
+def _decode(
+    path: Path,
+    convert: Callable[[Image.Image], Decoded],
+    *,
+    formats: tuple[str, ...] = FORMATS,
+) -> Decoded:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     try:
         with warnings.catch_warnings():
             # Beyond PIL's limit a file is more likely a bomb than a photograph.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as opened:
+            with Image.open(path, formats=formats) as opened:
                 return convert(opened)
     except Exception as error:  # PIL's plugins raise almost anything on a broken file
         raise ValueError(f"{path}: cannot be read as an image ({error})") from error

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from misc.imutils import IGNORE, Window, planes, random_window, rescale, resize, top_left_window
 from misc.masks import bounding_boxes
-from misc.running.dataset import Dataset
+from misc.running.dataset import Images
 
 ReadImage = Callable[[str], np.ndarray]
 
@@ -162,7 +162,7 @@ def _cut(image: np.ndarray, window: Window) -> Tensor:
 LoadedScales = tuple[tuple[int, int], list[torch.Tensor]]
 
 
-def load_scales(dataset: Dataset, scales: Sequence[float], image_id: str) -> LoadedScales:
+def load_scales(dataset: Images, scales: Sequence[float], image_id: str) -> LoadedScales:
     """Read an image: its (H, W), and the image at each scale, uint8 (3, sH, sW)."""
     image = dataset.image(image_id)
     return image.shape[:2], [planes(rescale(image, scale)) for scale in scales]

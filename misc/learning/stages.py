@@ -26,10 +26,12 @@ from misc.machine.device import compute_of
 from misc.running.dataset import Dataset
 from misc.running.log import logger
 from misc.running.open_dataset import open_dataset
-from misc.running.provenance import claim_weights
+from misc.running.provenance import claim_weights, read_note, write_note
 from misc.running.shaped import shaped_by
 from misc.running.truths import measured, require_truth
 from misc.settings.config import Config
+from misc.settings.flags import resolved
+from misc.settings.told import NOTE, describe
 from misc.settings.trainings import Training
 
 # New layers have a larger learning rate under SGD; AdamW scales each step by itself.
@@ -84,7 +86,9 @@ def train_network(
     """
     config = fill_batch(config, f"{network}_batch_size", len(ids))
     settings: Training = getattr(config, network)
-    if not _claim(config, dataset, network, ids, weights, supervision):
+    is_new = _claim(config, dataset, network, ids, weights, supervision)
+    _note_network(config, dataset, network, weights)
+    if not is_new:
         return False
     training_set, compute = samples(), compute_of(config)
     torch.manual_seed(config.seed)
@@ -220,6 +224,23 @@ def _claim(
     if finished:
         logger.info("%s is already trained with these settings", weights)
     return not finished
+
+
+def _note_network(config: Config, dataset: Dataset, network: str, weights: Path) -> None:
+    """Note beside the weights what --predict asks of them, before they are there."""
+    note = describe(
+        network,
+        resolved(config),
+        dataset=dataset.name,
+        class_names=dataset.class_names,
+        palette=dataset.palette.tobytes(),
+    )
+
+    def write() -> None:
+        if read_note(weights, NOTE) != note:
+            write_note(weights, NOTE, note)
+
+    ranks.on_first(write)
 
 
 def _training_set(

@@ -15,7 +15,7 @@ from misc.machine import ranks
 from misc.machine.device import Compute
 from misc.measuring.evaluation import instance_truth, match_found, precision_measures
 from misc.metrics import confusion, mean_iou
-from misc.running.dataset import Dataset
+from misc.running.dataset import Dataset, Images
 from misc.running.workers import collect_images
 
 MASK_THRESHOLD = 0.5
@@ -79,7 +79,7 @@ def as_detections(output: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
     }
 
 
-def load_image(dataset: Dataset, image_id: str) -> torch.Tensor:
+def load_image(dataset: Images, image_id: str) -> torch.Tensor:
     """Read an image, uint8 (3, H, W)."""
     return planes(dataset.image(image_id))
 

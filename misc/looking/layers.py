@@ -1,7 +1,6 @@
 """One image through every stage, as overlays: for --show and for the report."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +15,15 @@ from misc.imutils import IGNORE, normalize, planes, with_mirror
 from misc.learning.supervision import supervised_path
 from misc.looking.legend import class_entries, object_entries
 from misc.looking.palette import object_palette
-from misc.looking.panel import Cell
+from misc.looking.panel import Layer
 from misc.looking.pictures import arrow_picture, centroid_picture, grey, heat_colours, label_colours
 from misc.machine.device import Compute
 from misc.masks import counted_order, numbered_map
-from misc.running.dataset import Dataset
+from misc.running.dataset import Dataset, Images
 from misc.running.plan import cam_folder
 from misc.settings.config import Config
 
 Fields = tuple[np.ndarray, np.ndarray]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Layer(Cell):
-    """An overlay: a stage's result for an image; its picture may be (h, w, 4), with transparency.
-
-    Attributes:
-        opacity: its initial opacity over the image.
-    """
-
-    opacity: float
 
 
 def instance_sources(config: Config) -> list[tuple[str, Path, float]]:
@@ -105,7 +93,7 @@ def _relation(config: Config, dataset: Dataset, image_id: str) -> Iterator[Layer
     if path.is_file():
         label = read_label(path)
         note = "clear: confident background"
-        yield _classes("relation label", label, dataset, note=note)
+        yield class_layer("relation label", label, dataset, note=note)
 
 
 def _fields(config: Config, boundary: np.ndarray, displacement: np.ndarray) -> Iterator[Layer]:
@@ -132,20 +120,14 @@ def _instances(config: Config, dataset: Dataset, image_id: str) -> Iterator[Laye
     for name, folder, least in instance_sources(config):
         path = instance_path(folder, image_id)
         if path.is_file():
-            found = load_instances(path)
-            words = [
-                f"{dataset.class_names[found['class'][i]]} {found['score'][i]:.2f}"
-                for i in counted_order(found["score"], least=least)
-            ]
-            numbers = numbered_map(found["mask"], found["score"], least=least)
-            yield _objects(name, numbers, words, note=f"score {least:g} or more" * (least > 0))
+            yield instance_layer(name, load_instances(path), dataset.class_names, least=least)
 
 
 def _semantics(config: Config, dataset: Dataset, image_id: str) -> Iterator[Layer]:
     for name, folder in semantic_sources(config):
         path, _ = semantic_paths(folder, image_id)
         if path.is_file():
-            yield _classes(name, read_label(path), dataset)
+            yield class_layer(name, read_label(path), dataset)
 
 
 def _truth(dataset: Dataset, image_id: str) -> Iterator[Layer]:
@@ -156,10 +138,23 @@ def _truth(dataset: Dataset, image_id: str) -> Iterator[Layer]:
     words = [dataset.class_names[class_id] for class_id in classes]
     # With equal scores they are numbered in the order of the file.
     yield _objects("truth: objects", numbered_map(masks, np.ones(len(masks))), words)
-    yield _classes("truth: classes", dataset.semantic_label(image_id), dataset)
+    yield class_layer("truth: classes", dataset.semantic_label(image_id), dataset)
 
 
-def _classes(name: str, label: np.ndarray, dataset: Dataset, *, note: str = "") -> Layer:
+def instance_layer(
+    name: str, found: Mapping[str, np.ndarray], class_names: Sequence[str], *, least: float
+) -> Layer:
+    """Return the overlay of an image's instances of a score, as `load_instances` returns them."""
+    words = [
+        f"{class_names[found['class'][i]]} {found['score'][i]:.2f}"
+        for i in counted_order(found["score"], least=least)
+    ]
+    numbers = numbered_map(found["mask"], found["score"], least=least)
+    return _objects(name, numbers, words, note=f"score {least:g} or more" * (least > 0))
+
+
+def class_layer(name: str, label: np.ndarray, dataset: Images, *, note: str = "") -> Layer:
+    """Return the overlay of an image's semantic label, uint8 (H, W)."""
     labels = [int(value) for value in np.unique(label) if value not in (0, IGNORE)]
     unsure = bool((label == IGNORE).any())
     entries = class_entries(dataset.class_names, dataset.palette, labels, unsure=unsure)

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from misc.imutils import rescale
 from misc.looking.legend import Entry
-from misc.looking.pictures import colour_wheel, heat_colours
+from misc.looking.pictures import colour_wheel, heat_colours, lay
 
 _TITLE, _GAP, _LINE, _SWATCH = 24, 10, 19, 12
 _WHEEL = 56
+_SHORTEST, _LONGEST, _NARROWEST, _MOST = 300, 1200, 120, 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,40 @@ class Cell:
     entries: Sequence[Entry] = field(default=())
     note: str = ""
     scale: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer(Cell):
+    """An overlay: a stage's result for an image; its picture may be (h, w, 4), with transparency.
+
+    Attributes:
+        opacity: its initial opacity over the image.
+    """
+
+    opacity: float
+
+
+def overlay_panel(title: str, image: np.ndarray, layers: Sequence[Layer]) -> np.ndarray:
+    """Lay overlays on an image, uint8 (H, W, 3), side by side with their legends.
+
+    Args:
+        title: of the image.
+        image: in any size; it is drawn 300 to 1200 pixels long.
+        layers: the overlays, each with 40 entries of its legend at most.
+    """
+    longest = max(image.shape[:2])
+    small = rescale(image, min(max(_SHORTEST, longest), _LONGEST) / longest)
+    cells = [
+        Cell(
+            title=f"{title}: {layer.title}",
+            picture=lay(small, layer.picture, layer.opacity),
+            entries=layer.entries[:_MOST],
+            note=layer.note,
+        )
+        for layer in layers
+    ]
+    height, width = small.shape[:2]
+    return panel(cells, (height, max(width, _NARROWEST)), columns=len(cells))
 
 
 def panel(cells: Sequence[Cell], size: tuple[int, int], columns: int) -> np.ndarray:

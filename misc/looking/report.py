@@ -1,8 +1,8 @@
 """The report page: one self-contained HTML file, with no external resources."""
 
 import base64
-import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from misc.files.images import encode_png
+from misc.files.images import encode_jpeg, encode_png
+from misc.looking.panel import Layer
 from misc.looking.pictures import colour_wheel, heat_colours
 
 LONGEST = 480  # of an embedded picture's sides, pixels
@@ -19,7 +20,9 @@ _TEMPLATE = Path(__file__).with_name("report_page.html")
 _QUALITY = 80
 
 
-def fill_page(parts: Mapping[str, str], images: Sequence[Mapping[str, Any]]) -> str:
+def fill_page(
+    parts: Mapping[str, str], images: Sequence[Mapping[str, Any]], *, only: str = ""
+) -> str:
     """Render the page.
 
     Args:
@@ -27,6 +30,7 @@ def fill_page(parts: Mapping[str, str], images: Sequence[Mapping[str, Any]]) -> 
         images: the gallery: for each image `id`, `words`, `classes` (name, CSS colour), `size`
             (width, height), `photo` and `layers`, each with `name`, `src` (none for the image
             itself), `clear`, `opacity`, `entries`, `note` and `scale`.
+        only: the id of the one section that the page has, without the table of all; empty: all.
 
     Returns:
         the whole page.
@@ -38,7 +42,11 @@ def fill_page(parts: Mapping[str, str], images: Sequence[Mapping[str, Any]]) -> 
     data = {"images": images, "wheel": data_uri(colour_wheel(120)), "heat": data_uri(bar)}
     # "<" is escaped: "</script>" in a name would end the data.
     places = {**parts, "data": json.dumps(data).replace("<", "\\u003c")}
-    head, *pieces = _TEMPLATE.read_text(encoding="utf-8").split("{{")
+    template = _TEMPLATE.read_text(encoding="utf-8")
+    if only:
+        other = rf'<section id="(?!{only}").*?</section>|<nav.*?</nav>'
+        template = re.sub(other, "", template, flags=re.DOTALL)
+    head, *pieces = template.split("{{")
     page, filled = [head], set()
     for piece in pieces:
         name, rest = piece.split("}}", 1)
@@ -86,9 +94,22 @@ def data_uri(picture: np.ndarray) -> str:
         picture = np.asarray(Image.fromarray(picture).resize(size, method))
     if picture.shape[2] == 4:
         return _uri("png", encode_png(picture))
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", quality=_QUALITY)
-    return _uri("jpeg", buffer.getvalue())
+    return _uri("jpeg", encode_jpeg(picture, quality=_QUALITY))
+
+
+def page_layer(layer: Layer | None) -> dict[str, Any]:
+    """Convert an overlay to the page's JSON; None is the image itself."""
+    if layer is None:
+        return {"name": "image", "src": None, "opacity": 1, "entries": [], "note": "", "scale": ""}
+    return {
+        "name": layer.title,
+        "src": data_uri(layer.picture),
+        "clear": layer.picture.shape[2] == 4,
+        "opacity": layer.opacity,
+        "entries": [(name, css_colour(colour)) for name, colour in layer.entries],
+        "note": layer.note,
+        "scale": layer.scale,
+    }
 
 
 def _uri(kind: str, content: bytes) -> str:

@@ -10,7 +10,22 @@ import numpy as np
 ARCHIVE = "results.tgz"
 
 
-class Dataset(Protocol):
+class Images(Protocol):
+    """Images by their ids, and the classes that are known in them: all that a prediction needs."""
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """Return the names of the foreground classes; the index is the class id, from 0."""
+
+    @property
+    def palette(self) -> np.ndarray:
+        """Return the colour of every value of a label: uint8 (256, 3), RGB."""
+
+    def image(self, image_id: str) -> np.ndarray:
+        """Read an image: uint8 RGB (H, W, 3)."""
+
+
+class Dataset(Images, Protocol):
     """A data set: image ids (strings) in, images and labels out; picklable.
 
     Constructing one reads no list, no annotation and no image.
@@ -25,14 +40,6 @@ class Dataset(Protocol):
     name: str
     limit: int | None
     may_lack_truth: bool
-
-    @property
-    def class_names(self) -> Sequence[str]:
-        """Return the names of the foreground classes; the index is the class id, from 0."""
-
-    @property
-    def palette(self) -> np.ndarray:
-        """Return the colour of every value of a label: uint8 (256, 3), RGB."""
 
     def published(self, stage: str, split: str) -> Mapping[str, float]:
         """Return the published figures of a stage's measures on a split.
@@ -54,9 +61,6 @@ class Dataset(Protocol):
 
     def file_name(self, image_id: str) -> str:
         """Return the name of an image's file in annotations for other programs, no other's."""
-
-    def image(self, image_id: str) -> np.ndarray:
-        """Read an image: uint8 RGB (H, W, 3)."""
 
     def image_labels(self, ids: Sequence[str]) -> np.ndarray:
         """Return the image-level labels: float32 (N, C), 1 where an image shows a class, else 0."""

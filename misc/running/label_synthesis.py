@@ -160,14 +160,10 @@ def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
     model = load_irnet(config, compute)
     claim_outputs(config, dataset, instance=instance, semantic=semantic)
     evaluated = set(evaluated_ids(config, dataset))
-    synthesis = Synthesis(
+    synthesis = synthesis_of(
+        config,
         ins_dir=config.ins_seg_out_dir if instance else None,
         sem_dir=config.sem_seg_out_dir if semantic else None,
-        small_displacement=config.small_displacement,
-        beta=config.beta,
-        exp_times=config.exp_times,
-        ins_threshold=config.ins_seg_bg_thres,
-        sem_threshold=config.sem_seg_bg_thres,
         palette=dataset.palette,
     )
 
@@ -191,6 +187,22 @@ def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
         num_workers=compute.num_workers,
         device=compute.device,
         description=" + ".join(["make_ins_seg"] * instance + ["make_sem_seg"] * semantic),
+    )
+
+
+def synthesis_of(
+    config: Config, *, ins_dir: str | None, sem_dir: str | None, palette: np.ndarray
+) -> Synthesis:
+    """Return the synthesis of labels that the settings describe, to these folders."""
+    return Synthesis(
+        ins_dir=ins_dir,
+        sem_dir=sem_dir,
+        small_displacement=config.small_displacement,
+        beta=config.beta,
+        exp_times=config.exp_times,
+        ins_threshold=config.ins_seg_bg_thres,
+        sem_threshold=config.sem_seg_bg_thres,
+        palette=palette,
     )
 
 

@@ -21,6 +21,8 @@ from misc.settings.version import VERSION
 def run(config: Config, stages: Sequence[Stage]) -> None:
     """Join the process group, start the log, and run the chosen stages, or --show and the like.
 
+    With --predict the one stage is that of predictions, which has no data set to check.
+
     The settings are written beside the log, for --settings to repeat the run.
 
     Raises:
@@ -35,6 +37,9 @@ def run(config: Config, stages: Sequence[Stage]) -> None:
             ranks.on_first(lambda: show.run(config))
         elif config.tables:
             ranks.on_first(lambda: make_tables.run(config))
+        elif config.predict:
+            for stage in stages:
+                stage.run(config)
         else:
             run_stages(config, [stage for stage in stages if config.asked(stage.flag)])
     except BaseException as error:

@@ -18,6 +18,7 @@ from misc.files.atomic import is_temporary, remove_abandoned, write_json
 from misc.learning.checkpoints import checkpoint_path
 from misc.machine import ranks
 from misc.running.log import logger
+from misc.settings.told import record_path
 from misc.settings.version import FORMER, RENAMED, RENAMED_OF, VERSION, is_compatible
 
 # By stage: flag names to values. The first stage is the one that writes, the others are earlier.
@@ -113,7 +114,7 @@ def claim_weights(
 
 
 def _claim_weights(path: Path, settings: Settings, overwrite: bool) -> bool:
-    beside, checkpoint = _weights_record(path), checkpoint_path(path)
+    beside, checkpoint = record_path(path), checkpoint_path(path)
     record = _read_record(beside)
     strange = [part for part in (path, checkpoint, beside) if record is None and part.exists()]
     if strange:
@@ -145,7 +146,7 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, dict[str, Any]] | N
         ValueError: it was written by a version whose results are not continued, or is broken.
     """
     place = Path(path)
-    beside = place / FOLDER_RECORD if place.is_dir() else _weights_record(place)
+    beside = place / FOLDER_RECORD if place.is_dir() else record_path(place)
     record = _read_record(beside)
     if record is None:
         return None
@@ -157,7 +158,7 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, dict[str, Any]] | N
 
 def read_note(weights: str | os.PathLike[str], name: str) -> Any:
     """Read the note of `write_note` beside a weights file; None where there is none."""
-    record = _read_record(_weights_record(Path(weights))) or {}
+    record = _read_record(record_path(weights)) or {}
     return record.get("notes", {}).get(name)
 
 
@@ -166,7 +167,7 @@ def write_note(weights: str | os.PathLike[str], name: str, value: Any) -> None:
 
     None deletes the note. Written by the first rank.
     """
-    path = _weights_record(Path(weights))
+    path = record_path(weights)
 
     def write() -> None:
         record = _read_record(path)
@@ -190,10 +191,6 @@ def listing_digest(folder: str | os.PathLike[str]) -> str:
     listed = sorted(f"{entry.name}\t{entry.stat().st_size}" for entry in entries)
     digest = hashlib.sha256("\n".join(listed).encode()).hexdigest()[:16]
     return f"{len(listed)} files, digest {digest}"
-
-
-def _weights_record(path: Path) -> Path:
-    return path.with_name(f"{path.name}.json")
 
 
 def _new_record(settings: Settings) -> Record:

@@ -374,6 +374,29 @@ class Config:
         False, "instead of running stages, write the tables of the measures in --metrics_file"
     )
 
+    predict: str | None = setting(
+        None,
+        "instead of running stages, predict every image in this folder; no data set is needed",
+        rule=NOT_EMPTY,
+        group="Prediction",
+    )
+    predict_network: str = setting(
+        "mask_rcnn",
+        "what predicts: mask_rcnn instances, deeplab labels, irn pseudo labels of the classes that "
+        "the classification network finds",
+        rule=one_of("mask_rcnn", "deeplab", "irn"),
+    )
+    predict_score: float = setting(
+        0.5, "irn: probability from which on a class is taken to be in an image", rule=UNIT
+    )
+    predict_long_side: int = setting(
+        1024,
+        "deeplab and irn: a larger image is shrunk to this long side for the networks, pixels; 0 "
+        "shrinks none",
+        rule=NOT_NEGATIVE,
+    )
+    predict_dir: str = place("result/predict", "predictions, in a folder for each network")
+
     train_cam_pass: bool | None = stage_pass(
         "train_cam",
         group="Stages: none given runs all; any True runs only those; only False all the others",

@@ -6,11 +6,13 @@
 import argparse
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from misc.settings.config import DATASETS, PRESETS, SETTINGS, Config
 from misc.settings.declare import Declared
 from misc.settings.settings_file import OWN_FLAG, read_settings_file
+from misc.settings.told import MODULES, PREDICTS, told_settings
 from misc.settings.typed import format_value, is_flag, kind, reader
 
 # Of a data set of one's own, named by its module.
@@ -20,7 +22,8 @@ OWN_PRESET = "folder"
 def read_config(arguments: Sequence[str] | None = None) -> Config:
     """Parse the flags (by default those of this process) on top of the preset that they choose.
 
-    A flag overrides the file of --settings, that the preset, and the preset the default.
+    A flag overrides the file of --settings, that what the weights of --predict tell, that the
+    preset, and the preset the default.
     The preset and the data set follow from each other; without both it is the demo. --voc12_root
     is read as --dataset and --data_root. argparse ends the process with status 2 on a flag it does
     not know.
@@ -32,9 +35,13 @@ def read_config(arguments: Sequence[str] | None = None) -> Config:
     flags = _with_data_root(vars(build_parser().parse_args(arguments)))
     saved = _saved(flags)
     given = {**saved, **flags}
+    if given.get("predict") and not given.keys() & {"preset", "dataset"}:
+        given["preset"] = _preset_of_weights(given)
     given.setdefault("dataset", PRESETS.get(given.get("preset", "demo"), "demo"))
     given.setdefault("preset", given["dataset"] if given["dataset"] in PRESETS else OWN_PRESET)
     values = defaults(given["preset"], run_dir=given.get("run_dir", "")) | given
+    if values["predict"]:
+        values = _with_told(values, given)
     for field in SETTINGS.values():
         is_saved = field.name in saved and field.name not in flags
         source = f"--{OWN_FLAG} {flags[OWN_FLAG]}: " if is_saved else ""
@@ -201,6 +208,28 @@ def _saved(flags: Mapping[str, Any]) -> dict[str, Any]:
     return {n: v for n, v in saved.items() if not (is_place(n) and v == usual[n])}
 
 
+def _preset_of_weights(given: Mapping[str, Any]) -> str:
+    """Return the preset at whose places the weights of --predict are; VOC's where at none."""
+    for preset in ("voc12", "demo"):
+        values = {**defaults(preset, run_dir=given.get("run_dir", "")), **given}
+        networks = PREDICTS.get(values["predict_network"], ())
+        if all(Path(values[f"{network}_weights_name"]).is_file() for network in networks):
+            return preset
+    return "voc12"
+
+
+def _with_told(values: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings with those that the weights tell, where none are given."""
+    told = told_settings(values)
+    for name in MODULES:
+        if name not in given and told.get(name, values[name]) != values[name]:
+            raise ValueError(
+                f"--{name} {values[name]}: the weights are of the module {told[name]}; if you "
+                f"trust it, pass --{name} {told[name]}"
+            )
+    return {**values, **told, **given}
+
+
 def _check(field: Declared, value: Any, source: str) -> None:
     rule = field.rule
     if rule is not None and value is not None and not rule.holds(value):
@@ -211,6 +240,14 @@ def _check(field: Declared, value: Any, source: str) -> None:
 def _check_together(values: Mapping[str, Any]) -> None:
     """Raise ValueError where settings are incompatible."""
     dataset, root = values["dataset"], values["data_root"]
+    if values["predict"]:
+        alone = ("show", "tables", "dry_run")
+        named = [n for n, v in values.items() if v and (n.endswith("_pass") or n in alone)]
+        for other in named[:1]:
+            raise ValueError(
+                f"--{other}: --predict runs alone, without a stage; leave one of the two out"
+            )
+        return
     if dataset == "demo" and root:
         others = " or ".join(name for name in DATASETS if name != "demo")
         raise ValueError(

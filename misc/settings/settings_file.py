@@ -20,6 +20,7 @@ def settings_path(config: Config) -> str:
     --show, --tables and so on use their own, so that those of the run are not replaced.
     """
     looks = {"show": config.show, "tables": config.tables, "dry_run": config.dry_run}
+    looks["predict"] = config.predict
     kind = next((f".{name}" for name, value in looks.items() if value), "")
     return f"{config.log_name}{kind}.settings.json"
 

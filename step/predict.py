@@ -1,0 +1,293 @@
+"""Predict images without labels, with networks whose weights tell their classes (--predict)."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from misc.cams import strided_cam
+from misc.files.atomic import write_bytes, write_json
+from misc.files.coco import coco_dataset
+from misc.files.images import read_label
+from misc.files.instance_files import load_instances
+from misc.files.labels import SURE, instance_path, instance_paths, semantic_paths
+from misc.learning.class_maps import found_classes, scale_maps
+from misc.learning.networks import deeplab_backbone, load_network, make_network
+from misc.learning.samples import LoadedScales, load_scales
+from misc.learning.segmenting import SCORES, segment_images
+from misc.learning.supervision import LEAST_SCORE
+from misc.learning.validation import detect_objects, load_image
+from misc.looking.gallery import choose_images
+from misc.looking.legend import class_entries, object_entries, write_legend
+from misc.looking.report import data_uri, fill_page, page_layer
+from misc.machine import ranks
+from misc.machine.device import Compute, compute_of
+from misc.machine.facts import describe_machine
+from misc.running.label_synthesis import Loaded, load_irnet, synthesis_of
+from misc.running.log import logger
+from misc.running.photographs import Photographs, photographs_in
+from misc.running.pool import Way
+from misc.running.predictions import COCO, PAGE, Predictions
+from misc.running.provenance import claim_folder, fingerprint, remove_outputs
+from misc.running.workers import collect_images, map_images, run_images
+from misc.settings.config import Config
+from misc.settings.flags import resolved
+from misc.settings.told import PREDICTS, names_told, read_told
+from net.deeplab import DeepLab
+from net.mask_rcnn import mask_rcnn
+
+TITLES = {
+    "mask_rcnn": "Mask R-CNN",
+    "deeplab": "DeepLab",
+    "irn": "pseudo labels, no trained detector's",
+}
+WORK = ("ins/{}.npz", "ins/palette/{}.png", "sem/{}.png", "sem/palette/{}.png")
+
+
+def run(config: Config) -> None:
+    """Write what --predict_network predicts for the images of --predict to --predict_dir.
+
+    Raises:
+        ValueError: images cannot be read; those that can are predicted before.
+    """
+    network, compute = config.predict_network, compute_of(config)
+    predictions = open_predictions(config)
+    logger.info("on %s", describe_machine(compute))
+    ids = list(predictions.images.files)
+    ranks.on_first(partial(claim, config, predictions, ids, compute))
+    broken = find_broken(predictions, ids, num_workers=compute.num_workers)
+    for problem in broken.values():
+        logger.warning("%s; it is left out", problem)
+    good = [image_id for image_id in ids if image_id not in broken]
+    predict = {"mask_rcnn": detect, "deeplab": segment, "irn": synthesise}[network]
+    predict(config, predictions, good, compute=compute)
+    summarise(config, predictions, good)
+    if broken:
+        raise ValueError(
+            f"--predict {config.predict}: {len(broken)} of {len(ids)} images cannot be read and "
+            f"are left out, as said above; the results of the others are in {predictions.folder}"
+        )
+
+
+def open_predictions(config: Config) -> Predictions:
+    """Return the images of --predict, and the place of their predictions."""
+    network = config.predict_network
+    first = PREDICTS[network][0]
+    weights = config.values()[f"{first}_weights_name"]
+    told = read_told(weights, first)
+    files = photographs_in(config.predict or "", limit=config.limit)
+    logger.info("%s: trained on %s, %d classes", weights, told.dataset, len(told.class_names))
+    images = Photographs(
+        folder=Path(config.predict or ""),
+        files=files,
+        class_names=told.class_names,
+        palette=np.frombuffer(told.palette, np.uint8).reshape(256, 3),
+        # Mask R-CNN resizes images itself, but draws its masks in the size of what it is given.
+        long_side=(
+            2 * config.mask_rcnn.max_size if network == "mask_rcnn" else config.predict_long_side
+        ),
+    )
+    return Predictions(
+        folder=Path(config.predict_dir) / network,
+        images=images,
+        title=TITLES[network],
+        has_instances=network != "deeplab",
+        least=SURE if network == "mask_rcnn" else 0.0,
+    )
+
+
+def claim(config: Config, predictions: Predictions, ids: Sequence[str], compute: Compute) -> None:
+    """Claim the folder of the predictions, and note which images they are of.
+
+    Raises:
+        ValueError: the folder has predictions of other settings, weights or images.
+    """
+    network, values = config.predict_network, resolved(config)
+    names = [name for part in PREDICTS[network] for name in names_told(part)]
+    if network != "mask_rcnn":
+        names.append("predict_long_side")
+    if network == "irn":
+        names.append("predict_score")
+    own = {name: values[name] for name in names} | {"precision": compute.precision}
+    for part in PREDICTS[network]:
+        flag = f"{part}_weights_name"
+        own[flag] = f"a file of SHA-256 {fingerprint(values[flag])}"
+    folder, files = predictions.folder, predictions.files
+    stage = {f"predict {network}": own}
+    claim_folder(folder, stage, files=files, images=ids, overwrite=config.overwrite)
+    predictions.note_images(ids, overwrite=config.overwrite)
+    images = predictions.images
+    write_legend(folder / "labels", class_entries(images.class_names, images.palette))
+    if predictions.has_instances:
+        write_legend(folder / "instances", object_entries())
+
+
+def find_broken(
+    predictions: Predictions, ids: Sequence[str], *, num_workers: int
+) -> dict[str, str]:
+    """Read all images that are not predicted yet; return for each that is broken, why."""
+    found = collect_images(
+        ids,
+        partial(_problem, predictions.images),
+        outputs=predictions.outputs,
+        num_workers=num_workers,
+        description="reading",
+    )
+    return {image_id: problem for image_id, problem in found if problem}
+
+
+def detect(
+    config: Config, predictions: Predictions, ids: Sequence[str], *, compute: Compute
+) -> None:
+    """Write the detections of Mask R-CNN."""
+    model = mask_rcnn(
+        len(predictions.images.class_names),
+        min_size=config.mask_rcnn.min_size,
+        max_size=config.mask_rcnn.max_size,
+        backbone=config.backbone,
+    )
+    model = _loaded(model, config, "mask_rcnn", compute)
+
+    # Not by the pool: the masks of large images take gigabytes on their way to it.
+    def process(image_id: str, image: torch.Tensor) -> None:
+        predictions.write_instances(image_id, detect_objects(model, compute, image))
+
+    run_images(
+        ids,
+        partial(load_image, predictions.images),
+        process=process,
+        outputs=predictions.outputs,
+        num_workers=compute.num_workers,
+        device=compute.device,
+        description="predict",
+    )
+
+
+def segment(
+    config: Config, predictions: Predictions, ids: Sequence[str], *, compute: Compute
+) -> None:
+    """Write the labels of DeepLab."""
+    model = DeepLab(len(predictions.images.class_names) + 1, backbone=deeplab_backbone(config))
+    segment_images(
+        _loaded(model, config, "deeplab", compute),
+        predictions.images,
+        ids,
+        predictions.folder,
+        scales=config.deeplab_scales,
+        crf=config.crf if config.deeplab_crf else None,
+        compute=compute,
+        outputs=predictions.outputs,
+        write=predictions.write_label,
+    )
+    ranks.on_first(partial(remove_outputs, predictions.folder, [SCORES], ids))
+
+
+def synthesise(
+    config: Config, predictions: Predictions, ids: Sequence[str], *, compute: Compute
+) -> None:
+    """Write the pseudo labels of the classes that the classification network finds."""
+    build = partial(make_network, "cam_network", config.cam_network)
+    num_classes = len(predictions.images.class_names)
+    net, cam = (
+        _loaded(build(form, num_classes, backbone=config.backbone), config, "cam", compute)
+        for form in ("Net", "CAM")
+    )
+    irnet, work = load_irnet(config, compute), predictions.folder / "work"
+    synthesis = synthesis_of(
+        config,
+        ins_dir=str(work / "ins"),
+        sem_dir=str(work / "sem"),
+        palette=predictions.images.palette,
+    )
+
+    def process(image_id: str, loaded: LoadedScales) -> Way:
+        size, (image, *scaled) = loaded
+        keys = found_classes(net, image, least=config.predict_score, compute=compute)
+        maps = scale_maps(cam, scaled, keys=keys, compute=compute)
+        scores = strided_cam(maps, size) ** config.cam_power
+        inputs = Loaded(image=image, cam=scores, keys=keys, size=size)
+        yield from synthesis.way(irnet, compute, image_id, inputs, levels=False)
+        yield partial(_take_over, predictions, work, image_id)
+
+    run_images(
+        ids,
+        partial(load_scales, predictions.images, (1.0, *config.cam_scales)),
+        process=process,
+        outputs=predictions.outputs,
+        num_workers=compute.num_workers,
+        device=compute.device,
+        description="predict",
+    )
+    ranks.on_first(partial(remove_outputs, predictions.folder, [f"work/{n}" for n in WORK], ids))
+
+
+def summarise(config: Config, predictions: Predictions, ids: Sequence[str]) -> None:
+    """Write the COCO annotations of all images, and the page of some."""
+    folder = predictions.folder
+    if predictions.has_instances:
+        found = collect_images(
+            ids,
+            predictions.records,
+            num_workers=config.num_workers,
+            description="annotations",
+        )
+        info = {"description": f"predictions: {predictions.title}"}
+        dataset = coco_dataset(found, predictions.images.class_names)
+        ranks.on_first(partial(write_json, folder / COCO, {"info": info, **dataset}))
+    ranks.on_first(partial(write_page, config, predictions, ids))
+    logger.info("%s: predictions of %d images; look at %s", folder, len(ids), folder / PAGE)
+
+
+def write_page(config: Config, predictions: Predictions, ids: Sequence[str]) -> None:
+    """Write the page with --report_images of the images, spread over all."""
+    chosen = list(choose_images(ids, dict.fromkeys(ids, ()), {}, config.report_images))
+    drawn = map_images(
+        [image_id for image_id in ids if image_id in set(chosen)],
+        partial(_page_entry, predictions),
+        num_workers=config.num_workers,
+        description="page",
+    )
+    parts = {
+        "title": f"Predictions: {predictions.title}",
+        "subtitle": f"{len(ids)} images; the overlays of all are in overlays/",
+        "gallery_note": f"{len(chosen)} images, spread over all.",
+    }
+    page = fill_page(parts, [entry for _, entry in drawn], only="gallery")
+    write_bytes(predictions.folder / PAGE, page.encode())
+
+
+def _problem(images: Photographs, image_id: str) -> tuple[str, str]:
+    return image_id, images.problem(image_id)
+
+
+def _loaded(model: nn.Module, config: Config, network: str, compute: Compute) -> Any:
+    flag = f"{network}_weights_name"
+    path = config.values()[flag]
+    return load_network(model, path, flag=flag, stage=f"train_{network}", compute=compute)
+
+
+def _take_over(predictions: Predictions, work: Path, image_id: str) -> None:
+    """Write an image's pseudo labels in its own size, out of those made for the networks' size."""
+    found = load_instances(instance_path(work / "ins", image_id))
+    whole = found["score"] >= LEAST_SCORE
+    label = read_label(semantic_paths(work / "sem", image_id)[0])
+    found = {name: values[whole] for name, values in found.items()}
+    predictions.write_instances(image_id, found, label)
+    for path in (*instance_paths(work / "ins", image_id), *semantic_paths(work / "sem", image_id)):
+        path.unlink(missing_ok=True)
+
+
+def _page_entry(predictions: Predictions, image_id: str) -> dict[str, Any]:
+    image = predictions.images.whole_image(image_id)
+    return {
+        "id": predictions.images.files[image_id],
+        "words": "",
+        "classes": [],
+        "size": image.shape[1::-1],
+        "photo": data_uri(image),
+        "layers": [page_layer(layer) for layer in (None, *predictions.layers(image_id))],
+    }

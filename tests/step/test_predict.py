@@ -1,0 +1,280 @@
+"""--predict: what trained networks make of images without labels, from their weights alone."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools.coco import COCO
+from tiny_run import arguments, error_line
+
+import run_sample
+from misc.files.images import read_label, read_photograph
+from misc.files.instance_files import load_instances
+from tests.tiny_networks import tiny_detector_and_deeplab
+from voc12 import Dataset
+
+TINY = {"cam_network": "tests.tiny_networks", "irn_network": "tests.tiny_networks"}
+OTHERS_OFF = {"eval_cam_pass": False, "report_pass": False, "make_cocoann_pass": False}
+WEIGHTS = ("mask_rcnn", "deeplab", "res50_cam", "res50_irn")
+COMPUTE = ("--device", "cpu", "--num_workers", "1")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Train tiny networks on the demo, once for this module; keep sess/ in a folder of its own."""
+    folder = tmp_path_factory.mktemp("trained")
+    names = dict(zip(("mask_rcnn", "deeplab", "cam", "irn"), WEIGHTS, strict=True))
+    places = {f"{n}_weights_name": folder / "alone/sess" / f"{w}.pth" for n, w in names.items()}
+    changes = {"demo_val_images": 4, **places, **TINY, **OTHERS_OFF}
+    with tiny_detector_and_deeplab():
+        assert run_sample.main(arguments(folder, networks=True, **changes)) == 0
+    for path in (folder / "alone/sess").iterdir():
+        if not path.name.endswith((".pth", ".pth.json")):
+            path.unlink()
+    return folder
+
+
+@pytest.fixture
+def elsewhere(trained, tmp_path, monkeypatch):
+    """Go to a folder that has nothing but sess/ of the trained networks."""
+    shutil.copytree(trained / "alone", tmp_path / "elsewhere")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    return tmp_path / "elsewhere"
+
+
+@pytest.fixture
+def val_images(trained, elsewhere):
+    """Copy the demo's images of val, and nothing of their labels; give their ids."""
+    dataset = Dataset(trained / "VOC2012")
+    ids = dataset.split("val")
+    (elsewhere / "photos").mkdir()
+    for image_id in ids:
+        shutil.copy(dataset.image_path(image_id), elsewhere / "photos")
+    return ids
+
+
+def predict(*words, folder="photos"):
+    modules = [word for name, value in TINY.items() for word in (f"--{name}", value)]
+    with tiny_detector_and_deeplab():
+        return run_sample.main(["--predict", folder, *COMPUTE, *modules, *words])
+
+
+def files_in(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_mask_rcnn_finds_from_sess_alone_what_its_evaluation_found(trained, val_images, elsewhere):
+    assert predict() == 0
+    ours, theirs = elsewhere / "result/predict/mask_rcnn/instances", trained / "mask_rcnn"
+    for image_id in val_images:
+        name = f"{image_id}.npz"
+        assert (ours / name).read_bytes() == (theirs / name).read_bytes()
+    assert sum(len(load_instances(p)["score"]) for p in ours.glob("*.npz")) > 0
+
+
+def test_deeplab_labels_from_sess_alone_as_its_evaluation_did(trained, val_images, elsewhere):
+    assert predict("--predict_network", "deeplab") == 0
+    ours, theirs = elsewhere / "result/predict/deeplab/labels", trained / "deeplab"
+    for image_id in val_images:
+        for name in (f"{image_id}.png", f"palette/{image_id}.png"):
+            assert (ours / name).read_bytes() == (theirs / name).read_bytes()
+    assert not (ours.parent / "scores").exists()
+
+
+@pytest.mark.parametrize("network", ["mask_rcnn", "irn"])
+def test_instances_come_as_files_as_coco_annotations_as_overlays_and_on_a_page(
+    network, val_images, elsewhere
+):
+    assert predict("--predict_network", network, "--predict_score", "0") == 0
+    folder = elsewhere / "result/predict" / network
+    coco = COCO(folder / "instances.json")
+    names = {each["file_name"]: each["id"] for each in coco.dataset["images"]}
+    assert set(names) == {f"{i}.jpg" for i in val_images}
+    for image_id in val_images:
+        found = load_instances(folder / "instances" / f"{image_id}.npz")
+        described = coco.loadAnns(coco.getAnnIds(imgIds=[names[f"{image_id}.jpg"]]))
+        masks = [coco.annToMask(each) for each in described]
+        assert len(masks) == len(found["mask"])
+        assert all(np.array_equal(a, b) for a, b in zip(masks, found["mask"], strict=True))
+        label = read_label(folder / "labels" / f"{image_id}.png")
+        assert label.shape == found["mask"].shape[1:]
+        assert (folder / "overlays" / f"{image_id}.jpg").is_file()
+    page = (folder / "index.html").read_text()
+    assert all(f"{image_id}.jpg" in page for image_id in val_images)
+    assert "{{" not in page
+    assert "Thresholds" not in page
+    assert not (folder / "work").exists()
+
+
+def test_pseudo_labels_are_called_so_and_are_of_the_classes_above_the_score(val_images, elsewhere):
+    assert predict("--predict_network", "irn", "--predict_score", "1") == 0
+    folder = elsewhere / "result/predict/irn"
+    assert not any(read_label(folder / f"labels/{i}.png").any() for i in val_images)
+    assert not any(len(load_instances(p)["score"]) for p in folder.glob("instances/*.npz"))
+    assert (
+        "pseudo labels"
+        in json.loads((folder / "instances.json").read_text())["info"]["description"]
+    )
+    assert "pseudo labels" in (folder / "index.html").read_text()
+
+
+PHOTOGRAPHS = {
+    "tiny.png": ("RGB", (50, 40)),
+    "flat.bmp": ("RGB", (400, 50)),
+    "panorama.jpg": ("RGB", (4000, 200)),
+    "grey.tif": ("L", (90, 60)),
+    "deep.png": ("I;16", (60, 90)),
+    "clear.webp": ("RGBA", (80, 60)),
+    "few colours.gif": ("P", (70, 50)),
+    "print.jpeg": ("CMYK", (60, 60)),
+}
+
+
+def make_photographs(folder):
+    folder.mkdir()
+    for name, (mode, (width, height)) in PHOTOGRAPHS.items():
+        ramp = np.add.outer(np.arange(height), np.arange(width)) % 256
+        picture = Image.fromarray(ramp.astype(np.uint8))
+        if mode == "I;16":
+            picture = Image.fromarray((ramp * 257).astype(np.uint16))
+        elif mode != "L":
+            picture = picture.convert("RGB").convert(mode)
+        picture.save(folder / name)
+    turned = Image.fromarray(np.zeros((40, 70, 3), np.uint8))
+    exif = turned.getexif()
+    exif[0x0112] = 6
+    turned.save(folder / "turned.jpg", exif=exif)
+    return {name: size for name, (_, size) in PHOTOGRAPHS.items()} | {"turned.jpg": (40, 70)}
+
+
+@pytest.mark.parametrize("network", ["mask_rcnn", "deeplab", "irn"])
+def test_images_of_any_size_and_form_are_predicted_in_their_own_size(network, elsewhere):
+    sizes = make_photographs(elsewhere / "photos")
+    (elsewhere / "photos/notes.txt").write_text("no image")
+    (elsewhere / "photos/.hidden.jpg").write_bytes(b"")
+    words = ["--predict_network", network, "--predict_score", "0", "--predict_long_side", "256"]
+    assert predict(*words, "--cam_scales", "1.0", "--deeplab_crf", "False") == 0
+    folder = elsewhere / "result/predict" / network
+    for name, (width, height) in sizes.items():
+        stem = name.rpartition(".")[0]
+        assert read_label(folder / f"labels/{stem}.png").shape == (height, width)
+        if network != "deeplab":
+            found = load_instances(folder / f"instances/{stem}.npz")
+            assert found["mask"].shape[1:] == (height, width)
+    assert len(list((folder / "labels").glob("*.png"))) == len(sizes)
+
+
+def test_broken_images_are_one_line_each_and_the_others_are_predicted(
+    val_images, elsewhere, capsys
+):
+    photos = elsewhere / "photos"
+    (photos / "empty.jpg").write_bytes(b"")
+    (photos / "text.png").write_text("no image")
+    whole = (photos / f"{val_images[0]}.jpg").read_bytes()
+    (photos / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    assert predict() == 2
+    said = capsys.readouterr()
+    for name in ("empty.jpg", "text.png", "cut.jpg"):
+        (line,) = [each for each in said.out.splitlines() if name in each]
+        assert "cannot be read as an image" in line
+    assert f"3 of {len(val_images) + 3} images cannot be read" in said.err
+    labels = elsewhere / "result/predict/mask_rcnn/labels"
+    assert {p.stem for p in labels.glob("*.png")} == set(val_images)
+
+
+def test_what_is_predicted_is_skipped_and_an_interrupted_run_ends_with_the_same_files(
+    val_images, elsewhere
+):
+    assert predict() == 0
+    folder = elsewhere / "result/predict/mask_rcnn"
+    before = files_in(folder)
+    kept = folder / f"instances/{val_images[1]}.npz"
+    written = kept.stat().st_mtime_ns
+    (folder / f"instances/{val_images[0]}.npz").unlink()
+    (folder / f"overlays/{val_images[2]}.jpg").unlink()
+    (folder / "index.html").unlink()
+    assert predict() == 0
+    assert files_in(folder) == before
+    assert kept.stat().st_mtime_ns == written
+
+
+def test_another_image_of_the_same_name_is_refused_and_replaced_on_demand(
+    val_images, elsewhere, capsys
+):
+    assert predict() == 0
+    path = elsewhere / f"photos/{val_images[0]}.jpg"
+    Image.fromarray(read_photograph(path)[:60, :50]).save(path)
+    capsys.readouterr()
+    assert predict() == 2
+    assert f"predictions of another {path.name}" in error_line(capsys)
+    assert predict("--overwrite") == 0
+    label = read_label(elsewhere / f"result/predict/mask_rcnn/labels/{val_images[0]}.png")
+    assert label.shape == (60, 50)
+
+
+def test_images_that_differ_in_their_ending_alone_are_kept_apart(elsewhere):
+    (elsewhere / "photos").mkdir()
+    for name, side in (("a.jpg", 40), ("a.png", 50), ("b.png", 60)):
+        Image.fromarray(np.zeros((side, side, 3), np.uint8)).save(elsewhere / "photos" / name)
+    assert predict() == 0
+    labels = elsewhere / "result/predict/mask_rcnn/labels"
+    sizes = {p.name: read_label(p).shape[0] for p in labels.glob("*.png")}
+    assert sizes == {"a.jpg.png": 40, "a.png.png": 50, "b.png": 60}
+
+
+def test_a_folder_of_predictions_of_other_weights_is_refused(val_images, elsewhere, capsys):
+    assert predict("--predict_network", "irn") == 0
+    capsys.readouterr()
+    assert predict("--predict_network", "irn", "--predict_score", "0.25") == 2
+    assert "--predict_score of predict irn was 0.5, now it is 0.25" in error_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--predict", "nowhere"], "--predict nowhere: no such folder"),
+        (["--predict", "sess"], "--predict sess: no image in it"),
+        (["--predict", "sess/mask_rcnn.pth"], "a file; accepted is a folder of images"),
+        (["--predict", ".", "--train_cam_pass"], "--train_cam_pass: --predict runs alone"),
+        (["--predict", ".", "--dry_run"], "--dry_run: --predict runs alone"),
+        (["--predict", ".", "--predict_network", "yolo"], "--predict_network yolo: accepted is"),
+        (["--predict", ".", "--run_dir", "x"], "sess/mask_rcnn.pth: no such file; the stage"),
+    ],
+)
+def test_a_mistake_is_one_line(words, message, elsewhere, capsys):
+    assert run_sample.main([*words, *COMPUTE]) == 2
+    assert message in error_line(capsys)
+
+
+def test_a_module_that_the_weights_name_is_not_imported_unless_a_flag_names_it(elsewhere, capsys):
+    (elsewhere / "photos").mkdir()
+    words = ["--predict", "photos", "--predict_network", "irn", *COMPUTE]
+    assert run_sample.main(words) == 2
+    assert "if you trust it, pass --cam_network tests.tiny_networks" in error_line(capsys)
+
+
+def test_weights_that_tell_nothing_name_the_training_which_notes_it(trained, val_images, elsewhere):
+    """As weights of an earlier version: the training, run once more, trains nothing."""
+    record = elsewhere / "sess/deeplab.pth.json"
+    content = json.loads(record.read_text())
+    del content["notes"]
+    record.write_text(json.dumps(content))
+    weights = record.with_suffix("").read_bytes()
+    assert predict("--predict_network", "deeplab") == 2
+    places = {
+        f"{n}_weights_name": elsewhere / f"sess/{w}.pth"
+        for n, w in (
+            ("deeplab", "deeplab"),
+            ("cam", "res50_cam"),
+            ("irn", "res50_irn"),
+            ("mask_rcnn", "mask_rcnn"),
+        )
+    }
+    changes = {"demo_val_images": 4, **places, **TINY}
+    with tiny_detector_and_deeplab():
+        words = arguments(trained, networks=True, train_deeplab_pass=True, **changes)
+        assert run_sample.main(words) == 0
+    assert record.with_suffix("").read_bytes() == weights
+    assert predict("--predict_network", "deeplab") == 0
