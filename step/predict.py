@@ -148,6 +148,7 @@ def detect(
         len(predictions.images.class_names),
         min_size=config.mask_rcnn.min_size,
         max_size=config.mask_rcnn.max_size,
+        channels=config.mask_rcnn.channels,
         backbone=config.backbone,
     )
     model = _loaded(model, config, "mask_rcnn", compute)

@@ -36,6 +36,7 @@ def test_the_settings_are_those_with_which_the_network_is_used():
         "backbone",
         "mask_rcnn_min_size",
         "mask_rcnn_max_size",
+        "mask_rcnn_channels",
     }
     assert {"cam_scales", "cam_network", "backbone"} <= set(names_told("cam"))
     assert {"beta", "irn_pad", "small_displacement"} <= set(names_told("irn"))
