@@ -24,7 +24,7 @@ FLAGS = [
         "range of an image's long side in training, pixels",
     ),
     ("cam_batch_size", "int", 16, {"demo": 8}, ABOVE, "batch size"),
-    ("cam_num_epoches", "int", 5, {"demo": 12}, ABOVE, "epochs over train_list"),
+    ("cam_num_epoches", "int", 5, {"demo": 10}, ABOVE, "epochs over train_list"),
     (
         "cam_learning_rate",
         "float",
