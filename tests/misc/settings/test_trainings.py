@@ -51,7 +51,7 @@ FLAGS = [
         "irn_num_epoches",
         "int",
         3,
-        {"voc12_author": 5, "demo": 16},
+        {"voc12_author": 5, "demo": 14},
         ABOVE,
         "epochs over train_list",
     ),
