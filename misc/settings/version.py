@@ -13,6 +13,9 @@ FORMER = {
     "deeplab_backbone": "resnet50",
     "cam_background": False,
     "cam_power": 1,
+    "walk": True,
+    "walk_radius": 5,
+    "ins_seg_split": True,
 }
 
 
