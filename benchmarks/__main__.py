@@ -19,6 +19,7 @@ MODULES = (
     "bench_precision",
     "bench_loaders",
     "bench_scale",
+    "bench_sweep",
     "bench_help",
 )
 TRAIN_AUG = 10_582

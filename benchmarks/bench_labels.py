@@ -17,6 +17,7 @@ from misc.looking.palette import voc_palette
 from misc.machine.device import Compute
 from misc.running.label_synthesis import Loaded, Synthesis
 from misc.running.pool import travel
+from misc.running.scores import Split, Walk
 from misc.running.workers import map_images, start_pool_process
 from net.resnet50_irn import EdgeDisplacement
 
@@ -32,7 +33,7 @@ def rows(*, full: bool = False) -> list[Row]:
 
 
 def _all_but_the_network(folder: Path, compute: Compute) -> Row:
-    synthesis, loaded, network = _synthesis(Synthesis, folder), _load("0"), EdgeDisplacement()
+    synthesis, loaded, network = _synthesis(Walk, folder), _load("0"), EdgeDisplacement()
     pair = torch.randn(2, 3, *SIZE)
 
     def labels() -> None:
@@ -79,14 +80,14 @@ def _device_process(folder: Path, compute: Compute) -> Row:
     )
 
 
-class _Walked(Synthesis):
-    """A synthesis whose walk takes no time: its result is precomputed."""
+class _Walked(Walk):
+    """A walk that takes no time: its result is precomputed."""
 
-    def walk(self, scores: torch.Tensor, boundary: torch.Tensor) -> np.ndarray:
+    def __call__(self, scores: torch.Tensor, boundary: torch.Tensor) -> np.ndarray:
         """Propagate scores of a shape once, and return the cached result from then on."""
         shape = tuple(scores.shape)
         if shape not in _RESULTS:
-            _RESULTS[shape] = super().walk(scores, boundary)
+            _RESULTS[shape] = super().__call__(scores, boundary)
         return _RESULTS[shape]
 
 
@@ -105,13 +106,12 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _synthesis(kind: type[Synthesis], folder: Path) -> Synthesis:
-    return kind(
+def _synthesis(walk: type[Walk], folder: Path) -> Synthesis:
+    return Synthesis(
         ins_dir=str(folder / "ins"),
         sem_dir=str(folder / "sem"),
-        small_displacement=2.5,
-        beta=10,
-        exp_times=8,
+        split=Split(on=True, small_displacement=2.5),
+        walk=walk(on=True, radius=5, beta=10, exp_times=8),
         ins_threshold=0.25,
         sem_threshold=0.25,
         palette=voc_palette(),

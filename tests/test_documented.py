@@ -31,6 +31,7 @@ AFTER = {
     "--make_sem_seg_pass": PUBLISHED,
     "--cam_out_dir my_cams": PUBLISHED,
     "--tables": PUBLISHED,
+    "--sweep": PUBLISHED,
     "--infer_list train_aug": PUBLISHED,
     "--settings": PUBLISHED,
     "--mask_rcnn_server_list test": "--dataset cityscapes --data_root cityscapes",

@@ -24,6 +24,7 @@ from misc.learning.validation import probabilities
 from misc.looking.palette import voc_palette
 from misc.machine.device import Compute
 from misc.running.label_synthesis import Loaded, Synthesis
+from misc.running.scores import Split, Walk
 from net.deeplab import DeepLab, label_loss
 from net.mask_rcnn import mask_rcnn
 from net.resnet50_cam import CAM, Net
@@ -219,14 +220,13 @@ def test_the_label_stages_walk_on_the_device(precision, monkeypatch):
         found = propagate_to_edge(scores, boundary, beta=self.beta, exp_times=self.exp_times)
         walked.append(found)
 
-    monkeypatch.setattr(Synthesis, "walk", walk)
+    monkeypatch.setattr(Walk, "__call__", walk)
     monkeypatch.setattr(torch.Tensor, "numpy", lambda field: field)  # a fake has no values
     synthesis = Synthesis(
         ins_dir="",
         sem_dir="",
-        small_displacement=2.5,
-        beta=10,
-        exp_times=8,
+        split=Split(on=True, small_displacement=2.5),
+        walk=Walk(on=True, radius=5, beta=10, exp_times=8),
         ins_threshold=0.25,
         sem_threshold=0.25,
         palette=voc_palette(),

@@ -23,6 +23,7 @@ from misc.metrics import mean_iou, threshold_confusions
 from misc.relation import relation_label
 from misc.running.label_synthesis import Loaded, Synthesis
 from misc.running.pool import travel
+from misc.running.scores import Split, Walk
 from misc.running.workers import map_images
 from net.resnet50_cam import CAM
 from tests import forked
@@ -98,9 +99,8 @@ def labels_of(boundary, displacement, cam, *, size, folder, exp_times=8):
     synthesis = Synthesis(
         ins_dir=folder / "ins",
         sem_dir=folder / "sem",
-        small_displacement=2.5,
-        beta=10,
-        exp_times=exp_times,
+        split=Split(on=True, small_displacement=2.5),
+        walk=Walk(on=True, radius=5, beta=10, exp_times=exp_times),
         ins_threshold=0.25,
         sem_threshold=0.25,
         palette=voc_palette(),

@@ -29,6 +29,7 @@ def film(
     small_displacement: float,
     beta: float,
     exp_times: int,
+    radius: int = 5,
     width: int = 260,
 ) -> list[np.ndarray]:
     """Draw both walks side by side, frame by frame, from few steps to all of them.
@@ -41,6 +42,7 @@ def film(
         small_displacement: length in stride-4 pixels below which a displacement is small.
         beta: power of the affinities in the random walk.
         exp_times: the random walk takes 2 to this power steps.
+        radius: of the random walk, stride-4 pixels.
         width: of each of the two pictures, pixels.
 
     Returns:
@@ -56,7 +58,7 @@ def film(
     frames = []
     for moves, power in zip(MOVES, powers, strict=True):
         steps = 0 if power < 0 else 2**power
-        scores = _scores(cam, boundary, image.shape[:2], beta=beta, power=int(power))
+        scores = _scores(cam, boundary, image.shape[:2], radius=radius, beta=beta, power=int(power))
         spread = lay(colourless, heat_colours(scores), 0.7)
         moved = _points(large, displacement, instance_map, moves)
         cells = [
@@ -68,7 +70,13 @@ def film(
 
 
 def _scores(
-    cam: np.ndarray, boundary: np.ndarray, size: tuple[int, int], *, beta: float, power: int
+    cam: np.ndarray,
+    boundary: np.ndarray,
+    size: tuple[int, int],
+    *,
+    radius: int,
+    beta: float,
+    power: int,
 ) -> np.ndarray:
     """Return the largest class score (H, W) after 2^power steps; the initial one for power -1."""
     if not len(cam):
@@ -77,7 +85,7 @@ def _scores(
     if power < 0:
         walked = (maps * (1 - edge))[:, None]
     else:
-        walked = propagate_to_edge(maps, edge, beta=beta, exp_times=power)
+        walked = propagate_to_edge(maps, edge, radius, beta, power)
     return upsample_scores(walked, size).amax(dim=0).numpy()
 
 

@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from misc.centroids import cluster_centroids, find_centroids
 from misc.files.images import read_label
 from misc.files.instance_files import load_instances
 from misc.files.labels import SURE, instance_path, label_path, semantic_paths
-from misc.imutils import IGNORE, normalize, planes, with_mirror
+from misc.imutils import IGNORE, planes
 from misc.learning.supervision import supervised_path
 from misc.looking.legend import class_entries, object_entries
 from misc.looking.palette import object_palette
@@ -21,6 +20,7 @@ from misc.machine.device import Compute
 from misc.masks import counted_order, numbered_map
 from misc.running.dataset import Dataset, Images
 from misc.running.plan import cam_folder
+from misc.running.scores import apply_irnet
 from misc.settings.config import Config
 
 Fields = tuple[np.ndarray, np.ndarray]
@@ -72,9 +72,7 @@ def image_layers(
 
 def irnet_fields(model: Any, compute: Compute, image: np.ndarray) -> Fields:
     """Apply IRNet to a uint8 image: boundary (h, w) in [0, 1] and displacement (2, h, w)."""
-    pair = with_mirror(normalize(compute.put(planes(image))))
-    with torch.inference_mode(), compute.autocast():
-        boundary, displacement = model(pair)
+    boundary, displacement = apply_irnet(model, compute, planes(image))
     return boundary[0].float().cpu().numpy(), displacement.float().cpu().numpy()
 
 

@@ -69,6 +69,7 @@ def write_film(
         small_displacement=config.small_displacement,
         beta=config.beta,
         exp_times=config.exp_times,
+        radius=config.walk_radius,
     )
     path = Path(config.show_dir) / f"{image_id}.gif"
     write_bytes(path, encode_gif(frames))

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from misc.argmax import above, labels_of
-from misc.centroids import cluster_centroids, find_centroids
 from misc.files.cam_files import CamFolder, require_cams
 from misc.files.labels import (
     INSTANCE_FILES,
@@ -24,8 +23,7 @@ from misc.files.labels import (
     write_semantic_label,
 )
 from misc.files.levels import levels_path, save_levels, winner_levels
-from misc.imutils import normalize, planes, with_mirror
-from misc.indexing import propagate_to_edge
+from misc.imutils import planes
 from misc.instances import separate_scores, split_winners, upsampled_winners
 from misc.learning.networks import load_network, make_network
 from misc.learning.weights import read_state_dict
@@ -36,6 +34,7 @@ from misc.running.open_dataset import evaluated_ids, open_dataset
 from misc.running.plan import Plan, cam_folder, cams_need, made_by
 from misc.running.pool import Way
 from misc.running.provenance import claim_folder
+from misc.running.scores import Split, Walk, apply_irnet, owners_of, split_of, walk_of
 from misc.running.shaped import shaped_by
 from misc.running.workers import run_images
 from misc.settings.config import Config
@@ -69,9 +68,8 @@ class Synthesis:
     Attributes:
         ins_dir: folder of instance labels; None makes none.
         sem_dir: folder of semantic labels; None makes none.
-        small_displacement: length in stride-4 pixels below which a displacement is small.
-        beta: power of the affinities in the random walk.
-        exp_times: the random walk takes 2 to this power steps.
+        split: the split of an image into instances.
+        walk: the propagation of scores.
         ins_threshold: background score of instance labels.
         sem_threshold: background score of semantic labels.
         palette: colours of semantic labels, uint8 (256, 3).
@@ -79,9 +77,8 @@ class Synthesis:
 
     ins_dir: str | None
     sem_dir: str | None
-    small_displacement: float
-    beta: float
-    exp_times: int
+    split: Split
+    walk: Walk
     ins_threshold: float
     sem_threshold: float
     palette: np.ndarray
@@ -98,23 +95,16 @@ class Synthesis:
             loaded: its inputs.
             levels: write its score levels, too.
         """
-        pair = with_mirror(normalize(compute.put(loaded.image)))
-        with torch.inference_mode(), compute.autocast():
-            boundary, displacement = model(pair)
+        boundary, displacement = apply_irnet(model, compute, loaded.image)
         cam = compute.put(loaded.cam)
         walked: dict[str, np.ndarray] = {}
         if self.ins_dir is not None:
             field = displacement.cpu().numpy()
-            instance_map = yield partial(split_instances, field, self.small_displacement)
+            instance_map = yield partial(self.split, field)
             walked["instance"] = self.walk(separate_scores(cam, instance_map), boundary)
         if self.sem_dir is not None:
             walked["semantic"] = self.walk(cam, boundary)
         yield partial(self.write, image_id, walked, loaded.keys, loaded.size, levels=levels)
-
-    def walk(self, scores: torch.Tensor, boundary: torch.Tensor) -> np.ndarray:
-        """Propagate scores (K, h, w) or (K, n, h, w): float32 (K·n, 1, h, w)."""
-        walked = propagate_to_edge(scores, boundary, beta=self.beta, exp_times=self.exp_times)
-        return walked.cpu().numpy()
 
     def write(
         self,
@@ -128,7 +118,7 @@ class Synthesis:
         """Write an image's labels from the result of `walk`; runs in the pool."""
         if self.ins_dir is not None:
             index, best = upsampled_winners(torch.from_numpy(walked["instance"]), size)
-            owners = np.repeat(keys, len(walked["instance"]) // max(len(keys), 1))
+            owners = owners_of(walked["instance"], keys)
             if levels:
                 found_levels = winner_levels(index, best, owners)
                 save_levels(levels_path(self.ins_dir, image_id), found_levels)
@@ -143,19 +133,11 @@ class Synthesis:
             write_semantic_label(self.sem_dir, image_id, label, palette=self.palette)
 
 
-def split_instances(displacement: np.ndarray, small_displacement: float) -> np.ndarray:
-    """Assign each pixel to an instance: int32 (h, w) of a field (2, h, w)."""
-    centroids = find_centroids(displacement)
-    return cluster_centroids(centroids, displacement, threshold=small_displacement)
-
-
 def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
     """Write the labels of every image of infer_list: instance labels, semantic labels, or both."""
     dataset = open_dataset(config)
     ids = dataset.split(config.infer_list)
-    require_cams(config.cam_out_dir, ids)
-    # The walk has a background of its own, --sem_seg_bg_thres.
-    folder = replace(cam_folder(config, dataset), background=False)
+    folder = walked_cams(config, dataset, ids)
     compute = compute_of(config)
     model = load_irnet(config, compute)
     claim_outputs(config, dataset, instance=instance, semantic=semantic)
@@ -164,6 +146,13 @@ def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
         config,
         ins_dir=config.ins_seg_out_dir if instance else None,
         sem_dir=config.sem_seg_out_dir if semantic else None,
+<<<<<<< HEAD
+=======
+        split=split_of(config),
+        walk=walk_of(config),
+        ins_threshold=config.ins_seg_bg_thres,
+        sem_threshold=config.sem_seg_bg_thres,
+>>>>>>> ablations
         palette=dataset.palette,
     )
 
@@ -190,6 +179,7 @@ def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
     )
 
 
+<<<<<<< HEAD
 def synthesis_of(
     config: Config, *, ins_dir: str | None, sem_dir: str | None, palette: np.ndarray
 ) -> Synthesis:
@@ -204,6 +194,15 @@ def synthesis_of(
         sem_threshold=config.sem_seg_bg_thres,
         palette=palette,
     )
+=======
+def walked_cams(config: Config, dataset: Dataset, ids: Sequence[str]) -> CamFolder:
+    """Return the folder of the CAMs to be propagated, which has those of these images.
+
+    The walk has a background of its own, --sem_seg_bg_thres.
+    """
+    require_cams(config.cam_out_dir, ids)
+    return replace(cam_folder(config, dataset), background=False)
+>>>>>>> ablations
 
 
 def claim_outputs(config: Config, dataset: Dataset, *, instance: bool, semantic: bool) -> None:

@@ -7,7 +7,7 @@ from misc.looking import make_tables, show
 from misc.machine import ranks
 from misc.machine.device import compute_of
 from misc.machine.facts import describe_machine, unused_gpu
-from misc.measuring import measures
+from misc.measuring import measures, sweep
 from misc.running import progress
 from misc.running.log import logger, start_log
 from misc.running.preflight import check_inputs, dry_run
@@ -35,6 +35,8 @@ def run(config: Config, stages: Sequence[Stage]) -> None:
         ranks.on_first(lambda: write_settings(config))
         if config.show:
             ranks.on_first(lambda: show.run(config))
+        elif config.sweep:
+            sweep.run(config)
         elif config.tables:
             ranks.on_first(lambda: make_tables.run(config))
         elif config.predict:

@@ -17,6 +17,7 @@ from misc.settings.rules import (
     NOT_NEGATIVE,
     PADDING,
     POSITIVE,
+    RADIUS,
     SCALES,
     UNIT,
     Rule,
@@ -255,6 +256,18 @@ class Config:
         presets={"coco14_rib": 1.3},
         shapes=LABELS,
     )
+    walk: bool = setting(
+        True,
+        "propagate the CAMs by the random walk; False makes labels of them as they are, boundaries "
+        "unused",
+        shapes=LABELS,
+    )
+    walk_radius: int = setting(
+        5,
+        "pixels nearer than this are linked in the random walk, stride-4 pixels",
+        rule=RADIUS,
+        shapes=LABELS,
+    )
     beta: float = setting(
         10, "power of the affinities in the random walk", rule=POSITIVE, shapes=LABELS
     )
@@ -273,6 +286,12 @@ class Config:
         "length below which a displacement marks an instance's centre, stride-4 pixels",
         rule=POSITIVE,
         presets=in_demo(1.0),
+        shapes=("make_ins_seg_labels",),
+    )
+    ins_seg_split: bool = setting(
+        True,
+        "split the CAMs by instances, the pixels of one centroid each; False leaves one map a "
+        "class",
         shapes=("make_ins_seg_labels",),
     )
     ins_seg_bg_thres: float = setting(
@@ -372,6 +391,15 @@ class Config:
 
     tables: bool = setting(
         False, "instead of running stages, write the tables of the measures in --metrics_file"
+    )
+    sweep: str | None = setting(
+        None,
+        "instead of running stages, measure labels over a grid of settings, as "
+        "'sem_seg_bg_thres=0.15:0.35:0.05 beta=5,10', the network running once an image",
+        rule=NOT_EMPTY,
+    )
+    sweep_name: str = place(
+        "result/sweep", "--sweep's table and chart are written to this name with .md, .svg appended"
     )
 
     predict: str | None = setting(

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from misc.settings.config import DATASETS, PRESETS, SETTINGS, Config
 from misc.settings.declare import Declared
+from misc.settings.grid import read_grid
 from misc.settings.settings_file import OWN_FLAG, read_settings_file
 from misc.settings.told import MODULES, PREDICTS, told_settings
 from misc.settings.typed import format_value, is_flag, kind, reader
@@ -259,6 +260,8 @@ def _check_together(values: Mapping[str, Any]) -> None:
             f"--dataset {dataset}: needs its folder: pass --data_root with it, or leave --dataset "
             "and --preset out for the demo"
         )
+    if values["sweep"] is not None:
+        read_grid(values["sweep"])
     drops, steps = (values[name] for name in ("mask_rcnn_drops", "mask_rcnn_steps"))
     crop, radius = values["irn_crop_size"], values["irn_radius"]
     if crop // 4 < 2 * radius - 1:

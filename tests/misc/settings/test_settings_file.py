@@ -94,8 +94,9 @@ def test_flags_of_the_data_win_over_those_of_the_file(folder):
 
 
 def test_what_only_looks_does_not_replace_the_settings_of_the_run(folder):
-    paths = {saved(*words)[1] for words in ([], ["--show", "a"], ["--tables"], ["--dry_run"])}
-    assert len(paths) == 4
+    looks = (["--show", "a"], ["--tables"], ["--sweep", "beta=5,10"], ["--dry_run"])
+    paths = {saved(*words)[1] for words in ([], *looks)}
+    assert len(paths) == 5
     assert read_config(["--settings", min(paths, key=len)]).show is None
     shown = "result/demo/sample_train_eval.show.settings.json"
     assert read_config(["--settings", shown]).show == "a"

@@ -1,0 +1,270 @@
+"""Measure labels over a grid of settings, each image once through the network: `--sweep`.
+
+The labels of a setting are those that the label stages make with it, and so are their measures;
+they are made in memory, and nothing but a table and a chart is written.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from misc.argmax import above, labels_of
+from misc.files.cam_files import CamFolder
+from misc.instances import separate_scores, split_winners, upsampled_winners
+from misc.looking.sweep_page import write_page
+from misc.machine import ranks
+from misc.machine.device import Compute, compute_of
+from misc.measuring.evaluation import instance_truth, match_found, precision_measures
+from misc.metrics import ImageMatches, confusion, mean_iou
+from misc.running.dataset import Dataset
+from misc.running.label_synthesis import Loaded, load_image, load_irnet, walked_cams
+from misc.running.log import logger
+from misc.running.open_dataset import evaluated_truths, open_dataset
+from misc.running.pool import Way
+from misc.running.scores import Split, Walk, apply_irnet, owners_of, split_of, walk_of
+from misc.running.truths import require_truth
+from misc.running.workers import map_images
+from misc.settings.config import SETTINGS, Config
+from misc.settings.grid import points, read_grid
+
+# By kind of label: the stage that makes it, its flag and its threshold.
+KINDS = {
+    "semantic": ("make_sem_seg_labels", "make_sem_seg_pass", "sem_seg_bg_thres"),
+    "instance": ("make_ins_seg_labels", "make_ins_seg_pass", "ins_seg_bg_thres"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """How an image's score maps are made: settings that share them differ in the threshold alone.
+
+    Attributes:
+        power: that of the CAMs.
+        walk: their propagation.
+        split: the split into instances before it; None of semantic labels.
+    """
+
+    power: float
+    walk: Walk
+    split: Split | None
+
+    @property
+    def kind(self) -> str:
+        """Return the kind of label that is made of them."""
+        return "semantic" if self.split is None else "instance"
+
+
+# Which thresholds are applied to which scores.
+Work = Mapping[Scores, Sequence[float]]
+# A mask array's bits and its shape, or another array and no shape.
+Packed = tuple[np.ndarray, tuple[int, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluated:
+    """The inputs of an image with its ground truth, of the kinds of label that are measured.
+
+    Attributes:
+        inputs: image and CAMs.
+        truth: by kind, the label map or what `instance_truth` returns; masks are packed, as they
+            go to the pool.
+    """
+
+    inputs: Loaded
+    truth: Mapping[str, Sequence[Packed]]
+
+    def pin_memory(self) -> "Evaluated":
+        """Pin what is copied to the device; called by the loader."""
+        return replace(self, inputs=self.inputs.pin_memory())
+
+
+def run(config: Config) -> None:
+    """Write the measures of --chainer_eval_set at each point of the grid --sweep.
+
+    Raises:
+        ValueError: no chosen stage's labels depend on the settings, or ground truth is missing.
+        FileNotFoundError: CAMs or IRNet's weights are missing.
+    """
+    axes = read_grid(str(config.sweep))
+    kinds = _kinds(config, axes)
+    dataset = open_dataset(config)
+    ids = dataset.split(config.chainer_eval_set)
+    require_truth(dataset, evaluated_truths(config, ids, kinds), "--sweep")
+    folder = walked_cams(config, dataset, ids)
+    compute = compute_of(config)
+    model = load_irnet(config, compute)
+    grid = points(axes)
+    at_points = [
+        {kind: scores_of(config.with_values(point), kind) for kind in kinds} for point in grid
+    ]
+    work: dict[Scores, list[float]] = {}
+    for scores, threshold in (found for at_point in at_points for found in at_point.values()):
+        work.setdefault(scores, [])
+        work[scores] += [threshold] * (threshold not in work[scores])
+    logger.info(
+        "%d settings, %d images: each once through IRNet, %d times through the walk",
+        len(grid),
+        len(ids),
+        len(work),
+    )
+    if config.dry_run:
+        return
+    num_classes = len(dataset.class_names)
+    results = map_images(
+        ranks.share(ids),
+        partial(load, dataset, folder, kinds),
+        process=partial(way, model, compute, work, num_classes),
+        num_workers=compute.num_workers,
+        device=compute.device,
+        description="sweep",
+    )
+    measured = measures_of(work, results, num_classes)
+    rows = [
+        {name: value for found in at_point.values() for name, value in measured[found].items()}
+        for at_point in at_points
+    ]
+    if ranks.is_first():
+        write_page(config, grid, rows, len(ids))
+
+
+def scores_of(config: Config, kind: str) -> tuple[Scores, float]:
+    """Return how the scores of a kind of label are made with these settings, and its threshold."""
+    split = split_of(config) if kind == "instance" else None
+    scores = Scores(power=config.cam_power, walk=walk_of(config), split=split)
+    return scores, float(getattr(config, KINDS[kind][2]))
+
+
+def load(dataset: Dataset, folder: CamFolder, kinds: Sequence[str], image_id: str) -> Evaluated:
+    """Read an image, its CAMs and its ground truth."""
+    truth = {}
+    if "semantic" in kinds:
+        truth["semantic"] = [_packed(dataset.semantic_label(image_id))]
+    if "instance" in kinds:
+        truth["instance"] = [_packed(array) for array in instance_truth(dataset, image_id)]
+    return Evaluated(inputs=load_image(dataset, folder, 1, image_id), truth=truth)
+
+
+def way(
+    model: Any, compute: Compute, work: Work, num_classes: int, image_id: str, loaded: Evaluated
+) -> Way:
+    """Measure an image at every threshold of all scores: network and walk here, all else pooled.
+
+    Returns:
+        for each of `work`, in its order, a confusion or an ImageMatches at each threshold.
+    """
+    inputs, found = loaded.inputs, []
+    boundary, displacement = apply_irnet(model, compute, inputs.image)
+    cam = compute.put(inputs.cam)
+    splits = list(dict.fromkeys(scores.split for scores in work if scores.split is not None))
+    parts: dict[Split, np.ndarray] = {}
+    if splits:
+        each = yield partial(_split_each, splits, displacement.cpu().numpy())
+        parts = dict(zip(splits, each, strict=True))
+    for scores, thresholds in work.items():
+        maps = cam**scores.power
+        if scores.split is not None:
+            maps = separate_scores(maps, parts[scores.split])
+        truth = loaded.truth[scores.kind]
+        measure = partial(MEASURE[scores.kind], num_classes=num_classes)
+        walked = scores.walk(maps, boundary)
+        found.append((yield partial(measure, walked, inputs.keys, inputs.size, thresholds, truth)))
+    return found
+
+
+def count_semantic(
+    walked: np.ndarray,
+    keys: np.ndarray,
+    size: tuple[int, int],
+    thresholds: Sequence[float],
+    packed: Sequence[Packed],
+    *,
+    num_classes: int,
+) -> list[np.ndarray]:
+    """Compute the confusion of the semantic label at each threshold; runs in the pool."""
+    truth = _unpacked(*packed[0])
+    index, best = upsampled_winners(torch.from_numpy(walked), size)
+    labels = (labels_of(above(index, best, level)[0], keys) for level in thresholds)
+    return [confusion(label, truth, num_classes + 1) for label in labels]
+
+
+def match_instances(
+    walked: np.ndarray,
+    keys: np.ndarray,
+    size: tuple[int, int],
+    thresholds: Sequence[float],
+    packed: Sequence[Packed],
+    *,
+    num_classes: int,
+) -> list[ImageMatches]:
+    """Match the instances found at each threshold to the true ones; runs in the pool."""
+    truth = [_unpacked(*array) for array in packed]
+    index, best = upsampled_winners(torch.from_numpy(walked), size)
+    owners = owners_of(walked, keys)
+    found = (split_winners(*above(index, best, level), owners) for level in thresholds)
+    return [match_found(instances, truth) for instances in found]
+
+
+MEASURE: Mapping[str, Callable[..., list[Any]]] = {
+    "semantic": count_semantic,
+    "instance": match_instances,
+}
+
+
+def measures_of(
+    work: Work, results: Iterable[tuple[str, Any]], num_classes: int
+) -> dict[tuple[Scores, float], dict[str, float]]:
+    """Compute the measures at each threshold of all scores, from what `way` returns of images.
+
+    Each rank hands in the images of its share.
+    """
+    size = num_classes + 1
+    counts: dict[tuple[Scores, float], Any] = {
+        (scores, level): np.zeros((size, size), np.int64) if scores.split is None else []
+        for scores, levels in work.items()
+        for level in levels
+    }
+    for _, found in results:
+        for collected, one in zip(counts.values(), itertools.chain(*found), strict=True):
+            collected += [one] if isinstance(collected, list) else one
+    measured = {}
+    for key, collected in counts.items():
+        if isinstance(collected, list):
+            measured[key] = precision_measures(ranks.gather(collected), num_classes)
+        else:
+            measured[key] = {"mIoU": float(mean_iou(np.sum(ranks.gather([collected]), axis=0)))}
+    return measured
+
+
+def _kinds(config: Config, names: Iterable[str]) -> list[str]:
+    """Return the kinds of label that the settings shape and whose stages are chosen."""
+    kinds = [
+        kind
+        for kind, (stage, flag, _) in KINDS.items()
+        if config.asked(flag) and any(stage in SETTINGS[name].shapes for name in names)
+    ]
+    if not kinds:
+        raise ValueError(
+            f"--sweep {config.sweep}: shapes no labels of the chosen stages; leave their flags "
+            "out, or pass --make_sem_seg_pass True or --make_ins_seg_pass True"
+        )
+    return kinds
+
+
+def _split_each(splits: Sequence[Split], field: np.ndarray) -> list[np.ndarray]:
+    return [split(field) for split in splits]
+
+
+def _packed(array: np.ndarray) -> Packed:
+    return (np.packbits(array), array.shape) if array.dtype == bool else (array, ())
+
+
+def _unpacked(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    if not shape:
+        return array
+    return np.unpackbits(array, count=math.prod(shape)).view(bool).reshape(shape)

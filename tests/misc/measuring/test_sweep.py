@@ -1,0 +1,175 @@
+"""A sweep measures what the label stages and evaluations, run with each setting, would."""
+
+import re
+import shutil
+
+import numpy as np
+import pytest
+from torch.nn import Module
+
+import run_sample
+from misc.measuring import sweep
+from misc.measuring.measures import read_since
+from misc.measuring.sweep import _packed, _unpacked
+from misc.settings.flags import read_config
+from tests import forked
+
+RESULT = "result/demo"
+MAKE = ("cam_to_ir_label", "train_irn", "train_cam", "make_cam")
+LABELS = ("make_ins_seg", "make_sem_seg", "eval_ins_seg", "eval_sem_seg")
+
+
+def run(folder, *passes, **changes):
+    passes = [word for stage in passes for word in (f"--{stage}_pass", "True")]
+    return run_sample.main(forked.arguments(folder, *passes, **changes))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Give a run up to IRNet, once for this module."""
+    folder = tmp_path_factory.mktemp("made") / "run"
+    assert run(folder, *MAKE) == 0
+    return folder
+
+
+@pytest.fixture
+def copied(made, tmp_path):
+    shutil.copytree(made, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def table_of(folder):
+    """Give the rows of the table, each by the names of its columns."""
+    text = (folder / RESULT / "sweep.md").read_text()
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    head, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return [dict(zip(head, row, strict=True)) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("grid", "rows"),
+    [
+        ("sem_seg_bg_thres=0.2:0.4:0.1 beta=2,10", 6),
+        ("ins_seg_split=True,False ins_seg_bg_thres=0.1,0.3", 4),
+        ("walk=True,False cam_power=1,2", 4),
+        ("walk_radius=3,5 exp_times=2,6", 4),
+        ("small_displacement=0.5,4", 2),
+    ],
+)
+def test_each_row_is_what_the_stages_measure_with_its_settings(copied, grid, rows):
+    assert run(copied, sweep=grid) == 0
+    found = table_of(copied)
+    assert len(found) == rows
+    assert (copied / RESULT / "sweep.svg").read_text().startswith("<svg")
+    names = [part.split("=")[0] for part in grid.split()]
+    for row in (found[0], found[-1]):
+        changes = {name: row[name] for name in names} | {"overwrite": True}
+        assert run(copied, *LABELS, **changes) == 0
+        lines = read_since(copied / RESULT / "metrics.jsonl", 0)
+        measured = {line["measure"]: line["value"] for line in lines}
+        measures = row.keys() - set(names)
+        assert measures
+        assert {m: row[m] for m in measures} == {m: f"{measured[m]:.4f}" for m in measures}
+
+
+def test_only_the_labels_that_the_settings_shape_are_measured(copied):
+    assert run(copied, sweep="sem_seg_bg_thres=0.1,0.2") == 0
+    assert set(table_of(copied)[0]) == {"sem_seg_bg_thres", "mIoU"}
+    assert run(copied, sweep="ins_seg_bg_thres=0.1,0.2") == 0
+    precisions = {"AP25", "AP50", "AP70", "AP75"}
+    assert set(table_of(copied)[0]) == {"ins_seg_bg_thres", *precisions}
+    assert run(copied, sweep="beta=2,3") == 0
+    assert set(table_of(copied)[0]) == {"beta", "mIoU", *precisions}
+    assert run(copied, "make_sem_seg", sweep="beta=2,3") == 0
+    assert set(table_of(copied)[0]) == {"beta", "mIoU"}
+
+
+def test_an_image_goes_once_through_the_network_and_labels_are_as_they_were(
+    copied, monkeypatch, capsys
+):
+    calls = []
+    original = sweep.load_irnet
+
+    class Counted(Module):
+        def __init__(self, model):
+            super().__init__()
+            self.model = model
+
+        def forward(self, pair):
+            calls.append(pair)
+            return self.model(pair)
+
+    monkeypatch.setattr(sweep, "load_irnet", lambda *given: Counted(original(*given)))
+    before = {path for path in copied.rglob("*") if path.is_file()}
+    assert run(copied, sweep="beta=2,5,10 sem_seg_bg_thres=0.1:0.4:0.1", num_workers=0) == 0
+    assert len(calls) == forked.TINY["demo_train_images"]
+    written = {path.name for path in copied.rglob("*") if path.is_file()} - {p.name for p in before}
+    assert written == {"sweep.md", "sweep.svg", "sample_train_eval.sweep.settings.json"}
+    said = capsys.readouterr().out
+    # Three walks for semantic labels, three for instances: thresholds take none.
+    assert "12 settings, 4 images: each once through IRNet, 6 times through the walk" in said
+    assert re.search(r"Best mIoU 0\.\d{4} at beta \d+\.0 sem_seg_bg_thres 0\.\d\.", said)
+    assert "Chosen on ground truth" in said
+
+
+def test_several_ranks_measure_what_one_does(copied, tmp_path):
+    grid = {"sweep": "beta=2,10 sem_seg_bg_thres=0.2,0.3"}
+    assert run(copied, **grid) == 0
+    alone = table_of(copied)
+    (copied / RESULT / "sweep.md").unlink()
+    words = forked.arguments(copied, **grid)
+    processes = forked.start_ranks(words, tmp_path / "output")
+    assert [forked.finish(process) for process in processes] == [0, 0]
+    assert table_of(copied) == alone
+
+
+@pytest.mark.parametrize(
+    ("changes", "passes", "words"),
+    [
+        ({"sweep": "beta=0"}, (), "--sweep beta=0: 0 is not accepted by --beta"),
+        ({}, ("make_ins_seg",), "shapes no labels of the chosen stages"),
+        ({}, ("train_cam",), "shapes no labels of the chosen stages"),
+        ({"irn_weights_name": "none.pth"}, (), "none.pth"),
+        ({"cam_out_dir": "none"}, (), "no CAMs for this image"),
+        ({"chainer_eval_set": "none.txt"}, (), "none.txt"),
+    ],
+)
+def test_what_cannot_be_swept_is_one_line(copied, capsys, changes, passes, words):
+    given = {"sweep": "sem_seg_bg_thres=0.2,0.3", **changes}
+    assert run(copied, *passes, **given) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert len(error) == 1
+    assert words in error[0]
+
+
+def test_a_dry_run_checks_and_measures_nothing(copied, capsys):
+    assert run(copied, sweep="beta=2,10", dry_run=True) == 0
+    assert "2 settings, 4 images" in capsys.readouterr().out
+    assert not (copied / RESULT / "sweep.md").exists()
+
+
+def test_a_sweep_is_repeated_from_its_settings(copied):
+    assert run(copied, sweep="beta=2,10") == 0
+    path = copied / RESULT / "sample_train_eval.sweep.settings.json"
+    assert read_config(["--settings", str(path)]).sweep == "beta=2,10"
+
+
+def test_masks_are_packed_on_their_way_to_the_pool_and_nothing_else_is():
+    rng = np.random.default_rng(0)
+    for array in (rng.random((3, 5, 7)) < 0.5, np.zeros(0, bool), np.zeros((0, 4, 5), bool)):
+        found = _unpacked(*_packed(array))
+        assert (found.dtype, found.shape) == (bool, array.shape)
+        assert (found == array).all()
+    for array in (np.array([3, 255], np.uint8), np.zeros(0, np.int64)):
+        assert _unpacked(*_packed(array)) is array
+    assert _packed(np.ones((8, 8), bool))[0].nbytes == 8
+
+
+def test_an_image_without_any_class_is_measured():
+    walked, keys = np.zeros((0, 1, 3, 4), np.float32), np.zeros(0, np.int64)
+    truth = np.zeros((9, 13), np.uint8)
+    (count,) = sweep.count_semantic(walked, keys, (9, 13), [0.2], [_packed(truth)], num_classes=2)
+    assert count[0, 0] == truth.size
+    empty = [_packed(np.zeros((0, 9, 13), bool)), _packed(keys)]
+    (found,) = sweep.match_instances(walked, keys, (9, 13), [0.2], empty, num_classes=2)
+    assert len(found.scores) == 0
