@@ -158,7 +158,7 @@ class Lists:
             ids = [i for name in SPLITS if self.has(name) for i in self._index(name).rows]
         digest = hashlib.sha256("\n".join(ids).encode())
         places = self._places(ids)
-        sizes = {folder: _sizes_in(self.root / folder) for folder in dict(places)}
+        sizes = {folder: sizes_in(self.root / folder) for folder in dict(places)}
         digest.update("\n".join(str(sizes[folder].get(name)) for folder, name in places).encode())
         digest.update(np.packbits(self.labels(ids)).tobytes())
         return f"coco{self.year % 100}, {len(ids)} images, digest {digest.hexdigest()[:16]}"
@@ -246,7 +246,7 @@ def _file(name: str, there: Mapping[str, Set[str]], prefix: str) -> str:
     return f"{next(iter(there))}/{name}"
 
 
-def _sizes_in(folder: Path) -> dict[str, int]:
+def sizes_in(folder: Path) -> dict[str, int]:
     """Return the size of each file of a folder; none where there is no folder."""
     try:
         return _sized(folder, folder.stat().st_mtime_ns)

@@ -16,7 +16,7 @@ from misc.learning.supervision import (
 from misc.running.dataset import Dataset
 from misc.running.log import logger
 from misc.running.open_dataset import open_dataset
-from misc.running.plan import Plan
+from misc.running.plan import Files, Plan
 from misc.settings.config import Config
 
 
@@ -42,7 +42,7 @@ def plan(config: Config, dataset: Dataset) -> Plan:
         truths=[val_truths(config, val_ids, "instance"), *learnt_truths(config, ids, "instance")],
         needs=labels_needs(config, dataset, semantic=False),
         writes=[
-            annotation_path(config.coco_name, split, name)
+            Files.of(annotation_path(config.coco_name, split, name))
             for split, name in dict.fromkeys([*kinds, (config.val_list, "full")])
         ],
         bytes_each=10_000_000,

@@ -3,7 +3,7 @@
 Both kinds of label come from one forward pass where both are requested.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -33,7 +33,7 @@ from misc.looking.legend import class_entries, object_entries, write_legend
 from misc.machine.device import Compute, compute_of
 from misc.running.dataset import Dataset
 from misc.running.open_dataset import evaluated_ids, open_dataset
-from misc.running.plan import Plan, cam_folder, cams_need, made_by
+from misc.running.plan import Files, Plan, cam_folder, cams_need, made_by
 from misc.running.pool import Way
 from misc.running.provenance import claim_folder
 from misc.running.shaped import shaped_by
@@ -208,17 +208,17 @@ def claim_outputs(config: Config, dataset: Dataset, *, instance: bool, semantic:
         write_legend(config.sem_seg_out_dir, class_entries(dataset.class_names, dataset.palette))
 
 
-def plan_labels(config: Config, dataset: Dataset, paths: Callable[[str], Sequence[Path]]) -> Plan:
-    """Return what is read and written; `paths` returns the files of an image."""
+def plan_labels(config: Config, dataset: Dataset, folder: str, patterns: Sequence[str]) -> Plan:
+    """Return what is read and written: files of the patterns, in which `{}` is an image."""
     ids = dataset.split(config.infer_list)
-    weights = [Path(config.irn_weights_name)]
+    weights = Files.of(config.irn_weights_name)
     return Plan(
         images=ids,
         needs=[
             cams_need(config, dataset, ids),
             made_by("irn_weights_name", "train_irn", weights, read_state_dict),
         ],
-        writes=[path for image_id in ids for path in paths(image_id)],
+        writes=[Files.of_images(folder, pattern, ids) for pattern in patterns],
         bytes_each=6_000,
     )
 

@@ -25,6 +25,7 @@ Settings = Mapping[str, Mapping[str, Any]]
 Record = dict[str, Any]
 
 FOLDER_RECORD = "settings.json"
+LEGEND = "legend.png"  # of the palette's colours, of no image
 
 
 def claim_folder(
@@ -63,8 +64,9 @@ def _claim_folder(
             "place, or switch its stage off to use it as it is"
         )
     if record is not None and (difference := _difference(record, settings)):
-        _require_overwrite(folder, record, settings, difference, overwrite)
-        remove_outputs(folder, files, _images(record))
+        if _holds_results(folder):
+            _require_overwrite(folder, record, settings, difference, overwrite)
+            remove_outputs(folder, files, _images(record))
         record = None
     folder.mkdir(parents=True, exist_ok=True)
     remove_abandoned(folder)
@@ -245,6 +247,12 @@ def _content(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
     return sorted(path.name for path in folder.iterdir() if not is_temporary(path))
+
+
+def _holds_results(folder: Path) -> bool:
+    """Return whether a claimed folder has a file besides those that claiming it writes."""
+    own = (FOLDER_RECORD, LEGEND)
+    return any(p.is_file() and p.name not in own and not is_temporary(p) for p in folder.rglob("*"))
 
 
 def _difference(record: Record, wanted: Settings) -> str:

@@ -17,6 +17,7 @@ def shaped_by(
     stage: str,
     *more: str,
     ids: Sequence[str] | None = None,
+    truth: str = "",
     extra: Mapping[str, Any] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Collect what shapes a stage's outputs, by stage: its own settings first, then earlier ones'.
@@ -30,6 +31,7 @@ def shaped_by(
         stage: the stage that writes.
         more: settings that shape it in this run, besides those that are declared to shape it.
         ids: the images of the list among them; without one, the whole data set counts.
+        truth: the kind of ground truth that is learnt from, where any is.
         extra: additional settings, or values that override the config's.
     """
     values = resolved(config)
@@ -53,6 +55,6 @@ def shaped_by(
                 continue
             value = listing_digest(value)
         elif name.endswith("_list"):
-            value = dataset.identify(ids)
+            value = dataset.identify(ids, truth=truth)
         own[name] = value
     return {stage: own | dict(extra or {}), **before}

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
+from misc.files.id_lists import is_image_id
 from misc.settings.config import DATASETS, PRESETS, SETTINGS, Config
 from misc.settings.declare import Declared
 from misc.settings.settings_file import OWN_FLAG, read_settings_file
@@ -218,6 +219,11 @@ def _check_together(values: Mapping[str, Any]) -> None:
         raise ValueError(
             f"--dataset {dataset}: needs its folder: pass --data_root with it, or leave --dataset "
             "and --preset out for the demo"
+        )
+    if values["show"] and not is_image_id(values["show"]):
+        raise ValueError(
+            f"--show {values['show']}: accepted is an image's id, without '/', '\\', '..' and "
+            "control characters"
         )
     drops, steps = (values[name] for name in ("mask_rcnn_drops", "mask_rcnn_steps"))
     crop, radius = values["irn_crop_size"], values["irn_radius"]

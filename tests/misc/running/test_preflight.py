@@ -116,6 +116,16 @@ def test_what_a_later_stage_will_lack_is_said_before_the_first(
     assert "train_cam ..." not in captured.out
 
 
+def test_a_batch_larger_than_its_list_is_said_by_its_flag_before_the_first_stage(folder, capsys):
+    assert run(folder, "train_cam", "make_cam", "train_mask_rcnn", mask_rcnn_batch_size=10) == 2
+    captured = capsys.readouterr()
+    assert (
+        "error: --mask_rcnn_batch_size 10: a batch of 10 images cannot be made of 4, those of "
+        "--infer_list train: pass a smaller"
+    ) in captured.err
+    assert "train_cam ..." not in captured.out
+
+
 def test_a_package_that_a_later_stage_needs_is_missed_before_the_first(folder, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "pydensecrf", None)
     monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
