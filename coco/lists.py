@@ -189,10 +189,11 @@ class Lists:
         if name not in self._files:
             usual = f"{name}{self.year}"
             folders = [layout.format(usual) for layout in LAYOUTS]
-            listed = [PurePosixPath(inside) for inside in self._index(name).names.tolist()]
-            folders += sorted({str(inside.parent) for inside in listed}.difference(folders))
+            listed = [os.path.split(inside) for inside in self._index(name).names.tolist()]
+            inner = {str(PurePosixPath(head)) for head in {head for head, _ in listed}}
+            folders += sorted(inner.difference(folders))
             there = {folder: names_in(self.root / folder) for folder in folders}
-            self._files[name] = [_file(inside.name, there, f"COCO_{usual}_") for inside in listed]
+            self._files[name] = [_file(tail, there, f"COCO_{usual}_") for _, tail in listed]
         return self._files[name]
 
     def _places(self, ids: Sequence[str]) -> list[tuple[str, str]]:

@@ -60,6 +60,7 @@ def plan(config: Config, dataset: Dataset) -> Plan:
         images=ids,
         needs=[cams_need(config, dataset, ids)],
         modules=crf_modules(config),
+        claims=[config.ir_label_out_dir],
         writes=[Files.of_images(config.ir_label_out_dir, FILES[0], ids)],
         bytes_each=8_000,
     )

@@ -77,6 +77,7 @@ def plan(config: Config, dataset: Dataset) -> Plan:
         images=ids,
         labelled=ids,
         needs=[made_by("cam_weights_name", "train_cam", weights, read_state_dict)],
+        claims=[config.cam_out_dir],
         writes=[Files.of_images(config.cam_out_dir, FILES[0], ids)],
         bytes_each=25_000,
     )

@@ -58,6 +58,7 @@ def plan(config: Config, dataset: Dataset) -> Plan:
     train_ids = dataset.split(config.train_list)
     ids = [*train_ids, *dataset.split(config.val_list)]
     return Plan(
+        claims=[config.cam_weights_name],
         batches={"cam_batch_size": len(train_ids)},
         images=ids,
         labelled=ids,

@@ -85,6 +85,7 @@ def plan(config: Config, dataset: Dataset) -> Plan:
     labels = Files.of_images(config.ir_label_out_dir, "{}.png", ids)
     needs = [made_by("ir_label_out_dir", "cam_to_ir_label", labels, read_label)]
     return Plan(
+        claims=[config.irn_weights_name],
         batches={"irn_batch_size": len(ids)},
         images=[*ids, *dataset.split(config.infer_list)],
         needs=needs + backbone_need(config),

@@ -220,12 +220,14 @@ def training_plan(config: Config, dataset: Dataset, network: str, weights_name: 
     """Return what a training on labels reads and writes."""
     ids, val_ids = dataset.split(config.infer_list), dataset.split(config.val_list)
     kind = KINDS[network]
+    weights = [supervised_path(weights_name, name) for name in config.supervision]
     return Plan(
+        claims=weights,
         batches={f"{network}_batch_size": len(ids)},
         images=[*ids, *val_ids],
         truths=[val_truths(config, val_ids, kind), *learnt_truths(config, ids, kind)],
         needs=labels_needs(config, dataset, semantic=kind == "semantic") + backbone_need(config),
-        writes=[Files.of(*(supervised_path(weights_name, n) for n in config.supervision))],
+        writes=[Files.of(*weights)],
         bytes_each=WEIGHTS_BYTES,
     )
 
@@ -243,6 +245,7 @@ def evaluation_plan(config: Config, dataset: Dataset, network: str, pattern: str
     weights = Files.of(*(supervised_path(of("weights_name"), n) for n in config.supervision))
     kind = KINDS[network]
     return Plan(
+        claims=[supervised_path(folder, n) for folder, _ in places for n in config.supervision],
         images=list(dict.fromkeys(image_id for _, listed in places for image_id in listed)),
         truths=[val_truths(config, ids, kind)],
         needs=[made_by(f"{network}_weights_name", f"train_{network}", weights, read_state_dict)],

@@ -218,6 +218,7 @@ def plan_labels(config: Config, dataset: Dataset, folder: str, patterns: Sequenc
             cams_need(config, dataset, ids),
             made_by("irn_weights_name", "train_irn", weights, read_state_dict),
         ],
+        claims=[folder],
         writes=[Files.of_images(folder, pattern, ids) for pattern in patterns],
         bytes_each=6_000,
     )

@@ -91,6 +91,7 @@ class Plan:
         batches: by the flag of a batch size, the number of images to fill it.
         modules: modules that it imports, and the packages that have them.
         writes: the files that it makes.
+        claims: the folders and weights that its run claims for its settings.
         bytes_each: their usual size, where none exists yet.
     """
 
@@ -101,6 +102,7 @@ class Plan:
     batches: Mapping[str, int] = field(default_factory=dict)
     modules: Mapping[str, str] = field(default_factory=dict)
     writes: Sequence[Files] = ()
+    claims: Sequence[str | Path] = ()
     bytes_each: int = 0
 
 

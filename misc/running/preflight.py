@@ -20,6 +20,8 @@ from misc.running.dataset import Dataset
 from misc.running.log import logger
 from misc.running.open_dataset import open_dataset
 from misc.running.plan import Files, Plan, unfilled
+from misc.running.provenance import check_claim
+from misc.running.shaped import known_before
 from misc.running.stage import Stage
 from misc.running.truths import lacking
 from misc.running.workers import map_images
@@ -43,7 +45,7 @@ def check_inputs(config: Config, stages: Sequence[Stage]) -> None:
     """
     dataset = open_dataset(config)
     plans = _plans(config, dataset, stages)
-    for error in _lacking(config, dataset, plans):
+    for error in (*_lacking(config, dataset, plans), *_claimed(config, plans)):
         raise error
     log_forms(config, dataset, [need for _, plan in plans for need in plan.needs])
 
@@ -57,6 +59,7 @@ def dry_run(config: Config, stages: Sequence[Stage]) -> None:
     dataset = open_dataset(config)
     plans = _plans(config, dataset, stages)
     problems = [str(error) for error in _lacking(config, dataset, plans)]
+    problems += [str(error) for error in _claimed(config, plans)]
     problems += _broken(dataset, plans, num_workers=config.num_workers)
     if not problems:
         log_forms(config, dataset, [need for _, plan in plans for need in plan.needs])
@@ -101,6 +104,20 @@ def _lacking(config: Config, dataset: Dataset, plans: Plans) -> Iterator[Excepti
                 )
         for files in plan.writes:
             coming.setdefault(files.folder, set()).update(files.names)
+
+
+def _claimed(config: Config, plans: Plans) -> Iterator[ValueError]:
+    """Yield an error for each output that is claimed by other settings, as far as they are known.
+
+    What an earlier stage's results decide is found out when the stage starts.
+    """
+    for name, plan in plans:
+        for place in plan.claims:
+            try:
+                known = known_before(config, name)
+                check_claim(place, name, known, overwrite=config.overwrite)
+            except ValueError as error:
+                yield error
 
 
 def _lacking_labels(dataset: Dataset, plans: Plans) -> Iterator[Exception]:
