@@ -84,7 +84,7 @@ class Dataset:
         own = figures and len(layout.read_split(self.root, split)) == expected
         return figures if own else {}
 
-    def identify(self, ids: Sequence[str] | None = None) -> str:
+    def identify(self, ids: Sequence[str] | None = None, *, truth: str = "") -> str:
         """Return the identity of the data set, or of a list of it, independent of its path."""
         return identify(self.root, ids, num_classes=len(self.class_names))
 

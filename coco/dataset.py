@@ -1,5 +1,6 @@
 """The images, labels and measures of COCO 2014 and 2017."""
 
+import hashlib
 import importlib.util
 import os
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ import numpy as np
 
 from coco.categories import CLASS_NAMES, CLASS_OF
 from coco.index import Index
-from coco.lists import SPLITS, Lists
+from coco.lists import SPLITS, Lists, sizes_in
 from coco.ready_masks import FLAG, is_raw, read_mask
 from misc.files.atomic import names_in
 from misc.files.images import read_image
@@ -103,9 +104,20 @@ class Dataset:
         """Return the published figures of a stage's measures on a split of COCO itself."""
         return self._lists.published(stage, split)
 
-    def identify(self, ids: Sequence[str] | None = None) -> str:
-        """Return the identity of the images and their labels; see coco.lists.Lists.identify."""
-        return self._lists.identify(ids)
+    def identify(self, ids: Sequence[str] | None = None, *, truth: str = "") -> str:
+        """Return the identity of the images and their labels; see coco.lists.Lists.identify.
+
+        With `truth` `semantic` it has the rules of that, or a digest of the ready-made masks'
+        sizes; instances are the JSON's by any rule.
+        """
+        known = self._lists.identify(ids)
+        if truth != "semantic":
+            return known
+        if self._masks is None:
+            return f"{known}, truth {self._truth}, crowds {self._crowd}"
+        paths = [self._mask_path(image_id) for image_id in ids or ()]
+        sizes = "\n".join(str(sizes_in(path.parent).get(path.name)) for path in paths)
+        return f"{known}, masks {hashlib.sha256(sizes.encode()).hexdigest()[:16]}"
 
     def image_path(self, image_id: str) -> Path:
         """Return the path of an image's file."""

@@ -53,7 +53,7 @@ class Index:
     @cached_property
     def rows(self) -> dict[str, int]:
         """Return the number of each image by its id, the stem of its file's name."""
-        return {PurePosixPath(name).stem: n for n, name in enumerate(self.names.tolist())}
+        return {stem(name): n for n, name in enumerate(self.names.tolist())}
 
     def labels(self, *, crowds: bool) -> np.ndarray:
         """Return the image-level labels of all images, bool (N, 80); crowds count or not."""
@@ -83,6 +83,11 @@ class Index:
                         f"{self.path}: changed while it was used; run the same command again"
                     ) from error
         return found
+
+
+def stem(name: str) -> str:
+    """Return the id of an image by its file's name (a path would take seconds for 120,000)."""
+    return os.path.splitext(name.rpartition("/")[2])[0]
 
 
 def read_index(path: Path, cache_dir: Path | None) -> Index:
@@ -161,7 +166,7 @@ class _Images:
     def checked(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return names, ids and sizes; ValueError where an image is there twice."""
         numbers = np.array(self.numbers, np.int64)
-        stems = [PurePosixPath(name).stem for name in self.names]
+        stems = [stem(name) for name in self.names]
         for kind, values in (("id", numbers.tolist()), ("file name", stems)):
             (twice, count), *_ = Counter(values).most_common(1)
             if count > 1:
@@ -230,7 +235,7 @@ def _is_file_name(name: Any) -> bool:
     if not isinstance(name, str) or "\\" in name or not name.isprintable():
         return False
     path = PurePosixPath(name)
-    return bool(path.stem) and not path.is_absolute() and ".." not in name
+    return bool(stem(name)) and not path.is_absolute() and ".." not in name
 
 
 def _unusual(path: Path, kind: str, element: Element, reason: object) -> ValueError:

@@ -158,7 +158,7 @@ class Lists:
             ids = [i for name in SPLITS if self.has(name) for i in self._index(name).rows]
         digest = hashlib.sha256("\n".join(ids).encode())
         places = self._places(ids)
-        sizes = {folder: _sizes_in(self.root / folder) for folder in dict(places)}
+        sizes = {folder: sizes_in(self.root / folder) for folder in dict(places)}
         digest.update("\n".join(str(sizes[folder].get(name)) for folder, name in places).encode())
         digest.update(np.packbits(self.labels(ids)).tobytes())
         return f"coco{self.year % 100}, {len(ids)} images, digest {digest.hexdigest()[:16]}"
@@ -189,10 +189,11 @@ class Lists:
         if name not in self._files:
             usual = f"{name}{self.year}"
             folders = [layout.format(usual) for layout in LAYOUTS]
-            listed = [PurePosixPath(inside) for inside in self._index(name).names.tolist()]
-            folders += sorted({str(inside.parent) for inside in listed}.difference(folders))
+            listed = [os.path.split(inside) for inside in self._index(name).names.tolist()]
+            inner = {str(PurePosixPath(head)) for head in {head for head, _ in listed}}
+            folders += sorted(inner.difference(folders))
             there = {folder: names_in(self.root / folder) for folder in folders}
-            self._files[name] = [_file(inside.name, there, f"COCO_{usual}_") for inside in listed]
+            self._files[name] = [_file(tail, there, f"COCO_{usual}_") for _, tail in listed]
         return self._files[name]
 
     def _places(self, ids: Sequence[str]) -> list[tuple[str, str]]:
@@ -246,7 +247,7 @@ def _file(name: str, there: Mapping[str, Set[str]], prefix: str) -> str:
     return f"{next(iter(there))}/{name}"
 
 
-def _sizes_in(folder: Path) -> dict[str, int]:
+def sizes_in(folder: Path) -> dict[str, int]:
     """Return the size of each file of a folder; none where there is no folder."""
     try:
         return _sized(folder, folder.stat().st_mtime_ns)

@@ -77,7 +77,7 @@ class Dataset:
         """Return no figures."""
         return {}
 
-    def identify(self, ids: Sequence[str] | None = None) -> str:
+    def identify(self, ids: Sequence[str] | None = None, *, truth: str = "") -> str:
         """Return the name, the number of images, and a digest of what counts of them.
 
         It covers each image's id, the size of its file and its label, and the class names.

@@ -9,7 +9,7 @@ from misc.looking.legend import PALETTE_FILES, class_entries, palette_path, writ
 from misc.relation import relation_label
 from misc.running.dataset import Dataset
 from misc.running.open_dataset import open_dataset
-from misc.running.plan import Plan, cam_folder, cams_need, crf_modules
+from misc.running.plan import Files, Plan, cam_folder, cams_need, crf_modules
 from misc.running.provenance import claim_folder
 from misc.running.shaped import shaped_by
 from misc.running.workers import run_images
@@ -60,7 +60,8 @@ def plan(config: Config, dataset: Dataset) -> Plan:
         images=ids,
         needs=[cams_need(config, dataset, ids)],
         modules=crf_modules(config),
-        writes=[label_path(config.ir_label_out_dir, image_id) for image_id in ids],
+        claims=[config.ir_label_out_dir],
+        writes=[Files.of_images(config.ir_label_out_dir, FILES[0], ids)],
         bytes_each=8_000,
     )
 

@@ -10,7 +10,7 @@ from misc.files.cam_files import CamFolder
 from misc.files.levels import LEVELS
 from misc.instances import component_detections
 from misc.measuring.details import plain, threshold_details, write_details
-from misc.measuring.evaluation import Records, instance_truth, match_found
+from misc.measuring.evaluation import Occurring, Records, instance_truth, match_found
 from misc.measuring.measures import record_measures
 from misc.measuring.thresholds import guess_thresholds, suggest_thresholds
 from misc.metrics import (
@@ -57,7 +57,7 @@ def run(config: Config) -> None:
     for _, (counts, image_records) in map_images(
         ids, load, num_workers=config.num_workers, description="eval_cam"
     ):
-        confusions += counts
+        counts.add_to(confusions)
         for collected, record in zip(matches, image_records, strict=False):
             collected.add(record)
 
@@ -110,12 +110,12 @@ def _guesses(config: Config, dataset: Dataset, truths: Truths) -> bool:
 
 def evaluate_image(
     dataset: Dataset, folder: CamFolder, thresholds: np.ndarray, image_id: str
-) -> tuple[np.ndarray, list[ImageMatches]]:
+) -> tuple[Occurring, list[ImageMatches]]:
     """Compute an image's confusion at each threshold, and match the CAMs' components.
 
     Returns:
-        int64 (T, C + 1, C + 1), the last of them with the file's own background where that is
-        kept, and a record for each threshold of COMPONENT_CURVE; none without true instances.
+        the confusions, the last of them with the file's own background where that is kept, and a
+        record for each threshold of COMPONENT_CURVE; none without true instances.
     """
     truth = dataset.semantic_label(image_id)
     cams = folder.read(image_id, (truth.shape[0], truth.shape[1]))
@@ -126,9 +126,9 @@ def evaluate_image(
         counts[-1] = confusion(label, truth, num_labels)
     records: list[ImageMatches] = []
     if not dataset.has_truth(image_id, kinds=("instance",)):
-        return counts, records
+        return Occurring.of(counts), records
     instances = instance_truth(dataset, image_id)
     for threshold in COMPONENT_CURVE:
         found = component_detections(cams.high_res, cams.keys, float(threshold))
         records.append(match_found(found, instances))
-    return counts, records
+    return Occurring.of(counts), records

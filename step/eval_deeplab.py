@@ -73,11 +73,7 @@ def run(config: Config) -> None:
 
 def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read and written."""
-
-    def path(folder: Path, image_id: str) -> Path:
-        return semantic_paths(folder, image_id)[0]
-
-    planned = evaluation_plan(config, dataset, "deeplab", path)
+    planned = evaluation_plan(config, dataset, "deeplab", SEMANTIC_FILES[0])
     return replace(planned, modules=crf_modules(config)) if config.deeplab_crf else planned
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from misc.files.instance_files import load_instances
-from misc.files.labels import instance_path, read_instance_labels
+from misc.files.labels import INSTANCE_FILES, read_instance_labels
 from misc.files.levels import LEVELS, levels_path, load_levels
 from misc.instances import split_winners
 from misc.measuring.details import plain, threshold_details, write_details
@@ -27,7 +27,7 @@ from misc.metrics import (
 from misc.running.dataset import Dataset
 from misc.running.log import logger
 from misc.running.open_dataset import evaluated_truths, open_dataset
-from misc.running.plan import Plan, Truths, made_by
+from misc.running.plan import Files, Plan, Truths, made_by
 from misc.running.truths import measured, to_measure
 from misc.running.workers import map_images
 from misc.settings.config import Config
@@ -84,8 +84,8 @@ def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read."""
     truths = _truths(config, dataset)
     ids = to_measure(dataset, truths)
-    paths = [instance_path(config.ins_seg_out_dir, image_id) for image_id in ids]
-    need = made_by("ins_seg_out_dir", "make_ins_seg", paths, load_instances)
+    files = Files.of_images(config.ins_seg_out_dir, INSTANCE_FILES[0], ids)
+    need = made_by("ins_seg_out_dir", "make_ins_seg", files, load_instances)
     return Plan(truths=[truths], needs=[need])
 
 

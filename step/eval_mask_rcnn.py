@@ -79,7 +79,7 @@ def run(config: Config) -> None:
 
 def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read and written."""
-    return evaluation_plan(config, dataset, "mask_rcnn", instance_path)
+    return evaluation_plan(config, dataset, "mask_rcnn", INSTANCE_FILES[0])
 
 
 def detect_images(

@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 
 from misc.files.images import read_label
-from misc.files.labels import semantic_paths
+from misc.files.labels import SEMANTIC_FILES
 from misc.files.levels import LEVELS, levels_path, load_levels
 from misc.measuring.details import Confusions, semantic_details, threshold_details, write_details
-from misc.measuring.evaluation import count_label
+from misc.measuring.evaluation import Occurring, count_label
 from misc.measuring.measures import record_measures
 from misc.metrics import level_confusions, mean_iou
 from misc.running.dataset import Dataset
 from misc.running.log import logger
 from misc.running.open_dataset import evaluated_truths, open_dataset
-from misc.running.plan import Plan, Truths, made_by
+from misc.running.plan import Files, Plan, Truths, made_by
 from misc.running.truths import measured, to_measure
 from misc.running.workers import map_images
 from misc.settings.config import Config
@@ -37,7 +37,7 @@ def run(config: Config) -> None:
         if counts is None:
             without_levels += 1
         else:
-            by_threshold += counts
+            counts.add_to(by_threshold)
     details = semantic_details(found)
     if without_levels:
         logger.info(
@@ -60,8 +60,8 @@ def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read."""
     truths = _truths(config, dataset)
     ids = to_measure(dataset, truths)
-    paths = [semantic_paths(config.sem_seg_out_dir, image_id)[0] for image_id in ids]
-    need = made_by("sem_seg_out_dir", "make_sem_seg", paths, read_label)
+    files = Files.of_images(config.sem_seg_out_dir, SEMANTIC_FILES[0], ids)
+    need = made_by("sem_seg_out_dir", "make_sem_seg", files, read_label)
     return Plan(truths=[truths], needs=[need])
 
 
@@ -71,8 +71,8 @@ def _truths(config: Config, dataset: Dataset) -> Truths:
 
 def count_at_levels(
     dataset: Dataset, folder: str | Path, image_id: str
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Compute an image's confusion, and that at each level: int64 (T, C + 1, C + 1).
+) -> tuple[np.ndarray, Occurring | None]:
+    """Compute an image's confusion, int64 (C + 1, C + 1), and that at each level.
 
     The latter is None where the image has no score levels.
     """
@@ -82,4 +82,5 @@ def count_at_levels(
         return count, None
     levels = load_levels(levels_path(folder, image_id))
     labels = np.concatenate([[0], levels.classes + 1])[levels.index]
-    return count, level_confusions(labels, levels.level, truth, len(LEVELS), len(count))
+    counts = level_confusions(labels, levels.level, truth, len(LEVELS), len(count))
+    return count, Occurring.of(counts)

@@ -1,7 +1,6 @@
 """Compute class attention maps with the trained classification network (METHOD section 2)."""
 
 from functools import partial
-from pathlib import Path
 
 from misc.files.cam_files import cam_path, write_cams
 from misc.learning.class_maps import scale_maps
@@ -11,7 +10,7 @@ from misc.learning.weights import read_state_dict
 from misc.machine.device import compute_of
 from misc.running.dataset import Dataset
 from misc.running.open_dataset import image_labels, open_dataset
-from misc.running.plan import Plan, made_by
+from misc.running.plan import Files, Plan, made_by
 from misc.running.pool import Way
 from misc.running.provenance import claim_folder
 from misc.running.shaped import shaped_by
@@ -69,12 +68,13 @@ def run(config: Config) -> None:
 def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read and written."""
     ids = images_needed(config, dataset)
-    weights = [Path(config.cam_weights_name)]
+    weights = Files.of(config.cam_weights_name)
     return Plan(
         images=ids,
         labelled=ids,
         needs=[made_by("cam_weights_name", "train_cam", weights, read_state_dict)],
-        writes=[cam_path(config.cam_out_dir, image_id) for image_id in ids],
+        claims=[config.cam_out_dir],
+        writes=[Files.of_images(config.cam_out_dir, FILES[0], ids)],
         bytes_each=25_000,
     )
 

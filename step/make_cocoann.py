@@ -16,7 +16,7 @@ from misc.learning.supervision import (
 from misc.running.dataset import Dataset
 from misc.running.log import logger
 from misc.running.open_dataset import open_dataset
-from misc.running.plan import Plan
+from misc.running.plan import Files, Plan
 from misc.running.truths import measured, to_measure
 from misc.settings.config import Config
 
@@ -48,7 +48,8 @@ def plan(config: Config, dataset: Dataset) -> Plan:
         truths=[truths, *learnt_truths(config, ids, "instance")],
         needs=labels_needs(config, dataset, semantic=False),
         writes=[
-            annotation_path(config.coco_name, split, name) for split, name in dict.fromkeys(made)
+            Files.of(annotation_path(config.coco_name, split, name))
+            for split, name in dict.fromkeys(made)
         ],
         bytes_each=10_000_000,
     )

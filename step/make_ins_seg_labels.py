@@ -1,6 +1,6 @@
 """Make instance labels (METHOD section 6)."""
 
-from misc.files.labels import instance_path
+from misc.files.labels import INSTANCE_FILES
 from misc.running.dataset import Dataset
 from misc.running.label_synthesis import make_labels, plan_labels
 from misc.running.plan import Plan
@@ -17,6 +17,4 @@ def run(config: Config) -> None:
 
 def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read and written."""
-    return plan_labels(
-        config, dataset, lambda image_id: [instance_path(config.ins_seg_out_dir, image_id)]
-    )
+    return plan_labels(config, dataset, config.ins_seg_out_dir, INSTANCE_FILES[:1])

@@ -1,6 +1,7 @@
 """Make semantic labels (METHOD section 7)."""
 
-from misc.files.labels import semantic_paths
+from misc.files.labels import SEMANTIC_FILES
+from misc.looking.legend import PALETTE_FILES
 from misc.running.dataset import Dataset
 from misc.running.label_synthesis import make_labels, plan_labels
 from misc.running.plan import Plan
@@ -15,5 +16,5 @@ def run(config: Config) -> None:
 def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read and written."""
     return plan_labels(
-        config, dataset, lambda image_id: semantic_paths(config.sem_seg_out_dir, image_id)
+        config, dataset, config.sem_seg_out_dir, (SEMANTIC_FILES[0], PALETTE_FILES[0])
     )

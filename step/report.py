@@ -29,7 +29,7 @@ from misc.running.dataset import Dataset
 from misc.running.label_synthesis import load_irnet
 from misc.running.log import logger
 from misc.running.open_dataset import evaluated_ids, image_labels, open_dataset
-from misc.running.plan import Plan
+from misc.running.plan import Files, Plan
 from misc.running.workers import map_images
 from misc.settings.config import Config
 from step import STAGES
@@ -99,7 +99,7 @@ def run(config: Config) -> None:
 
 def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is written; missing inputs are left out of the page."""
-    return Plan(writes=[Path(config.report_file)], bytes_each=2_000_000)
+    return Plan(writes=[Files.of(config.report_file)], bytes_each=2_000_000)
 
 
 def gallery(config: Config, dataset: Dataset) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.running.dataset import Dataset
 from misc.running.open_dataset import label_rows, open_dataset
-from misc.running.plan import Plan
+from misc.running.plan import Files, Plan
 from misc.settings.config import Config
 
 
@@ -55,12 +55,15 @@ def run(config: Config) -> None:
 
 def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read and written."""
-    ids = [*dataset.split(config.train_list), *dataset.split(config.val_list)]
+    train_ids = dataset.split(config.train_list)
+    ids = [*train_ids, *dataset.split(config.val_list)]
     return Plan(
+        claims=[config.cam_weights_name],
+        batches={"cam_batch_size": len(train_ids)},
         images=ids,
         labelled=ids,
         needs=pretrained_need(config.pretrained),
-        writes=[Path(config.cam_weights_name)],
+        writes=[Files.of(config.cam_weights_name)],
         bytes_each=WEIGHTS_BYTES,
     )
 

@@ -29,7 +29,7 @@ from misc.machine.device import Compute, compute_of
 from misc.running.dataset import Dataset
 from misc.running.log import logger
 from misc.running.open_dataset import open_dataset
-from misc.running.plan import Plan, made_by
+from misc.running.plan import Files, Plan, made_by
 from misc.running.provenance import read_note, write_note
 from misc.running.shaped import shaped_by
 from misc.settings.config import Config
@@ -82,12 +82,14 @@ def run(config: Config) -> None:
 def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read and written."""
     ids = dataset.split(config.train_list)
-    labels = [label_path(config.ir_label_out_dir, image_id) for image_id in ids]
+    labels = Files.of_images(config.ir_label_out_dir, "{}.png", ids)
     needs = [made_by("ir_label_out_dir", "cam_to_ir_label", labels, read_label)]
     return Plan(
+        claims=[config.irn_weights_name],
+        batches={"irn_batch_size": len(ids)},
         images=[*ids, *dataset.split(config.infer_list)],
         needs=needs + backbone_need(config),
-        writes=[Path(config.irn_weights_name)],
+        writes=[Files.of(config.irn_weights_name)],
         bytes_each=WEIGHTS_BYTES,
     )
 

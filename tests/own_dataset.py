@@ -16,7 +16,7 @@ class Dataset:
     def published(self, stage, split):
         return {}
 
-    def identify(self, ids=None):
+    def identify(self, ids=None, *, truth=""):
         return f"own, {len(self.split('all') if ids is None else ids)} images"
 
     def split(self, name):

@@ -75,7 +75,7 @@ class Dataset:
         is_own = is_published_split(self.root, split, self._counts)
         return PUBLISHED.get((stage, split), {}) if is_own else {}
 
-    def identify(self, ids: Sequence[str] | None = None) -> str:
+    def identify(self, ids: Sequence[str] | None = None, *, truth: str = "") -> str:
         """Return the identity of the data set, or of some images; see voc12.identity.identify."""
         return identify(self.root, ids, name=self.name, made_from=self._made_from)
 

@@ -116,16 +116,29 @@ def find_cams(folder: str | os.PathLike[str], image_id: str) -> Path:
 
 def existing_cams(folder: str | os.PathLike[str], image_id: str) -> Path:
     """Return the path of an image's CAMs: the file that there is, else where ours would be."""
-    ours = cam_path(folder, image_id)
-    names = names_in(ours.parent)
+    place = Path(folder)
+    return place / _existing_name(place, names_in(place), image_id)
+
+
+def existing_cam_names(folder: str | os.PathLike[str], ids: Sequence[str]) -> list[str]:
+    """Return the name of each image's CAMs in a folder, as `existing_cams`."""
+    place = Path(folder)
+    names = names_in(place)
+    return [_existing_name(place, names, image_id) for image_id in ids]
+
+
+def _existing_name(folder: Path, names: frozenset[str], image_id: str) -> str:
+    ours = f"{image_id}{ENDINGS[0]}"
+    if not names or ours in names:
+        return ours
     match = _PREFIXED.fullmatch(image_id)
     stems = [image_id, match[1]] if match else [image_id]
     named = [stem + ending for stem in stems for ending in ENDINGS if stem + ending in names][:1]
     if not named and image_id.isdecimal():
         named = _by_number(names).get(image_id, [])
     if len(named) > 1:
-        raise ValueError(f"{ours.parent}: {' and '.join(named)} are of the number of {image_id!r}")
-    return ours.with_name(named[0]) if named else ours
+        raise ValueError(f"{folder}: {' and '.join(named)} are of the number of {image_id!r}")
+    return named[0] if named else ours
 
 
 @lru_cache(maxsize=8)

@@ -53,6 +53,11 @@ def list_file(name: str, *, splits: Sequence[str]) -> Path:
     raise ValueError(f"unknown split {name!r}; {accepted}")
 
 
+def is_image_id(text: str) -> bool:
+    """Return whether a text, not empty, may be an id: a part of file names, also of outputs."""
+    return not any(mark in text for mark in ("/", "\\", "..")) and min(text) >= " "
+
+
 def _parse_line(line: str, place: str) -> str:
     image_id = line
     if line.startswith("/"):
@@ -63,8 +68,7 @@ def _parse_line(line: str, place: str) -> str:
                 "'/JPEGImages/ID.jpg /SegmentationClassAug/ID.png'"
             )
         image_id = published["id"]
-    # An id becomes part of file names, also of outputs.
-    if any(mark in image_id for mark in ("/", "\\", "..")) or min(image_id) < " ":
+    if not is_image_id(image_id):
         raise ValueError(
             f"{place}: {image_id!r} is no image id; it may hold no '/', '\\', '..' or control "
             "character"

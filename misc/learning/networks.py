@@ -13,7 +13,7 @@ from torch import nn
 from misc.learning.pretrained import load_pretrained
 from misc.learning.weights import load_weights, read_state_dict
 from misc.machine.device import Compute
-from misc.running.plan import Need, made_by
+from misc.running.plan import Files, Need, made_by
 from misc.settings.config import Config
 
 # Of a ResNet-50, with the checkpoint beside it during training.
@@ -126,14 +126,15 @@ def pretrained_need(pretrained: str) -> list[Need]:
     if pretrained in ("imagenet", "none"):
         return []
     remedy = "accepted are imagenet, none, or a file of the backbone's weights"
-    return [Need(flag="pretrained", paths=[Path(pretrained)], read=read_state_dict, remedy=remedy)]
+    files = Files.of(pretrained)
+    return [Need(flag="pretrained", files=files, read=read_state_dict, remedy=remedy)]
 
 
 def backbone_need(config: Config) -> list[Need]:
     """Return the need for a backbone's weights: see `load_backbone`."""
     if config.pretrained != "none":
         return pretrained_need(config.pretrained)
-    weights = [Path(config.cam_weights_name)]
+    weights = Files.of(config.cam_weights_name)
     return [made_by("cam_weights_name", "train_cam", weights, read_state_dict)]
 
 

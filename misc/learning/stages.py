@@ -26,6 +26,7 @@ from misc.machine.device import compute_of
 from misc.running.dataset import Dataset
 from misc.running.log import logger
 from misc.running.open_dataset import open_dataset
+from misc.running.plan import unfilled
 from misc.running.provenance import claim_weights, read_note, write_note
 from misc.running.shaped import shaped_by
 from misc.running.truths import measured, require_truth
@@ -191,11 +192,15 @@ def fill_batch(config: Config, flag: str, images: int) -> Config:
         images: number of training images.
 
     Returns:
-        the settings with the batch size in use, which shapes the weights; without --limit they
-        are unchanged, and the training rejects a batch that is not filled.
+        the settings with the batch size in use, which shapes the weights; else unchanged.
+
+    Raises:
+        ValueError: without --limit, a batch is not filled.
     """
     asked = config.values()[flag]
     if config.limit is None or not 0 < images < asked:
+        if error := unfilled(config, flag, images):
+            raise error
         return config
     logger.info(
         "--limit %d: --%s %d cannot be filled by %d images, taking %d",
@@ -219,7 +224,10 @@ def _claim(
     if network != "cam" and config.pretrained == "none":
         more.append("cam_weights_name")  # the backbone is the classification network's
     extra = {"supervision": supervision} if supervision else None
-    settings = shaped_by(config, dataset, f"train_{network}", *more, ids=ids, extra=extra)
+    truth = KINDS[network] if supervision == "full" else ""
+    settings = shaped_by(
+        config, dataset, f"train_{network}", *more, ids=ids, truth=truth, extra=extra
+    )
     finished = claim_weights(weights, settings, overwrite=config.overwrite)
     if finished:
         logger.info("%s is already trained with these settings", weights)

@@ -1,6 +1,6 @@
 """The training labels of Mask R-CNN and DeepLab: ours, from CAMs alone, or ground truth."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,17 +15,18 @@ from misc.files.coco import coco_dataset, instance_records
 from misc.files.images import read_label
 from misc.files.instance_files import load_instances
 from misc.files.labels import (
+    INSTANCE_FILES,
+    SEMANTIC_FILES,
     instance_path,
     read_instance_labels,
     read_semantic_label,
-    semantic_paths,
 )
 from misc.instances import component_detections
 from misc.learning.networks import WEIGHTS_BYTES, backbone_need
 from misc.learning.weights import read_state_dict
 from misc.running.dataset import Dataset
 from misc.running.log import logger
-from misc.running.plan import Need, Plan, Truths, cam_folder, cams_need, made_by
+from misc.running.plan import Files, Need, Plan, Truths, cam_folder, cams_need, made_by
 from misc.running.provenance import fingerprint
 from misc.running.truths import with_truth
 from misc.running.workers import collect_images
@@ -207,11 +208,11 @@ def labels_needs(config: Config, dataset: Dataset, *, semantic: bool) -> list[Ne
     ids = dataset.split(config.infer_list)
     needs = [cams_need(config, dataset, ids)] if "cam" in config.supervision else []
     if "irn" in config.supervision and semantic:
-        paths = [semantic_paths(config.sem_seg_out_dir, i)[0] for i in ids]
-        needs.append(made_by("sem_seg_out_dir", "make_sem_seg", paths, read_label))
+        files = Files.of_images(config.sem_seg_out_dir, SEMANTIC_FILES[0], ids)
+        needs.append(made_by("sem_seg_out_dir", "make_sem_seg", files, read_label))
     elif "irn" in config.supervision:
-        paths = [instance_path(config.ins_seg_out_dir, i) for i in ids]
-        needs.append(made_by("ins_seg_out_dir", "make_ins_seg", paths, load_instances))
+        files = Files.of_images(config.ins_seg_out_dir, INSTANCE_FILES[0], ids)
+        needs.append(made_by("ins_seg_out_dir", "make_ins_seg", files, load_instances))
     return needs
 
 
@@ -219,19 +220,20 @@ def training_plan(config: Config, dataset: Dataset, network: str, weights_name: 
     """Return what a training on labels reads and writes."""
     ids, val_ids = dataset.split(config.infer_list), dataset.split(config.val_list)
     kind = KINDS[network]
+    weights = [supervised_path(weights_name, name) for name in config.supervision]
     return Plan(
+        claims=weights,
+        batches={f"{network}_batch_size": len(ids)},
         images=[*ids, *val_ids],
         truths=[val_truths(config, val_ids, kind), *learnt_truths(config, ids, kind)],
         needs=labels_needs(config, dataset, semantic=kind == "semantic") + backbone_need(config),
-        writes=[supervised_path(weights_name, name) for name in config.supervision],
+        writes=[Files.of(*weights)],
         bytes_each=WEIGHTS_BYTES,
     )
 
 
-def evaluation_plan(
-    config: Config, dataset: Dataset, network: str, path: Callable[[Path, str], Path]
-) -> Plan:
-    """Return what a network's evaluation reads and writes; `path` of a folder and an image."""
+def evaluation_plan(config: Config, dataset: Dataset, network: str, pattern: str) -> Plan:
+    """Return what a network's evaluation reads and writes; `{}` in the pattern is an image."""
 
     def of(name: str) -> Any:
         return getattr(config, f"{network}_{name}")
@@ -240,17 +242,17 @@ def evaluation_plan(
     places = [(of("out_dir"), ids)]
     if of("server_list"):
         places.append((of("server_dir"), dataset.split(of("server_list"))))
-    weights = [supervised_path(of("weights_name"), name) for name in config.supervision]
+    weights = Files.of(*(supervised_path(of("weights_name"), n) for n in config.supervision))
     kind = KINDS[network]
     return Plan(
+        claims=[supervised_path(folder, n) for folder, _ in places for n in config.supervision],
         images=list(dict.fromkeys(image_id for _, listed in places for image_id in listed)),
         truths=[val_truths(config, ids, kind)],
         needs=[made_by(f"{network}_weights_name", f"train_{network}", weights, read_state_dict)],
         writes=[
-            path(supervised_path(folder, name), image_id)
+            Files.of_images(supervised_path(folder, name), pattern, listed)
             for folder, listed in places
             for name in config.supervision
-            for image_id in listed
         ],
         bytes_each=6_000,
     )

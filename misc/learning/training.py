@@ -171,6 +171,7 @@ def train(
                 report(done, _in_eval_mode(model, validate))
             if ranks.is_first() and (pause or interval.is_over()):
                 meter.check(done)
+                _check_gradients(model, done)
                 save_checkpoint(checkpoint, model, optimizer, done, schedule)
                 interval.restart()
 
@@ -191,6 +192,19 @@ def _take_step(
     loss.backward()
     optimizer.step()
     return terms
+
+
+def _check_gradients(model: nn.Module, step: int) -> None:
+    """Raise ValueError where the step's gradients, the ranks' mean, are not finite.
+
+    Another rank's loss that is not finite shows there first, before its means are exchanged.
+    """
+    for name, parameter in model.named_parameters():
+        if parameter.grad is not None and not parameter.grad.isfinite().all():
+            raise ValueError(
+                f"the gradient of {name} is not finite at step {step}, on this rank or another: "
+                "training stopped, the last checkpoint is intact; a lower learning rate may help"
+            )
 
 
 def _steps_to_take(schedule: Schedule, images: int) -> int:

@@ -31,6 +31,35 @@ def count_label(
     return confusion(read_semantic_label(folder, image_id), truth, len(dataset.class_names) + 1)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Occurring:
+    """An image's confusions at T thresholds, of the labels that occur in it alone.
+
+    Of all of COCO's labels they are 81² numbers at 100 thresholds: 5 MB an image from its loader
+    process to the main one.
+
+    Attributes:
+        rows: int64 (R,), the true labels.
+        columns: int64 (P,), the predicted labels.
+        counts: int64 (T, R, P).
+    """
+
+    rows: np.ndarray
+    columns: np.ndarray
+    counts: np.ndarray
+
+    @classmethod
+    def of(cls, confusions: np.ndarray) -> "Occurring":
+        """Return those of confusions int64 (T, C + 1, C + 1)."""
+        rows = np.flatnonzero(confusions.any(axis=(0, 2)))
+        columns = np.flatnonzero(confusions.any(axis=(0, 1)))
+        return cls(rows=rows, columns=columns, counts=confusions[:, rows[:, None], columns])
+
+    def add_to(self, total: np.ndarray) -> None:
+        """Add them to confusions int64 (T, C + 1, C + 1), in place."""
+        total[:, self.rows[:, None], self.columns] += self.counts
+
+
 THRESHOLDS = (0.25, 0.5, 0.7, 0.75)
 JOINED_IMAGES = 500
 

@@ -95,7 +95,7 @@ def run(config: Config) -> None:
     kinds = _kinds(config, axes)
     dataset = open_dataset(config)
     ids = dataset.split(config.chainer_eval_set)
-    require_truth(dataset, evaluated_truths(config, ids, kinds), "--sweep")
+    require_truth(dataset, evaluated_truths(config, dataset, kinds), "--sweep")
     folder = walked_cams(config, dataset, ids)
     compute = compute_of(config)
     model = load_irnet(config, compute)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from misc.files.atomic import names_in
 from misc.running.dataset import Dataset
 from misc.running.log import logger
 from misc.running.plan import Need, cam_folder
@@ -24,13 +25,14 @@ def log_forms(config: Config, dataset: Dataset, needs: Sequence[Need]) -> None:
         ValueError: a file has no known form, or two images have the same file.
     """
     folder = cam_folder(config, dataset)
-    there = {
-        image_id: None
-        for need in needs
-        for image_id, path in zip(need.ids, need.paths, strict=False)
-        if path.is_file()
-    }
-    if not there or (Path(folder.path) / FOLDER_RECORD).is_file():
+    if (Path(folder.path) / FOLDER_RECORD).is_file():
+        return
+    there: dict[str, None] = {}
+    for need in needs:
+        listed = names_in(need.files.folder)
+        named = zip(need.ids, need.files.names, strict=False)
+        there |= {image_id: None for image_id, name in named if name in listed}
+    if not there:
         return
     forms: Counter[str] = Counter()
     keys: dict[str, np.ndarray] = {}

@@ -47,10 +47,15 @@ class Dataset(Images, Protocol):
         Empty where none is known, and where the split is not the data set's own.
         """
 
-    def identify(self, ids: Sequence[str] | None = None) -> str:
+    def identify(self, ids: Sequence[str] | None = None, *, truth: str = "") -> str:
         """Return the identity of the data set, or of some images, independent of its path.
 
-        It has the name, the number of images and a digest of their ids and file sizes.
+        It has the name, the number of images and a digest of their ids and file sizes; of images
+        whose ground truth is learnt from, the settings that shape this kind of it, too.
+
+        Args:
+            ids: the images; by default those of the data set.
+            truth: the kind of ground truth that is learnt from, `semantic` or `instance`.
         """
 
     def split(self, name_or_file: str) -> list[str]:

@@ -3,7 +3,7 @@
 Both kinds of label come from one forward pass where both are requested.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,7 @@ from misc.looking.legend import class_entries, object_entries, write_legend
 from misc.machine.device import Compute, compute_of
 from misc.running.dataset import Dataset
 from misc.running.open_dataset import evaluated_ids, open_dataset
-from misc.running.plan import Plan, cam_folder, cams_need, made_by
+from misc.running.plan import Files, Plan, cam_folder, cams_need, made_by
 from misc.running.pool import Way
 from misc.running.provenance import claim_folder
 from misc.running.scores import Split, Walk, apply_irnet, owners_of, split_of, walk_of
@@ -146,13 +146,6 @@ def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
         config,
         ins_dir=config.ins_seg_out_dir if instance else None,
         sem_dir=config.sem_seg_out_dir if semantic else None,
-<<<<<<< HEAD
-=======
-        split=split_of(config),
-        walk=walk_of(config),
-        ins_threshold=config.ins_seg_bg_thres,
-        sem_threshold=config.sem_seg_bg_thres,
->>>>>>> ablations
         palette=dataset.palette,
     )
 
@@ -179,7 +172,6 @@ def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
     )
 
 
-<<<<<<< HEAD
 def synthesis_of(
     config: Config, *, ins_dir: str | None, sem_dir: str | None, palette: np.ndarray
 ) -> Synthesis:
@@ -187,14 +179,14 @@ def synthesis_of(
     return Synthesis(
         ins_dir=ins_dir,
         sem_dir=sem_dir,
-        small_displacement=config.small_displacement,
-        beta=config.beta,
-        exp_times=config.exp_times,
+        split=split_of(config),
+        walk=walk_of(config),
         ins_threshold=config.ins_seg_bg_thres,
         sem_threshold=config.sem_seg_bg_thres,
         palette=palette,
     )
-=======
+
+
 def walked_cams(config: Config, dataset: Dataset, ids: Sequence[str]) -> CamFolder:
     """Return the folder of the CAMs to be propagated, which has those of these images.
 
@@ -202,7 +194,6 @@ def walked_cams(config: Config, dataset: Dataset, ids: Sequence[str]) -> CamFold
     """
     require_cams(config.cam_out_dir, ids)
     return replace(cam_folder(config, dataset), background=False)
->>>>>>> ablations
 
 
 def claim_outputs(config: Config, dataset: Dataset, *, instance: bool, semantic: bool) -> None:
@@ -219,17 +210,18 @@ def claim_outputs(config: Config, dataset: Dataset, *, instance: bool, semantic:
         write_legend(config.sem_seg_out_dir, class_entries(dataset.class_names, dataset.palette))
 
 
-def plan_labels(config: Config, dataset: Dataset, paths: Callable[[str], Sequence[Path]]) -> Plan:
-    """Return what is read and written; `paths` returns the files of an image."""
+def plan_labels(config: Config, dataset: Dataset, folder: str, patterns: Sequence[str]) -> Plan:
+    """Return what is read and written: files of the patterns, in which `{}` is an image."""
     ids = dataset.split(config.infer_list)
-    weights = [Path(config.irn_weights_name)]
+    weights = Files.of(config.irn_weights_name)
     return Plan(
         images=ids,
         needs=[
             cams_need(config, dataset, ids),
             made_by("irn_weights_name", "train_irn", weights, read_state_dict),
         ],
-        writes=[path for image_id in ids for path in paths(image_id)],
+        claims=[folder],
+        writes=[Files.of_images(folder, pattern, ids) for pattern in patterns],
         bytes_each=6_000,
     )
 

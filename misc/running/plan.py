@@ -5,9 +5,40 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from misc.files.cam_files import CamFolder, existing_cams
+from misc.files.atomic import names_in
+from misc.files.cam_files import CamFolder, existing_cam_names
 from misc.running.dataset import Dataset
 from misc.settings.config import Config
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """Files of one folder, by their names: paths of 120,000 images would take seconds a stage.
+
+    Attributes:
+        folder: the folder.
+        names: their names in it.
+    """
+
+    folder: Path
+    names: Sequence[str]
+
+    @classmethod
+    def of(cls, *paths: str | Path) -> "Files":
+        """Return some files of one folder."""
+        return cls(folder=Path(paths[0]).parent, names=[Path(path).name for path in paths])
+
+    @classmethod
+    def of_images(cls, folder: str | Path, pattern: str, ids: Sequence[str]) -> "Files":
+        """Return the file of each image; `{}` in the pattern, as `palette/{}.png`, is its id."""
+        first = Path(folder, pattern)
+        return cls(folder=first.parent, names=[first.name.replace("{}", i) for i in ids])
+
+    @property
+    def there(self) -> list[str]:
+        """Return the names of those that exist, by one listing of the folder."""
+        listed = names_in(self.folder)
+        return [name for name in self.names if name in listed]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,14 +47,14 @@ class Need:
 
     Attributes:
         flag: the setting that names them.
-        paths: the files.
+        files: the files.
         read: reads one of them; ValueError if it is broken.
         remedy: what to do where they are missing.
         ids: of CAMs, the image of each file.
     """
 
     flag: str
-    paths: Sequence[Path]
+    files: Files
     read: Callable[[Any], Any]
     remedy: str
     ids: Sequence[str] = ()
@@ -57,8 +88,10 @@ class Plan:
         labelled: ids whose image-level label is read.
         truths: ground truth that is read.
         needs: what other stages make.
+        batches: by the flag of a batch size, the number of images to fill it.
         modules: modules that it imports, and the packages that have them.
         writes: the files that it makes.
+        claims: the folders and weights that its run claims for its settings.
         bytes_each: their usual size, where none exists yet.
     """
 
@@ -66,15 +99,32 @@ class Plan:
     labelled: Sequence[str] = ()
     truths: Sequence[Truths] = ()
     needs: Sequence[Need] = ()
+    batches: Mapping[str, int] = field(default_factory=dict)
     modules: Mapping[str, str] = field(default_factory=dict)
-    writes: Sequence[Path] = ()
+    writes: Sequence[Files] = ()
+    claims: Sequence[str | Path] = ()
     bytes_each: int = 0
 
 
-def made_by(flag: str, stage: str, paths: Sequence[Path], read: Callable[[Any], Any]) -> Need:
+def made_by(flag: str, stage: str, files: Files, read: Callable[[Any], Any]) -> Need:
     """Return the need for files that a stage makes."""
     remedy = f"the stage {stage} makes it: --{stage}_pass True, or name a place that has it"
-    return Need(flag=flag, paths=paths, read=read, remedy=remedy)
+    return Need(flag=flag, files=files, read=read, remedy=remedy)
+
+
+def unfilled(config: Config, flag: str, images: int) -> ValueError | None:
+    """Return the error about a batch size that the images of its list do not fill, else None.
+
+    With --limit a batch is as small as its images.
+    """
+    asked = config.values()[flag]
+    if images >= asked or (config.limit is not None and images):
+        return None
+    listed = "train_list" if flag in ("cam_batch_size", "irn_batch_size") else "infer_list"
+    return ValueError(
+        f"--{flag} {asked}: a batch of {asked} images cannot be made of {images}, those of "
+        f"--{listed} {config.values()[listed]}: pass a smaller batch size or a longer list"
+    )
 
 
 def cam_folder(config: Config, dataset: Dataset) -> CamFolder:
@@ -88,9 +138,10 @@ def cam_folder(config: Config, dataset: Dataset) -> CamFolder:
 
 def cams_need(config: Config, dataset: Dataset, ids: Sequence[str]) -> Need:
     """Return the need for the CAMs of images."""
-    paths = [existing_cams(config.cam_out_dir, image_id) for image_id in ids]
+    names = existing_cam_names(config.cam_out_dir, ids)
+    files = Files(folder=Path(config.cam_out_dir), names=names)
     read = cam_folder(config, dataset).read_file
-    return replace(made_by("cam_out_dir", "make_cam", paths, read), ids=ids)
+    return replace(made_by("cam_out_dir", "make_cam", files, read), ids=ids)
 
 
 def crf_modules(config: Config) -> dict[str, str]:

@@ -13,14 +13,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from misc.files.atomic import names_in
 from misc.learning.curves import NO_TENSORBOARD
 from misc.measuring.measures import table
 from misc.running.cam_forms import log_forms
 from misc.running.dataset import Dataset
 from misc.running.log import logger
 from misc.running.open_dataset import open_dataset
-from misc.running.plan import Plan
+from misc.running.plan import Files, Plan, unfilled
+from misc.running.provenance import check_claim
+from misc.running.shaped import known_before
 from misc.running.stage import Stage
 from misc.running.truths import lacking
 from misc.running.workers import map_images
@@ -44,7 +45,7 @@ def check_inputs(config: Config, stages: Sequence[Stage]) -> None:
     """
     dataset = open_dataset(config)
     plans = _plans(config, dataset, stages)
-    for error in _lacking(config, dataset, plans):
+    for error in (*_lacking(config, dataset, plans), *_claimed(config, plans)):
         raise error
     log_forms(config, dataset, [need for _, plan in plans for need in plan.needs])
 
@@ -58,6 +59,7 @@ def dry_run(config: Config, stages: Sequence[Stage]) -> None:
     dataset = open_dataset(config)
     plans = _plans(config, dataset, stages)
     problems = [str(error) for error in _lacking(config, dataset, plans)]
+    problems += [str(error) for error in _claimed(config, plans)]
     problems += _broken(dataset, plans, num_workers=config.num_workers)
     if not problems:
         log_forms(config, dataset, [need for _, plan in plans for need in plan.needs])
@@ -83,19 +85,39 @@ def _lacking(config: Config, dataset: Dataset, plans: Plans) -> Iterator[Excepti
     if config.tensorboard and trains and not _can_import("tensorboard"):
         yield ModuleNotFoundError(NO_TENSORBOARD)
     yield from _lacking_labels(dataset, plans)
-    coming: set[Path] = set()
+    coming: dict[Path, set[str]] = {}
     for name, plan in plans:
         for module, package in plan.modules.items():
             if not _can_import(module):
                 yield ModuleNotFoundError(f"{name} needs {module}: pip install {package}")
+        for flag, images in plan.batches.items():
+            if error := unfilled(config, flag, images):
+                yield error
         for need in plan.needs:
-            missing = [p for p in need.paths if p not in coming and not _is_there(p)]
+            files = need.files
+            missing = set(files.names).difference(files.there, coming.get(files.folder, ()))
             if missing:
+                first = next(files.folder / each for each in files.names if each in missing)
                 yield FileNotFoundError(
-                    f"--{need.flag}: {missing[0]} is missing ({len(missing)} of "
-                    f"{len(need.paths)} missing), and {name} reads it; {need.remedy}"
+                    f"--{need.flag}: {first} is missing ({len(missing)} of "
+                    f"{len(files.names)} missing), and {name} reads it; {need.remedy}"
                 )
-        coming.update(plan.writes)
+        for files in plan.writes:
+            coming.setdefault(files.folder, set()).update(files.names)
+
+
+def _claimed(config: Config, plans: Plans) -> Iterator[ValueError]:
+    """Yield an error for each output that is claimed by other settings, as far as they are known.
+
+    What an earlier stage's results decide is found out when the stage starts.
+    """
+    for name, plan in plans:
+        for place in plan.claims:
+            try:
+                known = known_before(config, name)
+                check_claim(place, name, known, overwrite=config.overwrite)
+            except ValueError as error:
+                yield error
 
 
 def _lacking_labels(dataset: Dataset, plans: Plans) -> Iterator[Exception]:
@@ -134,8 +156,7 @@ def _broken(dataset: Dataset, plans: Plans, *, num_workers: int) -> list[str]:
         items |= {f"{kind}\t{i}": None for kind, listed in ids for i in listed}
         for need in plan.needs:
             readers[need.flag] = need.read
-            paths = [path for path in need.paths if _is_there(path)]
-            items |= {f"{need.flag}\t{path}": None for path in paths}
+            items |= {f"{need.flag}\t{need.files.folder / n}": None for n in need.files.there}
     load = partial(_problem, readers)
     found = map_images(list(items), load, num_workers=num_workers, description="reading")
     return [problem for _, problem in found if problem]
@@ -161,27 +182,27 @@ def _rows(dataset: Dataset, plans: Plans) -> list[list[str]]:
         reads += [f"{len(plan.labelled)} annotations"] * bool(plan.labelled)
         truths = {i for t in plan.truths for i in dataset.with_truth(t.ids, kinds=t.kinds)}
         reads += [f"{len(truths)} segmentation labels"] * bool(truths)
-        reads += [f"{len(need.paths)} of --{need.flag}" for need in plan.needs]
-        there = sum(_is_there(path) for path in plan.writes)
-        where = _common_folder(plan.writes)
-        writes = f"{len(plan.writes)} in {where}" if plan.writes else "measures"
+        reads += [f"{len(need.files.names)} of --{need.flag}" for need in plan.needs]
+        there = sum(len(files.there) for files in plan.writes)
+        count = sum(len(files.names) for files in plan.writes)
+        writes = f"{count} in {_common_folder(plan.writes)}" if plan.writes else "measures"
         size = f"{_bytes_to_come(plan) / 1e6:.1f}" if plan.writes else ""
         rows.append([name, ", ".join(reads), writes, str(there), size])
     return rows
 
 
-def _common_folder(paths: Sequence[Path]) -> str:
+def _common_folder(writes: Sequence[Files]) -> str:
     """Return the common folder of files, absolute where any of them is."""
-    folders = {path.parent for path in paths}
+    folders = {files.folder for files in writes}
     if any(folder.is_absolute() for folder in folders):
         folders = {folder.absolute() for folder in folders}
     return os.path.commonpath(folders) if folders else ""
 
 
 def _bytes_to_come(plan: Plan) -> int:
-    there = [path.stat().st_size for path in plan.writes if path.is_file()]
+    there = [(files.folder / n).stat().st_size for files in plan.writes for n in files.there]
     each = sum(there) // len(there) if there else plan.bytes_each
-    return (len(plan.writes) - len(there)) * each
+    return (sum(len(files.names) for files in plan.writes) - len(there)) * each
 
 
 def _disk(plans: Plans) -> list[str]:
@@ -190,7 +211,8 @@ def _disk(plans: Plans) -> list[str]:
     free: dict[int, tuple[int, Path]] = {}
     for _, plan in plans:
         if plan.writes:
-            folder = next(p for p in plan.writes[0].absolute().parents if p.is_dir())
+            place = plan.writes[0].folder.absolute()
+            folder = next(p for p in (place, *place.parents) if p.is_dir())
             disk = folder.stat().st_dev
             needed[disk] = needed.get(disk, 0) + _bytes_to_come(plan)
             free[disk] = (shutil.disk_usage(folder).free, folder)
@@ -209,7 +231,3 @@ def _can_import(module: str) -> bool:
         return importlib.util.find_spec(module) is not None
     except (ModuleNotFoundError, ValueError):
         return False
-
-
-def _is_there(path: Path) -> bool:
-    return path.name in names_in(path.parent)

@@ -26,6 +26,7 @@ Settings = Mapping[str, Mapping[str, Any]]
 Record = dict[str, Any]
 
 FOLDER_RECORD = "settings.json"
+LEGEND = "legend.png"  # of the palette's colours, of no image
 
 
 def claim_folder(
@@ -57,14 +58,7 @@ def _claim_folder(
 ) -> None:
     path = folder / FOLDER_RECORD
     record = _read_record(path)
-    if record is None and (strange := _content(folder)):
-        raise ValueError(
-            f"{folder}: holds {strange[0]} and no {FOLDER_RECORD} of this program: it was not made "
-            "by this program and is not replaced, even with --overwrite True; name another "
-            "place, or switch its stage off to use it as it is"
-        )
-    if record is not None and (difference := _difference(record, settings)):
-        _require_overwrite(folder, record, settings, difference, overwrite)
+    if _check_folder(folder, record, settings, overwrite) and record is not None:
         remove_outputs(folder, files, _images(record))
         record = None
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,6 +67,41 @@ def _claim_folder(
     if record is None or not set(images) <= set(known):
         # Written before the images' files, so that each of them is known to be ours.
         write_json(path, _new_record(settings) | {"images": sorted({*known, *images})})
+
+
+def _check_folder(folder: Path, record: Record | None, settings: Settings, overwrite: bool) -> str:
+    """Return the difference from a folder's record; ValueError where it may not be replaced."""
+    if record is None and (strange := _content(folder)):
+        raise ValueError(
+            f"{folder}: holds {strange[0]} and no {FOLDER_RECORD} of this program: it was not made "
+            "by this program and is not replaced, even with --overwrite True; name another "
+            "place, or switch its stage off to use it as it is"
+        )
+    difference = "" if record is None else _difference(record, settings)
+    if record is not None and difference and _holds_results(folder):
+        _require_overwrite(folder, record, settings, difference, overwrite)
+    return difference
+
+
+def check_claim(
+    path: str | os.PathLike[str], stage: str, known: Mapping[str, Any], *, overwrite: bool
+) -> None:
+    """Raise as claiming a folder or weights will, by those settings of its stage that are known.
+
+    Args:
+        path: the output folder, or the weights file.
+        stage: the stage that will claim it.
+        known: settings that shape its outputs, not all of them.
+        overwrite: as for the claim.
+    """
+    place = Path(path)
+    beside = place / FOLDER_RECORD if place.is_dir() else record_path(place)
+    record = _read_record(beside)
+    found = {} if record is None else dict(record["stages"])
+    is_own = next(iter(found), stage) == stage
+    settings = found | {stage: found.get(stage, {}) | known} if is_own else {stage: known}
+    check = _check_folder if place.is_dir() else _check_weights
+    check(place, record, settings, overwrite)
 
 
 def remove_outputs(
@@ -116,6 +145,22 @@ def claim_weights(
 def _claim_weights(path: Path, settings: Settings, overwrite: bool) -> bool:
     beside, checkpoint = record_path(path), checkpoint_path(path)
     record = _read_record(beside)
+    difference = _check_weights(path, record, settings, overwrite)
+    remove_abandoned(path.parent, glob.escape(path.name))
+    if record is not None and not difference:
+        if path.exists():
+            checkpoint.unlink(missing_ok=True)  # a run was killed after its last file
+        return path.exists()
+    for part in (path, checkpoint):
+        part.unlink(missing_ok=True)
+    # Written before the training, so that a checkpoint always has its settings beside it.
+    write_json(beside, _new_record(settings))
+    return False
+
+
+def _check_weights(path: Path, record: Record | None, settings: Settings, overwrite: bool) -> str:
+    """Return the difference from a record of weights; ValueError where they may not be replaced."""
+    beside, checkpoint = record_path(path), checkpoint_path(path)
     strange = [part for part in (path, checkpoint, beside) if record is None and part.exists()]
     if strange:
         raise ValueError(
@@ -123,20 +168,11 @@ def _claim_weights(path: Path, settings: Settings, overwrite: bool) -> bool:
             "even with --overwrite True; switch its stage off to use it as it is, or name another "
             "place"
         )
-    remove_abandoned(path.parent, glob.escape(path.name))
     difference = "" if record is None else _difference(record, settings)
-    if record is not None and not difference:
-        if path.exists():
-            checkpoint.unlink(missing_ok=True)  # a run was killed after its last file
-        return path.exists()
     parts = [part for part in (path, checkpoint) if part.exists()]
-    if record is not None and parts:
+    if record is not None and difference and parts:
         _require_overwrite(parts[0], record, settings, difference, overwrite)
-    for part in parts:
-        part.unlink()
-    # Written before the training, so that a checkpoint always has its settings beside it.
-    write_json(beside, _new_record(settings))
-    return False
+    return difference
 
 
 def read_settings(path: str | os.PathLike[str]) -> dict[str, dict[str, Any]] | None:
@@ -242,6 +278,12 @@ def _content(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
     return sorted(path.name for path in folder.iterdir() if not is_temporary(path))
+
+
+def _holds_results(folder: Path) -> bool:
+    """Return whether a claimed folder has a file besides those that claiming it writes."""
+    own = (FOLDER_RECORD, LEGEND)
+    return any(p.is_file() and p.name not in own and not is_temporary(p) for p in folder.rglob("*"))
 
 
 def _difference(record: Record, wanted: Settings) -> str:

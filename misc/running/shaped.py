@@ -10,6 +10,33 @@ from misc.running.provenance import fingerprint, listing_digest, read_settings
 from misc.settings.config import SETTINGS, Config
 from misc.settings.flags import resolved
 
+# Of settings whose value counts by what is in a file, a folder or a list; a batch size often
+# follows from its list.
+BY_CONTENT = ("_weights_name", "_out_dir", "_list", "pretrained", "_batch_size")
+
+
+def known_before(config: Config, stage: str) -> dict[str, Any]:
+    """Return the settings that shape a stage's outputs by their value alone, known before any ran.
+
+    An automatic precision, which follows from the device, is not among them.
+    """
+    values = resolved(config)
+    open_ones = (*BY_CONTENT, "precision") if config.precision == "auto" else BY_CONTENT
+    return {
+        name: _plain(config, values, name)
+        for name, setting in SETTINGS.items()
+        if stage in setting.shapes and not name.endswith(open_ones)
+    }
+
+
+def _plain(config: Config, values: Mapping[str, Any], name: str) -> Any:
+    """Return a setting in use: automatic values are what they amount to."""
+    if name == "precision" and values[name] == "auto":
+        return compute_of(config).precision
+    if name == "deeplab_backbone":
+        return values[name] or values["backbone"]
+    return values[name]
+
 
 def shaped_by(
     config: Config,
@@ -17,6 +44,7 @@ def shaped_by(
     stage: str,
     *more: str,
     ids: Sequence[str] | None = None,
+    truth: str = "",
     extra: Mapping[str, Any] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Collect what shapes a stage's outputs, by stage: its own settings first, then earlier ones'.
@@ -30,6 +58,7 @@ def shaped_by(
         stage: the stage that writes.
         more: settings that shape it in this run, besides those that are declared to shape it.
         ids: the images of the list among them; without one, the whole data set counts.
+        truth: the kind of ground truth that is learnt from, where any is.
         extra: additional settings, or values that override the config's.
     """
     values = resolved(config)
@@ -39,12 +68,8 @@ def shaped_by(
         own["data_root"] = dataset.identify()
     declared = [name for name, setting in SETTINGS.items() if stage in setting.shapes]
     for name in dict.fromkeys([*declared, *more]):
-        value = values[name]
-        if name == "precision":
-            value = compute_of(config).precision
-        elif name == "deeplab_backbone":
-            value = value or values["backbone"]
-        elif name.endswith("_weights_name") or (name == "pretrained" and Path(value).is_file()):
+        value = _plain(config, values, name)
+        if name.endswith("_weights_name") or (name == "pretrained" and Path(value).is_file()):
             value = f"a file of SHA-256 {fingerprint(value)}"
         elif name.endswith("_out_dir"):
             earlier = read_settings(value)
@@ -53,6 +78,6 @@ def shaped_by(
                 continue
             value = listing_digest(value)
         elif name.endswith("_list"):
-            value = dataset.identify(ids)
+            value = dataset.identify(ids, truth=truth)
         own[name] = value
     return {stage: own | dict(extra or {}), **before}

@@ -12,6 +12,7 @@ from typing import Any
 from misc.settings import trainings
 from misc.settings.declare import declared_in, in_coco, in_demo, place, setting, stage_pass
 from misc.settings.rules import (
+    A_FILE,
     BACKBONES,
     NOT_EMPTY,
     NOT_NEGATIVE,
@@ -19,6 +20,7 @@ from misc.settings.rules import (
     POSITIVE,
     RADIUS,
     SCALES,
+    SEED,
     UNIT,
     Rule,
     one_of,
@@ -74,7 +76,7 @@ class Config:
     seed: int = setting(
         0,
         "random seed of initial weights, sampling and augmentation",
-        rule=NOT_NEGATIVE,
+        rule=SEED,
         shapes=TRAININGS,
     )
     run_dir: str = setting("", "folder prepended to every output path that no flag names")
@@ -88,7 +90,7 @@ class Config:
         "sample_train_eval",
         "the log is written to this name with .log appended, the settings with .settings.json",
     )
-    metrics_file: str = place("result/metrics.jsonl", "one JSON line per measure")
+    metrics_file: str = place("result/metrics.jsonl", "one JSON line per measure", rule=A_FILE)
     details_dir: str = place(
         "result/details", "breakdown of the measures: curves, classes and images"
     )
@@ -350,10 +352,13 @@ class Config:
     cam_weights_name: str = place(
         "sess/res50_cam.pth",
         "weights of the classification network",
+        rule=A_FILE,
         group="Files",
         shapes=("make_cam",),
     )
-    irn_weights_name: str = place("sess/res50_irn.pth", "weights of IRNet", shapes=LABELS)
+    irn_weights_name: str = place(
+        "sess/res50_irn.pth", "weights of IRNet", rule=A_FILE, shapes=LABELS
+    )
     cam_out_dir: str = place(
         "result/cam",
         "CAMs, ours or of another method (.npz, .npy, .pt), see YOUR_CAMS.md",
@@ -365,16 +370,18 @@ class Config:
     coco_name: str = place(
         "result/instances", "COCO annotations are written to this name with _SPLIT.json appended"
     )
-    mask_rcnn_weights_name: str = place("sess/mask_rcnn.pth", "weights of Mask R-CNN")
+    mask_rcnn_weights_name: str = place("sess/mask_rcnn.pth", "weights of Mask R-CNN", rule=A_FILE)
     mask_rcnn_out_dir: str = place("result/mask_rcnn", "Mask R-CNN's detections on val_list")
     mask_rcnn_server_dir: str = place(
         "result/mask_rcnn_server", "the detections of --mask_rcnn_server_list"
     )
-    deeplab_weights_name: str = place("sess/deeplab.pth", "weights of DeepLab")
+    deeplab_weights_name: str = place("sess/deeplab.pth", "weights of DeepLab", rule=A_FILE)
     deeplab_out_dir: str = place("result/deeplab", "DeepLab's labels on val_list")
     deeplab_server_dir: str = place("result/server", "the archive of --deeplab_server_list")
-    tables_file: str = place("result/TABLES.md", "the tables of all measures")
-    report_file: str = place("result/report.html", "the page that the stage report writes")
+    tables_file: str = place("result/TABLES.md", "the tables of all measures", rule=A_FILE)
+    report_file: str = place(
+        "result/report.html", "the page that the stage report writes", rule=A_FILE
+    )
     report_images: int = setting(24, "images in the report's gallery", rule=POSITIVE)
     dry_run: bool = setting(
         False,

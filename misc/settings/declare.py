@@ -65,7 +65,8 @@ def place(default: str, help: str, **options: Any) -> Any:
     """Declare an output path; the demo preset and --run_dir move it."""
     first, *rest = default.split("/")
     demo = "/".join([first, "demo", *rest]) if rest else f"result/demo/{first}"
-    return setting(default, help, rule=NOT_EMPTY, presets=in_demo(demo), place=True, **options)
+    options = {"rule": NOT_EMPTY} | options
+    return setting(default, help, presets=in_demo(demo), place=True, **options)
 
 
 def stage_pass(stage: str, **options: Any) -> Any:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from misc.files.id_lists import is_image_id
 from misc.settings.config import DATASETS, PRESETS, SETTINGS, Config
 from misc.settings.declare import Declared
 from misc.settings.grid import read_grid
@@ -262,6 +263,11 @@ def _check_together(values: Mapping[str, Any]) -> None:
         )
     if values["sweep"] is not None:
         read_grid(values["sweep"])
+    if values["show"] and not is_image_id(values["show"]):
+        raise ValueError(
+            f"--show {values['show']}: accepted is an image's id, without '/', '\\', '..' and "
+            "control characters"
+        )
     drops, steps = (values[name] for name in ("mask_rcnn_drops", "mask_rcnn_steps"))
     crop, radius = values["irn_crop_size"], values["irn_radius"]
     if crop // 4 < 2 * radius - 1:

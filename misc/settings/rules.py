@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 
@@ -28,10 +29,15 @@ BACKBONES = (
 POSITIVE = Rule(lambda value: 0 < value < math.inf, "a number above 0")
 NOT_NEGATIVE = Rule(lambda value: value >= 0, "0 or more")
 RADIUS = Rule(lambda value: value >= 2, "2 or more")
+SEED = Rule(lambda value: 0 <= value < 2**64, "a whole number from 0 to 2^64 - 1")
 UNIT = Rule(lambda value: 0 <= value <= 1, "a number from 0 to 1")
 CROP = Rule(lambda value: value > 0 and value % 16 == 0, "a positive multiple of 16")
 PADDING = Rule(lambda value: value >= 0 and value % 16 == 0, "0 or a positive multiple of 16")
 NOT_EMPTY = Rule(lambda value: value != "", "a name")
+A_FILE = Rule(
+    lambda value: PurePath(value).name not in ("", "..") and not value.endswith(("/", "/.")),
+    "the path of a file",
+)
 SCALES = Rule(
     lambda values: len(values) > 0 and all(0 < value < math.inf for value in values),
     "at least one number above 0, as 1.0,0.5",

@@ -19,14 +19,8 @@ def settings_path(config: Config) -> str:
 
     --show, --tables and so on use their own, so that those of the run are not replaced.
     """
-<<<<<<< HEAD
-    looks = {"show": config.show, "tables": config.tables, "dry_run": config.dry_run}
-    looks["predict"] = config.predict
-    kind = next((f".{name}" for name, value in looks.items() if value), "")
-=======
-    looks = ("show", "tables", "sweep", "dry_run")
+    looks = ("show", "tables", "sweep", "predict", "dry_run")
     kind = next((f".{name}" for name in looks if getattr(config, name)), "")
->>>>>>> ablations
     return f"{config.log_name}{kind}.settings.json"
 
 

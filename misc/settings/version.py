@@ -13,13 +13,10 @@ FORMER = {
     "deeplab_backbone": "resnet50",
     "cam_background": False,
     "cam_power": 1,
-<<<<<<< HEAD
     "mask_rcnn_channels": 256,
-=======
     "walk": True,
     "walk_radius": 5,
     "ins_seg_split": True,
->>>>>>> ablations
 }
 
 

@@ -278,6 +278,27 @@ def test_its_identity_is_that_of_images_and_labels_wherever_they_lie(own, tmp_pa
     assert open_coco(own).identify() != before
 
 
+def test_what_shapes_the_truth_is_in_the_identity_of_images_that_learn_from_it(own, tmp_path):
+    ids = ids_of("train")
+
+    def known(kind, **options):
+        return open_coco(own, **options).identify(ids, truth=kind)
+
+    plain = open_coco(own).identify(ids)
+    rules = [{}, {"truth": "small_first"}, {"crowd": "ignore"}]
+    assert len({known("semantic", **rule) for rule in rules} | {plain}) == 4
+    assert {known("instance", **rule) for rule in rules} == {plain}
+    found = set()
+    for size in (1, 2):
+        masks = tmp_path / f"masks{size}"
+        masks.mkdir()
+        (masks / f"{ids[0]}.png").write_bytes(b"x" * size)
+        found.add(known("semantic", mask_dir=masks))
+    assert len(found | {known("semantic"), plain}) == 4
+    masks.rename(tmp_path / "moved")
+    assert known("semantic", mask_dir=tmp_path / "moved") in found
+
+
 def test_published_figures_stand_beside_cocos_own_splits_alone(root, monkeypatch):
     assert open_coco(root).published("eval_mask_rcnn", "val") == {}
     monkeypatch.setitem(EXPECTED_COUNTS[2017], "val", 2)

@@ -165,3 +165,14 @@ def test_a_broken_json_is_one_line(tmp_path, capsys):
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert error.startswith(f"error: {path}: is cut short")
+
+
+def test_another_rule_of_the_truth_is_not_mixed_into_what_was_trained_on_it(copied, root, capsys):
+    passes = ("train_deeplab",)
+    assert run(copied, root, *passes, supervision="full") == 0
+    assert run(copied, root, *passes, supervision="full", coco_truth="small_first") == 2
+    error = capsys.readouterr().err
+    assert "--infer_list of train_deeplab was" in error
+    assert "truth json_order" in error
+    assert "truth small_first" in error
+    assert run(copied, root, *passes, coco_truth="small_first") == 0

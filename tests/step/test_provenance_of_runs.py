@@ -160,9 +160,6 @@ def labels_in(folder, stage):
 
 
 @pytest.mark.parametrize(
-<<<<<<< HEAD
-    ("flag", "value", "was"), [("cam_power", 1.5, "1"), ("irn_pad", 0, "96"), ("irn_pad", 320, "")]
-=======
     ("flag", "value", "was", "shaped"),
     [
         ("cam_power", 1.5, "1", BOTH),
@@ -173,10 +170,9 @@ def labels_in(folder, stage):
         ("exp_times", 6, "3", BOTH),
         ("ins_seg_split", False, "True", INSTANCE),
         ("small_displacement", 5, "1.0", INSTANCE),
-        ("ins_seg_bg_thres", 0.6, "0.25", INSTANCE),
+        ("ins_seg_bg_thres", 0.6, "0.4", INSTANCE),
         ("sem_seg_bg_thres", 0.6, "0.25", SEMANTIC),
     ],
->>>>>>> ablations
 )
 def test_what_shapes_labels_shapes_those_of_its_stages_and_nothing_else(
     copied, capsys, flag, value, was, shaped

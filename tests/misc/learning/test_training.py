@@ -207,6 +207,17 @@ def test_a_loss_that_is_not_finite_stops_by_its_name(tmp_path):
         run(tmp_path / "state", factor=float("inf"))
 
 
+def test_a_gradient_that_is_not_finite_stops_before_a_checkpoint_has_it(tmp_path):
+    """Another rank's loss is seen by the first in the step's gradients alone."""
+
+    def spoil(model):
+        model.weight.register_hook(lambda gradient: gradient * float("nan"))
+
+    with pytest.raises(ValueError, match="gradient of weight is not finite at step 1"):
+        run(tmp_path / "state", change=spoil, checkpoint_seconds=0)
+    assert not (tmp_path / "state").exists()
+
+
 def test_want_of_memory_stops_with_the_step_and_what_to_do(tmp_path):
     def fail(*_):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB\nmore")

@@ -1,7 +1,9 @@
+import pickle
+
 import numpy as np
 import pytest
 
-from misc.measuring.evaluation import JOINED_IMAGES, Records
+from misc.measuring.evaluation import JOINED_IMAGES, Occurring, Records
 from misc.metrics import ImageMatches, average_precision, join_matches
 
 
@@ -37,3 +39,18 @@ def test_records_are_joined_by_hundreds_and_stay_in_order():
     np.testing.assert_array_equal(
         average_precision(kept.joined, num_classes=3), average_precision(records, num_classes=3)
     )
+
+
+def test_the_confusions_of_an_image_are_added_up_from_its_own_labels_in_little_memory():
+    rng = np.random.default_rng(0)
+    total = np.zeros((100, 81, 81), np.int64)
+    expected = np.zeros_like(total)
+    for labels in ([0, 7, 80], [0, 7], []):
+        counts = np.zeros_like(total)
+        place = np.ix_(range(100), labels, labels[:2])
+        counts[place] = rng.integers(0, 9, counts[place].shape)
+        found = Occurring.of(counts)
+        assert len(pickle.dumps(found)) < 10_000
+        found.add_to(total)
+        expected += counts
+    np.testing.assert_array_equal(total, expected)

@@ -1,5 +1,4 @@
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -66,4 +65,4 @@ def test_one_file_of_two_images_is_refused(folder, caplog):
 def test_the_file_that_is_there_is_the_one_that_is_needed(folder):
     config = dataclasses.replace(read_config(["--voc12_root", "x"]), cam_out_dir=str(folder))
     need = cams_need(config, Labelled(), ["x_000002", "x_000009"])
-    assert [Path(path).name for path in need.paths] == ["000002.npy", "x_000009.npz"]
+    assert list(need.files.names) == ["000002.npy", "x_000009.npz"]

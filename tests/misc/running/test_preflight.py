@@ -116,6 +116,41 @@ def test_what_a_later_stage_will_lack_is_said_before_the_first(
     assert "train_cam ..." not in captured.out
 
 
+def test_a_batch_larger_than_its_list_is_said_by_its_flag_before_the_first_stage(folder, capsys):
+    assert run(folder, "train_cam", "make_cam", "train_mask_rcnn", mask_rcnn_batch_size=10) == 2
+    captured = capsys.readouterr()
+    assert (
+        "error: --mask_rcnn_batch_size 10: a batch of 10 images cannot be made of 4, those of "
+        "--infer_list train: pass a smaller"
+    ) in captured.err
+    assert "train_cam ..." not in captured.out
+
+
+def test_a_place_of_other_settings_is_said_before_the_first_stage(folder, capsys):
+    assert run(folder, "train_cam", "make_cam") == 0
+    (folder / "sess/demo/res50_cam.pth").unlink()
+    (folder / "sess/demo/res50_cam.pth.json").unlink()
+    capsys.readouterr()
+    assert run(folder, "train_cam", "make_cam", cam_scales="0.5") == 2
+    captured = capsys.readouterr()
+    assert "--cam_scales of make_cam was [1.0, 0.5], now it is [0.5]" in captured.err
+    assert "train_cam ..." not in captured.out
+    assert dry_run(folder, "train_cam", "make_cam", cam_scales="0.5") == 2
+    assert "--cam_scales of make_cam was" in capsys.readouterr().out
+    assert dry_run(folder, "train_cam", "make_cam", cam_scales="0.5", overwrite=True) == 0
+
+
+def test_a_place_of_unknown_origin_is_said_before_the_first_stage(folder, capsys):
+    (folder / "result/demo/sem_seg").mkdir()
+    (folder / "result/demo/sem_seg/mine.png").write_text("mine")
+    (folder / "sess/demo").mkdir(parents=True)
+    (folder / "sess/demo/res50_irn.pth").write_text("mine")
+    assert dry_run(folder) == 2
+    out = capsys.readouterr().out
+    assert "sem_seg: holds mine.png and no settings.json of this program" in out
+    assert "res50_irn.pth: not made by this program with recorded settings" in out
+
+
 def test_a_package_that_a_later_stage_needs_is_missed_before_the_first(folder, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "pydensecrf", None)
     monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)

@@ -113,6 +113,19 @@ def test_a_settings_file_of_another_program_does_not_make_a_folder_ours(tmp_path
     assert (tmp_path / "settings.json").read_text() == content
 
 
+def test_a_claimed_folder_without_results_is_taken_without_overwrite(tmp_path):
+    """A stage that failed before its first image leaves what claiming writes."""
+    claim(tmp_path / "out")
+    write(tmp_path / "out", "palette/legend.png")
+    claim(tmp_path / "out", changed(beta=8), images=["c"])
+    assert read_settings(tmp_path / "out") == changed(beta=8) | {
+        "make_sem_seg_labels": {"beta": 8, "cam_scales": [1.0, 0.5]}
+    }
+    write(tmp_path / "out", "c.png")
+    with pytest.raises(ValueError, match="pass --overwrite True"):
+        claim(tmp_path / "out")
+
+
 def test_a_folder_of_another_stage_is_not_replaced(made):
     with pytest.raises(ValueError, match="made by the stage make_sem_seg_labels, and make_cam"):
         claim(made, {"make_cam": {}}, overwrite=True)

@@ -1,10 +1,12 @@
 import ast
+import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+import torch
 
 from misc.learning.training import Schedule
 from misc.running.open_dataset import OPENERS
@@ -278,3 +280,25 @@ def test_a_crop_without_any_pair_is_refused():
     assert read_config([*words, "80"]).irn.crop_size == 80
     with pytest.raises(ValueError, match=r"^--irn_crop_size 64: has no pair .* 80 or more"):
         read_config([*words, "64"])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--limit 0",
+        "--seed 18446744073709551616",
+        "--cam_weights_name .",
+        "--irn_weights_name sess/",
+        "--report_file ..",
+        "--show ../../x",
+        "--show a/b",
+    ],
+)
+def test_a_value_that_would_fail_later_is_refused_by_its_flag(words):
+    with pytest.raises(ValueError, match=f"^{re.escape(words)}: accepted is ") as caught:
+        read_config(words.split())
+    assert "\n" not in str(caught.value)
+
+
+def test_the_largest_seed_is_taken_by_torch():
+    torch.manual_seed(read_config(["--seed", str(2**64 - 1)]).seed)
