@@ -47,8 +47,11 @@ def test_every_stage_runs_on_another_backbone(of_resnet18):
 
 
 @pytest.mark.parametrize("stage", ["make_cam", "make_sem_seg", "eval_mask_rcnn", "eval_deeplab"])
-def test_weights_of_another_backbone_are_refused_by_both_names(of_resnet18, capsys, stage):
-    assert only(stage, of_resnet18, limit=2, num_workers=0, **off(stage)) == 2
+def test_weights_of_another_backbone_are_refused_by_both_names(
+    of_resnet18, tmp_path, capsys, stage
+):
+    place = {f"{stage.removeprefix('make_').removeprefix('eval_')}_out_dir": tmp_path / "out"}
+    assert only(stage, of_resnet18, limit=2, num_workers=0, **place, **off(stage)) == 2
     line = error_line(capsys)
     assert "weights_name" in line
     assert "their backbone is resnet18, here it is resnet50" in line

@@ -358,9 +358,10 @@ def test_a_root_that_is_no_devkit_says_what_is_missing(tmp_path, capsys):
 
 
 def test_a_network_module_that_lacks_a_name_is_refused(copied, capsys):
-    assert only("make_cam", copied, cam_network="json") == 2
+    place = {"cam_out_dir": copied / "other"}  # the run's own is of another network
+    assert only("make_cam", copied, cam_network="json", **place) == 2
     assert "--cam_network json: the module lacks Net, CAM;" in capsys.readouterr().err
-    assert only("make_cam", copied, cam_network="no.such") == 2
+    assert only("make_cam", copied, cam_network="no.such", **place) == 2
     assert "--cam_network no.such: cannot be imported" in capsys.readouterr().err
 
 
@@ -420,6 +421,7 @@ def test_the_report_shows_the_run_and_every_image_through_every_stage(finished):
 
 def test_a_report_alone_tells_the_settings_that_made_what_is_on_disk(copied, capsys):
     flags = {"preset": "demo", "voc12_root": copied / "VOC2012", "num_workers": 0, **COMPUTED}
+    flags["backbone"] = "resnet50"
     places = {name: copied / place for name, place in PLACES.items()}
     words = [w for name, value in {**places, **flags}.items() for w in (f"--{name}", str(value))]
     images = ["--report_pass", "True", "--report_images", "2"]

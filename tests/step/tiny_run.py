@@ -16,6 +16,7 @@ TINY = {
     "cam_crop_size": 64,
     "irn_crop_size": 64,
     "irn_pad": 64,
+    "ins_seg_bg_thres": 0.25,
     # As the tests' records of earlier results have them.
     "backbone": "resnet50",
     "mask_rcnn_channels": 256,
