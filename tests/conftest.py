@@ -12,7 +12,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 # Files are handed whole to the test processes: a long one at the end would keep one process alone.
 LONG = {
+    "test_cityscapes_run.py",
     "test_documented.py",
+    "test_folder_run.py",
     "test_killed.py",
     "test_networks.py",
     "test_numbers.py",

@@ -118,3 +118,9 @@ def test_every_wing_says_in_one_sentence_what_it_is():
             text = ast.get_docstring(ast.parse((wing / "__init__.py").read_text()))
             assert text.count("\n") == 0, wing
             assert text.endswith(".")
+
+
+def test_no_two_files_of_tests_have_one_name():
+    """Pytest imports them by their name alone."""
+    names = [path.name for path in ROOT.glob("tests/**/test_*.py")]
+    assert len(set(names)) == len(names)
