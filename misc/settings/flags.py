@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from misc.files.id_lists import is_image_id
-from misc.settings.config import DATASETS, PRESETS, SETTINGS, Config
+from misc.settings.config import SETTINGS, Config
+from misc.settings.data_settings import DATASETS, PRESETS
 from misc.settings.declare import Declared
 from misc.settings.grid import read_grid
 from misc.settings.settings_file import OWN_FLAG, read_settings_file

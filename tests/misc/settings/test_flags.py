@@ -10,7 +10,8 @@ import torch
 
 from misc.learning.training import Schedule
 from misc.running.open_dataset import OPENERS
-from misc.settings.config import PRESETS, SETTINGS
+from misc.settings.config import SETTINGS
+from misc.settings.data_settings import PRESETS
 from misc.settings.flags import build_parser, grouped, page, read_config, resolved, table
 from misc.settings.version import VERSION
 from step import STAGES

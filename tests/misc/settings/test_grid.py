@@ -2,9 +2,10 @@
 
 import pytest
 
-from misc.settings.config import LABELS, SETTINGS
+from misc.settings.config import SETTINGS
 from misc.settings.flags import read_config
 from misc.settings.grid import SWEPT, points, read_grid
+from misc.settings.stage_names import LABELS
 
 
 def test_a_range_has_both_ends_and_the_numbers_that_one_would_type():
