@@ -30,9 +30,16 @@ def stage(number: int, count: int) -> Iterator[None]:
         _place = ""
 
 
+class _Bar(tqdm):
+    def __del__(self) -> None:
+        # An interrupt may stop it halfway through being made, when it has nothing to close.
+        if hasattr(self, "pos"):
+            super().__del__()
+
+
 def bar(*, total: int, initial: int, description: str, unit: str) -> "tqdm[None]":
     """Return a progress bar, shown by the first rank alone, that says which stage it is in."""
-    return tqdm(
+    return _Bar(
         total=total,
         initial=initial,
         desc=_place + description,

@@ -3,7 +3,7 @@ import pytest
 from misc.looking.run_facts import changed_settings, measure_rows, seconds_file
 from misc.measuring.measures import record, record_seconds
 from misc.running.provenance import claim_folder, claim_weights
-from misc.settings.flags import read_config
+from misc.settings.flags import defaults, read_config
 
 STAGES = ("train_cam", "eval_cam", "eval_ins_seg", "eval_sem_seg")
 
@@ -67,7 +67,7 @@ def test_settings_of_flags_and_of_files_are_told_and_places_are_not(tmp_path):
     config = read_config([w for name, v in flags.items() for w in (f"--{name}", str(v))])
     assert changed_settings(config) == [
         ("--conf_fg_thres", "0.3", "0.4"),
-        ("--irn_num_epoches", "16", "3"),
+        ("--irn_num_epoches", str(defaults("demo")["irn_num_epoches"]), "3"),
         ("--beta", "10", "8.0"),
     ]
 

@@ -1,3 +1,6 @@
+import gc
+import sys
+
 import pytest
 import torch
 
@@ -39,3 +42,13 @@ def test_a_demo_with_other_settings_says_no_time(change):
 def test_settings_that_leave_the_work_as_it_is_keep_the_time(tmp_path):
     words = ["--run_dir", str(tmp_path), "--seed", "3", "--report_pass", "False"]
     assert "min" in progress.outlook(read_config(words), STAGES, COMPUTE)
+
+
+def test_a_bar_whose_making_was_interrupted_ends_in_silence(monkeypatch):
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    monkeypatch.setattr(progress.tqdm, "_get_free_pos", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        progress.bar(total=1, initial=0, description="x", unit="image")
+    gc.collect()
+    assert told == []
