@@ -26,11 +26,14 @@ def test_every_stage_of_the_demo_has_its_time():
 
 
 def test_the_demo_says_at_its_start_how_long_it_will_take(monkeypatch):
-    monkeypatch.setattr(progress, "probe", lambda compute: 60.0)
+    monkeypatch.setattr(progress, "probe", lambda device: 60.0)
     monkeypatch.setitem(progress.PROBES, "demo", dict.fromkeys(progress.PROBES["demo"], 2.0))
     config = read_config([])
-    assert progress.outlook(config, STAGES, COMPUTE) == "15 stages, about 30 min on this machine"
-    assert progress.outlook(config, STAGES[:1], COMPUTE).startswith("1 stage, about 2 min")
+    assert (
+        progress.outlook(config, STAGES, COMPUTE)
+        == "15 stages, at most about 30 min on this machine"
+    )
+    assert progress.outlook(config, STAGES[:1], COMPUTE).startswith("1 stage, at most about 2 min")
 
 
 @pytest.mark.parametrize("change", [{"demo_train_images": 8}, {"cam_num_epoches": 1}])
