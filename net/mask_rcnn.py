@@ -18,6 +18,7 @@ from torchvision.ops import FeaturePyramidNetwork, FrozenBatchNorm2d
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from misc.learning.weights import load_weights
+from misc.settings.config import Config
 from net.folded import fold_batch_norm
 
 CHANNELS = 256  # torchvision's
@@ -101,6 +102,18 @@ def mask_rcnn(
         max_size=max_size,
         box_batch_size_per_image=sampled_boxes,
         box_nms_thresh=0.5,
+    )
+
+
+def mask_rcnn_of(config: Config, num_classes: int) -> Detector:
+    """Build the Mask R-CNN that the settings describe; see `mask_rcnn`."""
+    return mask_rcnn(
+        num_classes,
+        min_size=config.mask_rcnn.min_size,
+        max_size=config.mask_rcnn.max_size,
+        sampled_boxes=config.mask_rcnn.sampled_boxes,
+        channels=config.mask_rcnn.channels,
+        backbone=config.backbone,
     )
 
 

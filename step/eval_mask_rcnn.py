@@ -43,7 +43,7 @@ from misc.running.shaped import shaped_by
 from misc.running.truths import measured
 from misc.running.workers import collect_images, run_images
 from misc.settings.config import Config
-from net.mask_rcnn import mask_rcnn
+from net.mask_rcnn import mask_rcnn_of
 
 
 def run(config: Config) -> None:
@@ -107,13 +107,7 @@ def load_mask_rcnn(
     config: Config, dataset: Dataset, weights: Path, *, compute: Compute
 ) -> nn.Module:
     """Load a trained Mask R-CNN, in eval mode."""
-    model = mask_rcnn(
-        len(dataset.class_names),
-        min_size=config.mask_rcnn.min_size,
-        max_size=config.mask_rcnn.max_size,
-        backbone=config.backbone,
-        channels=config.mask_rcnn.channels,
-    )
+    model = mask_rcnn_of(config, len(dataset.class_names))
     source = f"--mask_rcnn_weights_name {weights}"
     load_weights(model, read_trained(weights, "mask_rcnn"), source=source)
     return compute.place(model).eval()

@@ -38,7 +38,7 @@ from misc.settings.config import Config
 from misc.settings.flags import resolved
 from misc.settings.told import PREDICTS, names_told, read_told
 from net.deeplab import DeepLab
-from net.mask_rcnn import mask_rcnn
+from net.mask_rcnn import mask_rcnn_of
 
 TITLES = {
     "mask_rcnn": "Mask R-CNN",
@@ -144,13 +144,7 @@ def detect(
     config: Config, predictions: Predictions, ids: Sequence[str], *, compute: Compute
 ) -> None:
     """Write the detections of Mask R-CNN."""
-    model = mask_rcnn(
-        len(predictions.images.class_names),
-        min_size=config.mask_rcnn.min_size,
-        max_size=config.mask_rcnn.max_size,
-        channels=config.mask_rcnn.channels,
-        backbone=config.backbone,
-    )
+    model = mask_rcnn_of(config, len(predictions.images.class_names))
     model = _loaded(model, config, "mask_rcnn", compute)
 
     # Not by the pool: the masks of large images take gigabytes on their way to it.

@@ -16,7 +16,7 @@ from misc.machine import ranks
 from misc.running.dataset import Dataset
 from misc.running.plan import Plan
 from misc.settings.config import Config
-from net.mask_rcnn import mask_rcnn, trainable_parameters
+from net.mask_rcnn import mask_rcnn_of, trainable_parameters
 
 
 def run(config: Config) -> None:
@@ -43,14 +43,7 @@ def plan(config: Config, dataset: Dataset) -> Plan:
 
 def build_network(config: Config, num_classes: int) -> Any:
     """Build Mask R-CNN with its backbone's weights."""
-    model = mask_rcnn(
-        num_classes,
-        min_size=config.mask_rcnn.min_size,
-        max_size=config.mask_rcnn.max_size,
-        sampled_boxes=config.mask_rcnn.sampled_boxes,
-        backbone=config.backbone,
-        channels=config.mask_rcnn.channels,
-    )
+    model = mask_rcnn_of(config, num_classes)
     load_backbone(model.backbone.body, config, name=config.backbone)
     return model
 
