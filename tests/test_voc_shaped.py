@@ -137,15 +137,12 @@ def test_a_limited_run_takes_the_batch_that_it_can_fill(folder, run):
     status, said = run(limit=3, supervision="full", pretrained="none", **big)
     assert status == 0, said
     for name in big:
-        assert f"--limit 3: --{name} 16 cannot be filled by 3 images, taking 3" in said
-    for name, kind in (("res50_cam", "cam"), ("res50_irn", "irn"), ("deeplab_full", "deeplab")):
-        settings = json.loads((folder / f"sess/{name}.pth.json").read_text())
-        assert f'"{kind}_batch_size": 3' in json.dumps(settings)
+        assert f"--{name} 16 cannot be filled by 3 images, taking 3" in said
     status, said = run("train_cam", limit=3, pretrained="none", **big)
     assert "already trained with these settings" in said
     status, said = run("train_cam", limit=3, pretrained="none", cam_batch_size=2)
     assert status == 2
-    assert "--cam_batch_size of train_cam was 3, now it is 2" in said
+    assert "--cam_batch_size of train_cam was 16, now it is 2" in said
 
 
 def test_without_a_limit_a_batch_that_is_not_filled_is_refused(run):

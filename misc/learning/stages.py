@@ -85,7 +85,8 @@ def train_network(
     Returns:
         whether it was trained: False where it already was, with these settings.
     """
-    config = fill_batch(config, f"{network}_batch_size", len(ids))
+    if error := unfilled(config, f"{network}_batch_size", len(ids)):
+        raise error
     settings: Training = getattr(config, network)
     is_new = _claim(config, dataset, network, ids, weights, supervision)
     _note_network(config, dataset, network, weights)
@@ -117,7 +118,7 @@ def train_network(
         schedule=Schedule(
             epochs=settings.num_epoches,
             steps=settings.steps,
-            batch_size=settings.batch_size,
+            batch_size=filled_batch(network, settings.batch_size, len(training_set)),
             warmup_steps=settings.warmup_steps,
             drops=drops,
         ),
@@ -165,8 +166,6 @@ def train_on_labels(
     compute = compute_of(config)
     for supervision in supervisions(config, dataset):
         ids = supervision.labelled(dataset.split(config.infer_list), kind)
-        if config.limit:  # they are few, and the batch size in use shapes the weights
-            ids = images_to_learn_from(config, supervision, ids, kind=kind)
         train_network(
             config,
             dataset,
@@ -183,30 +182,16 @@ def train_on_labels(
         )
 
 
-def fill_batch(config: Config, flag: str, images: int) -> Config:
-    """Reduce the batch size of a run with --limit to its images, and log it.
+def filled_batch(network: str, asked: int, images: int) -> int:
+    """Return the batch size in use: the one asked for, or the images where they are fewer.
 
-    Args:
-        config: the settings.
-        flag: that of the batch size.
-        images: number of training images.
-
-    Returns:
-        the settings with the batch size in use, which shapes the weights; else unchanged.
-
-    Raises:
-        ValueError: without --limit, a batch is not filled.
+    They are fewer with --limit, and where labels have instances in few images: that shows only
+    after the stages which made the labels, too late to ask for another value.
     """
-    asked = config.values()[flag]
-    if config.limit is None or not 0 < images < asked:
-        if error := unfilled(config, flag, images):
-            raise error
-        return config
-    logger.info(
-        "--limit %d: --%s %d cannot be filled by %d images, taking %d",
-        *(config.limit, flag, asked, images, images),
-    )
-    return config.with_values({flag: images})
+    if images < asked:
+        told = "--%s_batch_size %d cannot be filled by %d images, taking %d"
+        logger.info(told, network, asked, images, images)
+    return min(asked, images)
 
 
 def _claim(
@@ -259,6 +244,5 @@ def _training_set(
     samples: Callable[[Supervision, Sequence[str]], Samples],
 ) -> Samples:
     note_split(config, network)
-    if not config.limit:
-        ids = images_to_learn_from(config, supervision, ids, kind=KINDS[network])
+    ids = images_to_learn_from(config, supervision, ids, kind=KINDS[network])
     return samples(supervision, ids)

@@ -266,8 +266,10 @@ def test_images_without_an_instance_are_left_out_and_counted(copied, capsys):
     kept |= {"score": np.ones(1), "class": np.zeros(1)}
     kept["mask"] = np.ones((1, *kept["mask"].shape[1:]), bool)
     save_instances(copied / "ins_seg" / "demo_000001.npz", kept)
-    assert only("train_mask_rcnn", copied, mask_rcnn_batch_size=1, mask_rcnn_steps=1) == 0
-    assert "5 of 6 images have no instance and are left out" in capsys.readouterr().out
+    assert only("train_mask_rcnn", copied, mask_rcnn_batch_size=2, mask_rcnn_steps=1) == 0
+    said = capsys.readouterr().out
+    assert "5 of 6 images have no instance and are left out" in said
+    assert "--mask_rcnn_batch_size 2 cannot be filled by 1 images, taking 1" in said
 
 
 def test_labels_without_any_instance_name_the_flag_that_mends_it(copied, capsys):
