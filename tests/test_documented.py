@@ -40,6 +40,7 @@ AFTER = {
 }
 # Slow enough that no class is lost, whatever the rounding: every image has labels to learn from.
 LEARNS = {
+    "cam_network": "tests.seeing_networks",
     "cam_optimizer": "adamw",
     "cam_learning_rate": 1e-4,
     "irn_optimizer": "adamw",

@@ -32,7 +32,6 @@ def networks_on(build):
         def __init__(self, *arguments, **options):
             with mock.patch("net.resnet50_cam.build_backbone", build):
                 super().__init__(*arguments, **options)
-            self.classifier.weight.data.abs_()  # every class is seen somewhere in every image
 
     class CAM(Net, resnet50_cam.CAM):
         pass
