@@ -17,4 +17,5 @@ def run(config: Config) -> None:
 
 def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read and written."""
-    return plan_labels(config, dataset, config.ins_seg_out_dir, INSTANCE_FILES[:1])
+    folder, crf = config.ins_seg_out_dir, config.ins_seg_crf
+    return plan_labels(config, dataset, folder, INSTANCE_FILES[:1], crf=crf)

@@ -1,6 +1,6 @@
 """Make semantic labels (METHOD section 7)."""
 
-from misc.files.labels import SEMANTIC_FILES
+from misc.files.labels import SEMANTIC_FILES, TRAINING_FILE
 from misc.looking.legend import PALETTE_FILES
 from misc.running.dataset import Dataset
 from misc.running.label_synthesis import make_labels, plan_labels
@@ -15,6 +15,7 @@ def run(config: Config) -> None:
 
 def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read and written."""
-    return plan_labels(
-        config, dataset, config.sem_seg_out_dir, (SEMANTIC_FILES[0], PALETTE_FILES[0])
-    )
+    patterns = [SEMANTIC_FILES[0], PALETTE_FILES[0]]
+    patterns += [TRAINING_FILE] if config.sem_seg_unsure else []
+    folder, crf = config.sem_seg_out_dir, config.sem_seg_crf
+    return plan_labels(config, dataset, folder, patterns, crf=crf)

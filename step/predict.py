@@ -193,7 +193,7 @@ def synthesise(
     )
     irnet, work = load_irnet(config, compute), predictions.folder / "work"
     synthesis = synthesis_of(
-        config,
+        config.with_values({"sem_seg_unsure": ()}),  # nothing is trained on these labels
         ins_dir=str(work / "ins"),
         sem_dir=str(work / "sem"),
         palette=predictions.images.palette,

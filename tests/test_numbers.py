@@ -106,7 +106,7 @@ def labels_of(boundary, displacement, cam, *, size, folder, exp_times=8):
         palette=voc_palette(),
     )
     loaded = Loaded(
-        image=torch.zeros(3, 8, 8, dtype=torch.uint8),
+        image=torch.zeros(3, *size, dtype=torch.uint8),
         cam=torch.from_numpy(cam),
         keys=np.arange(len(cam)),
         size=size,

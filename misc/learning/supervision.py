@@ -17,9 +17,11 @@ from misc.files.instance_files import load_instances
 from misc.files.labels import (
     INSTANCE_FILES,
     SEMANTIC_FILES,
+    TRAINING_FILE,
     instance_path,
     read_instance_labels,
     read_semantic_label,
+    read_training_label,
 )
 from misc.instances import component_detections
 from misc.learning.networks import WEIGHTS_BYTES, backbone_need
@@ -51,6 +53,7 @@ class Supervision:
         sem_seg_dir: folder of semantic labels.
         cams: folder of CAMs.
         cam_threshold: background score of the CAMs.
+        unsure: semantic labels of IRNet are those with unsure pixels.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Supervision:
     sem_seg_dir: str
     cams: CamFolder
     cam_threshold: float
+    unsure: bool = False
 
     def instances(self, image_id: str) -> dict[str, np.ndarray]:
         """Return an image's instances: `score` float32, `mask` bool (N, H, W), `class` int64.
@@ -99,7 +103,8 @@ class Supervision:
             return self.dataset.semantic_label(image_id)
         if self.name == "cam":
             return label_map(*self._cams(image_id))
-        return read_semantic_label(self.sem_seg_dir, image_id)
+        read = read_training_label if self.unsure else read_semantic_label
+        return read(self.sem_seg_dir, image_id)
 
     def _cams(self, image_id: str) -> tuple[np.ndarray, np.ndarray, float | np.ndarray]:
         """Return an image's maps (K, H, W), their classes, and the background's score."""
@@ -131,6 +136,7 @@ def supervision_of(config: Config, dataset: Dataset, name: str) -> Supervision:
         sem_seg_dir=config.sem_seg_out_dir,
         cams=cam_folder(config, dataset),
         cam_threshold=config.cam_eval_thres,
+        unsure=bool(config.sem_seg_unsure),
     )
 
 
@@ -208,7 +214,8 @@ def labels_needs(config: Config, dataset: Dataset, *, semantic: bool) -> list[Ne
     ids = dataset.split(config.infer_list)
     needs = [cams_need(config, dataset, ids)] if "cam" in config.supervision else []
     if "irn" in config.supervision and semantic:
-        files = Files.of_images(config.sem_seg_out_dir, SEMANTIC_FILES[0], ids)
+        pattern = TRAINING_FILE if config.sem_seg_unsure else SEMANTIC_FILES[0]
+        files = Files.of_images(config.sem_seg_out_dir, pattern, ids)
         needs.append(made_by("sem_seg_out_dir", "make_sem_seg", files, read_label))
     elif "irn" in config.supervision:
         files = Files.of_images(config.ins_seg_out_dir, INSTANCE_FILES[0], ids)

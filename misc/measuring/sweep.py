@@ -22,6 +22,7 @@ from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.measuring.evaluation import instance_truth, match_found, precision_measures
 from misc.metrics import ImageMatches, confusion, mean_iou
+from misc.refinement import refine_winners
 from misc.running.dataset import Dataset
 from misc.running.label_synthesis import Loaded, load_image, load_irnet, walked_cams
 from misc.running.log import logger
@@ -33,16 +34,16 @@ from misc.running.workers import map_images
 from misc.settings.config import SETTINGS, Config
 from misc.settings.grid import points, read_grid
 
-# By kind of label: the stage that makes it, its flag and its threshold.
+# By kind of label: the stage that makes it, its flag and the start of its settings' names.
 KINDS = {
-    "semantic": ("make_sem_seg_labels", "make_sem_seg_pass", "sem_seg_bg_thres"),
-    "instance": ("make_ins_seg_labels", "make_ins_seg_pass", "ins_seg_bg_thres"),
+    "semantic": ("make_sem_seg_labels", "make_sem_seg_pass", "sem_seg"),
+    "instance": ("make_ins_seg_labels", "make_ins_seg_pass", "ins_seg"),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """How an image's score maps are made: settings that share them differ in the threshold alone.
+    """How an image's score maps are made: settings that share them differ in `Decision` alone.
 
     Attributes:
         power: that of the CAMs.
@@ -60,8 +61,10 @@ class Scores:
         return "semantic" if self.split is None else "instance"
 
 
-# Which thresholds are applied to which scores.
-Work = Mapping[Scores, Sequence[float]]
+# The background score that scores are compared with, and the CRF that refines the result, if any.
+Decision = tuple[float, str | None]
+# How it is decided on which scores.
+Work = Mapping[Scores, Sequence[Decision]]
 # A mask array's bits and its shape, or another array and no shape.
 Packed = tuple[np.ndarray, tuple[int, ...]]
 
@@ -103,10 +106,10 @@ def run(config: Config) -> None:
     at_points = [
         {kind: scores_of(config.with_values(point), kind) for kind in kinds} for point in grid
     ]
-    work: dict[Scores, list[float]] = {}
-    for scores, threshold in (found for at_point in at_points for found in at_point.values()):
+    work: dict[Scores, list[Decision]] = {}
+    for scores, decision in (found for at_point in at_points for found in at_point.values()):
         work.setdefault(scores, [])
-        work[scores] += [threshold] * (threshold not in work[scores])
+        work[scores] += [decision] * (decision not in work[scores])
     logger.info(
         "%d settings, %d images: each once through IRNet, %d times through the walk",
         len(grid),
@@ -133,11 +136,13 @@ def run(config: Config) -> None:
         write_page(config, grid, rows, len(ids))
 
 
-def scores_of(config: Config, kind: str) -> tuple[Scores, float]:
-    """Return how the scores of a kind of label are made with these settings, and its threshold."""
-    split = split_of(config) if kind == "instance" else None
+def scores_of(config: Config, kind: str) -> tuple[Scores, Decision]:
+    """Return how the scores of a kind of label are made with these settings, and decided on."""
+    split, values = split_of(config) if kind == "instance" else None, config.values()
     scores = Scores(power=config.cam_power, walk=walk_of(config), split=split)
-    return scores, float(getattr(config, KINDS[kind][2]))
+    start = KINDS[kind][2]
+    crf = config.crf if values[f"{start}_crf"] else None
+    return scores, (float(values[f"{start}_bg_thres"]), crf)
 
 
 def load(dataset: Dataset, folder: CamFolder, kinds: Sequence[str], image_id: str) -> Evaluated:
@@ -153,12 +158,13 @@ def load(dataset: Dataset, folder: CamFolder, kinds: Sequence[str], image_id: st
 def way(
     model: Any, compute: Compute, work: Work, num_classes: int, image_id: str, loaded: Evaluated
 ) -> Way:
-    """Measure an image at every threshold of all scores: network and walk here, all else pooled.
+    """Measure an image at every decision on all scores: network and walk here, all else pooled.
 
     Returns:
-        for each of `work`, in its order, a confusion or an ImageMatches at each threshold.
+        for each of `work`, in its order, a confusion or an ImageMatches of each decision.
     """
     inputs, found = loaded.inputs, []
+    pixels = inputs.pixels()
     boundary, displacement = apply_irnet(model, compute, inputs.image)
     cam = compute.put(inputs.cam)
     splits = list(dict.fromkeys(scores.split for scores in work if scores.split is not None))
@@ -166,48 +172,61 @@ def way(
     if splits:
         each = yield partial(_split_each, splits, displacement.cpu().numpy())
         parts = dict(zip(splits, each, strict=True))
-    for scores, thresholds in work.items():
+    for scores, decisions in work.items():
         maps = cam**scores.power
         if scores.split is not None:
             maps = separate_scores(maps, parts[scores.split])
         truth = loaded.truth[scores.kind]
         measure = partial(MEASURE[scores.kind], num_classes=num_classes)
         walked = scores.walk(maps, boundary)
-        found.append((yield partial(measure, walked, inputs.keys, inputs.size, thresholds, truth)))
+        found.append((yield partial(measure, walked, pixels, inputs.keys, decisions, truth)))
     return found
 
 
 def count_semantic(
     walked: np.ndarray,
+    pixels: np.ndarray,
     keys: np.ndarray,
-    size: tuple[int, int],
-    thresholds: Sequence[float],
+    decisions: Sequence[Decision],
     packed: Sequence[Packed],
     *,
     num_classes: int,
 ) -> list[np.ndarray]:
-    """Compute the confusion of the semantic label at each threshold; runs in the pool."""
+    """Compute the confusion of the semantic label of each decision; runs in the pool."""
     truth = _unpacked(*packed[0])
-    index, best = upsampled_winners(torch.from_numpy(walked), size)
-    labels = (labels_of(above(index, best, level)[0], keys) for level in thresholds)
+    index, best = upsampled_winners(torch.from_numpy(walked), pixels.shape[:2])
+    labels = (labels_of(n, keys) for n, _ in decided(index, best, pixels, decisions))
     return [confusion(label, truth, num_classes + 1) for label in labels]
 
 
 def match_instances(
     walked: np.ndarray,
+    pixels: np.ndarray,
     keys: np.ndarray,
-    size: tuple[int, int],
-    thresholds: Sequence[float],
+    decisions: Sequence[Decision],
     packed: Sequence[Packed],
     *,
     num_classes: int,
 ) -> list[ImageMatches]:
-    """Match the instances found at each threshold to the true ones; runs in the pool."""
+    """Match the instances of each decision to the true ones; runs in the pool."""
     truth = [_unpacked(*array) for array in packed]
-    index, best = upsampled_winners(torch.from_numpy(walked), size)
+    index, best = upsampled_winners(torch.from_numpy(walked), pixels.shape[:2])
     owners = owners_of(walked, keys)
-    found = (split_winners(*above(index, best, level), owners) for level in thresholds)
+    found = (split_winners(n, s, owners) for n, s in decided(index, best, pixels, decisions))
     return [match_found(instances, truth) for instances in found]
+
+
+def decided(
+    index: np.ndarray, best: np.ndarray, pixels: np.ndarray, decisions: Sequence[Decision]
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return each decision's winners and their scores, (H, W) each."""
+    found = [above(index, best, level) for level, _ in decisions]
+    for backend in {crf for _, crf in decisions if crf is not None}:
+        places = [place for place, (_, crf) in enumerate(decisions) if crf == backend]
+        maps = refine_winners(pixels, [found[p][0] for p in places], backend=backend)
+        for place, refined in zip(places, maps, strict=True):
+            found[place] = (refined, found[place][1])
+    return found
 
 
 MEASURE: Mapping[str, Callable[..., list[Any]]] = {
@@ -218,16 +237,16 @@ MEASURE: Mapping[str, Callable[..., list[Any]]] = {
 
 def measures_of(
     work: Work, results: Iterable[tuple[str, Any]], num_classes: int
-) -> dict[tuple[Scores, float], dict[str, float]]:
-    """Compute the measures at each threshold of all scores, from what `way` returns of images.
+) -> dict[tuple[Scores, Decision], dict[str, float]]:
+    """Compute the measures of each decision on all scores, from what `way` returns of images.
 
     Each rank hands in the images of its share.
     """
     size = num_classes + 1
-    counts: dict[tuple[Scores, float], Any] = {
-        (scores, level): np.zeros((size, size), np.int64) if scores.split is None else []
-        for scores, levels in work.items()
-        for level in levels
+    counts: dict[tuple[Scores, Decision], Any] = {
+        (scores, decision): np.zeros((size, size), np.int64) if scores.split is None else []
+        for scores, decisions in work.items()
+        for decision in decisions
     }
     for _, found in results:
         for collected, one in zip(counts.values(), itertools.chain(*found), strict=True):

@@ -19,8 +19,10 @@ from misc.files.labels import (
     SEMANTIC_FILES,
     instance_paths,
     semantic_paths,
+    training_label_path,
     write_instances,
     write_semantic_label,
+    write_training_label,
 )
 from misc.files.levels import levels_path, save_levels, winner_levels
 from misc.imutils import planes
@@ -29,9 +31,10 @@ from misc.learning.networks import load_network, make_network
 from misc.learning.weights import read_state_dict
 from misc.looking.legend import class_entries, object_entries, write_legend
 from misc.machine.device import Compute, compute_of
+from misc.refinement import refine_winners, with_unsure
 from misc.running.dataset import Dataset
 from misc.running.open_dataset import evaluated_ids, open_dataset
-from misc.running.plan import Files, Plan, cam_folder, cams_need, made_by
+from misc.running.plan import Files, Plan, cam_folder, cams_need, crf_modules, made_by
 from misc.running.pool import Way
 from misc.running.provenance import claim_folder
 from misc.running.scores import Split, Walk, apply_irnet, owners_of, split_of, walk_of
@@ -60,6 +63,10 @@ class Loaded:
         """Pin what is copied to the device; called by the loader."""
         return replace(self, image=self.image.pin_memory(), cam=self.cam.pin_memory())
 
+    def pixels(self) -> np.ndarray:
+        """Return the image, uint8 (H, W, 3)."""
+        return self.image.permute(1, 2, 0).contiguous().numpy()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Synthesis:
@@ -73,6 +80,10 @@ class Synthesis:
         ins_threshold: background score of instance labels.
         sem_threshold: background score of semantic labels.
         palette: colours of semantic labels, uint8 (256, 3).
+        ins_crf: the dense CRF that refines instance labels; None for none.
+        sem_crf: the one that refines semantic labels.
+        unsure: two background scores, the lower one first; where their semantic labels differ, the
+            label to train on says 255. Empty: there is no such label.
     """
 
     ins_dir: str | None
@@ -82,6 +93,9 @@ class Synthesis:
     ins_threshold: float
     sem_threshold: float
     palette: np.ndarray
+    ins_crf: str | None = None
+    sem_crf: str | None = None
+    unsure: tuple[float, ...] = ()
 
     def way(
         self, model: Any, compute: Compute, image_id: str, loaded: Loaded, *, levels: bool
@@ -104,32 +118,38 @@ class Synthesis:
             walked["instance"] = self.walk(separate_scores(cam, instance_map), boundary)
         if self.sem_dir is not None:
             walked["semantic"] = self.walk(cam, boundary)
-        yield partial(self.write, image_id, walked, loaded.keys, loaded.size, levels=levels)
+        yield partial(self.write, image_id, walked, loaded.pixels(), loaded.keys, levels=levels)
 
     def write(
         self,
         image_id: str,
         walked: Mapping[str, np.ndarray],
+        pixels: np.ndarray,
         keys: np.ndarray,
-        size: tuple[int, int],
         *,
         levels: bool,
     ) -> None:
         """Write an image's labels from the result of `walk`; runs in the pool."""
+        size = pixels.shape[:2]
         if self.ins_dir is not None:
             index, best = upsampled_winners(torch.from_numpy(walked["instance"]), size)
             owners = owners_of(walked["instance"], keys)
             if levels:
                 found_levels = winner_levels(index, best, owners)
                 save_levels(levels_path(self.ins_dir, image_id), found_levels)
-            found = split_winners(*above(index, best, self.ins_threshold), owners)
-            write_instances(self.ins_dir, image_id, found)
+            numbers, scores = above(index, best, self.ins_threshold)
+            (numbers,) = refine_winners(pixels, [numbers], backend=self.ins_crf)
+            write_instances(self.ins_dir, image_id, split_winners(numbers, scores, owners))
         if self.sem_dir is not None:
             index, best = upsampled_winners(torch.from_numpy(walked["semantic"]), size)
             if levels:
                 found_levels = winner_levels(index, best, keys)
                 save_levels(levels_path(self.sem_dir, image_id), found_levels)
-            label = labels_of(above(index, best, self.sem_threshold)[0], keys)
+            found = [above(index, best, level)[0] for level in (self.sem_threshold, *self.unsure)]
+            found = refine_winners(pixels, found, backend=self.sem_crf)
+            label, *bounds = (labels_of(numbers, keys) for numbers in found)
+            if bounds:
+                write_training_label(self.sem_dir, image_id, with_unsure(*bounds))
             write_semantic_label(self.sem_dir, image_id, label, palette=self.palette)
 
 
@@ -153,6 +173,8 @@ def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
         ins_dir, sem_dir = config.ins_seg_out_dir, config.sem_seg_out_dir
         paths = list(instance_paths(ins_dir, image_id)) if instance else []
         paths += list(semantic_paths(sem_dir, image_id)) if semantic else []
+        if semantic and config.sem_seg_unsure:
+            paths.append(training_label_path(sem_dir, image_id))
         folders = [ins_dir] * instance + [sem_dir] * semantic
         levels = [levels_path(folder, image_id) for folder in folders]
         return paths + (levels if image_id in evaluated else [])
@@ -184,6 +206,9 @@ def synthesis_of(
         ins_threshold=config.ins_seg_bg_thres,
         sem_threshold=config.sem_seg_bg_thres,
         palette=palette,
+        ins_crf=config.crf if config.ins_seg_crf else None,
+        sem_crf=config.crf if config.sem_seg_crf else None,
+        unsure=config.sem_seg_unsure,
     )
 
 
@@ -201,16 +226,18 @@ def claim_outputs(config: Config, dataset: Dataset, *, instance: bool, semantic:
     ids = dataset.split(config.infer_list)
     claim = partial(claim_folder, images=ids, overwrite=config.overwrite)
     if instance:
-        shaped = shaped_by(config, dataset, "make_ins_seg_labels")
+        shaped = shaped_by(config, dataset, "make_ins_seg_labels", *["crf"] * config.ins_seg_crf)
         claim(config.ins_seg_out_dir, shaped, files=INSTANCE_FILES)
         write_legend(config.ins_seg_out_dir, object_entries())
     if semantic:
-        shaped = shaped_by(config, dataset, "make_sem_seg_labels")
+        shaped = shaped_by(config, dataset, "make_sem_seg_labels", *["crf"] * config.sem_seg_crf)
         claim(config.sem_seg_out_dir, shaped, files=SEMANTIC_FILES)
         write_legend(config.sem_seg_out_dir, class_entries(dataset.class_names, dataset.palette))
 
 
-def plan_labels(config: Config, dataset: Dataset, folder: str, patterns: Sequence[str]) -> Plan:
+def plan_labels(
+    config: Config, dataset: Dataset, folder: str, patterns: Sequence[str], *, crf: bool
+) -> Plan:
     """Return what is read and written: files of the patterns, in which `{}` is an image."""
     ids = dataset.split(config.infer_list)
     weights = Files.of(config.irn_weights_name)
@@ -220,6 +247,7 @@ def plan_labels(config: Config, dataset: Dataset, folder: str, patterns: Sequenc
             cams_need(config, dataset, ids),
             made_by("irn_weights_name", "train_irn", weights, read_state_dict),
         ],
+        modules=crf_modules(config) if crf else {},
         claims=[folder],
         writes=[Files.of_images(folder, pattern, ids) for pattern in patterns],
         bytes_each=6_000,

@@ -19,6 +19,8 @@ SWEPT = (
     "ins_seg_split",
     "ins_seg_bg_thres",
     "sem_seg_bg_thres",
+    "ins_seg_crf",
+    "sem_seg_crf",
 )
 MOST = 1000  # points; a table of more is read by nobody
 

@@ -12,6 +12,7 @@ from misc.settings.rules import (
     RADIUS,
     SCALES,
     UNIT,
+    UNSURE,
     one_of,
 )
 from misc.settings.stage_names import BACKBONED, LABELS, TRAININGS
@@ -163,5 +164,18 @@ class SynthesisSettings:
         "background score of semantic labels",
         rule=UNIT,
         presets={"coco14_rib": 0.22},
+        shapes=("make_sem_seg_labels",),
+    )
+    ins_seg_crf: bool = setting(
+        False, "refine instance labels with a dense CRF", shapes=("make_ins_seg_labels",)
+    )
+    sem_seg_crf: bool = setting(
+        False, "refine semantic labels with a dense CRF", shapes=("make_sem_seg_labels",)
+    )
+    sem_seg_unsure: tuple[float, ...] = setting(
+        (),
+        "two background scores, as 0.15,0.35: DeepLab ignores the pixels that they decide "
+        "differently; '' learns from all",
+        rule=UNSURE,
         shapes=("make_sem_seg_labels",),
     )

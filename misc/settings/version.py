@@ -17,6 +17,9 @@ FORMER = {
     "walk": True,
     "walk_radius": 5,
     "ins_seg_split": True,
+    "ins_seg_crf": False,
+    "sem_seg_crf": False,
+    "sem_seg_unsure": [],
 }
 
 

@@ -13,6 +13,7 @@ from misc.files.atomic import write_json
 from misc.files.cam_files import find_cams, read_cams
 from misc.files.images import read_label
 from misc.instances import upsample_scores
+from misc.learning.supervision import supervision_of
 from misc.measuring.measures import read_since, record_measures
 from misc.running.label_synthesis import load_image
 from misc.running.open_dataset import open_dataset
@@ -172,6 +173,9 @@ def labels_in(folder, stage):
         ("small_displacement", 5, "1.0", INSTANCE),
         ("ins_seg_bg_thres", 0.6, "0.4", INSTANCE),
         ("sem_seg_bg_thres", 0.6, "0.25", SEMANTIC),
+        ("ins_seg_crf", True, "False", INSTANCE),
+        ("sem_seg_crf", True, "False", SEMANTIC),
+        ("sem_seg_unsure", "0.1,0.6", "[]", SEMANTIC),
     ],
 )
 def test_what_shapes_labels_shapes_those_of_its_stages_and_nothing_else(
@@ -187,8 +191,9 @@ def test_what_shapes_labels_shapes_those_of_its_stages_and_nothing_else(
     assert times(copied) == before
     assert run(copied, *shaped, **change, overwrite=True) == 0
     changed = {stage for stage in BOTH if labels_in(copied, stage) != labels[stage]}
-    # The tiny network finds one instance an image: tests of Split hold what these two do.
-    without_effect = {"ins_seg_split", "small_displacement"}
+    # The tiny network finds one instance an image: tests of Split hold what these two do. Labels
+    # for people have no unsure pixels.
+    without_effect = {"ins_seg_split", "small_displacement", "sem_seg_unsure"}
     assert changed == (set() if flag in without_effect else set(shaped))
 
 
@@ -202,6 +207,25 @@ def test_results_made_before_the_walk_could_be_left_out_are_continued(copied):
     before = times(copied)
     assert run(copied, *UP_TO_IRN, *BOTH) == 0
     assert times(copied) == before
+
+
+def test_deeplab_learns_from_labels_with_unsure_pixels(copied):
+    folder, labels, change = copied / RESULT / "sem_seg", {}, {"overwrite": True}
+    for bound in (0.1, 0.6):
+        assert run(copied, "make_sem_seg", sem_seg_bg_thres=bound, **change) == 0
+        labels[bound] = {path.stem: read_label(path) for path in folder.glob("demo*.png")}
+    change |= {"sem_seg_unsure": "0.1,0.6"}
+    assert run(copied, "train_deeplab", **change) == 2  # not made yet
+    assert run(copied, "make_sem_seg", **change) == 0
+    config = read_config(forked.arguments(copied, **change))
+    supervision = supervision_of(config, open_dataset(config), "irn")
+    learnt = {image_id: supervision.semantic(image_id) for image_id in labels[0.1]}
+    for image_id, low in labels[0.1].items():
+        expected = np.where(low == labels[0.6][image_id], low, 255)
+        assert (learnt[image_id] == expected).all()
+    assert any(255 in label for label in learnt.values())
+    assert run(copied, "make_sem_seg", overwrite=True) == 0
+    assert not (folder / "training").exists()
 
 
 def test_labels_without_the_walk_are_those_of_the_cams(copied):

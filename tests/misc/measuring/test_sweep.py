@@ -54,6 +54,7 @@ def table_of(folder):
         ("walk=True,False cam_power=1,2", 4),
         ("walk_radius=3,5 exp_times=2,6", 4),
         ("small_displacement=0.5,4", 2),
+        ("sem_seg_crf=True,False ins_seg_crf=True,False sem_seg_bg_thres=0.2,0.4", 8),
     ],
 )
 def test_each_row_is_what_the_stages_measure_with_its_settings(copied, grid, rows):
@@ -168,8 +169,10 @@ def test_masks_are_packed_on_their_way_to_the_pool_and_nothing_else_is():
 def test_an_image_without_any_class_is_measured():
     walked, keys = np.zeros((0, 1, 3, 4), np.float32), np.zeros(0, np.int64)
     truth = np.zeros((9, 13), np.uint8)
-    (count,) = sweep.count_semantic(walked, keys, (9, 13), [0.2], [_packed(truth)], num_classes=2)
+    pixels, decisions = np.zeros((9, 13, 3), np.uint8), [(0.2, None)]
+    given = (walked, pixels, keys, decisions)
+    (count,) = sweep.count_semantic(*given, [_packed(truth)], num_classes=2)
     assert count[0, 0] == truth.size
     empty = [_packed(np.zeros((0, 9, 13), bool)), _packed(keys)]
-    (found,) = sweep.match_instances(walked, keys, (9, 13), [0.2], empty, num_classes=2)
+    (found,) = sweep.match_instances(*given, empty, num_classes=2)
     assert len(found.scores) == 0

@@ -1,0 +1,45 @@
+"""Labels refined by a dense CRF, and with unsure pixels: not in the paper, off by default.
+
+docs/LABELS.md says what it gives.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from misc.crf import crf_inference_labels
+from misc.imutils import IGNORE
+
+
+def refine_winners(
+    image: np.ndarray, maps: Sequence[np.ndarray], *, backend: str | None
+) -> list[np.ndarray]:
+    """Move the borders of an image's score maps to its edges.
+
+    The numbers are the labels of one dense CRF, that of relation labels (METHOD section 3): two
+    instances of a class are two labels. Numbers that no map has take no part.
+
+    Args:
+        image: uint8 RGB (H, W, 3).
+        maps: int32 (H, W) each, 0 the background, i + 1 the score map i: see `argmax.winners`.
+        backend: the implementation of the CRF; None returns the maps as they are.
+
+    Returns:
+        maps of the same numbers, int32 (H, W), in the order of `maps`.
+    """
+    present = np.unique(np.concatenate([np.zeros(1, np.int32), *(np.unique(m) for m in maps)]))
+    if backend is None or len(present) == 1:
+        return list(maps)
+    labels = [np.searchsorted(present, numbers) for numbers in maps]
+    refined = crf_inference_labels(image, labels, num_labels=len(present), backend=backend)
+    return [present[one] for one in refined]
+
+
+def with_unsure(possible: np.ndarray, certain: np.ndarray) -> np.ndarray:
+    """Return what two labels of an image agree on, and 255 elsewhere, which training ignores.
+
+    Args:
+        possible: uint8 (H, W), of a low background score.
+        certain: uint8 (H, W), of a high one.
+    """
+    return np.where(possible == certain, certain, np.uint8(IGNORE))
