@@ -11,14 +11,13 @@ from torch import nn
 from misc.files.coco import coco_average_precision, instance_records
 from misc.files.instance_files import load_instances
 from misc.files.labels import INSTANCE_FILES, SURE, instance_path, instance_paths, write_instances
+from misc.learning.label_plans import evaluation_plan, val_truths
 from misc.learning.supervision import (
     annotations,
-    evaluation_plan,
     read_trained,
     supervised_path,
     supervision_of,
     trained_with,
-    val_truths,
 )
 from misc.learning.validation import detect_objects, load_image
 from misc.learning.weights import load_weights

@@ -4,14 +4,12 @@ import json
 from pathlib import Path
 
 from misc.files.atomic import write_bytes
+from misc.learning.label_plans import labels_needs, learnt_truths, val_truths
 from misc.learning.supervision import (
     annotations,
-    labels_needs,
-    learnt_truths,
     supervised_path,
     supervision_of,
     supervisions,
-    val_truths,
 )
 from misc.running.dataset import Dataset
 from misc.running.log import logger

@@ -7,10 +7,11 @@ import torch
 from torch import nn
 
 from misc.imutils import IGNORE, normalize_crop
+from misc.learning.label_plans import training_plan
 from misc.learning.networks import deeplab_backbone, load_backbone
 from misc.learning.samples import SegmentationSamples
 from misc.learning.stages import train_on_labels
-from misc.learning.supervision import Supervision, training_plan
+from misc.learning.supervision import Supervision
 from misc.learning.validation import validation_iou
 from misc.running.dataset import Dataset
 from misc.running.plan import Plan

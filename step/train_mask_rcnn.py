@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from misc.learning.label_plans import training_plan
 from misc.learning.networks import load_backbone
 from misc.learning.samples import DetectionSamples, detector_image
 from misc.learning.stages import train_on_labels
-from misc.learning.supervision import Supervision, training_plan
+from misc.learning.supervision import Supervision
 from misc.learning.validation import validation_precision
 from misc.machine import ranks
 from misc.running.dataset import Dataset

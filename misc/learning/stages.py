@@ -10,6 +10,7 @@ import torch
 
 from misc.learning.checkpoints import checkpoint_path, finish
 from misc.learning.curves import TrainingCurve, curve_path
+from misc.learning.label_plans import val_truths
 from misc.learning.supervision import (
     KINDS,
     Supervision,
@@ -18,7 +19,6 @@ from misc.learning.supervision import (
     supervised_by,
     supervised_path,
     supervisions,
-    val_truths,
 )
 from misc.learning.training import Samples, Schedule, Terms, make_optimizer, train
 from misc.machine import ranks

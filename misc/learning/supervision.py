@@ -12,23 +12,17 @@ import torch
 from misc.argmax import label_map
 from misc.files.cam_files import CamFolder
 from misc.files.coco import coco_dataset, instance_records
-from misc.files.images import read_label
-from misc.files.instance_files import load_instances
 from misc.files.labels import (
-    INSTANCE_FILES,
-    SEMANTIC_FILES,
-    TRAINING_FILE,
     instance_path,
     read_instance_labels,
     read_semantic_label,
     read_training_label,
 )
 from misc.instances import component_detections
-from misc.learning.networks import WEIGHTS_BYTES, backbone_need
 from misc.learning.weights import read_state_dict
 from misc.running.dataset import Dataset
 from misc.running.log import logger
-from misc.running.plan import Files, Need, Plan, Truths, cam_folder, cams_need, made_by
+from misc.running.plan import cam_folder
 from misc.running.provenance import fingerprint
 from misc.running.truths import with_truth
 from misc.running.workers import collect_images
@@ -207,75 +201,6 @@ def images_to_learn_from(
             "%d of %d images have no instance and are left out", len(ids) - len(kept), len(ids)
         )
     return kept
-
-
-def labels_needs(config: Config, dataset: Dataset, *, semantic: bool) -> list[Need]:
-    """Return the needs for the labels of infer_list that other stages make, by --supervision."""
-    ids = dataset.split(config.infer_list)
-    needs = [cams_need(config, dataset, ids)] if "cam" in config.supervision else []
-    if "irn" in config.supervision and semantic:
-        pattern = TRAINING_FILE if config.sem_seg_unsure else SEMANTIC_FILES[0]
-        files = Files.of_images(config.sem_seg_out_dir, pattern, ids)
-        needs.append(made_by("sem_seg_out_dir", "make_sem_seg", files, read_label))
-    elif "irn" in config.supervision:
-        files = Files.of_images(config.ins_seg_out_dir, INSTANCE_FILES[0], ids)
-        needs.append(made_by("ins_seg_out_dir", "make_ins_seg", files, load_instances))
-    return needs
-
-
-def training_plan(config: Config, dataset: Dataset, network: str, weights_name: str) -> Plan:
-    """Return what a training on labels reads and writes."""
-    ids, val_ids = dataset.split(config.infer_list), dataset.split(config.val_list)
-    kind = KINDS[network]
-    weights = [supervised_path(weights_name, name) for name in config.supervision]
-    return Plan(
-        claims=weights,
-        batches={f"{network}_batch_size": len(ids)},
-        images=[*ids, *val_ids],
-        truths=[val_truths(config, val_ids, kind), *learnt_truths(config, ids, kind)],
-        needs=labels_needs(config, dataset, semantic=kind == "semantic") + backbone_need(config),
-        writes=[Files.of(*weights)],
-        bytes_each=WEIGHTS_BYTES,
-    )
-
-
-def evaluation_plan(config: Config, dataset: Dataset, network: str, pattern: str) -> Plan:
-    """Return what a network's evaluation reads and writes; `{}` in the pattern is an image."""
-
-    def of(name: str) -> Any:
-        return getattr(config, f"{network}_{name}")
-
-    ids = dataset.split(config.val_list)
-    places = [(of("out_dir"), ids)]
-    if of("server_list"):
-        places.append((of("server_dir"), dataset.split(of("server_list"))))
-    weights = Files.of(*(supervised_path(of("weights_name"), n) for n in config.supervision))
-    kind = KINDS[network]
-    return Plan(
-        claims=[supervised_path(folder, n) for folder, _ in places for n in config.supervision],
-        images=list(dict.fromkeys(image_id for _, listed in places for image_id in listed)),
-        truths=[val_truths(config, ids, kind)],
-        needs=[made_by(f"{network}_weights_name", f"train_{network}", weights, read_state_dict)],
-        writes=[
-            Files.of_images(supervised_path(folder, name), pattern, listed)
-            for folder, listed in places
-            for name in config.supervision
-        ],
-        bytes_each=6_000,
-    )
-
-
-def val_truths(config: Config, ids: Sequence[str], kind: str) -> Truths:
-    """Return the need for ground truth of all images of --val_list."""
-    return Truths(flag="val_list", name=config.val_list, ids=ids, kinds=[kind])
-
-
-def learnt_truths(config: Config, ids: Sequence[str], kind: str) -> list[Truths]:
-    """Return the need for ground truth of some images of --infer_list, if it is trained on."""
-    if "full" not in config.supervision:
-        return []
-    name = f"{config.infer_list} --supervision full"
-    return [Truths(flag="infer_list", name=name, ids=ids, kinds=[kind], some=True)]
 
 
 def _count_instances(supervision: Supervision, image_id: str) -> int:
