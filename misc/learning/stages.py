@@ -10,6 +10,7 @@ import torch
 
 from misc.learning.checkpoints import checkpoint_path, finish
 from misc.learning.curves import TrainingCurve, curve_path
+from misc.learning.seen import note_seen
 from misc.learning.supervision import (
     KINDS,
     Supervision,
@@ -90,6 +91,8 @@ def train_network(
     settings: Training = getattr(config, network)
     is_new = _claim(config, dataset, network, ids, weights, supervision)
     _note_network(config, dataset, network, weights)
+    if network in KINDS:
+        note_seen(weights, dataset, ids)
     if not is_new:
         return False
     training_set, compute = samples(), compute_of(config)

@@ -190,6 +190,17 @@ def test_masks_that_cannot_all_be_measured_are_measured_where_they_can(measured,
     assert not {measure for _, measure in found} & {"component AP50", "AP50"}
 
 
+def test_networks_that_were_trained_on_measured_images_are_told_of(measured, tmp_path):
+    folder, _, changes = measured
+    assert "were trained on" not in log(folder)
+    shutil.copytree(folder, tmp_path / "copy")
+    passes = ("--eval_mask_rcnn_pass", "--eval_deeplab_pass")
+    assert run(tmp_path / "copy", *passes, **changes | {"val_share": 0.9}) == 0
+    said = [line for line in log(tmp_path / "copy").splitlines() if "were trained on" in line]
+    assert len(said) == 2
+    assert all("images of --val_list val were trained on (" in line for line in said)
+
+
 def test_a_mask_of_another_size_is_named_by_a_dry_run(measured, tmp_path, capsys):
     folder, _, changes = measured
     shutil.copytree(folder / "masks", tmp_path / "masks")
