@@ -12,7 +12,7 @@ from misc.files.images import read_label
 from misc.measuring.measures import read_since
 from step import STAGES
 from tests import forked
-from tests.coco_shaped import BARE, CROWDED, ids_of, make_coco, name_of
+from tests.coco_shaped import BARE, CROWDED, ids_of, instances, make_coco, name_of, write_json
 from tests.tiny_networks import tiny_detector_and_deeplab
 
 SETTINGS = {
@@ -165,6 +165,17 @@ def test_a_broken_json_is_one_line(tmp_path, capsys):
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert error.startswith(f"error: {path}: is cut short")
+
+
+def test_a_train_list_without_a_class_stops_before_the_first_stage(tmp_path, capsys):
+    root = make_coco(tmp_path / "coco")
+    write_json(root, "train", instances("train") | {"annotations": []})
+    for options in ((), ("dry_run",)):
+        changes = dict.fromkeys(options, True)
+        assert run(tmp_path / "run", root, "train_cam", **changes) == 2
+        captured = capsys.readouterr()
+        words = "--train_list train: none of its 6 images shows a class, and train_cam learns"
+        assert words in (captured.out if options else captured.err)
 
 
 def test_another_rule_of_the_truth_is_not_mixed_into_what_was_trained_on_it(copied, root, capsys):
