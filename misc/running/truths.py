@@ -9,9 +9,10 @@ from misc.running.plan import Truths
 
 def lacking(dataset: Dataset, truths: Truths, stage: str) -> ValueError | None:
     """Return a stage's error about missing ground truth, in one line; None if none is missing."""
+    # Where none is needed, too: what is there may be of a wrong form.
+    found = dataset.with_truth(truths.ids, kinds=truths.kinds)
     if dataset.may_lack_truth and not truths.some:
         return None
-    found = dataset.with_truth(truths.ids, kinds=truths.kinds)
     if len(found) == len(truths.ids) or (truths.some and found):
         return None
     first = next(i for i in truths.ids if i not in set(found))

@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from photo_tree import export_demo, write_csv, write_image
+from photo_tree import export_demo, write_csv, write_image, write_mask
 
 import run_sample
 from misc.files.cam_files import read_cams
@@ -199,6 +199,16 @@ def test_networks_that_were_trained_on_measured_images_are_told_of(measured, tmp
     said = [line for line in log(tmp_path / "copy").splitlines() if "were trained on" in line]
     assert len(said) == 2
     assert all("images of --val_list val were trained on (" in line for line in said)
+
+
+def test_masks_of_white_on_black_stop_before_the_first_stage(bare, tmp_path, capsys):
+    for path in (bare / "photos").rglob("*.jpg"):
+        place = path.relative_to(bare / "photos").with_suffix(".png")
+        write_mask(tmp_path / "masks/semantic" / place, 255 * np.eye(40))
+    assert run(bare, "--train_cam_pass", "--eval_cam_pass", masks=tmp_path / "masks") == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "masks hold only 0 and 255 (ignored), the first is" in error
 
 
 def test_a_mask_of_another_size_is_named_by_a_dry_run(measured, tmp_path, capsys):
