@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cityscapes import layout, truth
-from cityscapes.export import pack
+from cityscapes.export import LEAST_SCORE, pack
 from cityscapes.identity import identify
 from cityscapes.names import EVALUATED_IDS, label_ids, names_of, palette_of
 from cityscapes.precision import OVERLAPS, ImageOverlaps, average_precision, overlaps_of
@@ -151,6 +151,8 @@ class Dataset:
     ) -> ImageOverlaps:
         """Count how an image's detections overlap its truth, for `instance_measures`.
 
+        Fragments, which the export leaves out, do not count: the server finds the same.
+
         Args:
             image_id: the image.
             masks: bool (N, H, W), the detections.
@@ -158,8 +160,9 @@ class Dataset:
             scores: (N,), their scores.
         """
         numbers = truth.instance_numbers(self.root, image_id)
-        ids = self.label_ids[np.asarray(classes, np.int64)]
-        return overlaps_of(numbers, masks, ids, scores)
+        kept = np.asarray(scores) >= LEAST_SCORE
+        ids = self.label_ids[np.asarray(classes, np.int64)[kept]]
+        return overlaps_of(numbers, masks[kept], ids, scores[kept])
 
     def instance_measures(self, matches: Sequence[ImageOverlaps]) -> dict[str, float]:
         """Compute Cityscapes' average precision: the mean over overlaps, and that at 0.5."""

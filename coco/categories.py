@@ -90,3 +90,12 @@ CLASS_NAMES: tuple[str, ...] = (
     "hair drier",
     "toothbrush",
 )
+
+
+def name_of(category: int) -> str | None:
+    """Return the name of a category by its id: empty where COCO left it out, None of other ids."""
+    if category in UNUSED:
+        return ""
+    if category not in CATEGORY_IDS:
+        return None
+    return CLASS_NAMES[CLASS_OF[category]]

@@ -8,19 +8,19 @@ import json
 import os
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
-from coco.categories import CLASS_OF, UNUSED
+from coco.categories import CLASS_OF, UNUSED, name_of
 from coco.json_file import Element, elements
 from misc.files.atomic import atomic_path
 
-VERSION = 1  # of the cached index
+VERSION = 2  # of the cached index
 ARRAYS = ("names", "numbers", "sizes", "starts", "offsets", "lengths", "classes", "crowd")
 
 
@@ -114,20 +114,24 @@ def make_index(path: Path) -> Index:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is cut short or no instances JSON, has an image twice, an annotation of an
-            unknown image, of an unknown category, or with run lengths of another size than its
-            image's.
+        ValueError: it is cut short or no instances JSON, names a category otherwise than COCO, has
+            an image twice, an annotation of an unknown image, of an unknown category, or with run
+            lengths of another size than its image's.
     """
     images, annotations = _Images(path), _Annotations(path)
-    sections = {"images": images.add, "annotations": annotations.add}
-    seen = set()
-    for element in elements(path):
-        seen.add(element.section)
+    sections: dict[str, Callable[[Element], None]] = {
+        "images": images.add,
+        "annotations": annotations.add,
+        "categories": partial(_check_category, path),
+    }
+    seen = set[str]()
+    for element in elements(path, lists=seen):
         if element.section in sections:
             sections[element.section](element)
-    if not images.names:
+    if not images.names or "annotations" not in seen:
+        lacking = "annotations is missing" if images.names else "images is missing or empty"
         raise ValueError(
-            f"{path}: no instances JSON of COCO, its list of images is missing or empty; it has "
+            f"{path}: no instances JSON of COCO, its list of {lacking}; it has "
             f"{', '.join(sorted(seen)) or 'no list at all'}"
         )
     names, numbers, sizes = images.checked()
@@ -143,6 +147,21 @@ def make_index(path: Path) -> Index:
         classes=CLASS_OF[np.array(annotations.categories, np.int64)[order]],
         crowd=np.array(annotations.crowd, bool)[order],
     )
+
+
+def _check_category(path: Path, element: Element) -> None:
+    """Raise ValueError unless a category is COCO's of that id, or has one that COCO leaves out."""
+    try:
+        number, name = element.value["id"], str(element.value["name"])
+        expected = name_of(number)
+    except (KeyError, TypeError, IndexError) as error:
+        raise _unusual(path, "a category", element, repr(error)) from error
+    if expected is None or (expected and name.strip().lower() != expected):
+        ours = "COCO has none of that id" if expected is None else f"COCO's is {expected!r}"
+        raise ValueError(
+            f"{path}: category {number} is {name!r}, {ours}; a data set of other classes is read "
+            "with --dataset folder --labels FILE"
+        )
 
 
 class _Images:

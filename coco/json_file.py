@@ -23,8 +23,12 @@ class Element:
     value: Any
 
 
-def elements(path: Path) -> Iterator[Element]:
+def elements(path: Path, *, lists: set[str] | None = None) -> Iterator[Element]:
     """Yield the elements of the lists in a JSON's outer object, in their order.
+
+    Args:
+        path: the file.
+        lists: is given the names of the lists, those that are empty too.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -33,7 +37,7 @@ def elements(path: Path) -> Iterator[Element]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     with path.open("rb") as file:
-        yield from _Reader(path, file).elements()
+        yield from _Reader(path, file).elements(set() if lists is None else lists)
 
 
 class _Reader:
@@ -95,13 +99,14 @@ class _Reader:
         where = self.start + self.place
         return ValueError(f"{self.path}: {kind} at byte {where} ({reason}); download it again")
 
-    def elements(self) -> Iterator[Element]:
-        """Yield the elements of all outer lists."""
+    def elements(self, lists: set[str]) -> Iterator[Element]:
+        """Yield the elements of all outer lists, and add the lists' names to `lists`."""
         self.take("{")
         while self.peek() != "}":
             section = self.value()
             self.take(":")
             if self.peek() == "[":
+                lists.add(section)
                 yield from self.listed(section)
             else:
                 self.value()

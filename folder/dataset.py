@@ -66,7 +66,11 @@ class Dataset:
 
     @cached_property
     def _masks(self) -> Masks:
-        return Masks(self._mask_root, len(self.class_names))
+        index = self._index
+        masks = Masks(self._mask_root, index.class_names, list(index.paths.values()))
+        labelled = (i for i, row in index.rows.items() if index.labels[row].any())
+        masks.check_values([index.paths[image_id] for image_id in labelled])
+        return masks
 
     @property
     def class_names(self) -> tuple[str, ...]:

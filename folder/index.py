@@ -1,6 +1,7 @@
 """All that is known of a folder before an image is opened: its images, classes and labels."""
 
 import difflib
+import logging
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from folder.tags import ACCEPTED, Row, Tags, read_names, read_tags
+from folder.tags import ACCEPTED, HEADINGS, Row, Tags, read_names, read_tags
 from folder.tree import Names, image_ids
 from misc.files.images import image_endings
 from misc.running.log import logger
@@ -53,15 +54,20 @@ def read_index(
     else:
         tags = read_tags(labels, names=names, images=list(paths))
     found = _match(root, paths, tags.rows, source=str(labels))
-    names = names or tags.class_names
-    names = names or sorted({name for row in found.values() for name in row.classes})
     source = f"{labels or f'--data_root {root}'}"
+    if names is None:
+        names = tags.class_names or sorted({c for row in found.values() for c in row.classes})
+        _look_at_names(source, names)
     if not 0 < len(names) <= MOST_CLASSES:
         raise ValueError(f"{source}: {len(names)} classes, accepted are 1 to {MOST_CLASSES}")
     ids = [image_id for image_id in paths if image_id in found]
     if len(ids) < len(paths):
         lacking = next(path for image_id, path in paths.items() if image_id not in found)
-        _say_unlabelled(source, len(paths) - len(ids), len(paths), lacking)
+        _say(
+            logging.INFO,
+            f"{source}: {len(paths) - len(ids)} of {len(paths)} images have no label and are left "
+            f"out, the first is {lacking}",
+        )
     rows = {image_id: row for row, image_id in enumerate(ids)}
     labelled = _label_rows(found, rows, names)
     return Index(paths=paths, class_names=tuple(names), rows=rows, labels=labelled)
@@ -99,9 +105,12 @@ def _match(
                 "an image in one row, as class;class"
             )
     if missing:
+        may_be_heading = missing == rows[:1] and rows[1:] and missing[0].place.endswith(", line 1")
+        heading = f"; if line 1 is a heading, its accepted names are {', '.join(HEADINGS)}"
         raise FileNotFoundError(
             f"{source}: {len(missing)} of {len(rows)} images are missing, the first is "
             f"{missing[0].path!r} ({missing[0].place}); paths are below --data_root {root}"
+            f"{heading if may_be_heading else ''}"
         )
     return found
 
@@ -124,10 +133,27 @@ def _label_rows(
     return labels
 
 
+def _look_at_names(source: str, names: Sequence[str]) -> None:
+    """Say what is odd in class names that nobody listed."""
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(name.casefold(), []).append(name)
+    pairs = [" and ".join(map(repr, found)) for found in alike.values() if len(found) > 1]
+    if pairs:
+        _say(
+            logging.WARNING,
+            f"{source}: classes differ by upper and lower case alone: {', '.join(pairs)}; they are "
+            "learnt as several, a file --class_names refuses those that are not in it",
+        )
+    if list(names) == list(map(str, range(len(names)))):
+        _say(
+            logging.INFO,
+            f"{source}: the classes are called 0 to {len(names) - 1}; --class_names FILE names "
+            "them, one a line",
+        )
+
+
 @cache
-def _say_unlabelled(source: str, count: int, of: int, first: str) -> None:
-    """Say, once a run, which images are not used."""
-    logger.info(
-        "%s: %d of %d images have no label and are left out, the first is %s",
-        *(source, count, of, first),
-    )
+def _say(level: int, words: str) -> None:
+    """Log a line once a run, though every stage opens the folder again."""
+    logger.log(level, "%s", words)

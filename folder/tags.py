@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,8 +15,8 @@ from misc.files.safe_npy import read_npy_object
 from misc.running.log import logger
 
 ACCEPTED = (
-    "a CSV or TSV of `path,class;class`, a JSON of {path: [classes]} or of COCO, or a .npy of "
-    "{id: vector of 0 and 1} or of a row for each image"
+    "a CSV or TSV of `path,class;class` (commas, tabs or, throughout, semicolons), a JSON of "
+    "{path: [classes]} or of COCO, or a .npy of {id: vector of 0 and 1} or of a row for each image"
 )
 # The first line is one of headings where its first word is one of these.
 HEADINGS = ("path", "file", "filename", "file_name", "image", "image_path", "image_id", "id")
@@ -87,15 +88,14 @@ def read_names(path: Path) -> list[str]:
 def _read_table(path: Path, text: str) -> Tags:
     rows: list[Row] = []
     blank = []
-    first = text.lstrip().partition("\n")[0]
+    delimiter = _delimiter(text)
     lines = csv.reader(
-        io.StringIO(text, newline=""),
-        delimiter="\t" if "\t" in first else ",",
-        skipinitialspace=True,
-        strict=True,
+        io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
     )
     try:
         for cells in lines:
+            if delimiter == ";":
+                cells = [*cells[:1], ";".join(cells[1:])]
             place, [name, classes, *more] = f"{path}, line {lines.line_num}", [*cells, "", ""][:3]
             if not any(map(str.strip, cells)):
                 blank.append(lines.line_num)
@@ -113,6 +113,17 @@ def _read_table(path: Path, text: str) -> Tags:
             "%s: %d empty lines are skipped, the first is line %d", path, len(blank), blank[0]
         )
     return Tags(rows)
+
+
+def _delimiter(text: str) -> str:
+    """Return what separates columns: a tab, a comma, or the semicolon of Excel in Europe.
+
+    That is where every line has one, and none a comma or tab, quoted parts apart.
+    """
+    lines = [line for line in re.sub('"[^"]*"', "", text).splitlines() if line.strip()]
+    if lines and all(";" in line and "," not in line and "\t" not in line for line in lines):
+        return ";"
+    return "\t" if "\t" in text.lstrip().partition("\n")[0] else ","
 
 
 def _names_in(text: str) -> list[str]:

@@ -5,7 +5,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from misc.files.images import image_endings
@@ -18,18 +18,16 @@ def image_ids(root: Path, *, but: Path | None = None) -> dict[str, str]:
     """Return the images of a tree, sorted by path: by id the path below its root, with '/'.
 
     An id is the path without its ending, '/' and what file names or lists cannot hold replaced;
-    where several images would have one id, each has a digest of its path in it. Hidden files and
-    folders are left out.
+    where several images would have one id, each has a digest of its path in it.
 
     Args:
         root: the folder.
         but: a folder below it that holds no photographs: that of the masks.
     """
     endings, paths = image_endings(), []
-    for folder, inside, names in os.walk(root):
-        inside[:] = [n for n in inside if n[0] != "." and not _is(Path(folder, n), but)]
-        kept = (n for n in names if n[0] != "." and os.path.splitext(n)[1].lower() in endings)
-        paths += [Path(folder, name).relative_to(root).as_posix() for name in kept]
+    for path in files_below(root, but=but):
+        if os.path.splitext(path)[1].lower() in endings:
+            paths.append(path)
     paths.sort()
     plain = [_plain_id(path) for path in paths]
     # A file system may take upper and lower case for the same.
@@ -38,6 +36,29 @@ def image_ids(root: Path, *, but: Path | None = None) -> dict[str, str]:
         _with_digest(i, path) if uses[i.casefold()] > 1 else i: path
         for i, path in zip(plain, paths, strict=True)
     }
+
+
+def files_below(root: Path, *, but: Path | None = None) -> Iterator[str]:
+    """Yield the path below a folder of each file in it, with '/'; hidden ones are left out.
+
+    Links to folders are followed, after all else and each folder once: two may lead in a circle.
+
+    Args:
+        root: the folder.
+        but: a folder that is left out.
+    """
+    seen = set() if but is None else {os.path.realpath(but)} - {os.path.realpath(root)}
+    left = [os.fspath(root)]
+    while left:
+        for folder, inside, names in os.walk(left.pop(0)):
+            if (real := os.path.realpath(folder)) in seen:
+                inside.clear()
+                continue
+            seen.add(real)
+            inside[:] = sorted(name for name in inside if name[0] != ".")
+            left += filter(os.path.islink, (os.path.join(folder, name) for name in inside))
+            below = Path(folder).relative_to(root)
+            yield from ((below / name).as_posix() for name in names if name[0] != ".")
 
 
 class Names:
@@ -100,7 +121,3 @@ def _plain_id(path: str) -> str:
 
 def _with_digest(image_id: str, path: str) -> str:
     return f"{image_id}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}"
-
-
-def _is(path: Path, other: Path | None) -> bool:
-    return other is not None and path.absolute() == other.absolute()

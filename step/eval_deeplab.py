@@ -11,6 +11,7 @@ from torch import nn
 from misc.files.labels import SEMANTIC_FILES, semantic_paths, write_semantic_label
 from misc.learning.label_plans import evaluation_plan, val_truths
 from misc.learning.networks import deeplab_backbone
+from misc.learning.seen import warn_of_seen
 from misc.learning.segmenting import SCORES, segment_images
 from misc.learning.supervision import read_trained, supervised_path, trained_with
 from misc.looking.legend import class_entries, write_legend
@@ -54,7 +55,9 @@ def run(config: Config) -> None:
         label_images(config, model, dataset, ids, folder, compute=compute)
         entries = class_entries(dataset.class_names, dataset.palette)
         ranks.on_first(partial(write_legend, folder, entries))
-        if truth_ids := measured(dataset, val_truths(config, ids, "semantic"), "eval_deeplab"):
+        truths = val_truths(config, ids, "semantic")
+        if truth_ids := measured(dataset, truths, "eval_deeplab"):
+            warn_of_seen(weights, dataset, replace(truths, ids=truth_ids))
             counts = count_images(dataset, truth_ids, folder, num_workers=config.num_workers)
             ranks.on_first(partial(write_measures, config, dataset, name, counts))
         if config.deeplab_server_list:

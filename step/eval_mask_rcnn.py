@@ -1,6 +1,7 @@
 """Evaluate Mask R-CNN on val_list (METHOD sections 8 and 9)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from misc.files.coco import coco_average_precision, instance_records
 from misc.files.instance_files import load_instances
 from misc.files.labels import INSTANCE_FILES, SURE, instance_path, instance_paths, write_instances
 from misc.learning.label_plans import evaluation_plan, val_truths
+from misc.learning.seen import warn_of_seen
 from misc.learning.supervision import (
     annotations,
     read_trained,
@@ -64,7 +66,9 @@ def run(config: Config) -> None:
         claim(folder, files=INSTANCE_FILES, images=ids)
         detect_images(model, dataset, ids, folder, compute=compute, supervision=name)
         ranks.on_first(partial(write_legend, folder, object_entries()))
-        if truth_ids := measured(dataset, val_truths(config, ids, "instance"), "eval_mask_rcnn"):
+        truths = val_truths(config, ids, "instance")
+        if truth_ids := measured(dataset, truths, "eval_mask_rcnn"):
+            warn_of_seen(weights, dataset, replace(truths, ids=truth_ids))
             matched = match_images(config, dataset, truth_ids, folder)
             ranks.on_first(partial(write_measures, config, dataset, name, *matched))
         if config.mask_rcnn_server_list:

@@ -62,6 +62,7 @@ def plan(config: Config, dataset: Dataset) -> Plan:
         batches={"cam_batch_size": len(train_ids)},
         images=ids,
         labelled=ids,
+        learnt={"train_list": train_ids},
         needs=pretrained_need(config.pretrained),
         writes=[Files.of(config.cam_weights_name)],
         bytes_each=WEIGHTS_BYTES,

@@ -18,13 +18,15 @@ Decoded = TypeVar("Decoded")
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "JPEG2000", "PPM", "TIFF", "WEBP")
 # Of those that PIL opens: EPS and WMF start programs, the others only have the head of a file read.
 _NOT_PHOTOGRAPHS = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG"}
+LARGEST_OF_12_BITS = 4095
 
 
 def read_image(path: str | os.PathLike[str]) -> np.ndarray:
     """Read an image file as RGB, its pixels as stored.
 
-    Grey, CMYK, palette and 16-bit files are converted; EXIF rotation is not applied, because
-    labels are drawn on the stored pixels.
+    Grey, CMYK and palette files are converted. Grey ones of 16 bits keep their upper byte, those
+    of which no value exceeds 4095 that of 12 bits; floats are stretched from their own minimum to
+    maximum. EXIF rotation is not applied, because labels are drawn on the stored pixels.
 
     Returns:
         uint8 array (H, W, 3).
@@ -137,11 +139,26 @@ def encode_png(picture: np.ndarray, *, palette: np.ndarray | None = None) -> byt
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
+    # Of these PIL would clip the values to 0..255.
     if image.mode.startswith("I"):
-        # 16 bits per pixel: PIL would clip at 255; keep the upper byte instead.
-        values = np.asarray(image).astype(np.int64)
-        image = Image.fromarray((values >> 8).clip(0, 255).astype(np.uint8))
+        image = Image.fromarray(_upper_byte(np.asarray(image).astype(np.int64)))
+    elif image.mode == "F":
+        image = Image.fromarray(_stretched(np.asarray(image).astype(np.float64)))
     return image.convert("RGB")
+
+
+def _upper_byte(values: np.ndarray) -> np.ndarray:
+    """Return the upper byte of 16 bits, or of 12 where no value has more."""
+    shift = 8 if values.max() > LARGEST_OF_12_BITS else 4
+    return (values >> shift).clip(0, 255).astype(np.uint8)
+
+
+def _stretched(values: np.ndarray) -> np.ndarray:
+    """Return floats with the smallest finite one as 0, the largest as 255; NaN as the smallest."""
+    finite = values[np.isfinite(values)]
+    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
+    known = np.where(np.isnan(values), low, values).clip(low, high)
+    return np.rint((known - low) * (255 / (high - low or 1))).astype(np.uint8)
 
 
 def _as_seen(image: Image.Image) -> Image.Image:

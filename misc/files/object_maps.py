@@ -8,6 +8,8 @@ import numpy as np
 from misc.files.images import read_label
 from misc.imutils import IGNORE
 
+LARGEST_MASKS = 4 << 30  # pixels of an image's masks, a byte each
+
 _log = logging.getLogger(__name__)
 
 
@@ -29,29 +31,36 @@ def read_class_map(path: Path, num_classes: int) -> np.ndarray:
 
 
 def split_objects(
-    path: Path, objects: np.ndarray, semantic: np.ndarray
+    path: Path, objects: np.ndarray, semantic: np.ndarray, *, ignored: int = IGNORE
 ) -> tuple[np.ndarray, np.ndarray]:
     """Split a map of objects, each with the most frequent class under it.
 
-    An object is an id that is neither 0 nor 255; one without a class is left out with a warning.
+    An object is an id neither 0 nor ignored; one without a class is left out with a warning.
 
     Args:
         path: the map's file, for messages.
-        objects: uint8 (H, W).
+        objects: uint8 or uint16 (H, W).
         semantic: uint8 (H, W), the classes.
+        ignored: the id that is no object.
 
     Returns:
         masks, bool (N, H, W), and classes, int64 (N,), from 0.
 
     Raises:
-        ValueError: the two differ in size.
+        ValueError: the two differ in size, or the objects are too many for the memory.
     """
     if objects.shape != semantic.shape:
         raise ValueError(
             f"{path}: is {objects.shape} pixels, but its map of classes is {semantic.shape}"
         )
     masks, classes = [], []
-    for object_id in np.setdiff1d(objects, [0, IGNORE]):
+    ids = np.setdiff1d(objects, [0, ignored])
+    if len(ids) * objects.size > LARGEST_MASKS:
+        raise ValueError(
+            f"{path}: {len(ids)} objects of {objects.shape} pixels; their masks would take more "
+            f"than {LARGEST_MASKS >> 30} GiB, cut the image into smaller ones"
+        )
+    for object_id in ids:
         mask = objects == object_id
         under = semantic[mask]
         under = under[(under != 0) & (under != IGNORE)]

@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from misc.learning.pretrained import load_pretrained
-from misc.learning.weights import load_weights, read_state_dict
+from misc.learning.weights import OtherNetwork, load_weights, read_state_dict
 from misc.machine.device import Compute
 from misc.running.plan import Files, Need, made_by
 from misc.settings.config import Config
@@ -167,4 +167,11 @@ def load_backbone(backbone: nn.Module, config: Config, *, name: str) -> None:
     prefix = "resnet50."
     state = read_state_dict(path)
     state = {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
-    load_weights(backbone, state, source=f"--cam_weights_name {path}")
+    try:
+        load_weights(backbone, state, source=f"--cam_weights_name {path}")
+    except OtherNetwork as error:
+        raise OtherNetwork(
+            f"{error}; with --pretrained none the backbone, here {name}, is filled from that of "
+            f"--cam_network {config.cam_network}: pass --pretrained imagenet or a FILE of {name} "
+            "weights for this stage, or a --cam_network with this backbone"
+        ) from error

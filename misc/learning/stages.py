@@ -11,6 +11,7 @@ import torch
 from misc.learning.checkpoints import checkpoint_path, finish
 from misc.learning.curves import TrainingCurve, curve_path
 from misc.learning.label_plans import val_truths
+from misc.learning.seen import note_seen
 from misc.learning.supervision import (
     KINDS,
     Supervision,
@@ -90,6 +91,8 @@ def train_network(
     settings: Training = getattr(config, network)
     is_new = _claim(config, dataset, network, ids, weights, supervision)
     _note_network(config, dataset, network, weights)
+    if network in KINDS:
+        note_seen(weights, dataset, ids, again=is_new)
     if not is_new:
         return False
     training_set, compute = samples(), compute_of(config)
@@ -162,7 +165,7 @@ def train_on_labels(
     dataset, kind = open_dataset(config), KINDS[network]
     truths = val_truths(config, dataset.split(config.val_list), kind)
     require_truth(dataset, truths, f"train_{network}")
-    val_ids = measured(dataset, truths, f"train_{network}")[:VALIDATED_IMAGES]
+    val_ids = measured(dataset, truths, f"train_{network}", use="validate on")[:VALIDATED_IMAGES]
     compute = compute_of(config)
     for supervision in supervisions(config, dataset):
         ids = supervision.labelled(dataset.split(config.infer_list), kind)

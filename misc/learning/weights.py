@@ -15,6 +15,10 @@ from misc.files.limits import check_archive
 from misc.learning.backbones import backbone_of
 
 
+class OtherNetwork(ValueError):
+    """Weights whose names or shapes are not those of the network to load them into."""
+
+
 def read_state_dict(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
     """Load a state_dict onto the CPU; a pickle that would execute code is rejected.
 
@@ -51,8 +55,8 @@ def load_weights(
         ignore: prefixes of names in `state` that the model need not have.
 
     Raises:
-        ValueError: names are missing or unknown, a shape differs, or a value is not finite; the
-            model is unchanged.
+        OtherNetwork: names are missing or unknown, or a shape differs; the model is unchanged.
+        ValueError: a value is not finite; the model is unchanged.
     """
     expected = model.state_dict()
     wrong = [
@@ -73,7 +77,7 @@ def load_weights(
         theirs, ours = backbone_of(state), backbone_of(expected)
         if None not in (theirs, ours) and theirs != ours:
             problems = [f"their backbone is {theirs}, here it is {ours}: pass the one they have"]
-        raise ValueError(f"{source}: these weights are of another network: {'; '.join(problems)}")
+        raise OtherNetwork(f"{source}: these weights are of another network: {'; '.join(problems)}")
     known = {name: tensor for name, tensor in state.items() if name in expected}
     broken = [name for name, tensor in known.items() if not tensor.isfinite().all()]
     if broken:

@@ -15,6 +15,7 @@ from misc.machine import ranks
 from misc.running.dataset import Dataset
 from misc.running.plan import Truths
 from misc.settings.config import Config
+from misc.settings.data_settings import DATASETS
 
 # By --dataset. The demo is laid out like VOC, and read by its reader.
 OPENERS: Mapping[str, Callable[[Config], Dataset]] = {
@@ -42,7 +43,7 @@ def _opener_of(module: str) -> Callable[[Config], Dataset]:
     except (ModuleNotFoundError, AttributeError) as error:
         raise ValueError(
             f"--dataset {module}: no module with from_config ({error}); accepted are "
-            f"{', '.join(OPENERS)}, or a module that can be imported from here"
+            f"{', '.join(DATASETS)}, or a module that can be imported from here"
         ) from error
     return opener
 

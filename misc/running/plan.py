@@ -86,6 +86,7 @@ class Plan:
     Attributes:
         images: ids whose image is read.
         labelled: ids whose image-level label is read.
+        learnt: by a list's flag its ids, of which one at least has to show a class.
         truths: ground truth that is read.
         needs: what other stages make.
         batches: by the flag of a batch size, the number of images to fill it.
@@ -97,6 +98,7 @@ class Plan:
 
     images: Sequence[str] = ()
     labelled: Sequence[str] = ()
+    learnt: Mapping[str, Sequence[str]] = field(default_factory=dict)
     truths: Sequence[Truths] = ()
     needs: Sequence[Need] = ()
     batches: Mapping[str, int] = field(default_factory=dict)

@@ -85,6 +85,7 @@ def _lacking(config: Config, dataset: Dataset, plans: Plans) -> Iterator[Excepti
     if config.tensorboard and trains and not _can_import("tensorboard"):
         yield ModuleNotFoundError(NO_TENSORBOARD)
     yield from _lacking_labels(dataset, plans)
+    yield from _without_a_class(config, dataset, plans)
     coming: dict[Path, set[str]] = {}
     for name, plan in plans:
         for module, package in plan.modules.items():
@@ -137,6 +138,26 @@ def _lacking_labels(dataset: Dataset, plans: Plans) -> Iterator[Exception]:
             if error is not None and (truths.flag, truths.name) not in said:
                 said.add((truths.flag, truths.name))
                 yield error
+
+
+def _without_a_class(config: Config, dataset: Dataset, plans: Plans) -> Iterator[ValueError]:
+    """Yield an error for each list to learn from of which no image shows a class."""
+    for name, plan in plans:
+        for flag, ids in plan.learnt.items():
+            # The first image ends it, where there is anything to learn.
+            if ids and not any(_may_show(dataset, i) for i in dataset.with_labels(ids)):
+                yield ValueError(
+                    f"--{flag} {config.values()[flag]}: none of its {len(ids)} images shows a "
+                    f"class, and {name} learns classes; name a list of images with labels, or look "
+                    "whether these are all that the data set has"
+                )
+
+
+def _may_show(dataset: Dataset, image_id: str) -> bool:
+    try:
+        return bool(dataset.image_labels([image_id]).any())
+    except (ValueError, OSError):
+        return True  # broken: told where it is read
 
 
 def _broken(dataset: Dataset, plans: Plans, *, num_workers: int) -> list[str]:

@@ -17,6 +17,7 @@ PRESETS = {
     "demo": "demo",
 }
 DATASETS = tuple(dict.fromkeys(PRESETS.values()))
+COCO = ("coco14", "coco17")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,50 +39,63 @@ class DataSettings:
         None, "the same as --dataset voc12 --data_root", rule=NOT_EMPTY
     )
     sbd_root: str | None = setting(
-        None, "SBD's folder, a source of train_aug and of its ground truth", rule=NOT_EMPTY
+        None,
+        "SBD's folder, a source of train_aug and of its ground truth",
+        rule=NOT_EMPTY,
+        of=("voc12",),
     )
     cityscapes_classes: int = setting(
         8,
         "8: those with instances, everything else is background; 19: all, without a background",
         rule=Rule(lambda value: value in (8, 19), "8 or 19"),
+        of=("cityscapes",),
     )
     only_labelled: bool = setting(
-        False, "coco: leave images without an image-level label out of train and val"
+        False, "coco: leave images without an image-level label out of train and val", of=COCO
     )
-    coco_crowd_labels: bool = setting(True, "coco: crowds count in the image-level label")
+    coco_crowd_labels: bool = setting(True, "coco: crowds count in the image-level label", of=COCO)
     coco_truth: str = setting(
         "json_order",
         "coco: semantic truth, a later annotation over an earlier one, or the smallest on top",
         rule=one_of("json_order", "small_first"),
+        of=COCO,
     )
     coco_crowd: str = setting(
         "background",
         "coco: what crowds are in the semantic truth where nothing else is",
         rule=one_of("background", "ignore"),
+        of=COCO,
     )
     coco_mask_dir: str | None = setting(
         None,
         "coco: folder of ready-made semantic masks, in place of the truth of the JSON",
         rule=NOT_EMPTY,
+        of=COCO,
     )
     labels: str | None = setting(
         None,
         "folder: file of what is in each image (.csv, .tsv, .json, .npy), see YOUR_IMAGES.md; by "
         "default its sub-folders are the classes",
         rule=NOT_EMPTY,
+        of=("folder",),
     )
     class_names: str | None = setting(
         None,
         "folder: text file of the class names; by default those that occur, sorted",
         rule=NOT_EMPTY,
+        of=("folder",),
     )
     masks: str | None = setting(
-        None, "folder: masks of some images, to measure against", rule=NOT_EMPTY
+        None,
+        "folder: masks of some images, to measure against",
+        rule=NOT_EMPTY,
+        of=("folder",),
     )
     val_share: float = setting(
         0.1,
         "folder: part of the images, drawn by --seed, that are val; the others are train",
         rule=Rule(lambda value: 0 < value < 1, "a number between 0 and 1"),
+        of=("folder",),
     )
     train_list: str = setting(
         "train_aug",

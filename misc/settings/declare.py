@@ -23,6 +23,7 @@ class Declared:
         group: title of the group that begins with it, in --help and in docs/FLAGS.md.
         shapes: the stages whose results depend on it in every run.
         place: whether it is an output path.
+        of: the data sets that read it; empty: any.
         name: its flag's.
         hint: its type.
         owner: the group of `settings_group` that holds it; empty: the dataclass itself.
@@ -35,6 +36,7 @@ class Declared:
     group: str = ""
     shapes: Sequence[str] = ()
     place: bool = False
+    of: Sequence[str] = ()
     name: str = ""
     hint: Any = None
     owner: str = ""
@@ -46,7 +48,7 @@ class Declared:
 
 
 def setting(default: Any, help: str, **options: Any) -> Any:
-    """Declare a setting; the options are those of `Declared`, up to `place`."""
+    """Declare a setting; the options are those of `Declared`, up to `of`."""
     declared = Declared(default=default, help=help, **options)
     return dataclasses.field(default=default, metadata={"declared": declared})
 

@@ -49,6 +49,8 @@ def read_config(arguments: Sequence[str] | None = None) -> Config:
         is_saved = field.name in saved and field.name not in flags
         source = f"--{OWN_FLAG} {flags[OWN_FLAG]}: " if is_saved else ""
         _check(field, values[field.name], source)
+        if field.name in given:
+            _check_data_set(field, values, source)
     _check_together(values)
     return Config().with_values(values)
 
@@ -200,7 +202,9 @@ def _saved(flags: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     saved = _with_data_root(read_settings_file(path))
     if flags.get("dataset", saved.get("dataset")) != saved.get("dataset"):
-        saved.pop("data_root", None)  # it is the other data set's
+        # They are the other data set's.
+        for name in ("data_root", *(n for n, field in SETTINGS.items() if field.of)):
+            saved.pop(name, None)
     preset = saved.get("preset", "")
     if flags.get("preset", preset) != preset:
         raise ValueError(
@@ -240,6 +244,17 @@ def _check(field: Declared, value: Any, source: str) -> None:
         raise ValueError(f"{source}--{field.name} {words}: accepted is {rule.accepted}")
 
 
+def _check_data_set(field: Declared, values: Mapping[str, Any], source: str) -> None:
+    """Raise ValueError where a setting is of another data set alone."""
+    dataset, value = values["dataset"], values[field.name]
+    is_read = not field.of or dataset in field.of or dataset not in DATASETS or values["predict"]
+    if value != field.default and not is_read:
+        raise ValueError(
+            f"{source}--{field.name} {format_value(value)}: is of --dataset "
+            f"{' or '.join(field.of)}, not {dataset}; leave it out, or name that data set"
+        )
+
+
 def _check_together(values: Mapping[str, Any]) -> None:
     """Raise ValueError where settings are incompatible."""
     dataset, root = values["dataset"], values["data_root"]
@@ -252,10 +267,10 @@ def _check_together(values: Mapping[str, Any]) -> None:
             )
         return
     if dataset == "demo" and root:
-        others = " or ".join(name for name in DATASETS if name != "demo")
+        others = ", ".join(name for name in DATASETS if name != "demo")
         raise ValueError(
             f"--data_root {root}: the demo's data are drawn in --demo_root; name the data set of "
-            f"this folder with --dataset, accepted is {others}"
+            f"this folder with --dataset: {others} or a module as my.dataset"
         )
     if dataset in DATASETS and dataset != "demo" and not root:
         raise ValueError(

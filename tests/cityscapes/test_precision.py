@@ -216,3 +216,17 @@ def test_the_export_names_label_ids_and_leaves_out_fragments(tmp_path):
         f"masks/{VAL[0]}_1.png 33 1",
     ]
     assert (read_label(tmp_path / f"masks/{VAL[0]}_1.png") == masks[2] * 255).all()
+
+
+def test_fragments_that_are_not_exported_are_not_measured(tmp_path):
+    dataset = Dataset(city_tree.make_cityscapes(tmp_path))
+    (image_id, *_) = TRAIN
+    masks, classes = dataset.instance_label(image_id)
+    wrong = ~masks  # a false positive each, where it counted
+    found = np.concatenate([masks, wrong]), np.tile(classes, 2)
+    scores = np.repeat(np.float32([0.9, 0]), len(masks))
+    whole = dataset.match_instances(image_id, *found, scores)
+    assert whole.scores.tolist() == scores[: len(masks)].tolist()
+    with_fragments = dataset.instance_measures([whole])
+    alone = dataset.match_instances(image_id, masks, classes, scores[: len(masks)])
+    assert with_fragments == dataset.instance_measures([alone])

@@ -328,7 +328,26 @@ def _rle_of_another_size(content):
     crowd["segmentation"]["size"] = [10, 10]
 
 
+CRACKS = [{"id": n, "name": name} for n, name in enumerate(("crack", "rust", "moss"), 1)]
+
 BROKEN = {
+    "other classes": (
+        lambda: spoilt(lambda c: c.update(categories=CRACKS)),
+        "category 1 is 'crack', COCO's is 'person'; a data set of other classes is read with "
+        "--dataset folder --labels FILE",
+    ),
+    "an id of none": (
+        lambda: spoilt(lambda c: c["categories"].append({"id": 0, "name": "rust"})),
+        "category 0 is 'rust', COCO has none of that id; a data set of other classes",
+    ),
+    "a nameless category": (
+        lambda: spoilt(lambda c: c["categories"][3].pop("name")),
+        "begins a category that is none of an instances JSON",
+    ),
+    "no annotations": (
+        lambda: spoilt(lambda c: c.pop("annotations")),
+        "its list of annotations is missing; it has categories, images, licenses",
+    ),
     "cut short": (lambda: spoilt(lambda c: None)[:-400], "is cut short, or no JSON at byte"),
     "empty": (lambda: "", "is cut short, or no JSON at byte 0"),
     "no JSON": (lambda: "<html>" + " " * 100, "no JSON at byte 0"),
@@ -373,6 +392,21 @@ def test_broken_annotations_are_one_line_that_names_the_file(own, case):
     with pytest.raises(ValueError, match=f"^{path}: .*{words}") as caught:
         open_coco(own).split("train")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content.pop("categories"),
+        lambda content: content.update(categories=content["categories"][::9]),
+        lambda content: content["categories"].append({"id": 12, "name": "street sign"}),
+        lambda content: content["categories"][0].update(name="Person "),
+        lambda content: content.update(annotations=[]),
+    ],
+)
+def test_categories_are_compared_where_they_are_named(own, change):
+    (own / "annotations/instances_train2017.json").write_text(spoilt(change))
+    assert len(open_coco(own).split("train")) == COUNTS["train"]
 
 
 SHAPES = {

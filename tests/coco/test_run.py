@@ -12,7 +12,7 @@ from misc.files.images import read_label
 from misc.measuring.measures import read_since
 from step import STAGES
 from tests import forked
-from tests.coco_shaped import BARE, CROWDED, ids_of, make_coco, name_of
+from tests.coco_shaped import BARE, CROWDED, ids_of, instances, make_coco, name_of, write_json
 from tests.tiny_networks import tiny_detector_and_deeplab
 
 SETTINGS = {
@@ -154,7 +154,10 @@ def test_only_labelled_is_trained_and_labelled_alone(copied, root):
 
 def test_another_choice_of_labels_does_not_mix_into_cams(copied, root, capsys):
     assert run(copied, root, "make_cam", coco_crowd_labels=False) == 2
-    assert "was coco17, 8 images, digest" in capsys.readouterr().err
+    assert (
+        "labels of --data_root, which make_cam read, were coco17, 8 images"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_broken_json_is_one_line(tmp_path, capsys):
@@ -165,6 +168,17 @@ def test_a_broken_json_is_one_line(tmp_path, capsys):
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert error.startswith(f"error: {path}: is cut short")
+
+
+def test_a_train_list_without_a_class_stops_before_the_first_stage(tmp_path, capsys):
+    root = make_coco(tmp_path / "coco")
+    write_json(root, "train", instances("train") | {"annotations": []})
+    for options in ((), ("dry_run",)):
+        changes = dict.fromkeys(options, True)
+        assert run(tmp_path / "run", root, "train_cam", **changes) == 2
+        captured = capsys.readouterr()
+        words = "--train_list train: none of its 6 images shows a class, and train_cam learns"
+        assert words in (captured.out if options else captured.err)
 
 
 def test_another_rule_of_the_truth_is_not_mixed_into_what_was_trained_on_it(copied, root, capsys):

@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from photo_tree import export_demo, write_csv, write_image
+from photo_tree import export_demo, write_csv, write_image, write_mask
 
 import run_sample
 from misc.files.cam_files import read_cams
@@ -104,10 +104,11 @@ def test_annotations_name_each_photograph_by_its_path(bare):
 
 
 def test_without_masks_each_evaluation_says_so_in_one_line_and_the_run_goes_on(bare):
-    said = [line for line in log(bare).splitlines() if "nothing to measure against" in line]
-    told = [line.split("nothing")[0].split()[-1] for line in said]
-    assert sorted(told) == sorted(
-        f"{stage}:" for stage in (*MEASURED, "make_cocoann", "train_mask_rcnn", "train_deeplab")
+    said = [line.split(" INFO ")[1] for line in log(bare).splitlines() if "nothing to" in line]
+    uses = dict.fromkeys(MEASURED, "measure against") | {"make_cocoann": "export as ground truth"}
+    uses |= dict.fromkeys(("train_mask_rcnn", "train_deeplab"), "validate on")
+    assert sorted(line.partition(": no image")[0] for line in said) == sorted(
+        f"{stage}: nothing to {use}" for stage, use in uses.items()
     )
     assert not measures(bare)
     assert not (bare / "run/result/instances_val_full.json").exists()
@@ -157,7 +158,7 @@ def test_other_labels_do_not_mix_into_results(bare, tmp_path, capsys):
     rows = (bare / "tags.csv").read_text().splitlines()
     (tmp_path / "other.csv").write_text("\n".join(rows[:-1]))
     assert run(bare, labels=tmp_path / "other.csv") == 2
-    assert "was folder, 9 images, digest" in capsys.readouterr().err
+    assert "were folder, 9 images, digest" in capsys.readouterr().err
 
 
 def test_where_masks_are_those_images_are_measured(measured):
@@ -188,6 +189,27 @@ def test_masks_that_cannot_all_be_measured_are_measured_where_they_can(measured,
     found = {(line["stage"], line["measure"]) for line in lines}
     assert ("eval_cam", "mIoU") in found
     assert not {measure for _, measure in found} & {"component AP50", "AP50"}
+
+
+def test_networks_that_were_trained_on_measured_images_are_told_of(measured, tmp_path):
+    folder, _, changes = measured
+    assert "were trained on" not in log(folder)
+    shutil.copytree(folder, tmp_path / "copy")
+    passes = ("--eval_mask_rcnn_pass", "--eval_deeplab_pass")
+    assert run(tmp_path / "copy", *passes, **changes | {"val_share": 0.9}) == 0
+    said = [line for line in log(tmp_path / "copy").splitlines() if "were trained on" in line]
+    assert len(said) == 2
+    assert all("images of --val_list val were trained on (" in line for line in said)
+
+
+def test_masks_of_white_on_black_stop_before_the_first_stage(bare, tmp_path, capsys):
+    for path in (bare / "photos").rglob("*.jpg"):
+        place = path.relative_to(bare / "photos").with_suffix(".png")
+        write_mask(tmp_path / "masks/semantic" / place, 255 * np.eye(40))
+    assert run(bare, "--train_cam_pass", "--eval_cam_pass", masks=tmp_path / "masks") == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "masks hold only 0 and 255 (ignored), the first is" in error
 
 
 def test_a_mask_of_another_size_is_named_by_a_dry_run(measured, tmp_path, capsys):

@@ -209,6 +209,99 @@ def test_a_wrong_mask_is_one_line(photos):
         opened(photos).semantic_label("street_one")
 
 
+def test_how_the_masks_fit_is_told_in_one_line(photos, caplog):
+    caplog.set_level("INFO")
+    data = opened(photos, masks=masked(photos))
+    data.with_truth(data.split("all"))
+    assert "masks: 4 of 5 images have one" in caplog.messages
+    caplog.clear()
+    write_mask(photos / "masks/semantic/street/on.png", np.zeros(SIZE))
+    write_mask(photos / "masks/instance/street/one.tif", np.zeros(SIZE))
+    (photos / "masks/semantic/.DS_Store").touch()
+    (photos / "masks/semantic/notes.txt").touch()
+    data = opened(photos, masks=photos / "masks")
+    data.with_truth(data.split("all"))
+    assert [r.getMessage() for r in caplog.records if r.levelname == "WARNING"] == [
+        "masks: 4 of 5 images have one; 2 files belong to no image, the first is semantic/street/"
+        "on.png"
+    ]
+
+
+@pytest.mark.parametrize("kind", ["semantic", "instance"])
+def test_where_no_mask_fits_the_path_of_one_is_named(photos, tmp_path, caplog, kind):
+    write_mask(tmp_path / "m" / kind / "cow.png", np.zeros(SIZE))
+    data = opened(photos, masks=tmp_path / "m")
+    assert data.with_truth(data.split("all")) == []
+    (line,) = caplog.messages
+    assert line == (
+        f"masks: 0 of 5 images have one; 1 files belong to no image, the first is {kind}/cow.png; "
+        f"that of field/day 2/cow.JPG is {tmp_path}/m/{kind}/field/day 2/cow.png"
+    )
+
+
+def test_the_ending_of_a_mask_may_be_in_upper_case(photos):
+    masks = masked(photos)
+    for path in sorted(masks.rglob("*.png")):
+        path.rename(path.with_suffix(".PNG"))
+    data = opened(photos, masks=masks)
+    assert data.with_truth(data.split("all")) == ["street_one"]
+    assert np.unique(data.semantic_label("street_one")).tolist() == [0, 1, 3]
+    assert len(data.instance_label("street_one")[0]) == 3
+
+
+def test_instance_masks_of_16_bits_number_more_objects(photos, tmp_path):
+    objects = (np.arange(24 * 32, dtype=np.uint16).reshape(SIZE) // 2).astype(np.uint16)
+    objects[23, 30:] = 65535
+    path = tmp_path / "m/instance/street/two.png"
+    path.parent.mkdir(parents=True)
+    Image.fromarray(objects).save(path)
+    masks, classes = opened(photos, masks=tmp_path / "m").instance_label("street_two")
+    assert len(masks) == 382  # the object 255 among them
+    assert (masks.sum(axis=(1, 2)) == 2).all()
+    assert (classes == 0).all()
+
+
+def test_objects_whose_masks_no_memory_holds_are_one_line(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr("misc.files.object_maps.LARGEST_MASKS", 100 * 24 * 32)
+    write_mask(tmp_path / "m/instance/street/two.png", np.arange(24 * 32).reshape(SIZE) % 102)
+    with pytest.raises(ValueError, match=r"two.png: 101 objects of \(24, 32\) pixels; their masks"):
+        opened(photos, masks=tmp_path / "m").instance_label("street_two")
+
+
+@pytest.mark.parametrize(
+    ("kind", "numbers"),
+    [("semantic", "a class is its number, 1 to 3"), ("instance", "objects are numbered from 1")],
+)
+def test_masks_of_white_on_black_are_refused(photos, tmp_path, kind, numbers):
+    white = np.zeros(SIZE)
+    white[4:9] = 255
+    for path in ("street/one.png", "street/two.png", "top.png"):
+        write_mask(tmp_path / "m" / kind / path, white)
+    data = opened(photos, masks=tmp_path / "m")
+    words = (
+        rf"^--masks .*: masks hold only 0 and 255 \(ignored\), the first is .*/one.png; {numbers}$"
+    )
+    with pytest.raises(ValueError, match=words):
+        data.with_truth(["top"])
+    write_mask(tmp_path / "m" / kind / "street/two.png", white // 255)
+    assert opened(photos, masks=tmp_path / "m").with_truth(["top"]) == []
+
+
+def test_links_to_folders_are_followed_once(photos, tmp_path):
+    make_photos(tmp_path / "elsewhere", ["more/x.jpg", "y.jpg"])
+    make_photos(tmp_path / "elsewhere", ["masks/semantic/street/one.png"])
+    (photos / "linked").symlink_to(tmp_path / "elsewhere")
+    (photos / "alias").symlink_to(photos / "street")
+    (photos / "street/loop").symlink_to(photos)
+    (photos / "around").symlink_to(photos)
+    (photos / "masks").symlink_to(tmp_path / "elsewhere/masks")
+    tags = TAGS | {"linked/more/x.jpg": ["cow"], "linked/y.jpg": []}
+    labels = write_csv(tmp_path / "all.csv", tags)
+    data = opened(photos, labels=labels, masks=photos / "masks")
+    assert sorted(map(data.file_name, data.split("all"))) == sorted(tags)
+    assert data.with_truth(["street_one"], kinds=("semantic",)) == ["street_one"]
+
+
 def test_the_identity_is_of_images_labels_and_names_not_of_the_path(photos, tmp_path):
     known = opened(photos).identify()
     assert known.startswith("folder, 5 images, digest ")

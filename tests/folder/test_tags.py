@@ -50,6 +50,8 @@ FORMS = {
     "tabs.tsv": table(join="\t"),
     "tabs.csv": table(join="\t"),
     "spaces.csv": table(quote="", join=" , "),
+    "europe.csv": table(join=";", header=("path;classes",), ending="\r\n", bom="\ufeff"),
+    "bare europe.csv": table(join=";", quote=""),
     "own.csv": table().replace(b'"field', b'"photos/field'),
     "lists.json": json.dumps(TAGS).encode(),
     "words.json": json.dumps({name: ";".join(found) for name, found in TAGS.items()}).encode(),
@@ -85,6 +87,50 @@ def rows(data, ids):
 
 def test_columns_without_names_are_numbered(photos):
     assert opened(photos, "rows.npy").class_names == ("0", "1", "2")
+
+
+def test_numbered_columns_say_how_they_are_named(photos, caplog):
+    caplog.set_level("INFO")
+    opened(photos, "rows.npy").split("all")
+    assert f"{photos.parent}/rows.npy: the classes are called 0 to 2; --class_names FILE" in (
+        caplog.text
+    )
+    caplog.clear()
+    opened(photos, "dict.npy", names=True).split("all")
+    assert caplog.messages == []
+
+
+def test_classes_that_differ_by_case_alone_are_warned_of(photos, caplog):
+    labels = write_csv(photos.parent / "t.csv", TAGS | {"top.bmp": ["Car", "COW", "Cow"]})
+    Dataset(photos, labels=labels).split("all")
+    (line,) = caplog.messages
+    assert "t.csv: classes differ by upper and lower case alone: " in line
+    assert "'Car' and 'car'" in line
+    assert "'COW' and 'Cow' and 'cow'" in line
+
+
+@pytest.mark.parametrize("content", [b"top.bmp;car\nfield/one.jpg,cow", b"top.bmp\nx;y"])
+def test_lines_with_semicolons_and_others_are_no_table_of_semicolons(photos, content):
+    (photos.parent / "t.csv").write_bytes(content)
+    with pytest.raises(FileNotFoundError, match="images are missing"):
+        Dataset(photos, labels=photos.parent / "t.csv").split("all")
+
+
+def test_a_comma_in_quotes_is_none_between_columns(photos):
+    (photos.parent / "t.csv").write_bytes(b'"top.bmp";"a, b;c"\n')
+    assert Dataset(photos, labels=photos.parent / "t.csv").class_names == ("a, b", "c")
+
+
+def test_an_unknown_heading_names_those_that_are_known(photos):
+    labels = photos.parent / "t.csv"
+    labels.write_bytes(b"Bild,Klassen\n" + table())
+    words = r"1 of 6 .*'Bild' .*; if line 1 is a heading, its accepted names are path, file, "
+    with pytest.raises(FileNotFoundError, match=words):
+        Dataset(photos, labels=labels).split("all")
+    labels.write_bytes(b"Bild,Klassen\n" + table() + b"nowhere.jpg,car")
+    with pytest.raises(FileNotFoundError, match="2 of 7 images are missing") as raised:
+        Dataset(photos, labels=labels).split("all")
+    assert "line 1 is a heading" not in str(raised.value)
 
 
 def test_sub_folders_are_classes(tmp_path):

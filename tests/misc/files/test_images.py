@@ -44,3 +44,36 @@ def test_formats_whose_readers_start_programs_are_refused(tmp_path):
     Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(path, format="EPS")
     with pytest.raises(ValueError, match=r"a\.jpg: cannot be read as an image"):
         read_photograph(path)
+
+
+def as_read(path, values):
+    Image.fromarray(values).save(path)
+    red, green, blue = read_image(path).transpose(2, 0, 1)
+    assert np.array_equal(red, green)
+    assert np.array_equal(red, blue)
+    return red.tolist()
+
+
+def test_16_bits_keep_their_upper_byte(tmp_path):
+    values = np.array([[0, 255, 4095], [4096, 32768, 65535]], np.uint16)
+    for ending in ("png", "tif"):
+        assert as_read(tmp_path / f"a.{ending}", values) == [[0, 0, 15], [16, 128, 255]]
+
+
+def test_16_bits_of_which_none_is_above_4095_are_12_bits(tmp_path):
+    values = np.array([[0, 16, 255], [1024, 2048, 4095]], np.uint16)
+    for ending in ("png", "tif"):
+        assert as_read(tmp_path / f"a.{ending}", values) == [[0, 1, 15], [64, 128, 255]]
+
+
+def test_floats_are_stretched_from_their_own_finite_minimum_to_maximum(tmp_path):
+    values = np.array([[0, 0.5, 1], [0.25, 0.75, 1]], np.float32)
+    assert as_read(tmp_path / "a.tif", values) == [[0, 128, 255], [64, 191, 255]]
+    assert as_read(tmp_path / "b.tif", values * -3e38) == [[255, 128, 0], [191, 64, 0]]
+    strange = np.array([[np.nan, -8, 2], [np.inf, -np.inf, 12]], np.float32)
+    assert as_read(tmp_path / "c.tif", strange) == [[0, 0, 128], [255, 0, 255]]
+
+
+@pytest.mark.parametrize("value", [0, 7.5, np.nan, np.inf])
+def test_floats_of_one_value_are_black(value, tmp_path):
+    assert as_read(tmp_path / "a.tif", np.full((2, 2), value, np.float32)) == [[0, 0], [0, 0]]

@@ -3,11 +3,12 @@ import sys
 from types import ModuleType
 
 import pytest
+import torch
 
 from misc.indexing import PathIndex
-from misc.learning.networks import CONTRACT, deeplab_backbone, make_network
+from misc.learning.networks import CONTRACT, deeplab_backbone, load_backbone, make_network
 from misc.settings.config import Config
-from tests import plain_networks
+from tests import plain_networks, tiny_networks
 
 PATHS = PathIndex(5, (16, 16))
 
@@ -59,3 +60,20 @@ def test_deeplabs_backbone_is_that_of_all_unless_it_is_named():
     assert (
         deeplab_backbone(Config(backbone="resnet18", deeplab_backbone="resnet101")) == "resnet101"
     )
+
+
+def test_a_backbone_that_the_cam_network_cannot_fill_says_what_to_do(tmp_path):
+    path = tmp_path / "cam.pth"
+    network = plain_networks.Net(3, train_whole=True, backbone="")
+    torch.save(network.state_dict(), path)
+    config = Config(
+        pretrained="none", cam_network="tests.plain_networks", cam_weights_name=str(path)
+    )
+    with pytest.raises(ValueError, match="these weights are of another network") as raised:
+        load_backbone(tiny_networks.backbone(), config, name="resnet18")
+    words = (
+        "with --pretrained none the backbone, here resnet18, is filled from that of --cam_network "
+        "tests.plain_networks: pass --pretrained imagenet or a FILE of resnet18 weights"
+    )
+    assert words in str(raised.value)
+    assert "\n" not in str(raised.value)

@@ -70,6 +70,46 @@ def test_flags_of_the_data_that_contradict_each_other_are_one_line(words, messag
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("coco17 --labels t.csv", "--labels t.csv: is of --dataset folder, not coco17; leave it"),
+        (
+            "folder --coco_truth small_first",
+            "--coco_truth small_first: is of --dataset coco14 or coco17, not folder",
+        ),
+        ("folder --cityscapes_classes 19", "--cityscapes_classes 19: is of --dataset cityscapes"),
+        ("voc12 --val_share 0.2", "--val_share 0.2: is of --dataset folder, not voc12"),
+        ("coco14 --sbd_root S", "--sbd_root S: is of --dataset voc12, not coco14"),
+        ("voc12 --only_labelled", "--only_labelled True: is of --dataset coco14 or coco17"),
+    ],
+)
+def test_a_flag_of_another_data_set_is_refused_in_one_line(words, message):
+    with pytest.raises(ValueError, match=f"^{message}") as caught:
+        read_config(["--data_root", "V", "--dataset", *words.split()])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "coco17 --only_labelled --coco_mask_dir M",
+        "folder --labels t.csv --val_share 0.2",
+        "voc12 --val_share 0.1 --coco_truth json_order",
+        "my.own --labels t.csv --only_labelled",
+    ],
+)
+def test_a_flag_of_the_data_set_or_with_its_default_is_taken(words):
+    read_config(["--data_root", "V", "--dataset", *words.split()])
+
+
+def test_flags_that_say_which_data_set_reads_them_are_declared_so():
+    for name, field in SETTINGS.items():
+        said = re.match(r"(coco|folder): ", field.help)
+        assert not said or all(data.startswith(said[1]) for data in field.of), name
+        assert bool(field.of) >= bool(said), name
+
+
 def test_voc12_has_the_published_settings():
     config = read_config(VOC)
     cam, irn = config.cam, config.irn

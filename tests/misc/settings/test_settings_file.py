@@ -93,6 +93,18 @@ def test_flags_of_the_data_win_over_those_of_the_file(folder):
     assert (demo.dataset, demo.data_root) == ("demo", None)
 
 
+def test_flags_of_the_files_data_set_are_not_anothers(folder):
+    words = ["--dataset", "coco17", "--data_root", "C", "--coco_truth", "small_first"]
+    _, path = saved(*words)
+    again = read_config(["--settings", path])
+    assert again.coco_truth == "small_first"
+    other = read_config(["--settings", path, "--dataset", "folder", "--data_root", "F"])
+    assert (other.dataset, other.coco_truth) == ("folder", "json_order")
+    changed(path, labels="t.csv")
+    with pytest.raises(ValueError, match=f"^--settings {path}: --labels t.csv: is of --dataset f"):
+        read_config(["--settings", path])
+
+
 def test_what_only_looks_does_not_replace_the_settings_of_the_run(folder):
     looks = (["--show", "a"], ["--tables"], ["--sweep", "beta=5,10"], ["--dry_run"])
     paths = {saved(*words)[1] for words in ([], *looks)}
