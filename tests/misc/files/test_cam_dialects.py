@@ -209,6 +209,12 @@ def test_a_broken_file_is_one_line_that_names_it(tmp_path, name):
     assert "\n" not in str(found.value)
 
 
+def test_a_key_beyond_the_last_class_by_one_asks_whether_they_count_from_one(tmp_path):
+    np.save(tmp_path / "a.npy", {0: np.ones((3, 4)), ALL: np.ones((3, 4))})
+    with pytest.raises(ValueError, match=r"are not classes.*; do they count from 1, with 0 for"):
+        read_cams(tmp_path / "a.npy", num_classes=ALL)
+
+
 def test_a_file_that_fits_two_forms_is_refused_with_both(tmp_path):
     content = {"keys": np.arange(4), "cam": np.ones((5, 12, 16))}
     np.save(tmp_path / "a.npy", content)
