@@ -83,11 +83,18 @@ def test_deeplab_labels_from_sess_alone_as_its_evaluation_did(trained, val_image
     assert not (ours.parent / "scores").exists()
 
 
+OWN_FLAGS = {
+    "mask_rcnn": [],
+    "deeplab": ["--predict_long_side", "256"],
+    "irn": ["--predict_score", "0", "--predict_long_side", "256"],
+}
+
+
 @pytest.mark.parametrize("network", ["mask_rcnn", "irn"])
 def test_instances_come_as_files_as_coco_annotations_as_overlays_and_on_a_page(
     network, val_images, elsewhere
 ):
-    assert predict("--predict_network", network, "--predict_score", "0") == 0
+    assert predict("--predict_network", network, *OWN_FLAGS[network][:2]) == 0
     folder = elsewhere / "result/predict" / network
     coco = COCO(folder / "instances.json")
     names = {each["file_name"]: each["id"] for each in coco.dataset["images"]}
@@ -154,7 +161,7 @@ def test_images_of_any_size_and_form_are_predicted_in_their_own_size(network, el
     sizes = make_photographs(elsewhere / "photos")
     (elsewhere / "photos/notes.txt").write_text("no image")
     (elsewhere / "photos/.hidden.jpg").write_bytes(b"")
-    words = ["--predict_network", network, "--predict_score", "0", "--predict_long_side", "256"]
+    words = ["--predict_network", network, *OWN_FLAGS[network]]
     assert predict(*words, "--cam_scales", "1.0", "--deeplab_crf", "False") == 0
     folder = elsewhere / "result/predict" / network
     for name, (width, height) in sizes.items():

@@ -310,6 +310,7 @@ def test_thresholds_are_guessed_without_ground_truth(copied, capsys):
     said = capsys.readouterr().out
     assert "none of the 6 images has ground truth" in said
     assert "guessed: --cam_eval_thres" in said
+    assert "It has been tried on drawn images alone" in said
 
 
 def test_pydensecrf_missing_stops_nothing_but_the_choice_of_it(copied, capsys, monkeypatch):
