@@ -280,7 +280,7 @@ def _read_ours(
         if min(height, width) < 1 or any(len(scale) != len(keys) for scale in maps):
             raise ValueError("its arrays do not fit each other")
     except Exception as error:  # zipfile, zlib and NumPy raise almost anything on a broken file
-        raise ValueError(f"{path}: not a CAM file of this program ({error})") from error
+        raise ValueError(f"{path}: cannot be read as CAMs ({error})") from error
     _check_keys(path, keys, num_classes)
     return keys, maps, (height, width)
 

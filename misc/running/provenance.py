@@ -30,6 +30,7 @@ from misc.settings.told import record_path
 from misc.settings.version import is_compatible
 
 FOLDER_RECORD = "settings.json"
+PREDICTION = "predict"  # what the settings of --predict, which is no stage, begin with
 LEGEND = "legend.png"  # of the palette's colours, of no image
 
 
@@ -79,8 +80,8 @@ def _check_folder(folder: Path, record: Record | None, settings: Settings, overw
     if record is None and (strange := _content(folder)):
         raise ValueError(
             f"{folder}: holds {strange[0]} and no {FOLDER_RECORD} of this program: it was not made "
-            "by this program and is not replaced, even with --overwrite True; name another "
-            "place, or switch its stage off to use it as it is"
+            "by this program and is not replaced, even with --overwrite True; "
+            f"{_ways_out(settings)}"
         )
     difference = "" if record is None else difference_of(record, settings)
     if record is not None and difference and _holds_results(folder):
@@ -170,8 +171,7 @@ def _check_weights(path: Path, record: Record | None, settings: Settings, overwr
     if strange:
         raise ValueError(
             f"{strange[0]}: not made by this program with recorded settings, and not replaced, "
-            "even with --overwrite True; switch its stage off to use it as it is, or name another "
-            "place"
+            f"even with --overwrite True; {_ways_out(settings)}"
         )
     difference = "" if record is None else difference_of(record, settings)
     parts = [part for part in (path, checkpoint) if part.exists()]
@@ -252,5 +252,12 @@ def _require_overwrite(
     if not overwrite:
         raise ValueError(
             f"{path}: made with other settings: {difference}; pass --overwrite True to replace "
-            "it, switch its stage off to use it as it is, or name another place"
+            f"it, or {_ways_out(settings)}"
         )
+
+
+def _ways_out(settings: Settings) -> str:
+    """Return what to do with results that are not to be replaced."""
+    if next(iter(settings)).startswith(PREDICTION):
+        return "name another --predict_dir"
+    return "switch its stage off to use it as it is, or name another place"

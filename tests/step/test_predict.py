@@ -191,6 +191,23 @@ def test_broken_images_are_one_line_each_and_the_others_are_predicted(
     assert {p.stem for p in labels.glob("*.png")} == set(val_images)
 
 
+def test_a_link_to_nothing_is_a_broken_image_and_predicted_once_it_is_whole(
+    val_images, elsewhere, capsys
+):
+    (elsewhere / "photos/lost.jpg").symlink_to(elsewhere / "later.jpg")
+    (elsewhere / "photos/empty.jpg").write_bytes(b"")
+    assert predict() == 2
+    said = capsys.readouterr()
+    assert "lost.jpg" in said.out
+    assert f"2 of {len(val_images) + 2} images cannot be read" in said.err
+    whole = (elsewhere / f"photos/{val_images[0]}.jpg").read_bytes()
+    for name in ("later.jpg", "photos/empty.jpg"):
+        (elsewhere / name).write_bytes(whole)
+    assert predict() == 0
+    labels = elsewhere / "result/predict/mask_rcnn/labels"
+    assert {p.stem for p in labels.glob("*.png")} == {*val_images, "lost", "empty"}
+
+
 def test_what_is_predicted_is_skipped_and_an_interrupted_run_ends_with_the_same_files(
     val_images, elsewhere
 ):

@@ -90,6 +90,16 @@ def test_one_file_of_two_images_is_refused(folder, caplog):
         log_of(folder, caplog, "x_000002", "y_000002")
 
 
+@pytest.mark.parametrize("name", ["a.NPY", "cam_of_a.npy", "a.npy.npz"])
+def test_where_files_are_missing_one_of_another_name_is_named(tmp_path, name):
+    (tmp_path / name).touch()
+    (tmp_path / "README.txt").touch()
+    config = dataclasses.replace(read_config(["--voc12_root", "x"]), cam_out_dir=str(tmp_path))
+    assert f"({name} is there, and of no image" in cams_need(config, Labelled(), ["a"]).remedy
+    (tmp_path / "settings.json").touch()  # ours, of other images
+    assert "is there" not in cams_need(config, Labelled(), ["a"]).remedy
+
+
 def test_the_file_that_is_there_is_the_one_that_is_needed(folder):
     config = dataclasses.replace(read_config(["--voc12_root", "x"]), cam_out_dir=str(folder))
     need = cams_need(config, Labelled(), ["x_000002", "x_000009"])
