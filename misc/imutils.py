@@ -32,7 +32,8 @@ def rescale(image: np.ndarray, scale: float, *, nearest: bool = False) -> np.nda
 
 def planes(image: np.ndarray) -> torch.Tensor:
     """Return a uint8 image (H, W, 3) as a uint8 tensor (3, H, W), the form loaders send it in."""
-    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
+    # A copy: of one pixel or one column the transposed view is contiguous, and may be read-only.
+    return torch.from_numpy(np.array(image.transpose(2, 0, 1), order="C"))
 
 
 def normalize(image: torch.Tensor) -> torch.Tensor:

@@ -25,7 +25,7 @@ def run(config: Config) -> None:
     require_cams(config.cam_out_dir, ids)
     claim_folder(
         config.ir_label_out_dir,
-        shaped_by(config, dataset, "cam_to_ir_label"),
+        shaped_by(config, dataset, "cam_to_ir_label", images=ids),
         files=FILES,
         images=ids,
         overwrite=config.overwrite,

@@ -81,7 +81,8 @@ def run(config: Config) -> None:
             "best component threshold": COMPONENT_CURVE[best_ap],
         }
     details["confusion"] = confusions[-1].tolist()
-    details["thresholds"] = threshold_details("cam_eval_thres", config.cam_eval_thres, lines)
+    used = None if config.cam_background else config.cam_eval_thres
+    details["thresholds"] = threshold_details("cam_eval_thres", used, lines)
     write_details(config, "eval_cam", details)
     if config.suggest_thresholds:
         suggest_thresholds(float(CURVE[best]))

@@ -32,7 +32,7 @@ from misc.running.log import logger
 from misc.running.photographs import Photographs, photographs_in
 from misc.running.pool import Way
 from misc.running.predictions import COCO, PAGE, Predictions
-from misc.running.provenance import claim_folder, fingerprint, remove_outputs
+from misc.running.provenance import PREDICTION, claim_folder, fingerprint, remove_outputs
 from misc.running.workers import collect_images, map_images, run_images
 from misc.settings.config import Config
 from misc.settings.flags import resolved
@@ -117,7 +117,7 @@ def claim(config: Config, predictions: Predictions, ids: Sequence[str], compute:
         flag = f"{part}_weights_name"
         own[flag] = f"a file of SHA-256 {fingerprint(values[flag])}"
     folder, files = predictions.folder, predictions.files
-    stage = {f"predict {network}": own}
+    stage = {f"{PREDICTION} {network}": own}
     claim_folder(folder, stage, files=files, images=ids, overwrite=config.overwrite)
     predictions.note_images(ids, overwrite=config.overwrite)
     images = predictions.images

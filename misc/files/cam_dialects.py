@@ -163,6 +163,8 @@ def interpret(
 def _content(content: Mapping[Any, Any], num_classes: int | None) -> Content:
     if "keys" in content:
         keys = _array("keys", content["keys"])
+        # What an image without a class has none of is written as None, too.
+        content = {name: value for name, value in content.items() if value is not None}
         maps = {name: _array(name, content[name]) for name in _map_names(content)}
     else:
         if not all(_is_class(key) for key in content):

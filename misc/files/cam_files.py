@@ -280,7 +280,7 @@ def _read_ours(
         if min(height, width) < 1 or any(len(scale) != len(keys) for scale in maps):
             raise ValueError("its arrays do not fit each other")
     except Exception as error:  # zipfile, zlib and NumPy raise almost anything on a broken file
-        raise ValueError(f"{path}: not a CAM file of this program ({error})") from error
+        raise ValueError(f"{path}: cannot be read as CAMs ({error})") from error
     _check_keys(path, keys, num_classes)
     return keys, maps, (height, width)
 
@@ -289,8 +289,10 @@ def _check_keys(path: Path, keys: np.ndarray, num_classes: int | None) -> None:
     # A label map is 8-bit: class + 1, and 255 to ignore.
     last = 253 if num_classes is None else num_classes - 1
     if keys.ndim != 1 or len(np.unique(keys)) < len(keys) or ((keys < 0) | (keys > last)).any():
+        hint = "; do they count from 1, with 0 for the background?" * (last + 1 in keys)
         raise ValueError(
             f"{path}: its keys {keys.tolist()[:9]} are not classes, each once, from 0 to {last}"
+            f"{hint}"
         )
 
 

@@ -93,8 +93,16 @@ def _admitted() -> dict[tuple[str, str], Any]:
         ("__builtin__", "bytes"): _no_bytes,
         ("collections", "OrderedDict"): collections.OrderedDict,
         ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
+        ("torch._utils", "_rebuild_parameter"): _tensor_of,
         ("torch.storage", "_load_from_bytes"): _load_storage,
     }
+
+
+def _tensor_of(data: Any, _requires_grad: Any, _hooks: Any) -> torch.Tensor:
+    # Of a parameter the tensor alone is taken.
+    if not isinstance(data, torch.Tensor):
+        raise pickle.UnpicklingError(f"a parameter of {type(data).__name__}")
+    return data.detach()
 
 
 def _latin1(text: str, encoding: str) -> bytes:

@@ -29,12 +29,12 @@ def plain(values: np.ndarray) -> Any:
     return None if np.isnan(values) else round(float(values), 5)
 
 
-def threshold_details(flag: str, used: float, lines: Mapping[str, Line]) -> dict[str, Any]:
+def threshold_details(flag: str, used: float | None, lines: Mapping[str, Line]) -> dict[str, Any]:
     """Log the first line's measure over a threshold and its best, and return the breakdown.
 
     Args:
         flag: that of the threshold.
-        used: its value in this run.
+        used: its value in this run; None where the background's map took its place.
         lines: for each measure the thresholds and its values there; the first decides the best.
     """
     measure, (thresholds, values) = next(iter(lines.items()))
@@ -46,13 +46,13 @@ def threshold_details(flag: str, used: float, lines: Mapping[str, Line]) -> dict
     logger.info("%s by --%s:\n%s", measure, flag, table([("threshold", measure), *shown]))
     best = max(range(len(values)), key=lambda place: values[place])
     logger.info(
-        "best --%s: %.2f with %s %.4f (used: %g). Chosen on ground truth, it is for analysis only: "
+        "best --%s: %.2f with %s %.4f (used: %s). Chosen on ground truth, it is for analysis only: "
         "labels made with it would have used more than image-level supervision",
         flag,
         thresholds[best],
         measure,
         values[best],
-        used,
+        "the background's map" if used is None else f"{used:g}",
     )
     return {
         "flag": flag,
@@ -131,9 +131,12 @@ def details_path(config: Config, stage: str) -> Path:
 def threshold_chart(stage: str, details: Details) -> str:
     """Draw the measures of a stage over its threshold, as SVG."""
     curve = details["thresholds"]
+    marks = {f"best {curve['best']:g}": curve["best"]}
+    if curve["used"] is not None:
+        marks = {f"used {curve['used']:g}": curve["used"]} | marks
     return line_chart(
         f"{stage}: by --{curve['flag']}",
         curve["lines"],
         x_label=f"{curve['flag']} (background's score)",
-        marks={f"used {curve['used']:g}": curve["used"], f"best {curve['best']:g}": curve["best"]},
+        marks=marks,
     )

@@ -1,12 +1,12 @@
 """Measure labels over a grid of settings, each image once through the network: `--sweep`.
 
 The labels of a setting are those that the label stages make with it, and so are their measures;
-they are made in memory, and nothing but a table and a chart is written.
+they are made in memory, and nothing is written but a table, a chart and what they are made with.
 """
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -21,24 +21,27 @@ from misc.looking.sweep_page import write_page
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.measuring.evaluation import instance_truth, match_found, precision_measures
+from misc.measuring.swept import (
+    KINDS,
+    check_place,
+    measured_images,
+    settings_of,
+    shaping,
+    write_record,
+)
 from misc.metrics import ImageMatches, confusion, mean_iou
 from misc.refinement import refine_winners
 from misc.running.dataset import Dataset
 from misc.running.label_synthesis import Loaded, load_image, load_irnet, walked_cams
 from misc.running.log import logger
-from misc.running.open_dataset import evaluated_truths, open_dataset
+from misc.running.open_dataset import open_dataset
 from misc.running.pool import Way
 from misc.running.scores import Split, Walk, apply_irnet, owners_of, split_of, walk_of
-from misc.running.truths import require_truth
 from misc.running.workers import map_images
-from misc.settings.config import SETTINGS, Config
+from misc.settings.config import Config
 from misc.settings.grid import points, read_grid
 
-# By kind of label: the stage that makes it, its flag and the start of its settings' names.
-KINDS = {
-    "semantic": ("make_sem_seg_labels", "make_sem_seg_pass", "sem_seg"),
-    "instance": ("make_ins_seg_labels", "make_ins_seg_pass", "ins_seg"),
-}
+OFF = Walk(on=False, radius=0, beta=0.0, exp_times=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,66 +94,81 @@ def run(config: Config) -> None:
     """Write the measures of --chainer_eval_set at each point of the grid --sweep.
 
     Raises:
-        ValueError: no chosen stage's labels depend on the settings, or ground truth is missing.
+        ValueError: no chosen stage's labels depend on the settings, ground truth is missing, or
+            another sweep's table is at --sweep_name.
         FileNotFoundError: CAMs or IRNet's weights are missing.
     """
     axes = read_grid(str(config.sweep))
-    kinds = _kinds(config, axes)
     dataset = open_dataset(config)
-    ids = dataset.split(config.chainer_eval_set)
-    require_truth(dataset, evaluated_truths(config, dataset, kinds), "--sweep")
+    measured = measured_images(config, dataset, axes)
+    ids = list(dict.fromkeys(itertools.chain(*measured.values())))
     folder = walked_cams(config, dataset, ids)
     compute = compute_of(config)
     model = load_irnet(config, compute)
+    settings = settings_of(config, dataset, axes, measured)
+    ranks.on_first(partial(check_place, config, settings))
     grid = points(axes)
     at_points = [
-        {kind: scores_of(config.with_values(point), kind) for kind in kinds} for point in grid
+        {kind: scores_of(config.with_values(point), kind) for kind in measured} for point in grid
     ]
-    work: dict[Scores, list[Decision]] = {}
-    for scores, decision in (found for at_point in at_points for found in at_point.values()):
-        work.setdefault(scores, [])
-        work[scores] += [decision] * (decision not in work[scores])
+    work = work_of(found for at_point in at_points for found in at_point.values())
     logger.info(
         "%d settings, %d images: each once through IRNet, %d times through the walk",
         len(grid),
         len(ids),
-        len(work),
+        sum(scores.walk.on for scores in work),
     )
     if config.dry_run:
         return
     num_classes = len(dataset.class_names)
     results = map_images(
         ranks.share(ids),
-        partial(load, dataset, folder, kinds),
+        partial(load, dataset, folder, {kind: frozenset(of) for kind, of in measured.items()}),
         process=partial(way, model, compute, work, num_classes),
         num_workers=compute.num_workers,
         device=compute.device,
         description="sweep",
     )
-    measured = measures_of(work, results, num_classes)
+    values = measures_of(work, results, num_classes)
     rows = [
-        {name: value for found in at_point.values() for name, value in measured[found].items()}
+        {name: value for found in at_point.values() for name, value in values[found].items()}
         for at_point in at_points
     ]
+    depends = {n: shaping(kind, axes) for kind, at in at_points[0].items() for n in values[at]}
     if ranks.is_first():
-        write_page(config, grid, rows, len(ids))
+        write_record(config, settings)
+        write_page(config, grid, rows, depends, len(ids))
+
+
+def work_of(asked: Iterable[tuple[Scores, Decision]]) -> dict[Scores, list[Decision]]:
+    """Return all decisions that are asked for, each once, by the scores that they are taken on."""
+    work: dict[Scores, list[Decision]] = {}
+    for scores, decision in asked:
+        work.setdefault(scores, [])
+        work[scores] += [decision] * (decision not in work[scores])
+    return work
 
 
 def scores_of(config: Config, kind: str) -> tuple[Scores, Decision]:
     """Return how the scores of a kind of label are made with these settings, and decided on."""
     split, values = split_of(config) if kind == "instance" else None, config.values()
-    scores = Scores(power=config.cam_power, walk=walk_of(config), split=split)
+    # What is off is off with any settings, and is computed once.
+    split = replace(split, small_displacement=0.0) if split and not split.on else split
+    walk = walk_of(config) if config.walk else OFF
+    scores = Scores(power=config.cam_power, walk=walk, split=split)
     start = KINDS[kind][2]
     crf = config.crf if values[f"{start}_crf"] else None
     return scores, (float(values[f"{start}_bg_thres"]), crf)
 
 
-def load(dataset: Dataset, folder: CamFolder, kinds: Sequence[str], image_id: str) -> Evaluated:
-    """Read an image, its CAMs and its ground truth."""
+def load(
+    dataset: Dataset, folder: CamFolder, measured: Mapping[str, Set[str]], image_id: str
+) -> Evaluated:
+    """Read an image, its CAMs and its ground truth, of the kinds that it is measured with."""
     truth = {}
-    if "semantic" in kinds:
+    if image_id in measured.get("semantic", ()):
         truth["semantic"] = [_packed(dataset.semantic_label(image_id))]
-    if "instance" in kinds:
+    if image_id in measured.get("instance", ()):
         truth["instance"] = [_packed(array) for array in instance_truth(dataset, image_id)]
     return Evaluated(inputs=load_image(dataset, folder, 1, image_id), truth=truth)
 
@@ -161,18 +179,23 @@ def way(
     """Measure an image at every decision on all scores: network and walk here, all else pooled.
 
     Returns:
-        for each of `work`, in its order, a confusion or an ImageMatches of each decision.
+        for each of `work`, in its order, a confusion or an ImageMatches of each decision; None
+        where the image is not measured.
     """
     inputs, found = loaded.inputs, []
     pixels = inputs.pixels()
     boundary, displacement = apply_irnet(model, compute, inputs.image)
     cam = compute.put(inputs.cam)
-    splits = list(dict.fromkeys(scores.split for scores in work if scores.split is not None))
+    asked = [scores for scores in work if scores.kind in loaded.truth]
+    splits = list(dict.fromkeys(scores.split for scores in asked if scores.split is not None))
     parts: dict[Split, np.ndarray] = {}
     if splits:
         each = yield partial(_split_each, splits, displacement.cpu().numpy())
         parts = dict(zip(splits, each, strict=True))
     for scores, decisions in work.items():
+        if scores not in asked:
+            found.append([None] * len(decisions))
+            continue
         maps = cam**scores.power
         if scores.split is not None:
             maps = separate_scores(maps, parts[scores.split])
@@ -250,7 +273,8 @@ def measures_of(
     }
     for _, found in results:
         for collected, one in zip(counts.values(), itertools.chain(*found), strict=True):
-            collected += [one] if isinstance(collected, list) else one
+            if one is not None:
+                collected += [one] if isinstance(collected, list) else one
     measured = {}
     for key, collected in counts.items():
         if isinstance(collected, list):
@@ -258,21 +282,6 @@ def measures_of(
         else:
             measured[key] = {"mIoU": float(mean_iou(np.sum(ranks.gather([collected]), axis=0)))}
     return measured
-
-
-def _kinds(config: Config, names: Iterable[str]) -> list[str]:
-    """Return the kinds of label that the settings shape and whose stages are chosen."""
-    kinds = [
-        kind
-        for kind, (stage, flag, _) in KINDS.items()
-        if config.asked(flag) and any(stage in SETTINGS[name].shapes for name in names)
-    ]
-    if not kinds:
-        raise ValueError(
-            f"--sweep {config.sweep}: shapes no labels of the chosen stages; leave their flags "
-            "out, or pass --make_sem_seg_pass True or --make_ins_seg_pass True"
-        )
-    return kinds
 
 
 def _split_each(splits: Sequence[Split], field: np.ndarray) -> list[np.ndarray]:

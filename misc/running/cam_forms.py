@@ -1,7 +1,8 @@
 """Which programs' forms the files of --cam_out_dir have, said once, before the first stage."""
 
+import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +15,21 @@ from misc.running.provenance import FOLDER_RECORD
 from misc.running.workers import map_images
 from misc.settings.config import Config
 
+# By image, the keys of its file.
+Keys = Mapping[str, np.ndarray]
+# The part of files whose keys are the image's classes plus 1 that is no chance any more.
+NEARLY_ALL = 0.9
+
 
 def log_forms(config: Config, dataset: Dataset, needs: Sequence[Need]) -> None:
     """Log how many of the CAM files that the needs name are read as what.
 
-    Classes that are not in an image's label are warned of: a file's keys may count from 1.
+    Classes that are not in an image's label are warned of.
     Nothing is said of a folder that make_cam has made or will make.
 
     Raises:
-        ValueError: a file has no known form, or two images have the same file.
+        ValueError: a file has no known form, two images have the same file, or the keys count the
+            classes from 1.
     """
     folder = cam_folder(config, dataset)
     if (Path(folder.path) / FOLDER_RECORD).is_file():
@@ -46,25 +53,33 @@ def log_forms(config: Config, dataset: Dataset, needs: Sequence[Need]) -> None:
         keys[image_id] = found
     said = "; ".join(f"{count} as {form}" for form, count in forms.most_common())
     logger.info("--cam_out_dir %s: %d files are read: %s", folder.path, len(there), said)
-    _warn_of_other_classes(dataset, keys)
+    _check_classes(dataset, folder.path, keys)
 
 
-def _warn_of_other_classes(dataset: Dataset, keys: dict[str, np.ndarray]) -> None:
+def _check_classes(dataset: Dataset, path: str | os.PathLike[str], keys: Keys) -> None:
+    """Warn of classes outside the images' labels; ValueError where the keys count from 1."""
     labelled = dataset.with_labels(list(keys))
-    labels = dataset.image_labels(labelled)
-    odd = [
-        (image_id, np.flatnonzero(row))
-        for image_id, row in zip(labelled, labels, strict=True)
-        if not set(keys[image_id]) <= set(np.flatnonzero(row))
-    ]
-    if odd:
-        image_id, classes = odd[0]
-        logger.warning(
-            "%d of %d files have classes that are not in the image's label, as %s: classes %s, the "
-            "label has %s (from 0). Where they are not predictions, their keys count otherwise",
-            len(odd),
-            len(labelled),
-            image_id,
-            keys[image_id].tolist(),
-            classes.tolist(),
+    rows = dataset.image_labels(labelled)
+    labels = {i: np.flatnonzero(row) for i, row in zip(labelled, rows, strict=True)}
+    odd = [i for i, label in labels.items() if not set(keys[i]) <= set(label)]
+    if not odd:
+        return
+    with_class = [i for i, label in labels.items() if len(label)]
+    shifted = [i for i in with_class if set(keys[i][keys[i] > 0] - 1) == set(labels[i])]
+    if len(shifted) >= NEARLY_ALL * max(len(with_class), 1):
+        first = shifted[0]
+        raise ValueError(
+            f"--cam_out_dir {path}: the keys of {len(shifted)} of {len(with_class)} files are the "
+            f"image's classes plus 1, as {first}: {keys[first].tolist()}, the label has "
+            f"{labels[first].tolist()} (from 0); write keys that count classes from 0, and leave "
+            "the background's 0 and its map out (see docs/YOUR_CAMS.md)"
         )
+    logger.warning(
+        "%d of %d files have classes that are not in the image's label, as %s: classes %s, the "
+        "label has %s (from 0). Where they are not predictions, their keys count otherwise",
+        len(odd),
+        len(labelled),
+        odd[0],
+        keys[odd[0]].tolist(),
+        labels[odd[0]].tolist(),
+    )

@@ -225,13 +225,14 @@ def claim_outputs(config: Config, dataset: Dataset, *, instance: bool, semantic:
     """Claim the folders of the requested labels, and write the legends of their palettes."""
     ids = dataset.split(config.infer_list)
     claim = partial(claim_folder, images=ids, overwrite=config.overwrite)
+    shaped = partial(shaped_by, config, dataset, images=ids)
     if instance:
-        shaped = shaped_by(config, dataset, "make_ins_seg_labels", *["crf"] * config.ins_seg_crf)
-        claim(config.ins_seg_out_dir, shaped, files=INSTANCE_FILES)
+        settings = shaped("make_ins_seg_labels", *["crf"] * config.ins_seg_crf)
+        claim(config.ins_seg_out_dir, settings, files=INSTANCE_FILES)
         write_legend(config.ins_seg_out_dir, object_entries())
     if semantic:
-        shaped = shaped_by(config, dataset, "make_sem_seg_labels", *["crf"] * config.sem_seg_crf)
-        claim(config.sem_seg_out_dir, shaped, files=SEMANTIC_FILES)
+        settings = shaped("make_sem_seg_labels", *["crf"] * config.sem_seg_crf)
+        claim(config.sem_seg_out_dir, settings, files=SEMANTIC_FILES)
         write_legend(config.sem_seg_out_dir, class_entries(dataset.class_names, dataset.palette))
 
 

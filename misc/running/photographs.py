@@ -50,9 +50,9 @@ class Photographs:
         return ""
 
     def identity(self, image_id: str) -> list[str | int]:
-        """Return the name and the bytes of an image's file."""
-        name = self.files[image_id]
-        return [name, (self.folder / name).stat().st_size]
+        """Return the name and the bytes of an image's file; -1 of a link to nothing."""
+        path = self.folder / self.files[image_id]
+        return [path.name, path.stat().st_size if path.exists() else -1]
 
 
 def photographs_in(folder: str | os.PathLike[str], *, limit: int | None = None) -> dict[str, str]:
@@ -71,7 +71,7 @@ def photographs_in(folder: str | os.PathLike[str], *, limit: int | None = None) 
     if not place.is_dir():
         raise ValueError(f"--predict {folder}: a file; accepted is a folder of images")
     endings = photograph_formats()
-    there = sorted(e.name for e in os.scandir(place) if e.is_file() and not e.name.startswith("."))
+    there = sorted(e.name for e in os.scandir(place) if _is_file(e) and not e.name.startswith("."))
     names = [name for name in there if os.path.splitext(name)[1].lower() in endings]
     if not names:
         raise ValueError(
@@ -84,3 +84,8 @@ def photographs_in(folder: str | os.PathLike[str], *, limit: int | None = None) 
     count = Counter(stems)
     ids = [s if count[s] == 1 else name for s, name in zip(stems, names, strict=True)]
     return dict(list(zip(ids, names, strict=True))[:limit])
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry is a file, or a link to none, which is said to be broken."""
+    return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))

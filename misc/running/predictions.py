@@ -73,7 +73,7 @@ class Predictions:
         """
         path = self.folder / IMAGES
         known, now = _known_images(path), {i: self.images.identity(i) for i in ids}
-        changed = [i for i in ids if known.get(i, now[i]) != now[i]]
+        changed = [i for i in ids if known.get(i, now[i]) != now[i] and self._has_some(i)]
         if changed and not overwrite:
             raise ValueError(
                 f"{self.folder}: holds predictions of another {now[changed[0]][0]} "
@@ -82,6 +82,10 @@ class Predictions:
             )
         remove_outputs(self.folder, [name for name in self.files if "{}" in name], changed)
         write_json(path, {**known, **now})
+
+    def _has_some(self, image_id: str) -> bool:
+        # A file that could not be read has none, and may be repaired.
+        return any(path.exists() for path in self.outputs(image_id))
 
     def write_label(self, image_id: str, label: np.ndarray) -> None:
         """Write an image's label, uint8 (H, W) of the image as the network took it."""

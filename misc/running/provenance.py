@@ -8,7 +8,6 @@ ours, and are never replaced.
 
 import glob
 import hashlib
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -17,15 +16,21 @@ from typing import Any
 from misc.files.atomic import is_temporary, remove_abandoned, write_json
 from misc.learning.checkpoints import checkpoint_path
 from misc.machine import ranks
-from misc.running.log import logger
+from misc.running.records import (
+    Record,
+    Settings,
+    difference_of,
+    has_listing,
+    images_of,
+    new_record,
+    other_version,
+    read_record,
+)
 from misc.settings.told import record_path
-from misc.settings.version import FORMER, RENAMED, RENAMED_OF, VERSION, is_compatible
-
-# By stage: flag names to values. The first stage is the one that writes, the others are earlier.
-Settings = Mapping[str, Mapping[str, Any]]
-Record = dict[str, Any]
+from misc.settings.version import is_compatible
 
 FOLDER_RECORD = "settings.json"
+PREDICTION = "predict"  # what the settings of --predict, which is no stage, begin with
 LEGEND = "legend.png"  # of the palette's colours, of no image
 
 
@@ -57,16 +62,17 @@ def _claim_folder(
     folder: Path, settings: Settings, files: Sequence[str], images: list[str], overwrite: bool
 ) -> None:
     path = folder / FOLDER_RECORD
-    record = _read_record(path)
+    record = read_record(path)
     if _check_folder(folder, record, settings, overwrite) and record is not None:
-        remove_outputs(folder, files, _images(record))
+        remove_outputs(folder, files, images_of(record))
         record = None
     folder.mkdir(parents=True, exist_ok=True)
     remove_abandoned(folder)
-    known = [] if record is None else _images(record)
-    if record is None or not set(images) <= set(known):
+    known = [] if record is None else images_of(record)
+    if record is None or not set(images) <= set(known) or has_listing(record):
         # Written before the images' files, so that each of them is known to be ours.
-        write_json(path, _new_record(settings) | {"images": sorted({*known, *images})})
+        known = sorted({*known, *images})
+        write_json(path, new_record(settings, known) | {"images": known})
 
 
 def _check_folder(folder: Path, record: Record | None, settings: Settings, overwrite: bool) -> str:
@@ -74,10 +80,10 @@ def _check_folder(folder: Path, record: Record | None, settings: Settings, overw
     if record is None and (strange := _content(folder)):
         raise ValueError(
             f"{folder}: holds {strange[0]} and no {FOLDER_RECORD} of this program: it was not made "
-            "by this program and is not replaced, even with --overwrite True; name another "
-            "place, or switch its stage off to use it as it is"
+            "by this program and is not replaced, even with --overwrite True; "
+            f"{_ways_out(settings)}"
         )
-    difference = "" if record is None else _difference(record, settings)
+    difference = "" if record is None else difference_of(record, settings)
     if record is not None and difference and _holds_results(folder):
         _require_overwrite(folder, record, settings, difference, overwrite)
     return difference
@@ -96,7 +102,7 @@ def check_claim(
     """
     place = Path(path)
     beside = place / FOLDER_RECORD if place.is_dir() else record_path(place)
-    record = _read_record(beside)
+    record = read_record(beside)
     found = {} if record is None else dict(record["stages"])
     is_own = next(iter(found), stage) == stage
     settings = found | {stage: found.get(stage, {}) | known} if is_own else {stage: known}
@@ -144,7 +150,7 @@ def claim_weights(
 
 def _claim_weights(path: Path, settings: Settings, overwrite: bool) -> bool:
     beside, checkpoint = record_path(path), checkpoint_path(path)
-    record = _read_record(beside)
+    record = read_record(beside)
     difference = _check_weights(path, record, settings, overwrite)
     remove_abandoned(path.parent, glob.escape(path.name))
     if record is not None and not difference:
@@ -154,7 +160,7 @@ def _claim_weights(path: Path, settings: Settings, overwrite: bool) -> bool:
     for part in (path, checkpoint):
         part.unlink(missing_ok=True)
     # Written before the training, so that a checkpoint always has its settings beside it.
-    write_json(beside, _new_record(settings))
+    write_json(beside, new_record(settings))
     return False
 
 
@@ -165,10 +171,9 @@ def _check_weights(path: Path, record: Record | None, settings: Settings, overwr
     if strange:
         raise ValueError(
             f"{strange[0]}: not made by this program with recorded settings, and not replaced, "
-            "even with --overwrite True; switch its stage off to use it as it is, or name another "
-            "place"
+            f"even with --overwrite True; {_ways_out(settings)}"
         )
-    difference = "" if record is None else _difference(record, settings)
+    difference = "" if record is None else difference_of(record, settings)
     parts = [part for part in (path, checkpoint) if part.exists()]
     if record is not None and difference and parts:
         _require_overwrite(parts[0], record, settings, difference, overwrite)
@@ -183,18 +188,18 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, dict[str, Any]] | N
     """
     place = Path(path)
     beside = place / FOLDER_RECORD if place.is_dir() else record_path(place)
-    record = _read_record(beside)
+    record = read_record(beside)
     if record is None:
         return None
     if not is_compatible(record["version"]):
-        raise ValueError(f"{place}: {_other_version(record)}; make it again, or name another place")
+        raise ValueError(f"{place}: {other_version(record)}; make it again, or name another place")
     stages: dict[str, dict[str, Any]] = record["stages"]
     return stages
 
 
 def read_note(weights: str | os.PathLike[str], name: str) -> Any:
     """Read the note of `write_note` beside a weights file; None where there is none."""
-    record = _read_record(record_path(weights)) or {}
+    record = read_record(record_path(weights)) or {}
     return record.get("notes", {}).get(name)
 
 
@@ -206,7 +211,7 @@ def write_note(weights: str | os.PathLike[str], name: str, value: Any) -> None:
     path = record_path(weights)
 
     def write() -> None:
-        record = _read_record(path)
+        record = read_record(path)
         if record is None:
             raise ValueError(f"{path}: no settings of this program; its stage writes them")
         notes = {**record.get("notes", {}), name: value}
@@ -219,58 +224,6 @@ def fingerprint(path: str | os.PathLike[str]) -> str:
     """Compute the first 16 digits of a file's SHA-256."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-
-
-def listing_digest(folder: str | os.PathLike[str]) -> str:
-    """Return the number of files of a folder, with a digest of their names and sizes."""
-    entries = [entry for entry in os.scandir(folder) if entry.is_file()]
-    listed = sorted(f"{entry.name}\t{entry.stat().st_size}" for entry in entries)
-    digest = hashlib.sha256("\n".join(listed).encode()).hexdigest()[:16]
-    return f"{len(listed)} files, digest {digest}"
-
-
-def _new_record(settings: Settings) -> Record:
-    stages = {stage: dict(values) for stage, values in settings.items()}
-    return {"version": VERSION, "stages": stages}
-
-
-def _read_record(path: Path) -> Record | None:
-    """Read a record; None where there is none, or another program's JSON of the same name."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: not readable ({error}); name another place") from error
-    if not isinstance(content, dict):
-        return None
-    if content.keys() & RENAMED and "stages" not in content:
-        raise ValueError(
-            f"{path}: written by version 0.1 of this program, which did not keep settings by "
-            "stage; its results are not continued or replaced: move them away, or name another "
-            "place"
-        )
-    stages = content.get("stages")
-    is_ours = (
-        isinstance(content.get("version"), str)
-        and isinstance(stages, dict)
-        and len(stages) > 0
-        and all(isinstance(values, dict) for values in stages.values())
-        and isinstance(content.get("images", []), list)
-        and isinstance(content.get("notes", {}), dict)
-    )
-    if not is_ours:
-        return None
-    named = {}
-    for stage, values in content["stages"].items():
-        new_names = RENAMED | RENAMED_OF.get(stage, {})
-        named[stage] = {new_names.get(name, name): value for name, value in values.items()}
-    return content | {"stages": named}
-
-
-def _images(record: Record) -> list[str]:
-    """Return the images that a folder's files are of: ids that contain no path."""
-    return [image_id for image_id in record.get("images", []) if _is_plain(image_id)]
 
 
 def _content(folder: Path) -> list[str]:
@@ -286,31 +239,6 @@ def _holds_results(folder: Path) -> bool:
     return any(p.is_file() and p.name not in own and not is_temporary(p) for p in folder.rglob("*"))
 
 
-def _difference(record: Record, wanted: Settings) -> str:
-    """Describe the first setting in which a record differs from those wanted; else empty."""
-    if not is_compatible(record["version"]):
-        return _other_version(record)
-    found, plain = record["stages"], json.loads(json.dumps(_new_record(wanted)["stages"]))
-    for stage in dict.fromkeys([*plain, *found]):
-        ours, theirs = plain.get(stage, {}), found.get(stage, {})
-        # A stage that is missing from a record has no settings, of today or before.
-        theirs = theirs and {n: v for n, v in FORMER.items() if n in ours} | theirs
-        for name in dict.fromkeys([*ours, *theirs]):
-            if ours.get(name) != theirs.get(name):
-                old, new = theirs.get(name, "not set"), ours.get(name, "not set")
-                if name == "data_root":
-                    read = f"the images or labels of --{name}, which {stage} read,"
-                    return f"{read} were {old}, now they are {new}"
-                return f"--{name} of {stage} was {old}, now it is {new}"
-    if record["version"] != VERSION:
-        logger.info("continuing results of version %s of this program", record["version"])
-    return ""
-
-
-def _other_version(record: Record) -> str:
-    return f"it was made by version {record['version']} of this program, this is {VERSION}"
-
-
 def _require_overwrite(
     path: Path, record: Record, settings: Settings, difference: str, overwrite: bool
 ) -> None:
@@ -324,10 +252,12 @@ def _require_overwrite(
     if not overwrite:
         raise ValueError(
             f"{path}: made with other settings: {difference}; pass --overwrite True to replace "
-            "it, switch its stage off to use it as it is, or name another place"
+            f"it, or {_ways_out(settings)}"
         )
 
 
-def _is_plain(image_id: Any) -> bool:
-    """Return whether an id, read from a file, contains no path."""
-    return isinstance(image_id, str) and image_id != "" and not set("/\\\0") & set(image_id)
+def _ways_out(settings: Settings) -> str:
+    """Return what to do with results that are not to be replaced."""
+    if next(iter(settings)).startswith(PREDICTION):
+        return "name another --predict_dir"
+    return "switch its stage off to use it as it is, or name another place"

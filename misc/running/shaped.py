@@ -1,18 +1,29 @@
 """The settings that shape a stage's outputs, as compared by provenance."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from misc.files.cam_files import existing_cam_names
+from misc.files.labels import INSTANCE_FILES, SEMANTIC_FILES, TRAINING_FILE
 from misc.machine.device import compute_of
 from misc.running.dataset import Dataset
-from misc.running.provenance import fingerprint, listing_digest, read_settings
+from misc.running.provenance import fingerprint, read_settings
+from misc.running.records import FilesOfImages
 from misc.settings.config import SETTINGS, Config
 from misc.settings.flags import resolved
 
 # Of settings whose value counts by what is in a file, a folder or a list; a batch size often
 # follows from its list.
 BY_CONTENT = ("_weights_name", "_out_dir", "_list", "pretrained", "_batch_size")
+
+# In a folder that a stage reads, the file of an image; that of CAMs has several names.
+_READ = {
+    "ir_label_out_dir": "{}.png",
+    "ins_seg_out_dir": INSTANCE_FILES[0],
+    "sem_seg_out_dir": SEMANTIC_FILES[0],
+}
 
 
 def known_before(config: Config, stage: str) -> dict[str, Any]:
@@ -44,13 +55,14 @@ def shaped_by(
     stage: str,
     *more: str,
     ids: Sequence[str] | None = None,
+    images: Sequence[str] = (),
     truth: str = "",
     extra: Mapping[str, Any] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Collect what shapes a stage's outputs, by stage: its own settings first, then earlier ones'.
 
     Paths do not count: weights are identified by the file's digest, data by name and digest, an
-    output folder by the settings that shaped it, or a digest of its listing if it is not ours.
+    output folder by the settings that shaped it, or by the images' files in it if it is not ours.
 
     Args:
         config: the settings.
@@ -58,6 +70,7 @@ def shaped_by(
         stage: the stage that writes.
         more: settings that shape it in this run, besides those that are declared to shape it.
         ids: the images of the list among them; without one, the whole data set counts.
+        images: the images whose files are read, where the whole data set counts.
         truth: the kind of ground truth that is learnt from, where any is.
         extra: additional settings, or values that override the config's.
     """
@@ -76,8 +89,20 @@ def shaped_by(
             if earlier is not None:
                 before |= earlier
                 continue
-            value = listing_digest(value)
+            value = _foreign(config, name, images if ids is None else ids)
         elif name.endswith("_list"):
             value = dataset.identify(ids, truth=truth)
         own[name] = value
     return {stage: own | dict(extra or {}), **before}
+
+
+def _foreign(config: Config, name: str, ids: Sequence[str]) -> FilesOfImages:
+    """Return what counts of a folder that this program did not make: the images' files."""
+    folder = Path(config.values()[name])
+    if name == "cam_out_dir":
+        return FilesOfImages(folder=folder, names=partial(existing_cam_names, folder), ids=ids)
+    unsure = name == "sem_seg_out_dir" and config.sem_seg_unsure
+    pattern = TRAINING_FILE if unsure else _READ[name]
+    return FilesOfImages(
+        folder=folder, names=lambda ids: [pattern.replace("{}", i) for i in ids], ids=ids
+    )

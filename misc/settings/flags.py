@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from misc.files.id_lists import is_image_id
 from misc.settings.config import SETTINGS, Config
-from misc.settings.data_settings import DATASETS, PRESETS
+from misc.settings.data_settings import PRESETS
 from misc.settings.declare import Declared
-from misc.settings.grid import read_grid
 from misc.settings.settings_file import OWN_FLAG, read_settings_file
+from misc.settings.together import check_data_set, check_together, check_used
 from misc.settings.told import MODULES, PREDICTS, told_settings
 from misc.settings.typed import format_value, is_flag, kind, reader
 
@@ -50,8 +49,9 @@ def read_config(arguments: Sequence[str] | None = None) -> Config:
         source = f"--{OWN_FLAG} {flags[OWN_FLAG]}: " if is_saved else ""
         _check(field, values[field.name], source)
         if field.name in given:
-            _check_data_set(field, values, source)
-    _check_together(values)
+            check_data_set(field, values, source)
+    check_together(values)
+    check_used(values, flags)
     return Config().with_values(values)
 
 
@@ -242,60 +242,6 @@ def _check(field: Declared, value: Any, source: str) -> None:
     if rule is not None and value is not None and not rule.holds(value):
         words = format_value(value) or "''"
         raise ValueError(f"{source}--{field.name} {words}: accepted is {rule.accepted}")
-
-
-def _check_data_set(field: Declared, values: Mapping[str, Any], source: str) -> None:
-    """Raise ValueError where a setting is of another data set alone."""
-    dataset, value = values["dataset"], values[field.name]
-    is_read = not field.of or dataset in field.of or dataset not in DATASETS or values["predict"]
-    if value != field.default and not is_read:
-        raise ValueError(
-            f"{source}--{field.name} {format_value(value)}: is of --dataset "
-            f"{' or '.join(field.of)}, not {dataset}; leave it out, or name that data set"
-        )
-
-
-def _check_together(values: Mapping[str, Any]) -> None:
-    """Raise ValueError where settings are incompatible."""
-    dataset, root = values["dataset"], values["data_root"]
-    if values["predict"]:
-        alone = ("show", "tables", "dry_run")
-        named = [n for n, v in values.items() if v and (n.endswith("_pass") or n in alone)]
-        for other in named[:1]:
-            raise ValueError(
-                f"--{other}: --predict runs alone, without a stage; leave one of the two out"
-            )
-        return
-    if dataset == "demo" and root:
-        others = ", ".join(name for name in DATASETS if name != "demo")
-        raise ValueError(
-            f"--data_root {root}: the demo's data are drawn in --demo_root; name the data set of "
-            f"this folder with --dataset: {others} or a module as my.dataset"
-        )
-    if dataset in DATASETS and dataset != "demo" and not root:
-        raise ValueError(
-            f"--dataset {dataset}: needs its folder: pass --data_root with it, or leave --dataset "
-            "and --preset out for the demo"
-        )
-    if values["sweep"] is not None:
-        read_grid(values["sweep"])
-    if values["show"] and not is_image_id(values["show"]):
-        raise ValueError(
-            f"--show {values['show']}: accepted is an image's id, without '/', '\\', '..' and "
-            "control characters"
-        )
-    drops, steps = (values[name] for name in ("mask_rcnn_drops", "mask_rcnn_steps"))
-    crop, radius = values["irn_crop_size"], values["irn_radius"]
-    if crop // 4 < 2 * radius - 1:
-        raise ValueError(
-            f"--irn_crop_size {crop}: has no pair within --irn_radius {radius}; accepted are "
-            f"{-(-4 * (2 * radius - 1) // 16) * 16} or more, or a smaller radius"
-        )
-    if max(drops, default=0) > steps:
-        raise ValueError(
-            f"--mask_rcnn_drops {format_value(drops)}: accepted are steps up to --mask_rcnn_steps "
-            f"{steps}, as {2 * steps // 3},{8 * steps // 9}, or '' for a constant learning rate"
-        )
 
 
 if __name__ == "__main__":

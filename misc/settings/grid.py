@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from misc.settings.config import SETTINGS
-from misc.settings.typed import reader
+from misc.settings.typed import kind, reader
 
 # What changes how labels are made of CAMs and IRNet's fields, and no network's own work.
 SWEPT = (
@@ -22,6 +22,7 @@ SWEPT = (
     "ins_seg_crf",
     "sem_seg_crf",
 )
+_KINDS = {"float": "a number", "int": "a whole number", "bool": "True or False"}
 MOST = 1000  # points; a table of more is read by nobody
 
 
@@ -78,8 +79,9 @@ def _value(name: str, part: str, word: str) -> Any:
     try:
         value = reader(name)(word)
     except (ValueError, argparse.ArgumentTypeError):
-        hint = SETTINGS[name].hint.__name__
-        raise _refused(part, f"{word!r} is no {hint}, which --{name} takes") from None
+        raise _refused(
+            part, f"{word!r} is not {_KINDS[kind(name)]}, which --{name} takes"
+        ) from None
     rule = SETTINGS[name].rule
     if rule is not None and not rule.holds(value):
         raise _refused(part, f"{word} is not accepted by --{name}: it takes {rule.accepted}")
@@ -87,4 +89,4 @@ def _value(name: str, part: str, word: str) -> Any:
 
 
 def _refused(part: str, reason: str) -> ValueError:
-    return ValueError(f"--sweep {part}: {reason}")
+    return ValueError(f"--sweep {part or repr(part)}: {reason}")

@@ -6,7 +6,7 @@ from misc.settings import trainings
 from misc.settings.declare import in_coco, in_demo, setting
 from misc.settings.rules import (
     BACKBONES,
-    NOT_NEGATIVE,
+    DOUBLINGS,
     PADDING,
     POSITIVE,
     RADIUS,
@@ -134,7 +134,7 @@ class SynthesisSettings:
     exp_times: int = setting(
         8,
         "2 to this power steps of the random walk",
-        rule=NOT_NEGATIVE,
+        rule=DOUBLINGS,
         presets=in_demo(3),
         shapes=LABELS,
     )

@@ -29,6 +29,8 @@ BACKBONES = (
 POSITIVE = Rule(lambda value: 0 < value < math.inf, "a number above 0")
 NOT_NEGATIVE = Rule(lambda value: value >= 0, "0 or more")
 RADIUS = Rule(lambda value: value >= 2, "2 or more")
+# 2 to this power steps: a million, which no image needs.
+DOUBLINGS = Rule(lambda value: 0 <= value <= 20, "a whole number from 0 to 20")
 SEED = Rule(lambda value: 0 <= value < 2**64, "a whole number from 0 to 2^64 - 1")
 UNIT = Rule(lambda value: 0 <= value <= 1, "a number from 0 to 1")
 CROP = Rule(lambda value: value > 0 and value % 16 == 0, "a positive multiple of 16")

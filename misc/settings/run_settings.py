@@ -82,10 +82,10 @@ class LookingSettings:
         None,
         "instead of running stages, measure labels over a grid of settings, as "
         "'sem_seg_bg_thres=0.15:0.35:0.05 beta=5,10', the network running once an image",
-        rule=NOT_EMPTY,
     )
     sweep_name: str = place(
-        "result/sweep", "--sweep's table and chart are written to this name with .md, .svg appended"
+        "result/sweep",
+        "--sweep's table and chart are written to this name with .md, .svg, .json appended",
     )
 
 
@@ -106,12 +106,12 @@ class PredictionSettings:
         rule=one_of("mask_rcnn", "deeplab", "irn"),
     )
     predict_score: float = setting(
-        0.5, "irn: probability from which on a class is taken to be in an image", rule=UNIT
+        0.5, "irn alone: probability from which on a class is taken to be in an image", rule=UNIT
     )
     predict_long_side: int = setting(
         1024,
-        "deeplab and irn: a larger image is shrunk to this long side for the networks, pixels; 0 "
-        "shrinks none",
+        "deeplab and irn alone: a larger image is shrunk to this long side for the networks, "
+        "pixels; 0 shrinks none",
         rule=NOT_NEGATIVE,
     )
     predict_dir: str = place("result/predict", "predictions, in a folder for each network")

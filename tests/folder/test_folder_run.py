@@ -272,3 +272,32 @@ def test_broken_input_is_one_line_and_nothing_is_lost(tmp_path, capsys, spoil, w
     assert error.startswith("error: ")
     assert words in error
     assert (tmp_path / "run/mine.txt").read_text() == "mine"
+
+
+def test_a_sweep_measures_each_kind_of_label_where_it_has_masks(measured, tmp_path, capsys):
+    """As the evaluations do, whose measures its row of the run's own settings has."""
+    folder, _, changes = measured
+    shutil.copytree(folder, tmp_path / "copy")
+    again = changes | {"masks": tmp_path / "copy/masks"}
+    assert run(tmp_path / "copy", sweep="exp_times=1,2", **again) == 0
+    table = (tmp_path / "copy/run/result/sweep.md").read_text()
+    lines = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("|")]
+    names, values = ([cell.strip() for cell in line] for line in (lines[0], lines[2]))
+    found = dict(zip(names, values, strict=True))
+    known = measures(folder)
+    assert found["mIoU"] == f"{known['eval_sem_seg', 'train', 'mIoU']:.4f}"
+    assert found["AP50"] == f"{known['eval_ins_seg', 'train', 'AP50']:.4f}"
+    said = "--sweep: 6 of 8 images are measured, those with ground truth"
+    assert f"{said} (semantic)" in log(tmp_path / "copy")
+    assert f"{said} (instance)" in log(tmp_path / "copy")
+    shutil.rmtree(tmp_path / "copy/masks/instance")
+    assert run(tmp_path / "copy", sweep="exp_times=1,2", **again, overwrite=True) == 0
+    assert "AP50" not in (tmp_path / "copy/run/result/sweep.md").read_text()
+
+
+@pytest.mark.parametrize("words", [(), ("--dry_run",)])
+def test_a_sweep_with_nothing_to_measure_against_is_refused_before_it_starts(bare, capsys, words):
+    assert run(bare, *words, sweep="exp_times=1,2") == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "--chainer_eval_set train: none of its images has ground truth" in error
+    assert "--sweep has nothing to measure against" in error

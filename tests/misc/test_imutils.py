@@ -19,6 +19,14 @@ def colour_image(height=6, width=9):
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1)])
+@pytest.mark.filterwarnings("error")
+def test_the_smallest_images_are_copied_without_a_warning(size):
+    image = colour_image(*size)
+    image.flags.writeable = False
+    assert planes(image).permute(1, 2, 0).numpy().tolist() == image.tolist()
+
+
 def test_a_grey_image_is_read_as_rgb(tmp_path):
     Image.fromarray(colour_image()[..., 0]).save(tmp_path / "grey.jpg")
     image = read_image(tmp_path / "grey.jpg")

@@ -83,11 +83,18 @@ def test_deeplab_labels_from_sess_alone_as_its_evaluation_did(trained, val_image
     assert not (ours.parent / "scores").exists()
 
 
+OWN_FLAGS = {
+    "mask_rcnn": [],
+    "deeplab": ["--predict_long_side", "256"],
+    "irn": ["--predict_score", "0", "--predict_long_side", "256"],
+}
+
+
 @pytest.mark.parametrize("network", ["mask_rcnn", "irn"])
 def test_instances_come_as_files_as_coco_annotations_as_overlays_and_on_a_page(
     network, val_images, elsewhere
 ):
-    assert predict("--predict_network", network, "--predict_score", "0") == 0
+    assert predict("--predict_network", network, *OWN_FLAGS[network][:2]) == 0
     folder = elsewhere / "result/predict" / network
     coco = COCO(folder / "instances.json")
     names = {each["file_name"]: each["id"] for each in coco.dataset["images"]}
@@ -154,7 +161,7 @@ def test_images_of_any_size_and_form_are_predicted_in_their_own_size(network, el
     sizes = make_photographs(elsewhere / "photos")
     (elsewhere / "photos/notes.txt").write_text("no image")
     (elsewhere / "photos/.hidden.jpg").write_bytes(b"")
-    words = ["--predict_network", network, "--predict_score", "0", "--predict_long_side", "256"]
+    words = ["--predict_network", network, *OWN_FLAGS[network]]
     assert predict(*words, "--cam_scales", "1.0", "--deeplab_crf", "False") == 0
     folder = elsewhere / "result/predict" / network
     for name, (width, height) in sizes.items():
@@ -182,6 +189,23 @@ def test_broken_images_are_one_line_each_and_the_others_are_predicted(
     assert f"3 of {len(val_images) + 3} images cannot be read" in said.err
     labels = elsewhere / "result/predict/mask_rcnn/labels"
     assert {p.stem for p in labels.glob("*.png")} == set(val_images)
+
+
+def test_a_link_to_nothing_is_a_broken_image_and_predicted_once_it_is_whole(
+    val_images, elsewhere, capsys
+):
+    (elsewhere / "photos/lost.jpg").symlink_to(elsewhere / "later.jpg")
+    (elsewhere / "photos/empty.jpg").write_bytes(b"")
+    assert predict() == 2
+    said = capsys.readouterr()
+    assert "lost.jpg" in said.out
+    assert f"2 of {len(val_images) + 2} images cannot be read" in said.err
+    whole = (elsewhere / f"photos/{val_images[0]}.jpg").read_bytes()
+    for name in ("later.jpg", "photos/empty.jpg"):
+        (elsewhere / name).write_bytes(whole)
+    assert predict() == 0
+    labels = elsewhere / "result/predict/mask_rcnn/labels"
+    assert {p.stem for p in labels.glob("*.png")} == {*val_images, "lost", "empty"}
 
 
 def test_what_is_predicted_is_skipped_and_an_interrupted_run_ends_with_the_same_files(
@@ -237,8 +261,8 @@ def test_a_folder_of_predictions_of_other_weights_is_refused(val_images, elsewhe
         (["--predict", "nowhere"], "--predict nowhere: no such folder"),
         (["--predict", "sess"], "--predict sess: no image in it"),
         (["--predict", "sess/mask_rcnn.pth"], "a file; accepted is a folder of images"),
-        (["--predict", ".", "--train_cam_pass"], "--train_cam_pass: --predict runs alone"),
-        (["--predict", ".", "--dry_run"], "--dry_run: --predict runs alone"),
+        (["--predict", ".", "--train_cam_pass"], "--train_cam_pass: --predict runs no stage"),
+        (["--predict", ".", "--dry_run"], "--dry_run: checks what stages and --sweep"),
         (["--predict", ".", "--predict_network", "yolo"], "--predict_network yolo: accepted is"),
         (["--predict", ".", "--run_dir", "x"], "sess/mask_rcnn.pth: no such file; the stage"),
     ],

@@ -127,17 +127,94 @@ def test_a_list_counts_by_its_contents(copied, capsys):
     assert "--train_list of train_cam was demo, 4 images" in capsys.readouterr().err
 
 
-def test_cams_of_another_method_count_by_their_files(copied, capsys):
+@pytest.fixture
+def foreign(copied):
+    """Give the flags of relation labels made of CAMs that count as another method's."""
     shutil.copytree(copied / RESULT / "cam", copied / "mine")
     (copied / "mine" / "settings.json").unlink()
     changes = {"cam_out_dir": copied / "mine", "ir_label_out_dir": copied / "labels"}
     assert run(copied, "cam_to_ir_label", **changes) == 0
+    return changes
+
+
+def test_cams_of_another_method_count_by_their_files(copied, foreign, capsys):
     (copied / "mine").rename(copied / "moved")
-    changes["cam_out_dir"] = copied / "moved"
-    assert run(copied, "cam_to_ir_label", **changes) == 0
+    foreign["cam_out_dir"] = copied / "moved"
+    assert run(copied, "cam_to_ir_label", **foreign) == 0
     np.savez(next((copied / "moved").glob("*.npz")), keys=np.zeros(0, np.int64))
+    assert run(copied, "cam_to_ir_label", **foreign) == 2
+    error = capsys.readouterr().err
+    assert "--cam_out_dir of cam_to_ir_label was the files of 4 images" in error
+
+
+def test_cams_of_another_method_made_again_with_their_size_are_noticed(copied, capsys):
+    ours, mine = copied / RESULT / "cam", copied / "mine"
+    mine.mkdir()
+    found = {path.stem: read_cams(path) for path in ours.glob("*.npz")}
+
+    def write(power):
+        for image_id, cams in found.items():
+            maps = {"keys": cams.keys, "high_res": cams.high_res**power}
+            np.save(mine / f"{image_id}.npy", maps, allow_pickle=True)
+        return {path.name: path.stat().st_size for path in mine.iterdir()}
+
+    changes = {"cam_out_dir": mine, "ir_label_out_dir": copied / "labels"}
+    sizes = write(1)
+    assert run(copied, "cam_to_ir_label", **changes) == 0
+    assert write(1) == sizes
+    assert run(copied, "cam_to_ir_label", **changes) == 0
+    assert write(2) == sizes
     assert run(copied, "cam_to_ir_label", **changes) == 2
-    assert "--cam_out_dir of cam_to_ir_label was 4 files" in capsys.readouterr().err
+    assert "--cam_out_dir of cam_to_ir_label was the files of 4 images" in capsys.readouterr().err
+
+
+def test_other_files_beside_the_cams_of_another_method_count_for_nothing(copied, foreign):
+    before = times(copied)
+    (copied / "mine" / "README.txt").write_text("mine")
+    (copied / "mine" / "of_another_image.npz").write_bytes(b"")
+    assert run(copied, "cam_to_ir_label", **foreign) == 0
+    (copied / "mine" / "of_another_image.npz").unlink()
+    assert times(copied) == before
+
+
+def test_labels_of_more_images_join_those_of_the_same_cams(copied, foreign, capsys):
+    shutil.rmtree(copied / "labels")
+    assert run(copied, "cam_to_ir_label", limit=2, **foreign) == 0
+    before = times(copied / "labels")
+    assert run(copied, "cam_to_ir_label", **foreign) == 0
+    joined = times(copied / "labels")
+    assert len(joined) == 2 * len(before)
+    assert joined.items() >= before.items()
+    assert run(copied, "cam_to_ir_label", limit=2, **foreign) == 0
+    for path in (copied / "mine").glob("*.npz"):
+        path.write_bytes(path.read_bytes() + b"0")
+    assert run(copied, "cam_to_ir_label", limit=2, **foreign) == 2
+
+
+def test_results_of_a_listing_that_is_no_longer_made_are_continued_and_noted_anew(copied, foreign):
+    before, path = times(copied), copied / "labels" / "settings.json"
+    record = json.loads(path.read_text())
+    own = record["stages"]["cam_to_ir_label"]
+    expected = own["cam_out_dir"]
+    own["cam_out_dir"] = "5 files, digest 0123456789abcdef"
+    path.write_text(json.dumps(record))
+    assert run(copied, "cam_to_ir_label", **foreign) == 0
+    assert times(copied) == before
+    noted = json.loads(path.read_text())["stages"]["cam_to_ir_label"]
+    assert noted["cam_out_dir"] == expected
+
+
+def test_instance_labels_of_another_program_count_by_their_images(copied, tmp_path, capsys):
+    mine = tmp_path / "mine"
+    shutil.copytree(copied / RESULT / "ins_seg", mine)
+    (mine / "settings.json").unlink()
+    assert run(copied, "train_mask_rcnn", ins_seg_out_dir=mine) == 0
+    (mine / "README.txt").write_text("mine")
+    assert run(copied, "train_mask_rcnn", ins_seg_out_dir=mine) == 0
+    path = min(mine.glob("demo*.npz"))
+    path.write_bytes(path.read_bytes() + b"0")
+    assert run(copied, "train_mask_rcnn", ins_seg_out_dir=mine) == 2
+    assert "--ins_seg_out_dir of train_mask_rcnn was the files of" in capsys.readouterr().err
 
 
 def test_weights_of_another_precision_are_not_taken(copied, capsys):

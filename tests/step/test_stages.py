@@ -286,6 +286,8 @@ def test_a_kept_background_takes_the_thresholds_place(copied, capsys):
     assert "cam_background" in capsys.readouterr().err
     for flags in ({"cam_background": True}, {"cam_eval_thres": 0.3}):
         assert only("eval_cam", copied, cam_out_dir=copied / "mine", **flags) == 0
+    said = re.findall(r"best --cam_eval_thres: .*\(used: (.*)\)\. Chosen", capsys.readouterr().out)
+    assert said == ["the background's map", "0.3"]
     lines = read_since(copied / "metrics.jsonl", 0)
     values = [x["value"] for x in lines if (x["stage"], x["measure"]) == ("eval_cam", "mIoU")]
     assert values[-1] == values[-2]
@@ -308,6 +310,7 @@ def test_thresholds_are_guessed_without_ground_truth(copied, capsys):
     said = capsys.readouterr().out
     assert "none of the 6 images has ground truth" in said
     assert "guessed: --cam_eval_thres" in said
+    assert "It has been tried on drawn images alone" in said
 
 
 def test_pydensecrf_missing_stops_nothing_but_the_choice_of_it(copied, capsys, monkeypatch):

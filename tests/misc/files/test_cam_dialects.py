@@ -209,6 +209,31 @@ def test_a_broken_file_is_one_line_that_names_it(tmp_path, name):
     assert "\n" not in str(found.value)
 
 
+def test_a_key_beyond_the_last_class_by_one_asks_whether_they_count_from_one(tmp_path):
+    np.save(tmp_path / "a.npy", {0: np.ones((3, 4)), ALL: np.ones((3, 4))})
+    with pytest.raises(ValueError, match=r"are not classes.*; do they count from 1, with 0 for"):
+        read_cams(tmp_path / "a.npy", num_classes=ALL)
+
+
+@pytest.mark.parametrize("ending", [".npy", ".pt"])
+def test_an_image_without_a_class_may_have_none_for_maps(tmp_path, ending):
+    content = {"keys": [], "cam": None, "high_res": None}
+    path = tmp_path / f"a{ending}"
+    np.save(path, content) if ending == ".npy" else torch.save(content, path)
+    cams = CamFolder(path=tmp_path, num_classes=ALL).read("a", SIZE)
+    assert (len(cams.keys), cams.cam.shape[0], cams.high_res.shape) == (0, 0, (0, *SIZE))
+    maps = np.ones((1, *SIZE), np.float32)
+    np.save(tmp_path / "b.npy", {"keys": np.array([2]), "cam": None, "high_res": maps})
+    assert read_cams(tmp_path / "b.npy", size=SIZE).keys.tolist() == [2]
+
+
+@pytest.mark.parametrize("ending", [".npz", ".npy", ".pt"])
+def test_a_file_of_nothing_sensible_cannot_be_read_as_cams(tmp_path, ending):
+    (tmp_path / f"a{ending}").write_bytes(b"no archive")
+    with pytest.raises(ValueError, match=r"a\..*: cannot be read as CAMs \("):
+        read_cams(tmp_path / f"a{ending}")
+
+
 def test_a_file_that_fits_two_forms_is_refused_with_both(tmp_path):
     content = {"keys": np.arange(4), "cam": np.ones((5, 12, 16))}
     np.save(tmp_path / "a.npy", content)

@@ -68,6 +68,26 @@ def test_published_files_are_read(tmp_path, wrap):
     assert (read.high_res == high_res).all()
 
 
+@pytest.mark.parametrize("ending", [".npy", ".pt"])
+def test_maps_that_are_parameters_are_read_as_their_tensors(tmp_path, ending):
+    maps = torch.rand(2, *SIZE)
+    content = {"keys": torch.tensor([3, 14]), "high_res": torch.nn.Parameter(maps)}
+    path = tmp_path / f"a{ending}"
+    np.save(path, content) if ending == ".npy" else torch.save(content, path)
+    assert (read_cams(path).high_res == maps.numpy()).all()
+
+
+class Rebuilt:
+    def __reduce__(self):
+        return (torch._utils._rebuild_parameter, ("text", True, None))
+
+
+def test_a_parameter_of_no_tensor_is_refused(tmp_path):
+    np.save(tmp_path / "a.npy", {"keys": np.array([0]), "cam": Rebuilt()})
+    with pytest.raises(ValueError, match="a parameter of str"):
+        read_cams(tmp_path / "a.npy")
+
+
 class Bomb:
     def __reduce__(self):
         return (os.mkdir, ("exploded",))

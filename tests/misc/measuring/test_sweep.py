@@ -74,14 +74,15 @@ def test_each_row_is_what_the_stages_measure_with_its_settings(copied, grid, row
 
 
 def test_only_the_labels_that_the_settings_shape_are_measured(copied):
+    again = {"overwrite": True}
     assert run(copied, sweep="sem_seg_bg_thres=0.1,0.2") == 0
     assert set(table_of(copied)[0]) == {"sem_seg_bg_thres", "mIoU"}
-    assert run(copied, sweep="ins_seg_bg_thres=0.1,0.2") == 0
+    assert run(copied, sweep="ins_seg_bg_thres=0.1,0.2", **again) == 0
     precisions = {"AP25", "AP50", "AP70", "AP75"}
     assert set(table_of(copied)[0]) == {"ins_seg_bg_thres", *precisions}
-    assert run(copied, sweep="beta=2,3") == 0
+    assert run(copied, sweep="beta=2,3", **again) == 0
     assert set(table_of(copied)[0]) == {"beta", "mIoU", *precisions}
-    assert run(copied, "make_sem_seg", sweep="beta=2,3") == 0
+    assert run(copied, "make_sem_seg", sweep="beta=2,3", **again) == 0
     assert set(table_of(copied)[0]) == {"beta", "mIoU"}
 
 
@@ -105,12 +106,71 @@ def test_an_image_goes_once_through_the_network_and_labels_are_as_they_were(
     assert run(copied, sweep="beta=2,5,10 sem_seg_bg_thres=0.1:0.4:0.1", num_workers=0) == 0
     assert len(calls) == forked.TINY["demo_train_images"]
     written = {path.name for path in copied.rglob("*") if path.is_file()} - {p.name for p in before}
-    assert written == {"sweep.md", "sweep.svg", "sample_train_eval.sweep.settings.json"}
+    assert written == {
+        "sweep.md",
+        "sweep.svg",
+        "sweep.json",
+        "sample_train_eval.sweep.settings.json",
+    }
     said = capsys.readouterr().out
     # Three walks for semantic labels, three for instances: thresholds take none.
     assert "12 settings, 4 images: each once through IRNet, 6 times through the walk" in said
     assert re.search(r"Best mIoU 0\.\d{4} at beta \d+\.0 sem_seg_bg_thres 0\.\d\.", said)
     assert "Chosen on ground truth" in said
+
+
+def test_scores_without_a_walk_or_a_split_are_made_once(copied, capsys):
+    grid = "walk=True,False walk_radius=2,3 ins_seg_split=True,False small_displacement=1,2"
+    assert run(copied, "make_ins_seg", sweep=grid, dry_run=True) == 0
+    # Both radii with each of two splits and without one: six walks.
+    assert "16 settings, 4 images: each once through IRNet, 6 times" in capsys.readouterr().out
+
+
+def test_what_a_measure_does_not_depend_on_is_said_once(copied, capsys):
+    assert run(copied, sweep="sem_seg_bg_thres=0.1,0.2 beta=2,3") == 0
+    said = capsys.readouterr().out
+    assert re.search(r"Best mIoU \S+ at sem_seg_bg_thres \S+ beta \d\.0\.\n", said)
+    assert re.search(r"Best AP50 \S+ at beta \d\.0\.\n", said)
+    assert "AP50 does not depend on sem_seg_bg_thres." in said
+    assert "mIoU does not" not in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"sweep": "beta=2,5"}, "--sweep of sweep was beta=2.0,10.0 of semantic and instance"),
+        ({"cam_power": 2}, "--cam_power of make_sem_seg_labels was 1, now it is 2"),
+        ({"chainer_eval_set": "val"}, "--chainer_eval_set of make_sem_seg_labels was"),
+        ({"make_sem_seg_pass": True}, "now it is beta=2.0,10.0 of semantic labels"),
+    ],
+)
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_the_table_of_another_sweep_is_not_replaced_unasked(
+    copied, capsys, changes, words, dry_run
+):
+    given = {"sweep": "beta=2,10"}
+    assert run(copied, **given) == 0
+    assert run(copied, **given) == 0  # the same once more
+    if "chainer_eval_set" in changes:
+        assert run(copied, "make_cam", infer_list="val", overwrite=True) == 0
+    before = {p: p.read_bytes() for p in (copied / RESULT).glob("sweep.*")}
+    capsys.readouterr()
+    assert run(copied, **given | changes, dry_run=dry_run) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: --sweep_name ")
+    assert words in error
+    assert "pass --overwrite True" in error
+    assert {p: p.read_bytes() for p in (copied / RESULT).glob("sweep.*")} == before
+    assert run(copied, **given | changes, sweep_name=copied / "other", dry_run=dry_run) == 0
+    assert run(copied, **given | changes, dry_run=dry_run, overwrite=True) == 0
+
+
+def test_a_table_of_unknown_origin_is_never_replaced(copied, capsys):
+    (copied / "mine.md").write_text("precious")
+    changes = {"sweep": "beta=2,10", "sweep_name": copied / "mine", "overwrite": True}
+    assert run(copied, **changes) == 2
+    assert "not replaced, even with --overwrite True" in capsys.readouterr().err
+    assert (copied / "mine.md").read_text() == "precious"
 
 
 def test_several_ranks_measure_what_one_does(copied, tmp_path):

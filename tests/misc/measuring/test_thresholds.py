@@ -3,7 +3,7 @@ import pytest
 
 from misc.files.cam_files import CamFolder
 from misc.files.levels import LEVELS
-from misc.measuring.thresholds import between_two_classes, count_scores, suggested
+from misc.measuring.thresholds import between_two_classes, count_scores, guessed, suggested
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,11 @@ def test_the_published_thresholds_follow_from_the_published_best(best, foregroun
         "conf_fg_thres": foreground,
         "conf_bg_thres": background,
     }
+
+
+@pytest.mark.parametrize(("split", "guess"), [(0.15, 0.15), (0.34, 0.24), (0.05, 0.1)])
+def test_the_guess_is_half_way_to_the_published_threshold(split, guess):
+    assert guessed(split) == pytest.approx(guess, abs=0.005001)
 
 
 def test_the_guess_lies_between_two_groups_of_scores():

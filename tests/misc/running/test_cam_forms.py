@@ -57,9 +57,47 @@ def test_classes_outside_the_images_label_are_warned_of_with_an_example(folder, 
     assert "as x_000001: classes [3], the label has [2]" in said
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        {0: np.zeros((9, 14)), 3: np.ones((9, 14))},
+        {3: np.ones((9, 14))},
+        {"keys": np.array([0, 3]), "high_res": np.ones((2, 9, 14))},
+    ],
+)
+def test_keys_that_are_the_labels_plus_one_are_refused(tmp_path, caplog, content):
+    ids = [f"a{number}" for number in range(20)]
+    for image_id in ids:
+        np.save(tmp_path / f"{image_id}.npy", content)
+    np.save(tmp_path / "a7.npy", {2: np.ones((9, 14))})
+    words = (
+        r"the keys of 19 of 20 files are the image's classes plus 1, as a0: .*3\], the label has"
+    )
+    with pytest.raises(ValueError, match=rf"^--cam_out_dir .*: {words} \[2\]") as caught:
+        log_of(tmp_path, caplog, *ids)
+    assert "\n" not in str(caught.value)
+
+
+def test_keys_that_are_now_and_then_one_too_much_are_warned_of(tmp_path, caplog):
+    ids = [f"a{number}" for number in range(4)]
+    for image_id, key in zip(ids, (3, 3, 2, 1), strict=True):
+        np.save(tmp_path / f"{image_id}.npy", {key: np.ones((9, 14))})
+    assert "3 of 4 files have classes" in log_of(tmp_path, caplog, *ids)
+
+
 def test_one_file_of_two_images_is_refused(folder, caplog):
     with pytest.raises(ValueError, match=r"000002\.npy: is the only file for both 'x_0+2' and 'y"):
         log_of(folder, caplog, "x_000002", "y_000002")
+
+
+@pytest.mark.parametrize("name", ["a.NPY", "cam_of_a.npy", "a.npy.npz"])
+def test_where_files_are_missing_one_of_another_name_is_named(tmp_path, name):
+    (tmp_path / name).touch()
+    (tmp_path / "README.txt").touch()
+    config = dataclasses.replace(read_config(["--voc12_root", "x"]), cam_out_dir=str(tmp_path))
+    assert f"({name} is there, and of no image" in cams_need(config, Labelled(), ["a"]).remedy
+    (tmp_path / "settings.json").touch()  # ours, of other images
+    assert "is there" not in cams_need(config, Labelled(), ["a"]).remedy
 
 
 def test_the_file_that_is_there_is_the_one_that_is_needed(folder):

@@ -68,6 +68,17 @@ def test_other_images_or_labels_of_a_folder_are_called_so(tmp_path):
         claim(tmp_path / "out", {"make_cam": {"data_root": "folder, 9 images, digest 2"}})
 
 
+def test_predictions_are_of_no_stage_that_could_be_switched_off(tmp_path):
+    before, now = ({"predict irn": {"predict_score": score}} for score in (0.5, 0.9))
+    write(tmp_path / "theirs", "a.png")
+    claim(tmp_path / "ours", before)
+    write(tmp_path / "ours", "a.png")
+    for folder in ("theirs", "ours"):
+        with pytest.raises(ValueError, match="name another --predict_dir") as caught:
+            claim(tmp_path / folder, now)
+        assert "stage off" not in str(caught.value)
+
+
 def test_the_same_flag_of_two_stages_is_kept_apart(tmp_path):
     """Weights of bf16 are not taken for those of float32 because earlier CAMs were of float32."""
     before = {"make_cam": {"precision": "fp32"}}

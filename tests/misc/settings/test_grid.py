@@ -38,13 +38,17 @@ def test_what_is_swept_shapes_labels_and_no_network():
         ("cam_scales=1", "cam_scales=1: accepted is NAME=VALUES"),
         ("beta=5 beta=10", "beta=10: beta is there twice"),
         ("beta=5,5.0", "beta=5,5.0: a value is there twice"),
-        ("beta=", "'' is no float, which --beta takes"),
-        ("beta=5,,6", "'' is no float"),
-        ("beta=much", "'much' is no float"),
-        ("exp_times=2.5", "'2.5' is no int, which --exp_times takes"),
-        ("walk=maybe", "'maybe' is no bool, which --walk takes"),
+        ("beta=", "'' is not a number, which --beta takes"),
+        ("beta=5,,6", "'' is not a number"),
+        ("beta=much", "'much' is not a number"),
+        ("exp_times=2.5", "'2.5' is not a whole number, which --exp_times takes"),
+        ("walk=maybe", "'maybe' is not True or False, which --walk takes"),
         ("beta=nan", "nan is not accepted by --beta: it takes a number above 0"),
         ("walk_radius=1", "1 is not accepted by --walk_radius: it takes 2 or more"),
+        (
+            "exp_times=8,21",
+            "21 is not accepted by --exp_times: it takes a whole number from 0 to 20",
+        ),
         ("sem_seg_bg_thres=0.5:1.5:0.5", "1.5 is not accepted by --sem_seg_bg_thres"),
         ("beta=1:2", "a range is FIRST:LAST:STEP"),
         ("beta=1:2:3:4", "a range is FIRST:LAST:STEP"),
@@ -66,5 +70,5 @@ def test_a_bad_grid_is_one_line(text, words):
 
 
 def test_a_grid_without_any_text_is_refused():
-    with pytest.raises(ValueError, match="--sweep '': accepted is a name"):
+    with pytest.raises(ValueError, match="--sweep '': names no setting; as 'sem_seg_bg_thres="):
         read_config(["--sweep", ""])
