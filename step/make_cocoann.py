@@ -26,7 +26,7 @@ def run(config: Config) -> None:
     dataset = open_dataset(config)
     wanted = [(config.infer_list, supervision) for supervision in supervisions(config, dataset)]
     truths = val_truths(config, dataset.split(config.val_list), "instance")
-    if measured(dataset, truths, "make_cocoann"):
+    if measured(dataset, truths, "make_cocoann", use="export as ground truth"):
         wanted.append((config.val_list, supervision_of(config, dataset, "full")))
     for split, supervision in dict.fromkeys(wanted):
         ids = supervision.labelled(dataset.split(split), "instance")

@@ -165,7 +165,7 @@ def train_on_labels(
     dataset, kind = open_dataset(config), KINDS[network]
     truths = val_truths(config, dataset.split(config.val_list), kind)
     require_truth(dataset, truths, f"train_{network}")
-    val_ids = measured(dataset, truths, f"train_{network}")[:VALIDATED_IMAGES]
+    val_ids = measured(dataset, truths, f"train_{network}", use="validate on")[:VALIDATED_IMAGES]
     compute = compute_of(config)
     for supervision in supervisions(config, dataset):
         ids = supervision.labelled(dataset.split(config.infer_list), kind)

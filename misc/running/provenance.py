@@ -298,6 +298,9 @@ def _difference(record: Record, wanted: Settings) -> str:
         for name in dict.fromkeys([*ours, *theirs]):
             if ours.get(name) != theirs.get(name):
                 old, new = theirs.get(name, "not set"), ours.get(name, "not set")
+                if name == "data_root":
+                    read = f"the images or labels of --{name}, which {stage} read,"
+                    return f"{read} were {old}, now they are {new}"
                 return f"--{name} of {stage} was {old}, now it is {new}"
     if record["version"] != VERSION:
         logger.info("continuing results of version %s of this program", record["version"])

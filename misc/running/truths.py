@@ -6,6 +6,12 @@ from misc.running.dataset import Dataset
 from misc.running.log import logger
 from misc.running.plan import Truths
 
+USES = {
+    "measure against": "measured",
+    "validate on": "validated on",
+    "export as ground truth": "exported",
+}
+
 
 def lacking(dataset: Dataset, truths: Truths, stage: str) -> ValueError | None:
     """Return a stage's error about missing ground truth, in one line; None if none is missing."""
@@ -37,17 +43,24 @@ def to_measure(dataset: Dataset, truths: Truths) -> list[str]:
     return dataset.with_truth(truths.ids, kinds=truths.kinds)
 
 
-def measured(dataset: Dataset, truths: Truths, stage: str) -> list[str]:
-    """Return the images that a stage measures; log it where some have no ground truth, or all."""
+def measured(
+    dataset: Dataset, truths: Truths, stage: str, *, use: str = "measure against"
+) -> list[str]:
+    """Return the images that a stage measures; log it where some have no ground truth, or all.
+
+    Args:
+        dataset: the data set.
+        truths: the ground truth that is read.
+        stage: the stage's name.
+        use: what it is read for, one of USES.
+    """
     found = to_measure(dataset, truths)
     if len(found) < len(truths.ids):
-        said = f"{len(found)} of {len(truths.ids)} images are measured, those with"
+        said = f"{len(found)} of {len(truths.ids)} images are {USES[use]}, those with"
         logger.info(
             "%s: %s ground truth (%s)",
             stage,
-            said
-            if found
-            else f"nothing to measure against: no image of --{truths.flag} {truths.name} has",
+            said if found else f"nothing to {use}: no image of --{truths.flag} {truths.name} has",
             " and ".join(truths.kinds),
         )
     return found

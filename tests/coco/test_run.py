@@ -154,7 +154,10 @@ def test_only_labelled_is_trained_and_labelled_alone(copied, root):
 
 def test_another_choice_of_labels_does_not_mix_into_cams(copied, root, capsys):
     assert run(copied, root, "make_cam", coco_crowd_labels=False) == 2
-    assert "was coco17, 8 images, digest" in capsys.readouterr().err
+    assert (
+        "labels of --data_root, which make_cam read, were coco17, 8 images"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_broken_json_is_one_line(tmp_path, capsys):

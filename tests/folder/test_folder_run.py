@@ -104,10 +104,11 @@ def test_annotations_name_each_photograph_by_its_path(bare):
 
 
 def test_without_masks_each_evaluation_says_so_in_one_line_and_the_run_goes_on(bare):
-    said = [line for line in log(bare).splitlines() if "nothing to measure against" in line]
-    told = [line.split("nothing")[0].split()[-1] for line in said]
-    assert sorted(told) == sorted(
-        f"{stage}:" for stage in (*MEASURED, "make_cocoann", "train_mask_rcnn", "train_deeplab")
+    said = [line.split(" INFO ")[1] for line in log(bare).splitlines() if "nothing to" in line]
+    uses = dict.fromkeys(MEASURED, "measure against") | {"make_cocoann": "export as ground truth"}
+    uses |= dict.fromkeys(("train_mask_rcnn", "train_deeplab"), "validate on")
+    assert sorted(line.partition(": no image")[0] for line in said) == sorted(
+        f"{stage}: nothing to {use}" for stage, use in uses.items()
     )
     assert not measures(bare)
     assert not (bare / "run/result/instances_val_full.json").exists()

@@ -94,7 +94,10 @@ def test_a_data_set_that_was_moved_keeps_its_results(voc, tmp_path, capsys):
     image = next((tmp_path / "copy/JPEGImages").glob("demo*"))
     image.write_bytes(image.read_bytes() + b"\0")
     assert run(folder, "make_cam", **changes) == 2
-    assert "--data_root of make_cam was voc12, 5 images" in capsys.readouterr().err
+    assert (
+        "labels of --data_root, which make_cam read, were voc12, 5 images"
+        in capsys.readouterr().err
+    )
 
 
 def test_the_demo_is_the_demo_through_voc12_root_too(copied):

@@ -57,6 +57,17 @@ def test_other_settings_are_refused_by_flag_stage_and_both_values(made):
     assert (made / "a.png").exists()
 
 
+def test_other_images_or_labels_of_a_folder_are_called_so(tmp_path):
+    claim(tmp_path / "out", {"make_cam": {"data_root": "folder, 9 images, digest 1"}})
+    write(tmp_path / "out", "a.png")
+    words = (
+        "the images or labels of --data_root, which make_cam read, were folder, 9 images, digest "
+        "1, now they are folder, 9 images, digest 2; pass --overwrite"
+    )
+    with pytest.raises(ValueError, match=words):
+        claim(tmp_path / "out", {"make_cam": {"data_root": "folder, 9 images, digest 2"}})
+
+
 def test_the_same_flag_of_two_stages_is_kept_apart(tmp_path):
     """Weights of bf16 are not taken for those of float32 because earlier CAMs were of float32."""
     before = {"make_cam": {"precision": "fp32"}}
