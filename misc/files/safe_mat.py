@@ -87,10 +87,10 @@ class _Matrix:
     """An array of any class: its header, and the elements that follow it."""
 
     def __init__(self, content: _Bytes) -> None:
-        self.order = content.order
+        self.order, self.name = content.order, ""
         self.parts = content.elements()
         if not len(content.data):  # MATLAB's []
-            self.kind, self.complex, self.name = 6, False, ""
+            self.kind, self.complex = 6, False
             self.shape: tuple[int, ...] = (0, 0)
             return
         flags, shape, name = (self._next() for _ in range(3))
