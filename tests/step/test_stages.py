@@ -249,14 +249,24 @@ def test_cams_of_other_methods_are_taken_and_said_once(copied, capsys):
         assert (read_label(path) == read_label(copied / "ir_label_of_mine" / path.name)).all()
 
 
-def test_cams_of_classes_that_the_label_lacks_are_warned_of(copied, capsys):
-    (copied / "mine").mkdir()
-    for path in (copied / "cam").glob("*.npz"):
+def write_shifted(copied, shifts):
+    (copied / "mine").mkdir(exist_ok=True)
+    for path, shift in zip(sorted((copied / "cam").glob("*.npz")), shifts, strict=False):
         cams = read_cams(path)
-        content = {"keys": cams.keys + 1, "high_res": cams.high_res}
+        content = {"keys": cams.keys + shift, "high_res": cams.high_res}
         np.save(copied / "mine" / f"{path.stem}.npy", content)
+
+
+def test_cams_of_classes_that_the_label_lacks_are_warned_of(copied, capsys):
+    write_shifted(copied, [0, 1] * 4)
     assert only("eval_cam", copied, cam_out_dir=copied / "mine") == 0
-    assert "6 of 6 files have classes that are not in the image's label" in capsys.readouterr().out
+    assert "3 of 6 files have classes that are not in the image's label" in capsys.readouterr().out
+
+
+def test_cams_that_count_classes_from_one_stop_before_the_first_stage(copied, capsys):
+    write_shifted(copied, [1] * 8)
+    assert only("eval_cam", copied, cam_out_dir=copied / "mine") == 2
+    assert "the keys of 6 of 6 files are the image's classes plus 1" in error_line(capsys)
 
 
 def test_a_strange_cam_file_stops_before_the_first_stage(copied, capsys):
