@@ -158,7 +158,7 @@ def test_other_labels_do_not_mix_into_results(bare, tmp_path, capsys):
     rows = (bare / "tags.csv").read_text().splitlines()
     (tmp_path / "other.csv").write_text("\n".join(rows[:-1]))
     assert run(bare, labels=tmp_path / "other.csv") == 2
-    assert "were folder, 9 images, digest" in capsys.readouterr().err
+    assert "was folder, 9 images, digest" in capsys.readouterr().err
 
 
 def test_where_masks_are_those_images_are_measured(measured):

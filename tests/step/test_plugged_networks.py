@@ -51,7 +51,8 @@ def test_weights_of_another_backbone_are_refused_by_both_names(
     of_resnet18, tmp_path, capsys, stage
 ):
     place = {f"{stage.removeprefix('make_').removeprefix('eval_')}_out_dir": tmp_path / "out"}
-    assert only(stage, of_resnet18, limit=2, num_workers=0, **place, **off(stage)) == 2
+    changes = {"backbone": "resnet50", "limit": 2, "num_workers": 0}
+    assert only(stage, of_resnet18, **changes, **place, **off(stage)) == 2
     line = error_line(capsys)
     assert "weights_name" in line
     assert "their backbone is resnet18, here it is resnet50" in line
@@ -62,7 +63,7 @@ def off(stage):
 
 
 def test_weights_are_not_continued_on_another_backbone(of_resnet18, capsys):
-    assert only("train_cam", of_resnet18, limit=2, num_workers=0) == 2
+    assert only("train_cam", of_resnet18, backbone="resnet50", limit=2, num_workers=0) == 2
     assert "backbone" in error_line(capsys)
 
 

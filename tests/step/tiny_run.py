@@ -17,9 +17,8 @@ TINY = {
     "irn_crop_size": 64,
     "irn_pad": 64,
     "ins_seg_bg_thres": 0.25,
-    # As the tests' records of earlier results have them.
-    "backbone": "resnet50",
-    "mask_rcnn_channels": 256,
+    "backbone": "resnet18",
+    "mask_rcnn_channels": 32,
     "cam_resize_long": "60,80",
     "cam_scales": "1.0,0.5",
     "mask_rcnn_steps": 2,

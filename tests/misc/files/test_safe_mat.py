@@ -95,3 +95,11 @@ def test_no_cut_or_changed_byte_gives_another_error(tmp_path):
             except ValueError:
                 pass
     assert read > 100
+
+
+def test_a_variable_without_a_name_is_one_that_is_truncated(tmp_path):
+    flags = struct.pack("<II", 6, 8) + bytes(8)
+    variable = struct.pack("<II", 14, len(flags)) + flags
+    (tmp_path / "a.mat").write_bytes(bytes(124) + b"\x00\x01IM" + variable)
+    with pytest.raises(ValueError, match="a variable is truncated"):
+        read_mat_struct(tmp_path / "a.mat", "GTinst")
