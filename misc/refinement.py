@@ -12,7 +12,7 @@ from misc.imutils import IGNORE
 
 
 def refine_winners(
-    image: np.ndarray, maps: Sequence[np.ndarray], *, backend: str | None
+    image: np.ndarray | None, maps: Sequence[np.ndarray], *, backend: str | None
 ) -> list[np.ndarray]:
     """Move the borders of an image's score maps to its edges.
 
@@ -20,15 +20,17 @@ def refine_winners(
     instances of a class are two labels. Numbers that no map has take no part.
 
     Args:
-        image: uint8 RGB (H, W, 3).
+        image: uint8 RGB (H, W, 3); None without a CRF, which alone looks at it.
         maps: int32 (H, W) each, 0 the background, i + 1 the score map i: see `argmax.winners`.
         backend: the implementation of the CRF; None returns the maps as they are.
 
     Returns:
         maps of the same numbers, int32 (H, W), in the order of `maps`.
     """
+    if backend is None or image is None:
+        return list(maps)
     present = np.unique(np.concatenate([np.zeros(1, np.int32), *(np.unique(m) for m in maps)]))
-    if backend is None or len(present) == 1:
+    if len(present) == 1:
         return list(maps)
     labels = [np.searchsorted(present, numbers) for numbers in maps]
     refined = crf_inference_labels(image, labels, num_labels=len(present), backend=backend)

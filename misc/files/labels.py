@@ -36,33 +36,33 @@ def instance_path(folder: str | Path, image_id: str) -> Path:
 def read_instance_labels(folder: str | Path, image_id: str) -> dict[str, np.ndarray]:
     """Read an image's instance labels; FileNotFoundError names the stage that makes them."""
     path = instance_path(folder, image_id)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: no instance labels; the stage make_ins_seg_labels makes them: "
-            "--make_ins_seg_pass True, with this image in --infer_list"
-        )
+    _require(
+        path,
+        "no instance labels; the stage make_ins_seg_labels makes them: --make_ins_seg_pass True, "
+        "with this image in --infer_list",
+    )
     return load_instances(path)
 
 
 def read_semantic_label(folder: str | Path, image_id: str) -> np.ndarray:
     """Read an image's semantic label; FileNotFoundError names the stage that makes it."""
     path, _ = semantic_paths(folder, image_id)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: no semantic label; the stage make_sem_seg_labels makes it: "
-            "--make_sem_seg_pass True, with this image in --infer_list"
-        )
+    _require(
+        path,
+        "no semantic label; the stage make_sem_seg_labels makes it: --make_sem_seg_pass True, "
+        "with this image in --infer_list",
+    )
     return read_label(path)
 
 
 def read_training_label(folder: str | Path, image_id: str) -> np.ndarray:
     """Read an image's label to train on; FileNotFoundError names the stage that makes it."""
     path = training_label_path(folder, image_id)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: no label with unsure pixels; the stage make_sem_seg_labels makes it with "
-            "this --sem_seg_unsure, which '' switches off"
-        )
+    _require(
+        path,
+        "no label with unsure pixels; the stage make_sem_seg_labels makes it with this "
+        "--sem_seg_unsure, which '' switches off",
+    )
     return read_label(path)
 
 
@@ -98,3 +98,9 @@ def semantic_paths(folder: str | Path, image_id: str) -> tuple[Path, Path]:
 def label_path(folder: str, image_id: str) -> Path:
     """Return the path of an image's label."""
     return Path(folder) / f"{image_id}.png"
+
+
+def _require(path: Path, words: str) -> None:
+    """Raise FileNotFoundError with these words where a file is missing."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: {words}")

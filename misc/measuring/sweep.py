@@ -183,7 +183,8 @@ def way(
         where the image is not measured.
     """
     inputs, found = loaded.inputs, []
-    pixels = inputs.pixels()
+    refines = any(crf is not None for decisions in work.values() for _, crf in decisions)
+    given = (inputs.keys, inputs.size, inputs.pixels() if refines else None)
     boundary, displacement = apply_irnet(model, compute, inputs.image)
     cam = compute.put(inputs.cam)
     asked = [scores for scores in work if scores.kind in loaded.truth]
@@ -202,14 +203,15 @@ def way(
         truth = loaded.truth[scores.kind]
         measure = partial(MEASURE[scores.kind], num_classes=num_classes)
         walked = scores.walk(maps, boundary)
-        found.append((yield partial(measure, walked, pixels, inputs.keys, decisions, truth)))
+        found.append((yield partial(measure, walked, *given, decisions, truth)))
     return found
 
 
 def count_semantic(
     walked: np.ndarray,
-    pixels: np.ndarray,
     keys: np.ndarray,
+    size: tuple[int, int],
+    pixels: np.ndarray | None,
     decisions: Sequence[Decision],
     packed: Sequence[Packed],
     *,
@@ -217,15 +219,16 @@ def count_semantic(
 ) -> list[np.ndarray]:
     """Compute the confusion of the semantic label of each decision; runs in the pool."""
     truth = _unpacked(*packed[0])
-    index, best = upsampled_winners(torch.from_numpy(walked), pixels.shape[:2])
+    index, best = upsampled_winners(torch.from_numpy(walked), size)
     labels = (labels_of(n, keys) for n, _ in decided(index, best, pixels, decisions))
     return [confusion(label, truth, num_classes + 1) for label in labels]
 
 
 def match_instances(
     walked: np.ndarray,
-    pixels: np.ndarray,
     keys: np.ndarray,
+    size: tuple[int, int],
+    pixels: np.ndarray | None,
     decisions: Sequence[Decision],
     packed: Sequence[Packed],
     *,
@@ -233,14 +236,17 @@ def match_instances(
 ) -> list[ImageMatches]:
     """Match the instances of each decision to the true ones; runs in the pool."""
     truth = [_unpacked(*array) for array in packed]
-    index, best = upsampled_winners(torch.from_numpy(walked), pixels.shape[:2])
+    index, best = upsampled_winners(torch.from_numpy(walked), size)
     owners = owners_of(walked, keys)
     found = (split_winners(n, s, owners) for n, s in decided(index, best, pixels, decisions))
     return [match_found(instances, truth) for instances in found]
 
 
 def decided(
-    index: np.ndarray, best: np.ndarray, pixels: np.ndarray, decisions: Sequence[Decision]
+    index: np.ndarray,
+    best: np.ndarray,
+    pixels: np.ndarray | None,
+    decisions: Sequence[Decision],
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return each decision's winners and their scores, (H, W) each."""
     found = [above(index, best, level) for level, _ in decisions]

@@ -118,19 +118,22 @@ class Synthesis:
             walked["instance"] = self.walk(separate_scores(cam, instance_map), boundary)
         if self.sem_dir is not None:
             walked["semantic"] = self.walk(cam, boundary)
-        yield partial(self.write, image_id, walked, loaded.pixels(), loaded.keys, levels=levels)
+        # Without a CRF nobody looks at the image: it is not sent to the pool.
+        pixels = loaded.pixels() if self.ins_crf or self.sem_crf else None
+        given = (image_id, walked, loaded.keys, loaded.size)
+        yield partial(self.write, *given, pixels=pixels, levels=levels)
 
     def write(
         self,
         image_id: str,
         walked: Mapping[str, np.ndarray],
-        pixels: np.ndarray,
         keys: np.ndarray,
+        size: tuple[int, int],
         *,
+        pixels: np.ndarray | None,
         levels: bool,
     ) -> None:
         """Write an image's labels from the result of `walk`; runs in the pool."""
-        size = pixels.shape[:2]
         if self.ins_dir is not None:
             index, best = upsampled_winners(torch.from_numpy(walked["instance"]), size)
             owners = owners_of(walked["instance"], keys)

@@ -229,8 +229,7 @@ def test_masks_are_packed_on_their_way_to_the_pool_and_nothing_else_is():
 def test_an_image_without_any_class_is_measured():
     walked, keys = np.zeros((0, 1, 3, 4), np.float32), np.zeros(0, np.int64)
     truth = np.zeros((9, 13), np.uint8)
-    pixels, decisions = np.zeros((9, 13, 3), np.uint8), [(0.2, None)]
-    given = (walked, pixels, keys, decisions)
+    given = (walked, keys, (9, 13), None, [(0.2, None)])
     (count,) = sweep.count_semantic(*given, [_packed(truth)], num_classes=2)
     assert count[0, 0] == truth.size
     empty = [_packed(np.zeros((0, 9, 13), bool)), _packed(keys)]
