@@ -26,9 +26,14 @@ def refine_winners(
 
     Returns:
         maps of the same numbers, int32 (H, W), in the order of `maps`.
+
+    Raises:
+        ValueError: there is a CRF and no image.
     """
-    if backend is None or image is None:
+    if backend is None:
         return list(maps)
+    if image is None:
+        raise ValueError("a dense CRF looks at the image: found None")
     present = np.unique(np.concatenate([np.zeros(1, np.int32), *(np.unique(m) for m in maps)]))
     if len(present) == 1:
         return list(maps)

@@ -43,6 +43,14 @@ def test_background_alone_and_no_crf_change_nothing(backend):
         assert (before == after).all()
 
 
+def test_without_an_image_there_is_no_crf_and_one_that_is_asked_for_is_not_left_out():
+    _, maps, _ = two_objects()
+    for before, after in zip(maps, refine_winners(None, maps, backend=None), strict=True):
+        assert before is after
+    with pytest.raises(ValueError, match="image"):
+        refine_winners(None, maps, backend="torch")
+
+
 def test_unsure_is_what_the_bounds_decide_differently():
     possible, certain = np.array([[0, 3, 3, 5]], np.uint8), np.array([[0, 0, 3, 3]], np.uint8)
     found = with_unsure(possible, certain)
