@@ -15,6 +15,7 @@ from benchmarks.harness import Row, interleaved
 from benchmarks.scenes import GRID, SIZE, blobs, boundary, displacement
 from misc.looking.palette import voc_palette
 from misc.machine.device import Compute
+from misc.running.decisions import Decision
 from misc.running.label_synthesis import Loaded, Synthesis
 from misc.running.pool import travel
 from misc.running.scores import Split, Walk
@@ -112,8 +113,8 @@ def _synthesis(walk: type[Walk], folder: Path) -> Synthesis:
         sem_dir=str(folder / "sem"),
         split=Split(on=True, small_displacement=2.5),
         walk=walk(on=True, radius=5, beta=10, exp_times=8),
-        ins_threshold=0.25,
-        sem_threshold=0.25,
+        instance=Decision(background=0.25),
+        semantic=Decision(background=0.25),
         palette=voc_palette(),
     )
 

@@ -1,6 +1,6 @@
-"""Labels refined by a dense CRF, and with unsure pixels: not in the paper, off by default.
+"""Labels refined by a dense CRF, unsure pixels, scores by displacement: off by default.
 
-docs/LABELS.md says what it gives.
+Not in the paper; docs/LABELS.md says what each gives.
 """
 
 from collections.abc import Sequence
@@ -50,3 +50,35 @@ def with_unsure(possible: np.ndarray, certain: np.ndarray) -> np.ndarray:
         certain: uint8 (H, W), of a high one.
     """
     return np.where(possible == certain, certain, np.uint8(IGNORE))
+
+
+def gathering(masks: np.ndarray, displacement: np.ndarray | None, *, full: float) -> np.ndarray:
+    """Return how far IRNet gathers the pixels of each mask, from 0 to 1.
+
+    In an object the field points to its centre, by two thirds of the radius on average for a
+    disc. In background it is about 0, however large the region that the walk fills from a CAM that
+    is mistaken.
+
+    Args:
+        masks: bool (N, H, W).
+        displacement: float32 (2, ⌈H/4⌉, ⌈W/4⌉), in stride-4 pixels.
+        full: the mean displacement from which on it is 1, as a share of the radius √(area / π) of
+            a disc of the mask's area.
+
+    Returns:
+        float32 (N,), 0 for an empty mask.
+
+    Raises:
+        ValueError: there is no field.
+    """
+    if displacement is None:
+        raise ValueError("how far masks are gathered is IRNet's displacement field: found None")
+    height, width = masks.shape[1:]
+    length = np.hypot(*displacement).repeat(4, axis=0).repeat(4, axis=1)[:height, :width]
+    found = np.zeros(len(masks), np.float32)
+    for number, mask in enumerate(masks):
+        inside = length[mask]
+        if len(inside):
+            radius = np.sqrt(len(inside) / np.pi) / 4  # in pixels of the field
+            found[number] = min(inside.mean() / (full * radius), 1)
+    return found

@@ -23,6 +23,7 @@ from misc.learning.class_maps import scale_maps
 from misc.learning.validation import probabilities
 from misc.looking.palette import voc_palette
 from misc.machine.device import Compute
+from misc.running.decisions import Decision
 from misc.running.label_synthesis import Loaded, Synthesis
 from misc.running.scores import Split, Walk
 from net.deeplab import DeepLab, label_loss
@@ -227,8 +228,8 @@ def test_the_label_stages_walk_on_the_device(precision, monkeypatch):
         sem_dir="",
         split=Split(on=True, small_displacement=2.5),
         walk=Walk(on=True, radius=5, beta=10, exp_times=8),
-        ins_threshold=0.25,
-        sem_threshold=0.25,
+        instance=Decision(background=0.25),
+        semantic=Decision(background=0.25),
         palette=voc_palette(),
     )
     with faked("cuda", precision) as compute:

@@ -21,6 +21,7 @@ from misc.looking.palette import voc_palette
 from misc.machine.device import Compute
 from misc.metrics import mean_iou, threshold_confusions
 from misc.relation import relation_label
+from misc.running.decisions import Decision
 from misc.running.label_synthesis import Loaded, Synthesis
 from misc.running.pool import travel
 from misc.running.scores import Split, Walk
@@ -101,8 +102,8 @@ def labels_of(boundary, displacement, cam, *, size, folder, exp_times=8):
         sem_dir=folder / "sem",
         split=Split(on=True, small_displacement=2.5),
         walk=Walk(on=True, radius=5, beta=10, exp_times=exp_times),
-        ins_threshold=0.25,
-        sem_threshold=0.25,
+        instance=Decision(background=0.25),
+        semantic=Decision(background=0.25),
         palette=voc_palette(),
     )
     loaded = Loaded(

@@ -14,15 +14,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from misc.argmax import above, labels_of
 from misc.files.cam_files import CamFolder
-from misc.instances import separate_scores, split_winners, upsampled_winners
+from misc.instances import separate_scores, upsampled_winners
 from misc.looking.sweep_page import write_page
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.measuring.evaluation import instance_truth, match_found, precision_measures
 from misc.measuring.swept import (
-    KINDS,
     check_place,
     measured_images,
     settings_of,
@@ -30,13 +28,21 @@ from misc.measuring.swept import (
     write_record,
 )
 from misc.metrics import ImageMatches, confusion, mean_iou
-from misc.refinement import refine_winners
 from misc.running.dataset import Dataset
+from misc.running.decisions import Decision, instance_labels, semantic_labels
 from misc.running.label_synthesis import Loaded, load_image, load_irnet, walked_cams
 from misc.running.log import logger
 from misc.running.open_dataset import open_dataset
 from misc.running.pool import Way
-from misc.running.scores import Split, Walk, apply_irnet, owners_of, split_of, walk_of
+from misc.running.scores import (
+    Split,
+    Walk,
+    apply_irnet,
+    decision_of,
+    owners_of,
+    split_of,
+    walk_of,
+)
 from misc.running.workers import map_images
 from misc.settings.config import Config
 from misc.settings.grid import points, read_grid
@@ -64,12 +70,29 @@ class Scores:
         return "semantic" if self.split is None else "instance"
 
 
-# The background score that scores are compared with, and the CRF that refines the result, if any.
-Decision = tuple[float, str | None]
 # How it is decided on which scores.
 Work = Mapping[Scores, Sequence[Decision]]
 # A mask array's bits and its shape, or another array and no shape.
 Packed = tuple[np.ndarray, tuple[int, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What labels of an image are decided on, in the pool.
+
+    Attributes:
+        walked: propagated scores, float32 (M, 1, h, w).
+        keys: int64 (K,), the image's classes.
+        size: (H, W).
+        pixels: the image, uint8 (H, W, 3), where a decision looks at it.
+        displacement: IRNet's field, float32 (2, h, w), where a decision does.
+    """
+
+    walked: np.ndarray
+    keys: np.ndarray
+    size: tuple[int, int]
+    pixels: np.ndarray | None
+    displacement: np.ndarray | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,14 +174,12 @@ def work_of(asked: Iterable[tuple[Scores, Decision]]) -> dict[Scores, list[Decis
 
 def scores_of(config: Config, kind: str) -> tuple[Scores, Decision]:
     """Return how the scores of a kind of label are made with these settings, and decided on."""
-    split, values = split_of(config) if kind == "instance" else None, config.values()
+    split = split_of(config) if kind == "instance" else None
     # What is off is off with any settings, and is computed once.
     split = replace(split, small_displacement=0.0) if split and not split.on else split
     walk = walk_of(config) if config.walk else OFF
     scores = Scores(power=config.cam_power, walk=walk, split=split)
-    start = KINDS[kind][2]
-    crf = config.crf if values[f"{start}_crf"] else None
-    return scores, (float(values[f"{start}_bg_thres"]), crf)
+    return scores, decision_of(config, kind)
 
 
 def load(
@@ -183,16 +204,13 @@ def way(
         where the image is not measured.
     """
     inputs, found = loaded.inputs, []
-    refines = any(crf is not None for decisions in work.values() for _, crf in decisions)
-    given = (inputs.keys, inputs.size, inputs.pixels() if refines else None)
     boundary, displacement = apply_irnet(model, compute, inputs.image)
-    cam = compute.put(inputs.cam)
+    cam, field = compute.put(inputs.cam), displacement.cpu().numpy()
     asked = [scores for scores in work if scores.kind in loaded.truth]
     splits = list(dict.fromkeys(scores.split for scores in asked if scores.split is not None))
     parts: dict[Split, np.ndarray] = {}
     if splits:
-        each = yield partial(_split_each, splits, displacement.cpu().numpy())
-        parts = dict(zip(splits, each, strict=True))
+        parts = dict(zip(splits, (yield partial(_split_each, splits, field)), strict=True))
     for scores, decisions in work.items():
         if scores not in asked:
             found.append([None] * len(decisions))
@@ -200,62 +218,38 @@ def way(
         maps = cam**scores.power
         if scores.split is not None:
             maps = separate_scores(maps, parts[scores.split])
-        truth = loaded.truth[scores.kind]
+        given = Given(
+            walked=scores.walk(maps, boundary),
+            keys=inputs.keys,
+            size=inputs.size,
+            pixels=inputs.pixels(decisions),
+            displacement=field if any(d.gathered for d in decisions) else None,
+        )
         measure = partial(MEASURE[scores.kind], num_classes=num_classes)
-        walked = scores.walk(maps, boundary)
-        found.append((yield partial(measure, walked, *given, decisions, truth)))
+        found.append((yield partial(measure, given, decisions, loaded.truth[scores.kind])))
     return found
 
 
 def count_semantic(
-    walked: np.ndarray,
-    keys: np.ndarray,
-    size: tuple[int, int],
-    pixels: np.ndarray | None,
-    decisions: Sequence[Decision],
-    packed: Sequence[Packed],
-    *,
-    num_classes: int,
+    given: Given, decisions: Sequence[Decision], packed: Sequence[Packed], *, num_classes: int
 ) -> list[np.ndarray]:
     """Compute the confusion of the semantic label of each decision; runs in the pool."""
     truth = _unpacked(*packed[0])
-    index, best = upsampled_winners(torch.from_numpy(walked), size)
-    labels = (labels_of(n, keys) for n, _ in decided(index, best, pixels, decisions))
+    index, best = upsampled_winners(torch.from_numpy(given.walked), given.size)
+    labels = semantic_labels(index, best, given.keys, decisions, pixels=given.pixels)
     return [confusion(label, truth, num_classes + 1) for label in labels]
 
 
 def match_instances(
-    walked: np.ndarray,
-    keys: np.ndarray,
-    size: tuple[int, int],
-    pixels: np.ndarray | None,
-    decisions: Sequence[Decision],
-    packed: Sequence[Packed],
-    *,
-    num_classes: int,
+    given: Given, decisions: Sequence[Decision], packed: Sequence[Packed], *, num_classes: int
 ) -> list[ImageMatches]:
     """Match the instances of each decision to the true ones; runs in the pool."""
     truth = [_unpacked(*array) for array in packed]
-    index, best = upsampled_winners(torch.from_numpy(walked), size)
-    owners = owners_of(walked, keys)
-    found = (split_winners(n, s, owners) for n, s in decided(index, best, pixels, decisions))
-    return [match_found(instances, truth) for instances in found]
-
-
-def decided(
-    index: np.ndarray,
-    best: np.ndarray,
-    pixels: np.ndarray | None,
-    decisions: Sequence[Decision],
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return each decision's winners and their scores, (H, W) each."""
-    found = [above(index, best, level) for level, _ in decisions]
-    for backend in {crf for _, crf in decisions if crf is not None}:
-        places = [place for place, (_, crf) in enumerate(decisions) if crf == backend]
-        maps = refine_winners(pixels, [found[p][0] for p in places], backend=backend)
-        for place, refined in zip(places, maps, strict=True):
-            found[place] = (refined, found[place][1])
-    return found
+    index, best = upsampled_winners(torch.from_numpy(given.walked), given.size)
+    owners = owners_of(given.walked, given.keys)
+    seen = {"pixels": given.pixels, "displacement": given.displacement}
+    labels = instance_labels(index, best, owners, decisions, **seen)
+    return [match_found(instances, truth) for instances in labels]
 
 
 MEASURE: Mapping[str, Callable[..., list[Any]]] = {

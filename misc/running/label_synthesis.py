@@ -3,7 +3,7 @@
 Both kinds of label come from one forward pass where both are requested.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from misc.argmax import above, labels_of
 from misc.files.cam_files import CamFolder, require_cams
 from misc.files.labels import (
     INSTANCE_FILES,
@@ -26,18 +25,27 @@ from misc.files.labels import (
 )
 from misc.files.levels import levels_path, save_levels, winner_levels
 from misc.imutils import planes
-from misc.instances import separate_scores, split_winners, upsampled_winners
+from misc.instances import separate_scores, upsampled_winners
 from misc.learning.networks import load_network, make_network
 from misc.learning.weights import read_state_dict
 from misc.looking.legend import class_entries, object_entries, write_legend
 from misc.machine.device import Compute, compute_of
-from misc.refinement import refine_winners, with_unsure
+from misc.refinement import with_unsure
 from misc.running.dataset import Dataset
+from misc.running.decisions import Decision, instance_labels, semantic_labels
 from misc.running.open_dataset import evaluated_ids, open_dataset
 from misc.running.plan import Files, Plan, cam_folder, cams_need, crf_modules, made_by
 from misc.running.pool import Way
 from misc.running.provenance import claim_folder
-from misc.running.scores import Split, Walk, apply_irnet, owners_of, split_of, walk_of
+from misc.running.scores import (
+    Split,
+    Walk,
+    apply_irnet,
+    decision_of,
+    owners_of,
+    split_of,
+    walk_of,
+)
 from misc.running.shaped import shaped_by
 from misc.running.workers import run_images
 from misc.settings.config import Config
@@ -63,8 +71,13 @@ class Loaded:
         """Pin what is copied to the device; called by the loader."""
         return replace(self, image=self.image.pin_memory(), cam=self.cam.pin_memory())
 
-    def pixels(self) -> np.ndarray:
-        """Return the image, uint8 (H, W, 3)."""
+    def pixels(self, decisions: Iterable[Decision]) -> np.ndarray | None:
+        """Return the image, uint8 (H, W, 3), or None where no decision looks at it.
+
+        What nobody looks at is not sent to the pool.
+        """
+        if not any(decision.crf for decision in decisions):
+            return None
         return self.image.permute(1, 2, 0).contiguous().numpy()
 
 
@@ -77,11 +90,9 @@ class Synthesis:
         sem_dir: folder of semantic labels; None makes none.
         split: the split of an image into instances.
         walk: the propagation of scores.
-        ins_threshold: background score of instance labels.
-        sem_threshold: background score of semantic labels.
+        instance: how instance labels are decided.
+        semantic: how semantic labels are.
         palette: colours of semantic labels, uint8 (256, 3).
-        ins_crf: the dense CRF that refines instance labels; None for none.
-        sem_crf: the one that refines semantic labels.
         unsure: two background scores, the lower one first; where their semantic labels differ, the
             label to train on says 255. Empty: there is no such label.
     """
@@ -90,11 +101,9 @@ class Synthesis:
     sem_dir: str | None
     split: Split
     walk: Walk
-    ins_threshold: float
-    sem_threshold: float
+    instance: Decision
+    semantic: Decision
     palette: np.ndarray
-    ins_crf: str | None = None
-    sem_crf: str | None = None
     unsure: tuple[float, ...] = ()
 
     def way(
@@ -112,16 +121,16 @@ class Synthesis:
         boundary, displacement = apply_irnet(model, compute, loaded.image)
         cam = compute.put(loaded.cam)
         walked: dict[str, np.ndarray] = {}
+        field = None
         if self.ins_dir is not None:
             field = displacement.cpu().numpy()
             instance_map = yield partial(self.split, field)
             walked["instance"] = self.walk(separate_scores(cam, instance_map), boundary)
         if self.sem_dir is not None:
             walked["semantic"] = self.walk(cam, boundary)
-        # Without a CRF nobody looks at the image: it is not sent to the pool.
-        pixels = loaded.pixels() if self.ins_crf or self.sem_crf else None
-        given = (image_id, walked, loaded.keys, loaded.size)
-        yield partial(self.write, *given, pixels=pixels, levels=levels)
+        pixels = loaded.pixels((self.instance, self.semantic))
+        given = partial(self.write, image_id, walked, loaded.keys, loaded.size, levels=levels)
+        yield partial(given, pixels=pixels, displacement=field if self.instance.gathered else None)
 
     def write(
         self,
@@ -130,8 +139,9 @@ class Synthesis:
         keys: np.ndarray,
         size: tuple[int, int],
         *,
-        pixels: np.ndarray | None,
         levels: bool,
+        pixels: np.ndarray | None,
+        displacement: np.ndarray | None,
     ) -> None:
         """Write an image's labels from the result of `walk`; runs in the pool."""
         if self.ins_dir is not None:
@@ -140,17 +150,18 @@ class Synthesis:
             if levels:
                 found_levels = winner_levels(index, best, owners)
                 save_levels(levels_path(self.ins_dir, image_id), found_levels)
-            numbers, scores = above(index, best, self.ins_threshold)
-            (numbers,) = refine_winners(pixels, [numbers], backend=self.ins_crf)
-            write_instances(self.ins_dir, image_id, split_winners(numbers, scores, owners))
+            (found,) = instance_labels(
+                index, best, owners, [self.instance], pixels=pixels, displacement=displacement
+            )
+            write_instances(self.ins_dir, image_id, found)
         if self.sem_dir is not None:
             index, best = upsampled_winners(torch.from_numpy(walked["semantic"]), size)
             if levels:
                 found_levels = winner_levels(index, best, keys)
                 save_levels(levels_path(self.sem_dir, image_id), found_levels)
-            found = [above(index, best, level)[0] for level in (self.sem_threshold, *self.unsure)]
-            found = refine_winners(pixels, found, backend=self.sem_crf)
-            label, *bounds = (labels_of(numbers, keys) for numbers in found)
+            unsure = (replace(self.semantic, background=level) for level in self.unsure)
+            decisions = [self.semantic, *unsure]
+            label, *bounds = semantic_labels(index, best, keys, decisions, pixels=pixels)
             if bounds:
                 write_training_label(self.sem_dir, image_id, with_unsure(*bounds))
             write_semantic_label(self.sem_dir, image_id, label, palette=self.palette)
@@ -206,11 +217,9 @@ def synthesis_of(
         sem_dir=sem_dir,
         split=split_of(config),
         walk=walk_of(config),
-        ins_threshold=config.ins_seg_bg_thres,
-        sem_threshold=config.sem_seg_bg_thres,
+        instance=decision_of(config, "instance"),
+        semantic=decision_of(config, "semantic"),
         palette=palette,
-        ins_crf=config.crf if config.ins_seg_crf else None,
-        sem_crf=config.crf if config.sem_seg_crf else None,
         unsure=config.sem_seg_unsure,
     )
 

@@ -179,3 +179,10 @@ class SynthesisSettings:
         rule=UNSURE,
         shapes=("make_sem_seg_labels",),
     )
+    ins_seg_gathered: float = setting(
+        0,
+        "instances whose mean displacement is below this share of their radius, as 0.3, score "
+        "less, in proportion; 0 scores by the walk alone",
+        rule=UNIT,
+        shapes=("make_ins_seg_labels",),
+    )

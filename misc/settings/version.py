@@ -20,6 +20,7 @@ FORMER = {
     "ins_seg_crf": False,
     "sem_seg_crf": False,
     "sem_seg_unsure": [],
+    "ins_seg_gathered": 0,
 }
 
 

@@ -254,6 +254,7 @@ def labels_in(folder, stage):
         ("ins_seg_bg_thres", 0.6, "0.4", INSTANCE),
         ("sem_seg_bg_thres", 0.6, "0.25", SEMANTIC),
         ("ins_seg_crf", True, "False", INSTANCE),
+        ("ins_seg_gathered", 1, "0", INSTANCE),
         ("sem_seg_crf", True, "False", SEMANTIC),
         ("sem_seg_unsure", "0.1,0.6", "[]", SEMANTIC),
     ],

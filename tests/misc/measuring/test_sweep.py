@@ -11,6 +11,7 @@ import run_sample
 from misc.measuring import sweep
 from misc.measuring.measures import read_since
 from misc.measuring.sweep import _packed, _unpacked
+from misc.running.decisions import Decision
 from misc.settings.flags import read_config
 from tests import forked
 
@@ -53,7 +54,7 @@ def table_of(folder):
         ("ins_seg_split=True,False ins_seg_bg_thres=0.1,0.3", 4),
         ("walk=True,False cam_power=1,2", 4),
         ("walk_radius=3,5 exp_times=2,6", 4),
-        ("small_displacement=0.5,4", 2),
+        ("small_displacement=0.5,4 ins_seg_gathered=0,1", 4),
         ("sem_seg_crf=True,False ins_seg_crf=True,False sem_seg_bg_thres=0.2,0.4", 8),
     ],
 )
@@ -229,9 +230,10 @@ def test_masks_are_packed_on_their_way_to_the_pool_and_nothing_else_is():
 def test_an_image_without_any_class_is_measured():
     walked, keys = np.zeros((0, 1, 3, 4), np.float32), np.zeros(0, np.int64)
     truth = np.zeros((9, 13), np.uint8)
-    given = (walked, keys, (9, 13), None, [(0.2, None)])
-    (count,) = sweep.count_semantic(*given, [_packed(truth)], num_classes=2)
+    given = sweep.Given(walked=walked, keys=keys, size=(9, 13), pixels=None, displacement=None)
+    decided = (given, [Decision(background=0.2)])
+    (count,) = sweep.count_semantic(*decided, [_packed(truth)], num_classes=2)
     assert count[0, 0] == truth.size
     empty = [_packed(np.zeros((0, 9, 13), bool)), _packed(keys)]
-    (found,) = sweep.match_instances(*given, empty, num_classes=2)
+    (found,) = sweep.match_instances(*decided, empty, num_classes=2)
     assert len(found.scores) == 0

@@ -1,0 +1,95 @@
+"""From an image's propagated scores to its labels: which map wins a pixel, refined if asked for.
+
+The label stages decide once; a sweep decides with many settings on the same scores.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from misc.argmax import above, labels_of
+from misc.instances import split_winners
+from misc.refinement import gathering, refine_winners
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """How the winners of an image's score maps become a label.
+
+    Attributes:
+        background: the background's score.
+        crf: the dense CRF that refines the winners; None for none.
+        gathered: instances that IRNet gathers less than by this share of their radius score less,
+            in proportion; 0 leaves the scores as they are. Of instance labels.
+    """
+
+    background: float
+    crf: str | None = None
+    gathered: float = 0.0
+
+
+def semantic_labels(
+    index: np.ndarray,
+    best: np.ndarray,
+    keys: np.ndarray,
+    decisions: Sequence[Decision],
+    *,
+    pixels: np.ndarray | None,
+) -> list[np.ndarray]:
+    """Return the semantic label of each decision, uint8 (H, W): 0 background, else class + 1.
+
+    Args:
+        index: int32 (H, W), the number of the winning map from 1 on, 0 for the background.
+        best: float32 (H, W), its score; see `instances.upsampled_winners`.
+        keys: int64 (K,), the class of each map.
+        decisions: what is decided.
+        pixels: the image, uint8 (H, W, 3); None if no decision has a CRF.
+    """
+    return [labels_of(n, keys) for n, _ in _decided(index, best, decisions, pixels)]
+
+
+def instance_labels(
+    index: np.ndarray,
+    best: np.ndarray,
+    owners: np.ndarray,
+    decisions: Sequence[Decision],
+    *,
+    pixels: np.ndarray | None,
+    displacement: np.ndarray | None,
+) -> Iterator[dict[str, np.ndarray]]:
+    """Yield the instances of each decision, as `instances.detect` returns them.
+
+    Args:
+        index: as for `semantic_labels`.
+        best: likewise.
+        owners: int64 (K·n,), the class of each map.
+        decisions: what is decided.
+        pixels: the image, uint8 (H, W, 3); None if no decision has a CRF.
+        displacement: IRNet's field, float32 (2, ⌈H/4⌉, ⌈W/4⌉), in stride-4 pixels; None if no
+            decision weighs scores by it.
+    """
+    for decision, (numbers, scores) in zip(
+        decisions, _decided(index, best, decisions, pixels), strict=True
+    ):
+        found = split_winners(numbers, scores, owners)
+        if decision.gathered:
+            found["score"] *= gathering(found["mask"], displacement, full=decision.gathered)
+        yield found
+
+
+def _decided(
+    index: np.ndarray,
+    best: np.ndarray,
+    decisions: Sequence[Decision],
+    pixels: np.ndarray | None,
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return each decision's winners and their scores, (H, W) each."""
+    found = [above(index, best, decision.background) for decision in decisions]
+    # One CRF for all that it refines: they share its features.
+    for backend in dict.fromkeys(d.crf for d in decisions if d.crf is not None):
+        places = [place for place, d in enumerate(decisions) if d.crf == backend]
+        maps = refine_winners(pixels, [found[p][0] for p in places], backend=backend)
+        for place, refined in zip(places, maps, strict=True):
+            found[place] = (refined, found[place][1])
+    return found
