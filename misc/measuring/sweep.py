@@ -29,20 +29,12 @@ from misc.measuring.swept import (
 )
 from misc.metrics import ImageMatches, confusion, mean_iou
 from misc.running.dataset import Dataset
-from misc.running.decisions import Decision, instance_labels, semantic_labels
+from misc.running.decisions import Decision, decision_of, instance_labels, semantic_labels
 from misc.running.label_synthesis import Loaded, load_image, load_irnet, walked_cams
 from misc.running.log import logger
 from misc.running.open_dataset import open_dataset
 from misc.running.pool import Way
-from misc.running.scores import (
-    Split,
-    Walk,
-    apply_irnet,
-    decision_of,
-    owners_of,
-    split_of,
-    walk_of,
-)
+from misc.running.scores import Split, Walk, apply_irnet, owners_of, split_of, walk_of
 from misc.running.workers import map_images
 from misc.settings.config import Config
 from misc.settings.grid import points, read_grid
@@ -247,8 +239,9 @@ def match_instances(
     truth = [_unpacked(*array) for array in packed]
     index, best = upsampled_winners(torch.from_numpy(given.walked), given.size)
     owners = owners_of(given.walked, given.keys)
-    seen = {"pixels": given.pixels, "displacement": given.displacement}
-    labels = instance_labels(index, best, owners, decisions, **seen)
+    labels = instance_labels(
+        index, best, owners, decisions, pixels=given.pixels, displacement=given.displacement
+    )
     return [match_found(instances, truth) for instances in labels]
 
 

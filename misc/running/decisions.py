@@ -11,6 +11,7 @@ import numpy as np
 from misc.argmax import above, labels_of
 from misc.instances import split_winners
 from misc.refinement import gathering, refine_winners
+from misc.settings.config import Config
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,18 +79,30 @@ def instance_labels(
         yield found
 
 
+def decision_of(config: Config, kind: str) -> Decision:
+    """Return how the flags ask to decide on scores: for `semantic` or `instance` labels."""
+    if kind == "semantic":
+        crf = config.crf if config.sem_seg_crf else None
+        return Decision(background=config.sem_seg_bg_thres, crf=crf)
+    return Decision(
+        background=config.ins_seg_bg_thres,
+        crf=config.crf if config.ins_seg_crf else None,
+        gathered=config.ins_seg_gathered,
+    )
+
+
 def _decided(
     index: np.ndarray,
     best: np.ndarray,
     decisions: Sequence[Decision],
     pixels: np.ndarray | None,
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return each decision's winners and their scores, (H, W) each."""
-    found = [above(index, best, decision.background) for decision in decisions]
+    """Return each decision's winners and their scores, (H, W) each; what is equal once."""
+    found = {(d.background, d.crf): above(index, best, d.background) for d in decisions}
     # One CRF for all that it refines: they share its features.
-    for backend in dict.fromkeys(d.crf for d in decisions if d.crf is not None):
-        places = [place for place, d in enumerate(decisions) if d.crf == backend]
-        maps = refine_winners(pixels, [found[p][0] for p in places], backend=backend)
-        for place, refined in zip(places, maps, strict=True):
-            found[place] = (refined, found[place][1])
-    return found
+    for backend in {crf for _, crf in found if crf is not None}:
+        refined = [key for key in found if key[1] == backend]
+        maps = refine_winners(pixels, [found[key][0] for key in refined], backend=backend)
+        for key, numbers in zip(refined, maps, strict=True):
+            found[key] = (numbers, found[key][1])
+    return [found[d.background, d.crf] for d in decisions]

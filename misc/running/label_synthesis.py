@@ -32,20 +32,12 @@ from misc.looking.legend import class_entries, object_entries, write_legend
 from misc.machine.device import Compute, compute_of
 from misc.refinement import with_unsure
 from misc.running.dataset import Dataset
-from misc.running.decisions import Decision, instance_labels, semantic_labels
+from misc.running.decisions import Decision, decision_of, instance_labels, semantic_labels
 from misc.running.open_dataset import evaluated_ids, open_dataset
 from misc.running.plan import Files, Plan, cam_folder, cams_need, crf_modules, made_by
 from misc.running.pool import Way
 from misc.running.provenance import claim_folder
-from misc.running.scores import (
-    Split,
-    Walk,
-    apply_irnet,
-    decision_of,
-    owners_of,
-    split_of,
-    walk_of,
-)
+from misc.running.scores import Split, Walk, apply_irnet, owners_of, split_of, walk_of
 from misc.running.shaped import shaped_by
 from misc.running.workers import run_images
 from misc.settings.config import Config
@@ -128,9 +120,16 @@ class Synthesis:
             walked["instance"] = self.walk(separate_scores(cam, instance_map), boundary)
         if self.sem_dir is not None:
             walked["semantic"] = self.walk(cam, boundary)
-        pixels = loaded.pixels((self.instance, self.semantic))
-        given = partial(self.write, image_id, walked, loaded.keys, loaded.size, levels=levels)
-        yield partial(given, pixels=pixels, displacement=field if self.instance.gathered else None)
+        yield partial(
+            self.write,
+            image_id,
+            walked,
+            loaded.keys,
+            loaded.size,
+            levels=levels,
+            pixels=loaded.pixels((self.instance, self.semantic)),
+            displacement=field if self.instance.gathered else None,
+        )
 
     def write(
         self,

@@ -1,7 +1,4 @@
-"""Scores out of an image's CAMs and IRNet's fields: the split into instances, and the walk.
-
-And how the flags ask to split, to walk and to decide on the scores.
-"""
+"""Scores out of an image's CAMs and IRNet's fields: the split into instances, and the walk."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +10,6 @@ from misc.centroids import cluster_centroids, find_centroids
 from misc.imutils import normalize, with_mirror
 from misc.indexing import propagate_to_edge
 from misc.machine.device import Compute
-from misc.running.decisions import Decision
 from misc.settings.config import Config
 
 
@@ -89,15 +85,3 @@ def walk_of(config: Config) -> Walk:
 def split_of(config: Config) -> Split:
     """Return the split into instances that the flags ask for."""
     return Split(on=config.ins_seg_split, small_displacement=config.small_displacement)
-
-
-def decision_of(config: Config, kind: str) -> Decision:
-    """Return how the flags ask to decide on scores: for `semantic` or `instance` labels."""
-    if kind == "semantic":
-        crf = config.crf if config.sem_seg_crf else None
-        return Decision(background=config.sem_seg_bg_thres, crf=crf)
-    return Decision(
-        background=config.ins_seg_bg_thres,
-        crf=config.crf if config.ins_seg_crf else None,
-        gathered=config.ins_seg_gathered,
-    )
