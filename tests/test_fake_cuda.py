@@ -5,7 +5,8 @@ devices are refused as on a real GPU: a tensor that was made on the CPU is found
 faked is replaced by something of the same shape and device: bincount, whose result has as many
 entries as its input says, and sparse tensors, whose products only real devices have. Mask R-CNN's
 proposals depend on values throughout, so that only its backbone and heads of proposals are tried.
-Autograd asks a real CUDA driver for its streams: backward passes run on fake `meta` tensors.
+Autograd asks a real CUDA driver for its streams: backward passes run on tensors of `meta`, which
+have no values either.
 """
 
 import contextlib
@@ -53,7 +54,7 @@ def dense(starts, columns, values, size, check_invariants):
 
 @contextlib.contextmanager
 def faked(device, precision="fp32"):
-    """Give what a run on a device computes with; within, every tensor is a fake."""
+    """Give what a run on a device computes with; within, no tensor has values."""
     compute = Compute(device=torch.device(device), precision=precision)
     replaced = {
         "torch.bincount": counted,
@@ -65,7 +66,8 @@ def faked(device, precision="fp32"):
     with contextlib.ExitStack() as stack:
         for name, replacement in replaced.items():
             stack.enter_context(mock.patch(name, replacement))
-        stack.enter_context(FakeTensorMode())
+        if device != "meta":
+            stack.enter_context(FakeTensorMode())
         stack.callback(_row_entries.cache_clear)  # it would keep fakes for other tests
         _row_entries.cache_clear()
         yield compute
