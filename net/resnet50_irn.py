@@ -187,10 +187,12 @@ class EdgeDisplacement(Net):
         grid = [(side - 1) // self.stride + 1 for side in (height, width)]
         padded = [max(self.crop_size, -(-side // 16) * 16) for side in (height, width)]
         padding = (0, padded[1] - width, 0, padded[0] - height)
-        logit, displacement = super().forward(F.pad(pair, padding))
-        logit, displacement = _cut(logit, grid).float(), _cut(displacement, grid).float()
+        features = self.features(F.pad(pair, padding))
+        logit = _cut(self.boundary_logit(features), grid).float()
+        # The mirror's displacements are not used.
+        displacement = self.displacement([maps[:1] for maps in features])
         boundary = torch.sigmoid(logit[0] / 2 + logit[1].flip(-1) / 2)
-        return boundary, displacement[0]
+        return boundary, _cut(displacement[0], grid).float()
 
 
 def _block(channels: int, out_channels: int, *, groups: int, upsample: int = 1) -> nn.Sequential:
