@@ -120,6 +120,7 @@ class Synthesis:
             walked["instance"] = self.walk(separate_scores(cam, instance_map), boundary)
         if self.sem_dir is not None:
             walked["semantic"] = self.walk(cam, boundary)
+        decided = (self.ins_dir, self.instance), (self.sem_dir, self.semantic)
         yield partial(
             self.write,
             image_id,
@@ -127,7 +128,7 @@ class Synthesis:
             loaded.keys,
             loaded.size,
             levels=levels,
-            pixels=loaded.pixels((self.instance, self.semantic)),
+            pixels=loaded.pixels(decision for folder, decision in decided if folder is not None),
             displacement=field if self.instance.gathered else None,
         )
 
