@@ -39,7 +39,7 @@ def inline(text):
 
 def run(folder, words, output, *, ranks=1, **tiny):
     """Run `python run_sample.py` with these words in a folder; return the exit statuses."""
-    settings = {**forked.TINY, "num_workers": 0, **tiny}
+    settings = {**forked.TINY, **tiny}
     small = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
     words = [str(folder), *small, *words]
     if ranks == 1:

@@ -87,7 +87,7 @@ def die_in(stage, seconds, *words):
 def test_killed_at_20_moments_over_all_stages_nothing_is_lost(whole, tmp_path):
     expected, seconds = whole
     moments = random.Random(0)
-    words = forked.arguments(tmp_path, checkpoint_every=0)
+    words = forked.arguments(tmp_path, checkpoint_every=0, num_workers=1)
     output, killed = tmp_path / "output", 0
     for delay in (0, 0.1, 0.3):  # while it starts and makes the demo data
         process = forked.start(words, output)
@@ -107,7 +107,7 @@ def test_killed_at_20_moments_over_all_stages_nothing_is_lost(whole, tmp_path):
 
 
 def test_an_interrupt_stops_the_run_with_one_line(tmp_path):
-    words = forked.arguments(tmp_path, cam_num_epoches=1000)
+    words = forked.arguments(tmp_path, cam_num_epoches=1000, num_workers=1)
     process = forked.start(words, tmp_path / "output")
     log = tmp_path / "result/demo/sample_train_eval.log"
     while process.is_alive() and not (log.exists() and "train_cam step" in log.read_text()):
@@ -146,7 +146,7 @@ def last_line(output):
 )
 def test_a_full_disk_stops_the_run_with_one_line(copied, whole, limit, stage, lost):
     (copied / lost).unlink()
-    words = forked.arguments(copied, f"--{stage}_pass", "True", checkpoint_every=0, num_workers=0)
+    words = forked.arguments(copied, f"--{stage}_pass", "True", checkpoint_every=0)
     assert forked.run([limit, *words], copied / "output", call=fill_disk) == 2
     line = last_line(copied / "output")
     assert line.startswith("error: ")

@@ -68,7 +68,7 @@ def test_odd_sizes_odd_names_and_one_image_go_through_every_stage(tmp_path, imag
     make_devkit(tmp_path / "VOC", images)
     networks = ("cam", "irn", "mask_rcnn", "deeplab")
     changes = {f"{network}_batch_size": 1 for network in networks}
-    changes |= {"num_workers": 0, "cam_num_epoches": 1, "irn_num_epoches": 1}
+    changes |= {"cam_num_epoches": 1, "irn_num_epoches": 1}
     # A detector needs something to learn from, and these CAMs see nothing.
     assert run(tmp_path, **changes, supervision="full") == 0
     result = tmp_path / "result/demo"
@@ -254,7 +254,7 @@ def peak_of(folder, stages):
     """Run stages over list.txt in a process of their own; give its largest memory in KB."""
     passes = [word for stage in stages for word in (f"--{stage}_pass", "True")]
     lists = ("train_list", "infer_list", "chainer_eval_set")
-    changes = dict.fromkeys(lists, folder / "list.txt") | {"num_workers": 0}
+    changes = dict.fromkeys(lists, folder / "list.txt")
     words = forked.arguments(folder, *passes, **changes)
     assert forked.run([folder / "peak", *words], folder / "output", call=peak_memory) == 0
     return int((folder / "peak").read_text())

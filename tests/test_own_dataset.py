@@ -17,7 +17,7 @@ SETTINGS = {
     "deeplab_crf": False,
     "mask_rcnn_batch_size": 1,
     "ins_seg_bg_thres": 0.05,
-    "num_workers": 0,
+    "num_workers": 1,
 }
 
 

@@ -158,7 +158,8 @@ def test_torchrun_on_two_ranks_learns_what_one_learns_and_evaluates_once(one, tm
     command += ["--standalone", "run_sample.py"]
     # Only processes forked by the test have tiny forms of these.
     off = {f"{stage}_pass": False for stage in NETWORKS}
-    command += forked.arguments(tmp_path, **PUBLISHED, **off, pretrained=one / "pretrained.pth")
+    off |= {"num_workers": 1, "pretrained": one / "pretrained.pth"}
+    command += forked.arguments(tmp_path, **PUBLISHED, **off)
     output = run_or_show_where_it_hangs(command, tmp_path / "output")
     assert_close(tmp_path, one)
     measures = (tmp_path / "result/demo/metrics.jsonl").read_text().splitlines()
@@ -178,7 +179,8 @@ def test_ranks_share_the_images_and_make_equal_labels(one, tmp_path, number):
     stages = ["make_cam", "cam_to_ir_label", "make_ins_seg", "make_sem_seg"]
     stages += ["make_cocoann", "eval_mask_rcnn", "eval_deeplab"]
     passes = [word for stage in stages for word in (f"--{stage}_pass", "True")]
-    words = forked.arguments(folder, *passes, **PUBLISHED, pretrained=one / "pretrained.pth")
+    changes = {**PUBLISHED, "num_workers": 1, "pretrained": one / "pretrained.pth"}
+    words = forked.arguments(folder, *passes, **changes)
     assert run_ranks(words, tmp_path / "output", number, tell_loops) == [0] * number
     assert labels(folder) == labels(one)
     evaluations = "eval_mask_rcnn", "eval_deeplab"
@@ -196,7 +198,7 @@ def test_any_number_of_ranks_learns_what_one_learns(one, tmp_path, number):
     shutil.copytree(one, folder, ignore=shutil.ignore_patterns("sess"))
     stages = ("train_cam", "train_irn", "train_mask_rcnn", "train_deeplab")
     words = [word for stage in stages for word in (f"--{stage}_pass", "True")]
-    changes = {**PUBLISHED, "pretrained": one / "pretrained.pth", "num_workers": 0}
+    changes = {**PUBLISHED, "pretrained": one / "pretrained.pth"}
     words = forked.arguments(folder, *words, **changes)
     assert run_ranks(words, tmp_path / "output", number, tell_loops) == [0] * number
     assert_shared(tmp_path / "output", number, "validate", "count_instances", "mean_displacement")
@@ -222,9 +224,8 @@ def test_live_batch_norm_uses_the_images_of_all_ranks(tmp_path, number, batch_si
 
 
 def test_a_rank_that_dies_takes_the_run_down_and_the_rerun_goes_on(one, tmp_path):
-    words = forked.arguments(
-        tmp_path, *TEN_STEPS, **PUBLISHED, pretrained=one / "pretrained.pth", checkpoint_every=0
-    )
+    changes = {**PUBLISHED, "num_workers": 1, "pretrained": one / "pretrained.pth"}
+    words = forked.arguments(tmp_path, *TEN_STEPS, **changes, checkpoint_every=0)
     shutil.copytree(one / "result", tmp_path / "result")
     first, second = forked.start_ranks(words, tmp_path / "output")
     checkpoint = tmp_path / "sess/demo/res50_cam.pth.checkpoint"

@@ -31,7 +31,7 @@ def run(folder, monkeypatch, capsys):
 
     def run_stages(*stages, **changes):
         passes = {f"{stage}_pass": True for stage in stages}
-        settings = {"voc12_root": "VOCdevkit/VOC2012", "num_workers": 0, **changes, **passes}
+        settings = {"voc12_root": "VOCdevkit/VOC2012", **changes, **passes}
         words = [w for name, v in settings.items() for w in (f"--{name}", str(v))]
         with tiny_detector_and_deeplab():
             status = run_sample.main([*tiny_words(), *words])

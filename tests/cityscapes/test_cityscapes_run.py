@@ -16,7 +16,7 @@ from tests import forked
 from tests.tiny_networks import tiny_detector_and_deeplab
 
 TINY = {name: value for name, value in forked.TINY.items() if not name.startswith("demo_")}
-CHANGED = {"crf": "torch", "pretrained": "none", "mask_rcnn_server_list": "test", "num_workers": 0}
+CHANGED = {"crf": "torch", "pretrained": "none", "mask_rcnn_server_list": "test"}
 
 
 def run(folder, **changes):

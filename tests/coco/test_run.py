@@ -25,6 +25,7 @@ SETTINGS = {
     "mask_rcnn_learning_rate": 1e-3,
     "deeplab_scales": "1.0",
     "deeplab_crf": False,
+    "num_workers": 1,
 }
 LABELS = ("make_cam", "eval_cam", "cam_to_ir_label", "make_ins_seg", "eval_ins_seg")
 LABELS += ("make_sem_seg", "eval_sem_seg", "make_cocoann")

@@ -25,7 +25,6 @@ SETTINGS = {
     "mask_rcnn_learning_rate": 1e-3,
     "deeplab_scales": "1.0",
     "deeplab_crf": False,
-    "num_workers": 0,
     # Few steps: what is learnt is not looked at here.
     "cam_num_epoches": 1,
     "irn_num_epoches": 1,

@@ -26,10 +26,9 @@ from tests.own_measures import OwnMeasures
 from tests.tiny_networks import tiny_detector_and_deeplab
 from voc12 import Dataset
 
-TINY = {"cam_network": "tests.tiny_networks", "irn_network": "tests.tiny_networks"}
 # As the records of earlier results have them; the networks are tiny whatever their names.
 RECORDED = {"backbone": "resnet50", "mask_rcnn_channels": 256}
-EVERY_KIND = {"supervision": "irn,cam,full", "deeplab_server_list": "val", **RECORDED, **TINY}
+EVERY_KIND = {"supervision": "irn,cam,full", "deeplab_server_list": "val", **RECORDED}
 
 
 @pytest.fixture(scope="module")
@@ -69,17 +68,6 @@ def copied(finished, tmp_path):
     """Give a copy of the run without networks that a test may spoil."""
     shutil.copytree(finished, tmp_path / "run")
     return tmp_path / "run"
-
-
-def test_networks_on_the_real_backbone_learn_and_are_measured(copied):
-    for network in ("mask_rcnn", "deeplab"):
-        changes = {f"{network}_steps": 1, f"{network}_eval_steps": 1}
-        for stage in (f"train_{network}", f"eval_{network}"):
-            assert only(stage, copied, **changes) == 0
-    stages = {line["stage"] for line in read_since(copied / "metrics.jsonl", 0)}
-    assert {"eval_mask_rcnn", "eval_deeplab"} <= stages
-    state = torch.load(copied / "deeplab.pth", weights_only=True)
-    assert state["resnet50.layer4.1.conv2.weight"].shape == (512, 512, 3, 3)
 
 
 def masks_by_image(path):
@@ -225,7 +213,7 @@ def test_tables_without_measures_name_the_stages_that_measure(tmp_path, capsys):
 
 def test_a_second_run_trains_nothing_again(trained):
     before = (trained / "mask_rcnn.pth").stat().st_mtime_ns
-    assert only("train_mask_rcnn", trained, supervision="irn", **RECORDED, **TINY) == 0
+    assert only("train_mask_rcnn", trained, supervision="irn", **RECORDED) == 0
     assert (trained / "mask_rcnn.pth").stat().st_mtime_ns == before
 
 
@@ -268,7 +256,8 @@ def test_images_without_an_instance_are_left_out_and_counted(copied, capsys):
     kept |= {"score": np.ones(1), "class": np.zeros(1)}
     kept["mask"] = np.ones((1, *kept["mask"].shape[1:]), bool)
     save_instances(copied / "ins_seg" / "demo_000001.npz", kept)
-    assert only("train_mask_rcnn", copied, mask_rcnn_batch_size=2, mask_rcnn_steps=1) == 0
+    with tiny_detector_and_deeplab():
+        assert only("train_mask_rcnn", copied, mask_rcnn_batch_size=2, mask_rcnn_steps=1) == 0
     said = capsys.readouterr().out
     assert "5 of 6 images have no instance and are left out" in said
     assert "--mask_rcnn_batch_size 2 cannot be filled by 1 images, taking 1" in said
@@ -281,7 +270,8 @@ def test_labels_without_any_instance_name_the_flag_that_mends_it(copied, capsys)
 
 
 def test_a_class_out_of_range_names_the_file(copied, capsys):
-    path = sorted((copied / "ins_seg").glob("*.npz"))[0]
+    paths = sorted((copied / "ins_seg").glob("*.npz"))
+    path = next(path for path in paths if load_instances(path)["score"].max(initial=0) >= 1e-5)
     found = load_instances(path)
     found["class"][:] = 20
     save_instances(path, found)

@@ -10,14 +10,16 @@ from misc.files.images import read_label
 from misc.measuring.measures import read_since
 
 PLAIN = {"cam_network": "tests.plain_networks", "irn_network": "tests.plain_networks"}
-NO_REPORT = {"report_pass": False, "num_workers": 0}
+REAL = {"cam_network": "net.resnet50_cam", "irn_network": "net.resnet50_irn"}
+REAL |= {"backbone": "resnet18"}
+NO_REPORT = {"report_pass": False}
 
 
 @pytest.fixture(scope="module")
 def of_resnet18(tmp_path_factory):
     """Run every stage on ResNet-18, once for this module."""
     folder = tmp_path_factory.mktemp("resnet18")
-    changes = {"backbone": "resnet18", "cam_scales": "0.5", "deeplab_crf": False, **NO_REPORT}
+    changes = {"cam_scales": "0.5", "deeplab_crf": False, **REAL, **NO_REPORT}
     assert run_sample.main(arguments(folder, networks=True, limit=2, **changes)) == 0
     return folder
 
@@ -44,6 +46,8 @@ def test_every_stage_runs_on_another_backbone(of_resnet18):
     assert torch.equal(cam["resnet50.layer4.1.conv2.weight"], irn["resnet50.layer4.1.conv2.weight"])
     assert detector["backbone.body.layer4.1.conv2.weight"].shape == (512, 512, 3, 3)
     assert deeplab["aspp.0.weight"].shape[1] == 512
+    stages = {line["stage"] for line in read_since(of_resnet18 / "metrics.jsonl", 0)}
+    assert {"eval_mask_rcnn", "eval_deeplab"} <= stages
 
 
 @pytest.mark.parametrize("stage", ["make_cam", "make_sem_seg", "eval_mask_rcnn", "eval_deeplab"])
@@ -51,7 +55,7 @@ def test_weights_of_another_backbone_are_refused_by_both_names(
     of_resnet18, tmp_path, capsys, stage
 ):
     place = {f"{stage.removeprefix('make_').removeprefix('eval_')}_out_dir": tmp_path / "out"}
-    changes = {"backbone": "resnet50", "limit": 2, "num_workers": 0}
+    changes = {**REAL, "backbone": "resnet50", "limit": 2}
     assert only(stage, of_resnet18, **changes, **place, **off(stage)) == 2
     line = error_line(capsys)
     assert "weights_name" in line
@@ -63,13 +67,14 @@ def off(stage):
 
 
 def test_weights_are_not_continued_on_another_backbone(of_resnet18, capsys):
-    assert only("train_cam", of_resnet18, backbone="resnet50", limit=2, num_workers=0) == 2
+    changes = {**REAL, "backbone": "resnet50"}
+    assert only("train_cam", of_resnet18, limit=2, **changes) == 2
     assert "backbone" in error_line(capsys)
 
 
 def test_deeplab_takes_a_backbone_of_its_own(of_resnet18, tmp_path, capsys):
     """From scratch it is the classification network's, which is of another name."""
-    changes = {"backbone": "resnet18", "deeplab_backbone": "resnet34", "limit": 2}
+    changes = {**REAL, "deeplab_backbone": "resnet34", "limit": 2}
     changes["deeplab_weights_name"] = tmp_path / "deeplab.pth"
-    assert only("train_deeplab", of_resnet18, **changes, num_workers=0) == 2
+    assert only("train_deeplab", of_resnet18, **changes) == 2
     assert "their backbone is resnet18, here it is resnet34" in error_line(capsys)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from browser import drive, needs_chromium
 from PIL import Image
-from tiny_run import NETWORKS_OFF, PLACES, arguments, articles, error_line, only
+from tiny_run import NETWORKS_OFF, PLACES, TINY, arguments, articles, error_line, only
 
 import run_sample
 from misc.files.cam_files import read_cams
@@ -157,11 +157,6 @@ def test_the_stored_mean_displacement_is_set(finished):
     assert mean.abs().min() > 0
 
 
-def test_irnet_from_scratch_has_the_classification_networks_backbone(finished):
-    cam, irn = (torch.load(finished / f"{n}.pth", weights_only=True) for n in ("cam", "irn"))
-    assert torch.equal(cam["resnet50.layer4.1.conv2.weight"], irn["resnet50.layer4.1.conv2.weight"])
-
-
 def contents(folder):
     kinds = ("cam", "ir_label", "ins_seg", "sem_seg")
     return {
@@ -172,8 +167,8 @@ def contents(folder):
     }
 
 
-def test_two_runs_with_one_seed_give_the_same_files(finished, tmp_path):
-    assert run_sample.main(arguments(tmp_path, num_workers=1)) == 0
+def test_two_runs_with_one_seed_give_the_same_files_whatever_their_workers(finished, tmp_path):
+    assert run_sample.main(arguments(tmp_path, num_workers=2)) == 0
     assert contents(tmp_path) == contents(finished)
 
 
@@ -434,6 +429,7 @@ def test_the_report_shows_the_run_and_every_image_through_every_stage(finished):
 
 def test_a_report_alone_tells_the_settings_that_made_what_is_on_disk(copied, capsys):
     flags = {"preset": "demo", "voc12_root": copied / "VOC2012", "num_workers": 0, **COMPUTED}
+    flags |= {name: TINY[name] for name in ("cam_network", "irn_network")}
     places = {name: copied / place for name, place in PLACES.items()}
     words = [w for name, value in {**places, **flags}.items() for w in (f"--{name}", str(value))]
     images = ["--report_pass", "True", "--report_images", "2"]
@@ -514,7 +510,7 @@ def test_a_data_sets_own_measures_stand_beside_vocs_ap(copied, monkeypatch):
     dataset = OwnMeasures(copied / "VOC2012", name="demo", made_from="a test")
     monkeypatch.setattr(eval_ins_seg, "open_dataset", lambda config: dataset)
     end = end_of(copied / "metrics.jsonl")
-    assert only("eval_ins_seg", copied) == 0
+    assert only("eval_ins_seg", copied, num_workers=2) == 0
     lines = read_since(copied / "metrics.jsonl", end)
     found = {line["measure"]: line["value"] for line in lines if "measure" in line}
     labels = {i: load_instances(copied / "ins_seg" / f"{i}.npz") for i in dataset.split("train")}

@@ -7,6 +7,8 @@ import run_sample
 from tests.computed import COMPUTED
 
 TINY = {
+    "cam_network": "tests.tiny_networks",
+    "irn_network": "tests.tiny_networks",
     "demo_train_images": 6,
     "demo_val_images": 2,
     "cam_num_epoches": 1,
@@ -33,7 +35,7 @@ TINY = {
     "deeplab_crop_size": 64,
     "deeplab_eval_steps": 2,
     **COMPUTED,
-    "num_workers": 2,
+    "num_workers": 0,
 }
 PLACES = {
     "demo_root": "VOC2012",

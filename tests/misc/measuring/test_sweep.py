@@ -59,7 +59,7 @@ def table_of(folder):
     ],
 )
 def test_each_row_is_what_the_stages_measure_with_its_settings(copied, grid, rows):
-    assert run(copied, sweep=grid) == 0
+    assert run(copied, sweep=grid, num_workers=1) == 0
     found = table_of(copied)
     assert len(found) == rows
     assert (copied / RESULT / "sweep.svg").read_text().startswith("<svg")
@@ -104,7 +104,7 @@ def test_an_image_goes_once_through_the_network_and_labels_are_as_they_were(
 
     monkeypatch.setattr(sweep, "load_irnet", lambda *given: Counted(original(*given)))
     before = {path for path in copied.rglob("*") if path.is_file()}
-    assert run(copied, sweep="beta=2,5,10 sem_seg_bg_thres=0.1:0.4:0.1", num_workers=0) == 0
+    assert run(copied, sweep="beta=2,5,10 sem_seg_bg_thres=0.1:0.4:0.1") == 0
     assert len(calls) == forked.TINY["demo_train_images"]
     written = {path.name for path in copied.rglob("*") if path.is_file()} - {p.name for p in before}
     assert written == {
