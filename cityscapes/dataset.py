@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from cityscapes import layout, truth
-from cityscapes.export import LEAST_SCORE, pack
+from cityscapes.export import pack
 from cityscapes.identity import identify
 from cityscapes.names import EVALUATED_IDS, label_ids, names_of, palette_of
 from cityscapes.precision import OVERLAPS, ImageOverlaps, average_precision, overlaps_of
 from misc.files.class_store import ClassStore
 from misc.files.images import read_image
+from misc.files.labels import LEAST_SCORE
 from misc.metrics import mean_average_precision
 from misc.settings.config import Config
 

@@ -8,10 +8,8 @@ import numpy as np
 from misc.files.atomic import write_bytes
 from misc.files.images import encode_png
 from misc.files.instance_files import load_instances
-from misc.files.labels import instance_path
+from misc.files.labels import LEAST_SCORE, instance_path
 
-# Fragments, which score 0, are left out, as in COCO annotations.
-LEAST_SCORE = 1e-5
 MASKS, RESULTS = "masks", "results"
 
 
@@ -30,6 +28,7 @@ def export_image(
         the path of the list, which is written last.
     """
     lines = []
+    # Fragments are left out, as in COCO annotations.
     kept = np.flatnonzero(found["score"] >= LEAST_SCORE)
     for number, i in enumerate(kept):
         name = f"{MASKS}/{image_id}_{number}.png"

@@ -9,7 +9,7 @@ from misc.files.instance_files import load_instances
 from misc.files.labels import INSTANCE_FILES, read_instance_labels
 from misc.files.levels import LEVELS, levels_path, load_levels
 from misc.instances import split_winners
-from misc.measuring.details import plain, threshold_details, write_details
+from misc.measuring.details import after_levels, plain, threshold_details, write_details
 from misc.measuring.evaluation import (
     Records,
     instance_truth,
@@ -64,7 +64,10 @@ def run(config: Config) -> None:
     else:
         lines = curves(by_level, num_classes)
         details["thresholds"] = threshold_details(
-            "ins_seg_bg_thres", config.ins_seg_bg_thres, lines
+            "ins_seg_bg_thres",
+            config.ins_seg_bg_thres,
+            lines,
+            before=after_levels(config.ins_seg_out_dir, "make_ins_seg_labels"),
         )
     write_details(config, "eval_ins_seg", details)
     record_measures(

@@ -8,7 +8,13 @@ import numpy as np
 from misc.files.images import read_label
 from misc.files.labels import SEMANTIC_FILES
 from misc.files.levels import LEVELS, levels_path, load_levels
-from misc.measuring.details import Confusions, semantic_details, threshold_details, write_details
+from misc.measuring.details import (
+    Confusions,
+    after_levels,
+    semantic_details,
+    threshold_details,
+    write_details,
+)
 from misc.measuring.evaluation import Occurring, count_label
 from misc.measuring.measures import record_measures
 from misc.metrics import level_confusions, mean_iou
@@ -48,7 +54,10 @@ def run(config: Config) -> None:
     else:
         lines = {"mIoU": (LEVELS.tolist(), mean_iou(by_threshold).tolist())}
         details["thresholds"] = threshold_details(
-            "sem_seg_bg_thres", config.sem_seg_bg_thres, lines
+            "sem_seg_bg_thres",
+            config.sem_seg_bg_thres,
+            lines,
+            before=after_levels(config.sem_seg_out_dir, "make_sem_seg_labels"),
         )
     write_details(config, "eval_sem_seg", details)
     record_measures(

@@ -12,6 +12,7 @@ from misc.looking.palette import object_palette
 from misc.masks import numbered_map
 
 SURE = 0.5  # least score at which a network's detections are shown
+LEAST_SCORE = 1e-5  # below it is a fragment, scored 0 for its small area (METHOD section 6)
 # In their folders; {} is an image's id.
 INSTANCE_FILES = ("{}.npz", "levels/{}.npz", *PALETTE_FILES)
 TRAINING_FILE = "training/{}.png"

@@ -1,6 +1,7 @@
 """What training on labels, and measuring what was trained, reads and writes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from misc.files.images import read_label
@@ -21,7 +22,12 @@ def labels_needs(config: Config, dataset: Dataset, *, semantic: bool) -> list[Ne
     if "irn" in config.supervision and semantic:
         pattern = TRAINING_FILE if config.sem_seg_unsure else SEMANTIC_FILES[0]
         files = Files.of_images(config.sem_seg_out_dir, pattern, ids)
-        needs.append(made_by("sem_seg_out_dir", "make_sem_seg", files, read_label))
+        need = made_by("sem_seg_out_dir", "make_sem_seg", files, read_label)
+        if config.sem_seg_unsure:
+            need = replace(
+                need, remedy=f"{need.remedy}; --sem_seg_unsure '' learns from all pixels"
+            )
+        needs.append(need)
     elif "irn" in config.supervision:
         files = Files.of_images(config.ins_seg_out_dir, INSTANCE_FILES[0], ids)
         needs.append(made_by("ins_seg_out_dir", "make_ins_seg", files, load_instances))

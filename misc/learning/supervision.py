@@ -13,6 +13,7 @@ from misc.argmax import label_map
 from misc.files.cam_files import CamFolder
 from misc.files.coco import coco_dataset, instance_records
 from misc.files.labels import (
+    LEAST_SCORE,
     instance_path,
     read_instance_labels,
     read_semantic_label,
@@ -28,8 +29,6 @@ from misc.running.truths import with_truth
 from misc.running.workers import collect_images
 from misc.settings.config import Config
 
-# Below it a detection is a fragment, scored 0 for its small area (METHOD section 6).
-LEAST_SCORE = 1e-5
 # The labels that a network is trained on.
 KINDS = {"mask_rcnn": "instance", "deeplab": "semantic"}
 CAM_SHAPED = ("cam_out_dir", "cam_background", "cam_eval_thres")
@@ -142,8 +141,12 @@ def supervised_path(path: str, name: str) -> Path:
 
 def supervised_by(name: str, kind: str) -> tuple[str, ...]:
     """Return the settings that shape a supervision's labels of a kind."""
-    folder = {"instance": "ins_seg_out_dir", "semantic": "sem_seg_out_dir"}[kind]
-    return {"irn": (folder,), "cam": CAM_SHAPED, "full": ()}[name]
+    ours = {
+        "instance": ("ins_seg_out_dir",),
+        # A folder may have both labels, with unsure pixels and without.
+        "semantic": ("sem_seg_out_dir", "sem_seg_unsure"),
+    }[kind]
+    return {"irn": ours, "cam": CAM_SHAPED, "full": ()}[name]
 
 
 def trained_with(weights: Path, flag: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from misc.argmax import above, labels_of
+from misc.files.labels import LEAST_SCORE
 from misc.instances import split_winners
 from misc.refinement import gathering, refine_winners
 from misc.settings.config import Config
@@ -75,7 +76,11 @@ def instance_labels(
     ):
         found = split_winners(numbers, scores, owners)
         if decision.gathered:
-            found["score"] *= gathering(found["mask"], displacement, full=decision.gathered)
+            weighed = found["score"] * gathering(
+                found["mask"], displacement, full=decision.gathered
+            )
+            # None becomes a fragment, which would be left out of what is learnt from.
+            found["score"] = np.maximum(weighed, np.minimum(found["score"], LEAST_SCORE))
         yield found
 
 

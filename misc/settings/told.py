@@ -25,6 +25,7 @@ STAGES = {
 }
 # Importing a module runs it: what a file names is not imported unless a flag names it, too.
 MODULES = ("cam_network", "irn_network")
+_FOR_TRAINING = ("sem_seg_unsure",)  # shapes labels to train on, no prediction
 LARGEST = 1 << 20  # bytes of a record
 MOST_CLASSES = 254  # a label is 8-bit: 0 is the background, 255 is ignored
 _COLOURS = 256 * 3
@@ -55,7 +56,11 @@ def record_path(weights: str | os.PathLike[str]) -> Path:
 def names_told(network: str) -> list[str]:
     """Return the settings that the weights of a network tell."""
     stages = set(STAGES[network])
-    return [n for n, found in SETTINGS.items() if not found.place and stages & set(found.shapes)]
+    return [
+        name
+        for name, found in SETTINGS.items()
+        if not found.place and stages & set(found.shapes) and name not in _FOR_TRAINING
+    ]
 
 
 def describe(

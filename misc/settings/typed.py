@@ -30,9 +30,17 @@ def reader(name: str) -> Callable[[str], Any]:
     hint = _base_type(name)
     if hint is bool:
         return _read_bool
-    if typing.get_origin(hint) is tuple:
-        return _tuple_reader(hint.__args__[0])
-    return typing.cast(Callable[[str], Any], hint)
+    parse = _tuple_reader(hint.__args__[0]) if typing.get_origin(hint) is tuple else hint
+    rule = SETTINGS[name].rule
+    accepted = "" if rule is None else f"; accepted is {rule.accepted}"
+
+    def read(text: str) -> Any:
+        try:
+            return parse(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is no {kind(name)}{accepted}") from None
+
+    return read
 
 
 def from_json(name: str, value: Any) -> Any:
@@ -85,13 +93,10 @@ def _read_bool(text: str) -> bool:
 def _tuple_reader(item: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
     def read(text: str) -> tuple[Any, ...]:
         parts = [part.strip() for part in text.strip("()[] ").rstrip(",").split(",")]
-        try:
-            if parts == [""]:
-                return ()
-            if "" in parts:
-                raise ValueError
-            return tuple(item(part) for part in parts)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a list like 1.0,0.5") from None
+        if parts == [""]:
+            return ()
+        if "" in parts:
+            raise ValueError(f"{text!r}: a value is missing")
+        return tuple(item(part) for part in parts)
 
     return read

@@ -309,6 +309,35 @@ def test_deeplab_learns_from_labels_with_unsure_pixels(copied):
     assert not (folder / "training").exists()
 
 
+def test_trainings_on_labels_with_unsure_pixels_and_without_are_two(copied, capsys):
+    """Both kinds lie in the folder that `--sem_seg_unsure` makes."""
+    unsure = {"sem_seg_unsure": "0.1,0.6"}
+    assert run(copied, "make_sem_seg", **unsure, overwrite=True) == 0
+    for changes, others in ((unsure, {}), ({}, unsure)):
+        assert run(copied, "train_deeplab", **changes, overwrite=True) == 0
+        assert run(copied, "train_deeplab", **others) == 2
+        assert "--sem_seg_unsure of train_deeplab was [" in capsys.readouterr().err
+        assert run(copied, "train_deeplab", **changes) == 0
+
+
+def test_a_curve_over_thresholds_says_which_settings_it_does_not_have(copied, capsys):
+    changes = {"ins_seg_crf": True, "ins_seg_gathered": 0.3, "sem_seg_crf": True}
+    told = "curve over --{} is of the walk's labels, before {}; --sweep measures with it"
+    flags = {
+        "ins_seg_bg_thres": "--ins_seg_crf and --ins_seg_gathered",
+        "sem_seg_bg_thres": "--sem_seg_crf",
+    }
+    evaluations = ("eval_ins_seg", "eval_sem_seg")
+    assert run(copied, *evaluations) == 0
+    assert "is of the walk's labels" not in capsys.readouterr().out
+    assert run(copied, *BOTH, *evaluations, **changes, overwrite=True) == 0
+    said = capsys.readouterr().out
+    for (threshold, before), stage in zip(flags.items(), evaluations, strict=True):
+        assert told.format(threshold, before) in said
+        picture = (copied / RESULT / f"details/{stage}.svg").read_text()
+        assert f"by --{threshold}, before {before}" in picture
+
+
 def test_labels_without_the_walk_are_those_of_the_cams(copied):
     assert run(copied, "make_sem_seg", walk=False, overwrite=True) == 0
     for path in (copied / RESULT / "sem_seg").glob("demo*.png"):

@@ -1,5 +1,6 @@
 import numpy as np
 
+from misc.files.labels import LEAST_SCORE
 from misc.running import decisions
 from misc.running.decisions import Decision, instance_labels
 
@@ -29,5 +30,8 @@ def test_decisions_that_differ_in_their_scores_alone_share_one_refined_map(monke
         )
     )
     assert len(refined) == 2
-    assert [one["score"].tolist() for one in found] == [[np.float32(0.8)], [0]] * 2
+    assert [one["score"].tolist() for one in found] == [
+        [np.float32(0.8)],
+        [np.float32(LEAST_SCORE)],
+    ] * 2
     assert all(one["mask"].all() and one["class"].tolist() == [4] for one in found)

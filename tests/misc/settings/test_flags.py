@@ -178,6 +178,25 @@ def test_what_a_flag_does_not_take_is_refused_in_one_line(arguments, capsys):
 
 
 @pytest.mark.parametrize(
+    ("flag", "value", "accepted"),
+    [
+        ("ins_seg_gathered", "a", "a number from 0 to 1"),
+        ("ins_seg_gathered", "30%", "a number from 0 to 1"),
+        ("sem_seg_unsure", "none", "two numbers from 0 to 1, the smaller one first, as 0.15,0.35"),
+        ("sem_seg_unsure", "0.1 0.25", "two numbers from 0 to 1"),
+        ("cam_scales", "1.0,,0.5", "at least one number above 0, as 1.0,0.5"),
+        ("report_images", "1.5", "a number above 0"),
+    ],
+)
+def test_a_value_that_cannot_be_read_names_flag_value_and_range(flag, value, accepted, capsys):
+    with pytest.raises(SystemExit):
+        read_config([f"--{flag}", value])
+    message = capsys.readouterr().err
+    assert f"--{flag}: {value!r} is no " in message
+    assert f"; accepted is {accepted}" in message
+
+
+@pytest.mark.parametrize(
     ("flag", "value"),
     [
         ("cam_batch_size", "0"),

@@ -73,7 +73,7 @@ FLAGS = [
         "int,...",
         (12000, 16000),
         {"demo": (150, 185)},
-        "increasing steps above 0, as 12000,16000, or none for a constant learning rate",
+        "increasing steps above 0, as 12000,16000, or '' for a constant learning rate",
         "steps after which the learning rate is divided by ten; '' keeps it constant",
     ),
     ("mask_rcnn_batch_size", "int", 4, {"demo": 8}, ABOVE, "batch size"),
