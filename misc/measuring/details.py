@@ -21,6 +21,11 @@ from misc.running.provenance import read_settings
 from misc.settings.config import Config
 
 Details = Mapping[str, Any]
+# Settings that change labels after their score levels, by the stage that makes both.
+AFTER_LEVELS = {
+    "make_ins_seg_labels": ("ins_seg_crf", "ins_seg_gathered"),
+    "make_sem_seg_labels": ("sem_seg_crf",),
+}
 
 
 def plain(values: np.ndarray) -> Any:
@@ -28,13 +33,6 @@ def plain(values: np.ndarray) -> Any:
     if np.ndim(values):
         return [plain(value) for value in values]
     return None if np.isnan(values) else round(float(values), 5)
-
-
-# Settings that change labels after their score levels, by the stage that makes both.
-AFTER_LEVELS = {
-    "make_ins_seg_labels": ("ins_seg_crf", "ins_seg_gathered"),
-    "make_sem_seg_labels": ("sem_seg_crf",),
-}
 
 
 def after_levels(folder: str | Path, stage: str) -> list[str]:
