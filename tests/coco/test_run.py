@@ -25,7 +25,6 @@ SETTINGS = {
     "mask_rcnn_learning_rate": 1e-3,
     "deeplab_scales": "1.0",
     "deeplab_crf": False,
-    "num_workers": 1,
 }
 LABELS = ("make_cam", "eval_cam", "cam_to_ir_label", "make_ins_seg", "eval_ins_seg")
 LABELS += ("make_sem_seg", "eval_sem_seg", "make_cocoann")
@@ -66,7 +65,7 @@ def root(tmp_path_factory):
 def finished(root, tmp_path_factory):
     """Give a run of all stages, once for this module."""
     folder = tmp_path_factory.mktemp("run") / "run"
-    assert run(folder, root) == 0
+    assert run(folder, root, num_workers=1) == 0
     return folder
 
 

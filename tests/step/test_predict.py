@@ -18,7 +18,7 @@ from voc12 import Dataset
 TINY = {"cam_network": "tests.tiny_networks", "irn_network": "tests.tiny_networks"}
 OTHERS_OFF = {"eval_cam_pass": False, "report_pass": False, "make_cocoann_pass": False}
 WEIGHTS = ("mask_rcnn", "deeplab", "res50_cam", "res50_irn")
-COMPUTE = ("--device", "cpu", "--num_workers", "1")
+COMPUTE = ("--device", "cpu", "--num_workers", "0")
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,8 @@ OWN_FLAGS = {
 def test_instances_come_as_files_as_coco_annotations_as_overlays_and_on_a_page(
     network, val_images, elsewhere
 ):
-    assert predict("--predict_network", network, *OWN_FLAGS[network][:2]) == 0
+    words = ("--predict_network", network, *OWN_FLAGS[network][:2])
+    assert predict(*words, "--num_workers", "1") == 0
     folder = elsewhere / "result/predict" / network
     coco = COCO(folder / "instances.json")
     names = {each["file_name"]: each["id"] for each in coco.dataset["images"]}
