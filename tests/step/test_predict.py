@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from pycocotools.coco import COCO
-from tiny_run import arguments, error_line
+from tiny_run import NETWORKS, arguments, error_line
 
 import run_sample
 from misc.files.images import read_label, read_photograph
@@ -15,7 +15,6 @@ from misc.files.instance_files import load_instances
 from tests.tiny_networks import tiny_detector_and_deeplab
 from voc12 import Dataset
 
-TINY = {"cam_network": "tests.tiny_networks", "irn_network": "tests.tiny_networks"}
 OTHERS_OFF = {"eval_cam_pass": False, "report_pass": False, "make_cocoann_pass": False}
 WEIGHTS = ("mask_rcnn", "deeplab", "res50_cam", "res50_irn")
 COMPUTE = ("--device", "cpu", "--num_workers", "0")
@@ -27,7 +26,7 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     names = dict(zip(("mask_rcnn", "deeplab", "cam", "irn"), WEIGHTS, strict=True))
     places = {f"{n}_weights_name": folder / "alone/sess" / f"{w}.pth" for n, w in names.items()}
-    changes = {"demo_val_images": 4, **places, **TINY, **OTHERS_OFF}
+    changes = {"demo_val_images": 4, **places, **OTHERS_OFF}
     with tiny_detector_and_deeplab():
         assert run_sample.main(arguments(folder, networks=True, **changes)) == 0
     for path in (folder / "alone/sess").iterdir():
@@ -56,7 +55,7 @@ def val_images(trained, elsewhere):
 
 
 def predict(*words, folder="photos"):
-    modules = [word for name, value in TINY.items() for word in (f"--{name}", value)]
+    modules = [word for name, value in NETWORKS.items() for word in (f"--{name}", value)]
     with tiny_detector_and_deeplab():
         return run_sample.main(["--predict", folder, *COMPUTE, *modules, *words])
 
@@ -297,7 +296,7 @@ def test_weights_that_tell_nothing_name_the_training_which_notes_it(trained, val
             ("mask_rcnn", "mask_rcnn"),
         )
     }
-    changes = {"demo_val_images": 4, **places, **TINY}
+    changes = {"demo_val_images": 4, **places}
     with tiny_detector_and_deeplab():
         words = arguments(trained, networks=True, train_deeplab_pass=True, **changes)
         assert run_sample.main(words) == 0

@@ -9,7 +9,7 @@ import pytest
 import torch
 from browser import drive, needs_chromium
 from PIL import Image
-from tiny_run import NETWORKS_OFF, PLACES, TINY, arguments, articles, error_line, only
+from tiny_run import NETWORKS, NETWORKS_OFF, PLACES, arguments, articles, error_line, only
 
 import run_sample
 from misc.files.cam_files import read_cams
@@ -428,8 +428,13 @@ def test_the_report_shows_the_run_and_every_image_through_every_stage(finished):
 
 
 def test_a_report_alone_tells_the_settings_that_made_what_is_on_disk(copied, capsys):
-    flags = {"preset": "demo", "voc12_root": copied / "VOC2012", "num_workers": 0, **COMPUTED}
-    flags |= {name: TINY[name] for name in ("cam_network", "irn_network")}
+    flags = {
+        "preset": "demo",
+        "voc12_root": copied / "VOC2012",
+        "num_workers": 0,
+        **NETWORKS,
+        **COMPUTED,
+    }
     places = {name: copied / place for name, place in PLACES.items()}
     words = [w for name, value in {**places, **flags}.items() for w in (f"--{name}", str(value))]
     images = ["--report_pass", "True", "--report_images", "2"]

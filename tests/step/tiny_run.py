@@ -6,9 +6,9 @@ import re
 import run_sample
 from tests.computed import COMPUTED
 
+NETWORKS = {"cam_network": "tests.tiny_networks", "irn_network": "tests.tiny_networks"}
 TINY = {
-    "cam_network": "tests.tiny_networks",
-    "irn_network": "tests.tiny_networks",
+    **NETWORKS,
     "demo_train_images": 6,
     "demo_val_images": 2,
     "cam_num_epoches": 1,
