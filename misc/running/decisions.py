@@ -79,7 +79,7 @@ def instance_labels(
             weighed = found["score"] * gathering(
                 found["mask"], displacement, full=decision.gathered
             )
-            # None becomes a fragment, which would be left out of what is learnt from.
+            # It stays above the score of fragments, which networks do not learn from.
             found["score"] = np.maximum(weighed, np.minimum(found["score"], LEAST_SCORE))
         yield found
 

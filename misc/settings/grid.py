@@ -79,7 +79,7 @@ def _listed(part: str, words: str) -> list[str]:
 def _value(name: str, part: str, word: str) -> Any:
     try:
         value = reader(name)(word)
-    except (ValueError, argparse.ArgumentTypeError):
+    except argparse.ArgumentTypeError:
         raise _refused(
             part, f"{word!r} is not {_KINDS[kind(name)]}, which --{name} takes"
         ) from None

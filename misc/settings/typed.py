@@ -91,12 +91,14 @@ def _read_bool(text: str) -> bool:
 
 
 def _tuple_reader(item: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
+    """Return the parser of a list of items; it raises ValueError."""
+
     def read(text: str) -> tuple[Any, ...]:
         parts = [part.strip() for part in text.strip("()[] ").rstrip(",").split(",")]
         if parts == [""]:
             return ()
         if "" in parts:
-            raise ValueError(f"{text!r}: a value is missing")
+            raise ValueError
         return tuple(item(part) for part in parts)
 
     return read

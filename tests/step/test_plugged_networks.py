@@ -10,8 +10,11 @@ from misc.files.images import read_label
 from misc.measuring.measures import read_since
 
 PLAIN = {"cam_network": "tests.plain_networks", "irn_network": "tests.plain_networks"}
-REAL = {"cam_network": "net.resnet50_cam", "irn_network": "net.resnet50_irn"}
-REAL |= {"backbone": "resnet18"}
+REAL = {
+    "cam_network": "net.resnet50_cam",
+    "irn_network": "net.resnet50_irn",
+    "backbone": "resnet18",
+}
 NO_REPORT = {"report_pass": False}
 
 
@@ -46,6 +49,7 @@ def test_every_stage_runs_on_another_backbone(of_resnet18):
     assert torch.equal(cam["resnet50.layer4.1.conv2.weight"], irn["resnet50.layer4.1.conv2.weight"])
     assert detector["backbone.body.layer4.1.conv2.weight"].shape == (512, 512, 3, 3)
     assert deeplab["aspp.0.weight"].shape[1] == 512
+    assert deeplab["resnet50.layer4.1.conv2.weight"].shape == (512, 512, 3, 3)
     stages = {line["stage"] for line in read_since(of_resnet18 / "metrics.jsonl", 0)}
     assert {"eval_mask_rcnn", "eval_deeplab"} <= stages
 
