@@ -13,7 +13,7 @@ import torch
 
 from benchmarks.harness import Row, interleaved
 from benchmarks.scenes import GRID, SIZE, blobs, boundary, displacement
-from misc.looking.palette import voc_palette
+from misc.files.palette import voc_palette
 from misc.machine.device import Compute
 from misc.running.decisions import Decision
 from misc.running.label_synthesis import Loaded, Synthesis

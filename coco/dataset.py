@@ -16,8 +16,8 @@ from coco.lists import SPLITS, Lists, sizes_in
 from coco.ready_masks import FLAG, is_raw, read_mask
 from misc.files.atomic import names_in
 from misc.files.images import read_image
+from misc.files.palette import voc_palette
 from misc.imutils import IGNORE
-from misc.looking.palette import voc_palette
 from misc.settings.config import Config
 
 KINDS = ("semantic", "instance")

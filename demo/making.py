@@ -35,8 +35,8 @@ from demo.objects import KINDS
 from demo.scene import Scene, draw_scene
 from misc.files.atomic import TEMPORARY, remove_abandoned, write_bytes
 from misc.files.images import write_label
+from misc.files.palette import voc_palette
 from misc.imutils import IGNORE
-from misc.looking.palette import voc_palette
 
 VERSION = 7
 MARKER = Path("ImageSets", "DEMO")

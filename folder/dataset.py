@@ -12,7 +12,7 @@ from folder.index import Index, read_index
 from folder.masks import KINDS, Masks
 from misc.files.id_lists import list_file, read_list
 from misc.files.images import read_image
-from misc.looking.palette import voc_palette
+from misc.files.palette import voc_palette
 from misc.settings.config import Config
 
 SPLITS = ("train", "val", "all")

@@ -5,7 +5,7 @@ from functools import partial
 from misc.files.cam_files import CamFolder, require_cams
 from misc.files.images import write_label
 from misc.files.labels import label_path
-from misc.looking.legend import PALETTE_FILES, class_entries, palette_path, write_legend
+from misc.files.palette import PALETTE_FILES, class_entries, palette_path, write_legend
 from misc.relation import relation_label
 from misc.running.dataset import Dataset
 from misc.running.open_dataset import open_dataset

@@ -9,12 +9,12 @@ import numpy as np
 from torch import nn
 
 from misc.files.labels import SEMANTIC_FILES, semantic_paths, write_semantic_label
+from misc.files.palette import class_entries, write_legend
 from misc.learning.label_plans import evaluation_plan, val_truths
 from misc.learning.networks import deeplab_backbone
 from misc.learning.seen import warn_of_seen
 from misc.learning.segmenting import SCORES, segment_images
 from misc.learning.supervision import read_trained, supervised_path, trained_with
-from misc.looking.legend import class_entries, write_legend
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.measuring.details import Confusions, network_details, semantic_details, write_details

@@ -12,6 +12,7 @@ from torch import nn
 from misc.files.coco import coco_average_precision, instance_records
 from misc.files.instance_files import load_instances
 from misc.files.labels import INSTANCE_FILES, SURE, instance_path, instance_paths, write_instances
+from misc.files.palette import object_entries, write_legend
 from misc.learning.label_plans import evaluation_plan, val_truths
 from misc.learning.seen import warn_of_seen
 from misc.learning.supervision import (
@@ -23,7 +24,6 @@ from misc.learning.supervision import (
 )
 from misc.learning.validation import detect_objects, load_image
 from misc.learning.weights import load_weights
-from misc.looking.legend import object_entries, write_legend
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.measuring.details import network_details, plain, write_details

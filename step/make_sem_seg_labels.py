@@ -1,7 +1,7 @@
 """Make semantic labels (METHOD section 7)."""
 
 from misc.files.labels import SEMANTIC_FILES, TRAINING_FILE
-from misc.looking.legend import PALETTE_FILES
+from misc.files.palette import PALETTE_FILES
 from misc.running.dataset import Dataset
 from misc.running.label_synthesis import make_labels, plan_labels
 from misc.running.plan import Plan

@@ -15,13 +15,13 @@ from misc.files.coco import coco_dataset
 from misc.files.images import read_label
 from misc.files.instance_files import load_instances
 from misc.files.labels import LEAST_SCORE, SURE, instance_path, instance_paths, semantic_paths
+from misc.files.palette import class_entries, object_entries, write_legend
 from misc.learning.class_maps import found_classes, scale_maps
 from misc.learning.networks import deeplab_backbone, load_network, make_network
 from misc.learning.samples import LoadedScales, load_scales
 from misc.learning.segmenting import SCORES, segment_images
 from misc.learning.validation import detect_objects, load_image
 from misc.looking.gallery import choose_images
-from misc.looking.legend import class_entries, object_entries, write_legend
 from misc.looking.report import data_uri, fill_page, page_layer
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of

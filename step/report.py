@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from misc.files.atomic import write_bytes
+from misc.files.palette import class_entries, css_colour
 from misc.learning.curves import curve_path, read_curves
 from misc.learning.supervision import supervised_path
 from misc.looking.charts import bar_chart, confusion_chart, line_chart
@@ -20,8 +21,7 @@ from misc.looking.layers import (
     learnt_from,
     semantic_sources,
 )
-from misc.looking.legend import class_entries
-from misc.looking.report import cards, css_colour, data_uri, fill_page, html_table, page_layer
+from misc.looking.report import cards, data_uri, fill_page, html_table, page_layer
 from misc.looking.run_facts import changed_settings, measure_rows
 from misc.machine.device import compute_of
 from misc.measuring.details import read_details, threshold_chart

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from misc.looking.palette import voc_palette
+from misc.files.palette import voc_palette
 
 SPLITS = {"train": range(6), "val": range(6, 8)}
 

@@ -18,11 +18,11 @@ import torch
 from torch._subclasses import FakeTensorMode
 
 from misc.affinity import total_loss
+from misc.files.palette import voc_palette
 from misc.indexing import PathIndex, _row_entries, propagate_to_edge
 from misc.instances import separate_scores, upsample_scores
 from misc.learning.class_maps import scale_maps
 from misc.learning.validation import probabilities
-from misc.looking.palette import voc_palette
 from misc.machine.device import Compute
 from misc.running.decisions import Decision
 from misc.running.label_synthesis import Loaded, Synthesis

@@ -16,8 +16,8 @@ from misc.argmax import label_map
 from misc.files.cam_files import read_cams, write_cams
 from misc.files.images import read_image, read_label, write_label
 from misc.files.instance_files import load_instances
+from misc.files.palette import voc_palette
 from misc.learning.samples import ClassificationSamples, RelationSamples
-from misc.looking.palette import voc_palette
 from misc.machine.device import Compute
 from misc.metrics import mean_iou, threshold_confusions
 from misc.relation import relation_label

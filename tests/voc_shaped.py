@@ -19,8 +19,8 @@ from PIL import Image
 from demo.objects import KINDS
 from demo.scene import draw_scene
 from misc.files.images import write_label
+from misc.files.palette import voc_palette
 from misc.imutils import IGNORE
-from misc.looking.palette import voc_palette
 from voc12.names import CLASS_NAMES
 
 TRAIN = ["2007_000032", "2007_000039", "2007_000063", "2007_000068"]

@@ -8,7 +8,7 @@ import numpy as np
 
 from misc.files.atomic import names_in
 from misc.files.images import read_image
-from misc.looking.palette import voc_palette
+from misc.files.palette import voc_palette
 from misc.settings.config import Config
 from voc12.annotations import Annotations
 from voc12.identity import identify, is_published_split

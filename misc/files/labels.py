@@ -7,8 +7,7 @@ import numpy as np
 
 from misc.files.images import read_label, write_label
 from misc.files.instance_files import load_instances, save_instances
-from misc.looking.legend import PALETTE_FILES, palette_path
-from misc.looking.palette import object_palette
+from misc.files.palette import PALETTE_FILES, object_palette, palette_path
 from misc.masks import numbered_map
 
 SURE = 0.5  # least score at which a network's detections are shown

@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 
 from misc.centroids import cluster_centroids, find_centroids
+from misc.files.palette import OBJECT_COLOURS
 from misc.indexing import propagate_to_edge
 from misc.instances import upsample_scores
-from misc.looking.palette import OBJECT_COLOURS
 from misc.looking.panel import Cell, panel
 from misc.looking.pictures import heat_colours, lay
 

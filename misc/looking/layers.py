@@ -10,10 +10,9 @@ from misc.centroids import cluster_centroids, find_centroids
 from misc.files.images import read_label
 from misc.files.instance_files import load_instances
 from misc.files.labels import SURE, instance_path, label_path, semantic_paths
+from misc.files.palette import class_entries, object_entries, object_palette
 from misc.imutils import IGNORE, planes
 from misc.learning.supervision import supervised_path
-from misc.looking.legend import class_entries, object_entries
-from misc.looking.palette import object_palette
 from misc.looking.panel import Layer
 from misc.looking.pictures import arrow_picture, centroid_picture, grey, heat_colours, label_colours
 from misc.machine.device import Compute

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from misc.files.palette import Entry
 from misc.imutils import rescale
-from misc.looking.legend import Entry
 from misc.looking.pictures import colour_wheel, heat_colours, lay
 
 _TITLE, _GAP, _LINE, _SWATCH = 24, 10, 19, 12
@@ -114,7 +114,9 @@ def _strip(cell: Cell, width: int) -> Image.Image:
         needed = _SWATCH + 5 + int(font.getlength(name)) + 10
         if x and x + needed > width:
             x, y = 0, y + _LINE
-        draw.rectangle((x, y + 3, x + _SWATCH, y + 3 + _SWATCH), fill=colour, outline="black")
+        draw.rectangle(
+            (x, y + 3, x + _SWATCH, y + 3 + _SWATCH), fill=tuple(colour), outline="black"
+        )
         draw.text((x + _SWATCH + 5, y + 9), name, fill="black", font=font, anchor="lm")
         x += needed
     return strip.crop((0, 0, width, y + (_LINE if x else 2)))

@@ -8,7 +8,7 @@ import colorsys
 import cv2
 import numpy as np
 
-from misc.looking.palette import OBJECT_COLOURS
+from misc.files.palette import OBJECT_COLOURS
 
 _ARROWS = 14  # along the longer side of a field
 

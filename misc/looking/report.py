@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from misc.files.images import encode_jpeg, encode_png
+from misc.files.palette import css_colour
 from misc.looking.panel import Layer
 from misc.looking.pictures import colour_wheel, heat_colours
 
@@ -76,11 +77,6 @@ def cards(charts: Sequence[str], otherwise: str) -> str:
     if not charts:
         return f'<p class="card">{escape(otherwise)}</p>'
     return "".join(f'<figure class="card" style="margin:0">{chart}</figure>' for chart in charts)
-
-
-def css_colour(colour: Sequence[int]) -> str:
-    """Format a colour (R, G, B) as CSS."""
-    return "#" + "".join(f"{int(part):02x}" for part in colour)
 
 
 def data_uri(picture: np.ndarray) -> str:

@@ -24,11 +24,11 @@ from misc.files.labels import (
     write_training_label,
 )
 from misc.files.levels import levels_path, save_levels, winner_levels
+from misc.files.palette import class_entries, object_entries, write_legend
 from misc.imutils import planes
 from misc.instances import separate_scores, upsampled_winners
 from misc.learning.networks import load_network, make_network
 from misc.learning.weights import read_state_dict
-from misc.looking.legend import class_entries, object_entries, write_legend
 from misc.machine.device import Compute, compute_of
 from misc.refinement import with_unsure
 from misc.running.dataset import Dataset

@@ -19,6 +19,7 @@ from misc.files.labels import (
     write_instances,
     write_semantic_label,
 )
+from misc.files.palette import LEGEND
 from misc.imutils import resize
 from misc.looking.layers import Layer, class_layer, instance_layer
 from misc.looking.panel import overlay_panel
@@ -53,10 +54,10 @@ class Predictions:
     @property
     def files(self) -> tuple[str, ...]:
         """Return the names of all that is written; {} is an image's id."""
-        names = (*LABELS, OVERLAYS, IMAGES, PAGE, "labels/palette/legend.png")
+        names = (*LABELS, OVERLAYS, IMAGES, PAGE, f"labels/{LEGEND}")
         if not self.has_instances:
             return names
-        return (*names, *INSTANCES, COCO, "instances/palette/legend.png")
+        return (*names, *INSTANCES, COCO, f"instances/{LEGEND}")
 
     def outputs(self, image_id: str) -> list[Path]:
         """Return the paths of an image's files."""

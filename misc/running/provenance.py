@@ -31,7 +31,7 @@ from misc.settings.version import is_compatible
 
 FOLDER_RECORD = "settings.json"
 PREDICTION = "predict"  # what the settings of --predict, which is no stage, begin with
-LEGEND = "legend.png"  # of the palette's colours, of no image
+LEGEND = "legend.svg"  # of the palette's colours, of no image
 
 
 def claim_folder(

@@ -59,8 +59,8 @@ def test_detections_have_palette_pictures_of_those_that_are_sure(trained):
     found = load_instances(trained / "mask_rcnn" / f"{image_id}.npz")
     numbers = read_label(trained / "mask_rcnn" / "palette" / f"{image_id}.png")
     assert numbers.max() <= (found["score"] >= 0.5).sum()
-    assert (trained / "mask_rcnn" / "palette" / "legend.png").is_file()
-    assert (trained / "deeplab" / "palette" / "legend.png").is_file()
+    assert (trained / "mask_rcnn" / "palette" / "legend.svg").is_file()
+    assert (trained / "deeplab" / "palette" / "legend.svg").is_file()
 
 
 @pytest.fixture
@@ -237,7 +237,7 @@ def test_results_recorded_before_the_settings_were_grouped_are_continued(trained
         record = json.loads((folder / name).read_text())
         write_json(folder / name, record | {"stages": with_digests(stages, record["stages"])})
     made = [path for end in ("npz", "pth", "png") for path in folder.rglob(f"*.{end}")]
-    times = {path: path.stat().st_mtime_ns for path in made if path.name != "legend.png"}
+    times = {path: path.stat().st_mtime_ns for path in made if path.name != "legend.svg"}
     with tiny_detector_and_deeplab():
         assert run_sample.main(arguments(folder, networks=True, **EVERY_KIND)) == 0
     assert {path: path.stat().st_mtime_ns for path in times} == times

@@ -3,6 +3,7 @@ import json
 import re
 import shutil
 import sys
+import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
@@ -144,7 +145,8 @@ def test_every_label_folder_has_palette_pictures_and_a_legend(finished):
     for kind in ("ir_label", "ins_seg", "sem_seg"):
         folder = finished / kind / "palette"
         assert Image.open(folder / f"{image_id}.png").mode == "P"
-        assert Image.open(folder / "legend.png").size[0] > 100
+        entries = ET.parse(folder / "legend.svg").findall("{http://www.w3.org/2000/svg}text")
+        assert len(entries) == {"ir_label": 22, "ins_seg": 7, "sem_seg": 21}[kind]
     relation = read_label(finished / "ir_label" / f"{image_id}.png")
     assert (read_label(finished / "ir_label/palette" / f"{image_id}.png") == relation).all()
     found = load_instances(finished / "ins_seg" / f"{image_id}.npz")

@@ -1,29 +1,42 @@
-from misc.looking.legend import class_entries, legend, object_entries
-from misc.looking.palette import OBJECT_COLOURS, voc_palette
+"""The legend of coloured labels, from the command line."""
 
-NAMES = ("cat", "dog", "owl")
-COLOURS = voc_palette()[::-1]  # a data set's own
+import numpy as np
+from PIL import Image
 
-
-def test_classes_have_the_palettes_colours_and_unused_pixels_their_own():
-    entries = class_entries(NAMES, COLOURS, unsure=True)
-    assert [name for name, _ in entries] == ["background", *NAMES, "not used"]
-    assert entries[2] == ("dog", tuple(COLOURS[2].tolist()))
-    assert entries[-1][1] == tuple(COLOURS[255].tolist())
+import run_sample
+from misc.files.images import read_label
+from tests import foreign_cams, forked
 
 
-def test_labels_can_be_chosen():
-    assert [name for name, _ in class_entries(NAMES, COLOURS, [0, 3])] == ["background", "owl"]
+def run(folder, *words, **changes):
+    data = {"dataset": "folder", "data_root": folder / "photos", "labels": folder / "tags.csv"}
+    return run_sample.main(forked.arguments(folder / "run", *words, **{**data, **changes}))
 
 
-def test_named_objects_have_the_objects_colours():
-    entries = object_entries(["a", "b"])
-    assert entries[1] == ("b", tuple(OBJECT_COLOURS[1].tolist()))
+def photograph(folder, name, size):
+    (folder / "photos").mkdir()
+    for file, shape in ((f"{name}.png", size), ("other.png", (20, 20))):
+        pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / "photos" / file)
+    (folder / "tags.csv").write_text(f"{name}.png,cat\nother.png,dog\n")
 
 
-def test_every_entrys_colour_is_in_the_picture_and_columns_grow_with_the_entries():
-    entries = class_entries(NAMES, COLOURS)
-    picture = legend(entries, rows=2)
-    for _, colour in entries:
-        assert (picture == colour).all(axis=2).sum() > 100
-    assert picture.shape[1] > legend(entries[:2], rows=2).shape[1]
+def cams(folder, name, size):
+    (folder / "cams").mkdir()
+    maps = np.zeros((1, *size), np.float32)
+    maps[:, size[0] // 2 :] = 1
+    content = {"keys": np.array([0]), "high_res": maps, "cam": maps[:, ::4, ::4]}
+    foreign_cams.write(folder / f"cams/{name}.npy", content)
+
+
+def test_an_image_named_as_the_legend_has_its_own_picture(tmp_path):
+    photograph(tmp_path, "legend", (60, 80))
+    cams(tmp_path, "legend", (60, 80))
+    (tmp_path / "ids.txt").write_text("legend\n")
+    made = {"cam_out_dir": tmp_path / "cams", "train_list": tmp_path / "ids.txt"}
+    assert run(tmp_path, "--cam_to_ir_label_pass", "True", **made) == 0
+    folder = tmp_path / "run/result/ir_label"
+    label = read_label(folder / "legend.png")
+    assert len(np.unique(label)) > 1
+    assert (read_label(folder / "palette/legend.png") == label).all()
+    assert run(tmp_path, "--cam_to_ir_label_pass", "True", conf_fg_thres=0.5, **made) == 2

@@ -1,6 +1,6 @@
 import numpy as np
 
-from misc.looking.palette import OBJECT_COLOURS, voc_palette
+from misc.files.palette import OBJECT_COLOURS, voc_palette
 from misc.looking.pictures import (
     arrow_picture,
     centroid_picture,

@@ -15,7 +15,7 @@ from misc.running.provenance import (
 from misc.settings import version
 
 SETTINGS = {"make_sem_seg_labels": {"beta": 10, "cam_scales": (1.0, 0.5)}}
-FILES = ("{}.png", "palette/{}.png", "palette/legend.png")
+FILES = ("{}.png", "palette/{}.png", "palette/legend.svg")
 
 
 def changed(**settings):
@@ -40,7 +40,7 @@ def listing(folder):
 def made(tmp_path):
     """Give a folder that a stage filled."""
     claim(tmp_path / "out")
-    write(tmp_path / "out", "a.png", "b.png", "palette/a.png", "palette/legend.png")
+    write(tmp_path / "out", "a.png", "b.png", "palette/a.png", "palette/legend.svg")
     return tmp_path / "out"
 
 
@@ -138,7 +138,7 @@ def test_a_settings_file_of_another_program_does_not_make_a_folder_ours(tmp_path
 def test_a_claimed_folder_without_results_is_taken_without_overwrite(tmp_path):
     """A stage that failed before its first image leaves what claiming writes."""
     claim(tmp_path / "out")
-    write(tmp_path / "out", "palette/legend.png")
+    write(tmp_path / "out", "palette/legend.svg")
     claim(tmp_path / "out", changed(beta=8), images=["c"])
     assert read_settings(tmp_path / "out") == changed(beta=8) | {
         "make_sem_seg_labels": {"beta": 8, "cam_scales": [1.0, 0.5]}

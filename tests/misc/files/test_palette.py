@@ -1,6 +1,6 @@
 import numpy as np
 
-from misc.looking.palette import OBJECT_COLOURS, object_palette, voc_palette
+from misc.files.palette import OBJECT_COLOURS, object_palette, voc_palette
 
 
 def test_has_the_published_colours_of_the_first_labels_and_of_the_ignored_one():
