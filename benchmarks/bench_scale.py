@@ -22,6 +22,7 @@ from PIL import Image
 from benchmarks.harness import Row, in_fresh_process
 from coco.categories import CATEGORY_IDS
 from misc.learning import stages
+from misc.running.open_dataset import open_dataset
 from misc.running.preflight import check_inputs
 from misc.settings.config import Config
 from misc.settings.flags import read_config
@@ -106,17 +107,19 @@ def config_of(folder: Path, words: str = "") -> Config:
 def start(folder: Path) -> None:
     """Check all that a run of all stages reads, and begin the first training."""
     config = config_of(folder)
-    check_inputs(config, STAGES)
+    dataset = open_dataset(config)
+    check_inputs(config, dataset, STAGES)
     with mock.patch.object(stages, "train", side_effect=Reached):
-        train_cam.run(config)
+        train_cam.run(config, dataset)
 
 
 def resume(folder: Path) -> None:
     """Begin make_cam where half of the images have their CAMs."""
     config = config_of(folder, f"--make_cam_pass --cam_weights_name {folder}/weights.pth")
-    check_inputs(config, [stage for stage in STAGES if config.asked(stage.flag)])
+    dataset = open_dataset(config)
+    check_inputs(config, dataset, [stage for stage in STAGES if config.asked(stage.flag)])
     with mock.patch.object(make_cam, "scale_maps", side_effect=Reached):
-        make_cam.run(config)
+        make_cam.run(config, dataset)
 
 
 def half_done(folder: Path) -> None:

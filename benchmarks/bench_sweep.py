@@ -14,6 +14,7 @@ from benchmarks.scenes import blobs, boundary, displacement
 from misc.files.cam_files import cam_path, write_cams
 from misc.machine.device import Compute
 from misc.measuring import sweep
+from misc.running.dataset import Dataset
 from misc.running.open_dataset import image_labels, open_dataset
 from misc.settings.config import Config
 from misc.settings.flags import read_config
@@ -82,7 +83,7 @@ def _irnet(config: Config, compute: Compute) -> Callable[[torch.Tensor], Fields]
     return fields
 
 
-def _seconds(config: Config, run: Callable[[Config], None]) -> float:
+def _seconds(config: Config, run: Callable[[Config, Dataset], None]) -> float:
     start = time.perf_counter()
-    run(config)
+    run(config, open_dataset(config))
     return time.perf_counter() - start

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from misc.files.class_store import ClassStore
 from misc.files.images import read_image
 from misc.files.labels import LEAST_SCORE
 from misc.metrics import mean_average_precision
+from misc.running import dataset
 from misc.settings.config import Config
 
 _log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ KINDS = ("semantic", "instance")
 PUBLISHED: dict[tuple[str, str], dict[str, float]] = {("eval_deeplab", "val"): {"mIoU": 0.3348}}
 
 
-class Dataset:
+class Dataset(dataset.Dataset):
     """Cityscapes' finely annotated images: image ids in, images and labels out.
 
     Constructing one reads no list and no image; picklable. An image's id is its file's name up to
@@ -44,7 +45,6 @@ class Dataset:
     """
 
     name = "cityscapes"
-    may_lack_truth = False
 
     def __init__(
         self,
@@ -73,8 +73,8 @@ class Dataset:
             cache_dir=None if cache_dir is None else Path(cache_dir),
         )
 
-    @property
-    def palette(self) -> np.ndarray:
+    @cached_property
+    def palette(self) -> np.ndarray:  # type: ignore[override]
         """Return the colours of label maps, uint8 (256, 3): Cityscapes' own."""
         return palette_of(self.label_ids)
 
@@ -96,10 +96,6 @@ class Dataset:
     def image_path(self, image_id: str) -> Path:
         """Return the path of an image's file."""
         return layout.image_path(self.root, image_id)
-
-    def file_name(self, image_id: str) -> str:
-        """Return the name of an image's file in annotations."""
-        return self.image_path(image_id).name
 
     def image(self, image_id: str) -> np.ndarray:
         """Read an image: uint8 RGB (H, W, 3); raises as misc.files.images.read_image."""
@@ -170,9 +166,6 @@ class Dataset:
         means = mean_average_precision(average_precision(matches))
         at_half = means[np.flatnonzero(np.isclose(OVERLAPS, 0.5))[0]]
         return {"Cityscapes AP": float(means.mean()), "Cityscapes AP50": float(at_half)}
-
-    def pack(self, folder: Path, ids: Sequence[str]) -> None:
-        """Return None: of semantic labels no archive is written."""
 
     def pack_instances(self, folder: Path, ids: Sequence[str]) -> Path:
         """Write the detections of images in the server's text format; see cityscapes.export."""

@@ -18,6 +18,7 @@ from misc.files.atomic import names_in
 from misc.files.images import read_image
 from misc.files.palette import voc_palette
 from misc.imutils import IGNORE
+from misc.running import dataset
 from misc.settings.config import Config
 
 KINDS = ("semantic", "instance")
@@ -39,7 +40,7 @@ def from_config(config: Config) -> "Dataset":
     )
 
 
-class Dataset:
+class Dataset(dataset.Dataset):
     """COCO, or a folder laid out like it: image ids in, images and labels out; picklable.
 
     Constructing one reads no list, no annotation and no image. An image's id is the stem of its
@@ -64,7 +65,6 @@ class Dataset:
     """
 
     class_names = CLASS_NAMES
-    may_lack_truth = False
 
     def __init__(
         self,
@@ -123,10 +123,6 @@ class Dataset:
         """Return the path of an image's file."""
         return self._lists.image_path(image_id)
 
-    def file_name(self, image_id: str) -> str:
-        """Return the name of an image's file in annotations."""
-        return self.image_path(image_id).name
-
     def image(self, image_id: str) -> np.ndarray:
         """Read an image: uint8 RGB (H, W, 3); raises as misc.files.images.read_image.
 
@@ -151,10 +147,6 @@ class Dataset:
     def with_labels(self, ids: Sequence[str]) -> list[str]:
         """Return those of the ids, in their order, that are in the JSONs: one may have no class."""
         return self._lists.known(ids)
-
-    def has_truth(self, image_id: str, *, kinds: Sequence[str] = KINDS) -> bool:
-        """Return whether an image has ground truth of these kinds: `semantic`, `instance`."""
-        return bool(self.with_truth([image_id], kinds=kinds))
 
     def with_truth(self, ids: Sequence[str], *, kinds: Sequence[str] = KINDS) -> list[str]:
         """Return those of the ids, in their order, that have ground truth of these kinds."""
@@ -238,13 +230,6 @@ class Dataset:
         from coco.average_precision import measures
 
         return measures(matches)
-
-    def pack(self, folder: Path, ids: Sequence[str]) -> Path | None:
-        """Return None: there is no server that takes semantic labels."""
-        return None
-
-    def pack_instances(self, folder: Path, ids: Sequence[str]) -> None:
-        """Return None: no archive for COCO's server is written."""
 
     def _drawn(self, image_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return all annotations in the JSON's order: masks, classes, and which are crowds."""

@@ -13,12 +13,13 @@ from folder.masks import KINDS, Masks
 from misc.files.id_lists import list_file, read_list
 from misc.files.images import read_image
 from misc.files.palette import voc_palette
+from misc.running import dataset
 from misc.settings.config import Config
 
 SPLITS = ("train", "val", "all")
 
 
-class Dataset:
+class Dataset(dataset.Dataset):
     """Photographs in a tree of folders: image ids in, images and labels out; picklable.
 
     Constructing one reads no list and no image. Images without a label are left out.
@@ -72,14 +73,10 @@ class Dataset:
         masks.check_values([index.paths[image_id] for image_id in labelled])
         return masks
 
-    @property
-    def class_names(self) -> tuple[str, ...]:
+    @cached_property
+    def class_names(self) -> Sequence[str]:  # type: ignore[override]  # known once it is read
         """Return the names of the classes, from 0."""
         return self._index.class_names
-
-    def published(self, stage: str, split: str) -> dict[str, float]:
-        """Return no figures."""
-        return {}
 
     def identify(self, ids: Sequence[str] | None = None, *, truth: str = "") -> str:
         """Return the name, the number of images, and a digest of what counts of them.
@@ -177,25 +174,6 @@ class Dataset:
         """
         path, keys = self.file_name(image_id), self._keys(image_id)
         return self._masks.instances(self.image_path(image_id), path, keys)
-
-    def ignored_regions(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return no regions."""
-        return np.zeros((0, 0, 0), bool), np.zeros(0, np.int64)
-
-    def match_instances(
-        self, image_id: str, masks: np.ndarray, classes: np.ndarray, scores: np.ndarray
-    ) -> None:
-        """Return nothing: VOC's AP is that of all data sets."""
-
-    def instance_measures(self, matches: Sequence[None]) -> dict[str, float]:
-        """Return no further measures."""
-        return {}
-
-    def pack(self, folder: Path, ids: Sequence[str]) -> None:
-        """Return None: there is no server."""
-
-    def pack_instances(self, folder: Path, ids: Sequence[str]) -> None:
-        """Return None: there is no server."""
 
     def _keys(self, image_id: str) -> np.ndarray:
         row = self._index.rows.get(image_id)

@@ -2,8 +2,6 @@
 
 from misc.running.stage import Stage
 
-# In place of all stages, with --predict.
-PREDICT = Stage("step.predict", "predict")
 STAGES = (
     Stage("step.train_cam", "train_cam_pass"),
     Stage("step.make_cam", "make_cam_pass"),

@@ -8,7 +8,6 @@ from misc.files.labels import label_path
 from misc.files.palette import PALETTE_FILES, class_entries, palette_path, write_legend
 from misc.relation import relation_label
 from misc.running.dataset import Dataset
-from misc.running.open_dataset import open_dataset
 from misc.running.plan import Files, Plan, cam_folder, cams_need, crf_modules
 from misc.running.provenance import claim_folder
 from misc.running.shaped import shaped_by
@@ -18,9 +17,8 @@ from misc.settings.config import Config
 FILES = ("{}.png", *PALETTE_FILES)  # in --ir_label_out_dir; {} is an image's id
 
 
-def run(config: Config) -> None:
+def run(config: Config, dataset: Dataset) -> None:
     """Write the relation label of every image of train_list to --ir_label_out_dir."""
-    dataset = open_dataset(config)
     ids = dataset.split(config.train_list)
     require_cams(config.cam_out_dir, ids)
     claim_folder(

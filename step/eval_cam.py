@@ -23,7 +23,7 @@ from misc.metrics import (
     threshold_confusions,
 )
 from misc.running.dataset import Dataset
-from misc.running.open_dataset import evaluated_truths, open_dataset
+from misc.running.open_dataset import evaluated_truths
 from misc.running.plan import Plan, Truths, cam_folder, cams_need
 from misc.running.truths import measured, to_measure
 from misc.running.workers import map_images
@@ -35,12 +35,11 @@ CURVE = LEVELS
 COMPONENT_CURVE = np.append(np.arange(0.01, 0.41, 0.02), np.arange(0.45, 1, 0.05)).round(2)
 
 
-def run(config: Config) -> None:
+def run(config: Config, dataset: Dataset) -> None:
     """Compute mIoU at --cam_eval_thres and over the curve; components' AP50 as a baseline.
 
     The components' AP50 is reported at the CAMs' best threshold, and at the components' own best.
     """
-    dataset = open_dataset(config)
     truths = _truths(config, dataset)
     folder = cam_folder(config, dataset)
     if _guesses(config, dataset, truths):

@@ -23,7 +23,6 @@ from misc.measuring.measures import record_measures
 from misc.metrics import mean_iou
 from misc.running.dataset import ARCHIVE, Dataset
 from misc.running.log import logger
-from misc.running.open_dataset import open_dataset
 from misc.running.plan import Plan, crf_modules
 from misc.running.provenance import claim_folder, remove_outputs
 from misc.running.shaped import shaped_by
@@ -35,9 +34,8 @@ from net.deeplab import DeepLab
 FILES = (*SEMANTIC_FILES, SCORES)  # in their folders; {} is an image's id
 
 
-def run(config: Config) -> None:
+def run(config: Config, dataset: Dataset) -> None:
     """Predict and evaluate val_list for each --supervision; pack --deeplab_server_list."""
-    dataset = open_dataset(config)
     ids = dataset.split(config.val_list)
     compute = compute_of(config)
     for name in config.supervision:

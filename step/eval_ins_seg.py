@@ -26,7 +26,7 @@ from misc.metrics import (
 )
 from misc.running.dataset import Dataset
 from misc.running.log import logger
-from misc.running.open_dataset import evaluated_truths, open_dataset
+from misc.running.open_dataset import evaluated_truths
 from misc.running.plan import Files, Plan, Truths, made_by
 from misc.running.truths import measured, to_measure
 from misc.running.workers import map_images
@@ -35,9 +35,8 @@ from misc.settings.config import Config
 CURVE = range(4, len(LEVELS), 5)  # every fifth level: 0.05, 0.10, …
 
 
-def run(config: Config) -> None:
+def run(config: Config, dataset: Dataset) -> None:
     """Compute AP at four thresholds, AP50's spread, its curve, and the data set's own AP."""
-    dataset = open_dataset(config)
     ids = measured(dataset, _truths(config, dataset), "eval_ins_seg")
     if not ids:
         return

@@ -37,7 +37,6 @@ from misc.measuring.measures import record_measures
 from misc.metrics import ImageMatches, average_precision
 from misc.running.dataset import Dataset
 from misc.running.log import logger
-from misc.running.open_dataset import open_dataset
 from misc.running.plan import Plan
 from misc.running.provenance import claim_folder
 from misc.running.shaped import shaped_by
@@ -47,12 +46,11 @@ from misc.settings.config import Config
 from net.mask_rcnn import mask_rcnn_of
 
 
-def run(config: Config) -> None:
+def run(config: Config, dataset: Dataset) -> None:
     """Write and evaluate the detections of each network of --supervision on val_list.
 
     Those on --mask_rcnn_server_list are written for the data set's server.
     """
-    dataset = open_dataset(config)
     ids = dataset.split(config.val_list)
     compute = compute_of(config)
     for name in config.supervision:

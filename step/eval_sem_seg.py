@@ -20,16 +20,15 @@ from misc.measuring.measures import record_measures
 from misc.metrics import level_confusions, mean_iou
 from misc.running.dataset import Dataset
 from misc.running.log import logger
-from misc.running.open_dataset import evaluated_truths, open_dataset
+from misc.running.open_dataset import evaluated_truths
 from misc.running.plan import Files, Plan, Truths, made_by
 from misc.running.truths import measured, to_measure
 from misc.running.workers import map_images
 from misc.settings.config import Config
 
 
-def run(config: Config) -> None:
+def run(config: Config, dataset: Dataset) -> None:
     """Compute mIoU on --chainer_eval_set, at --sem_seg_bg_thres and over the curve."""
-    dataset = open_dataset(config)
     ids = measured(dataset, _truths(config, dataset), "eval_sem_seg")
     if not ids:
         return

@@ -9,7 +9,7 @@ from misc.learning.samples import LoadedScales, load_scales
 from misc.learning.weights import read_state_dict
 from misc.machine.device import compute_of
 from misc.running.dataset import Dataset
-from misc.running.open_dataset import image_labels, open_dataset
+from misc.running.open_dataset import image_labels
 from misc.running.plan import Files, Plan, made_by
 from misc.running.pool import Way
 from misc.running.provenance import claim_folder
@@ -20,9 +20,8 @@ from misc.settings.config import Config
 FILES = ("{}.npz",)  # in --cam_out_dir; {} is an image's id
 
 
-def run(config: Config) -> None:
+def run(config: Config, dataset: Dataset) -> None:
     """Write to --cam_out_dir the CAMs of every image that a later stage of this run needs."""
-    dataset = open_dataset(config)
     compute = compute_of(config)
     model = load_network(
         make_network(

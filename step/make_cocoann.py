@@ -13,15 +13,13 @@ from misc.learning.supervision import (
 )
 from misc.running.dataset import Dataset
 from misc.running.log import logger
-from misc.running.open_dataset import open_dataset
 from misc.running.plan import Files, Plan
 from misc.running.truths import measured, to_measure
 from misc.settings.config import Config
 
 
-def run(config: Config) -> None:
+def run(config: Config, dataset: Dataset) -> None:
     """Write the pseudo instances of infer_list, and the ground truth of val_list."""
-    dataset = open_dataset(config)
     wanted = [(config.infer_list, supervision) for supervision in supervisions(config, dataset)]
     truths = val_truths(config, dataset.split(config.val_list), "instance")
     if measured(dataset, truths, "make_cocoann", use="export as ground truth"):

@@ -7,12 +7,12 @@ from misc.running.plan import Plan
 from misc.settings.config import Config
 
 
-def run(config: Config) -> None:
+def run(config: Config, dataset: Dataset) -> None:
     """Write instance labels; semantic ones, too, where their stage is chosen.
 
     The network then runs once: make_sem_seg_labels finds its outputs finished.
     """
-    make_labels(config, instance=True, semantic=config.asked("make_sem_seg_pass"))
+    make_labels(config, dataset, instance=True, semantic=config.asked("make_sem_seg_pass"))
 
 
 def plan(config: Config, dataset: Dataset) -> Plan:

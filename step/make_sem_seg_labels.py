@@ -8,9 +8,9 @@ from misc.running.plan import Plan
 from misc.settings.config import Config
 
 
-def run(config: Config) -> None:
+def run(config: Config, dataset: Dataset) -> None:
     """Write the semantic labels that make_ins_seg_labels has not already written."""
-    make_labels(config, instance=False, semantic=True)
+    make_labels(config, dataset, instance=False, semantic=True)
 
 
 def plan(config: Config, dataset: Dataset) -> Plan:

@@ -28,7 +28,7 @@ from misc.measuring.details import read_details, threshold_chart
 from misc.running.dataset import Dataset
 from misc.running.label_synthesis import load_irnet
 from misc.running.log import logger
-from misc.running.open_dataset import evaluated_ids, image_labels, open_dataset
+from misc.running.open_dataset import evaluated_ids, image_labels
 from misc.running.plan import Files, Plan
 from misc.running.workers import map_images
 from misc.settings.config import Config
@@ -63,9 +63,8 @@ def trainings(config: Config) -> list[tuple[str, Path]]:
     return [*((name, Path(weights)) for name, weights in labels), *networks]
 
 
-def run(config: Config) -> None:
+def run(config: Config, dataset: Dataset) -> None:
     """Write --report_file from the stages' results on disk."""
-    dataset = open_dataset(config)
     images = gallery(config, dataset)
     settings = changed_settings(config)
     curves = {stage: read_details(config, stage) for stage in CURVES}

@@ -18,14 +18,13 @@ from misc.learning.validation import mean_over_crops
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.running.dataset import Dataset
-from misc.running.open_dataset import label_rows, open_dataset
+from misc.running.open_dataset import label_rows
 from misc.running.plan import Files, Plan
 from misc.settings.config import Config
 
 
-def run(config: Config) -> None:
+def run(config: Config, dataset: Dataset) -> None:
     """Train on train_list, validate on val_list after each epoch, write --cam_weights_name."""
-    dataset = open_dataset(config)
     ids, val_ids = dataset.split(config.train_list), dataset.split(config.val_list)
     compute = compute_of(config)
     train_network(

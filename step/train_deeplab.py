@@ -19,10 +19,11 @@ from misc.settings.config import Config
 from net.deeplab import DeepLab, label_loss
 
 
-def run(config: Config) -> None:
+def run(config: Config, dataset: Dataset) -> None:
     """Train a network for each --supervision; write its weights."""
     train_on_labels(
         config,
+        dataset,
         "deeplab",
         weights_name=config.deeplab_weights_name,
         build=partial(build_network, config),

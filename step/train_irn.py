@@ -28,7 +28,6 @@ from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.running.dataset import Dataset
 from misc.running.log import logger
-from misc.running.open_dataset import open_dataset
 from misc.running.plan import Files, Plan, made_by
 from misc.running.provenance import read_note, write_note
 from misc.running.shaped import shaped_by
@@ -41,9 +40,8 @@ RATE_FACTORS = {"sgd": 10.0, "adamw": 0.1}
 MEAN = "mean_displacement"
 
 
-def run(config: Config) -> None:
+def run(config: Config, dataset: Dataset) -> None:
     """Train on train_list's relation labels, set the mean displacement, write the weights."""
-    dataset = open_dataset(config)
     ids, infer_ids = dataset.split(config.train_list), dataset.split(config.infer_list)
     check_labels(config.ir_label_out_dir, ids)
     weights, compute = Path(config.irn_weights_name), compute_of(config)

@@ -20,10 +20,11 @@ from misc.settings.config import Config
 from net.mask_rcnn import mask_rcnn_of, trainable_parameters
 
 
-def run(config: Config) -> None:
+def run(config: Config, dataset: Dataset) -> None:
     """Train a network for each --supervision; write its weights."""
     train_on_labels(
         config,
+        dataset,
         "mask_rcnn",
         weights_name=config.mask_rcnn_weights_name,
         build=partial(build_network, config),

@@ -9,6 +9,7 @@ import numpy as np
 from misc.files.atomic import names_in
 from misc.files.images import read_image
 from misc.files.palette import voc_palette
+from misc.running import dataset
 from misc.settings.config import Config
 from voc12.annotations import Annotations
 from voc12.identity import identify, is_published_split
@@ -21,7 +22,7 @@ from voc12.truth import KINDS, Truth
 FOLDERS = ("JPEGImages", "Annotations", "ImageSets")
 
 
-class Dataset:
+class Dataset(dataset.Dataset):
     """VOC 2012, or a folder laid out like it: image ids in, images and labels out.
 
     Constructing one reads no list and no image; picklable.
@@ -43,7 +44,6 @@ class Dataset:
     """
 
     class_names = CLASS_NAMES
-    may_lack_truth = False
     palette = voc_palette()
 
     def __init__(
@@ -88,10 +88,6 @@ class Dataset:
         """Return the path of an image's file."""
         return self.root / "JPEGImages" / f"{image_id}.jpg"
 
-    def file_name(self, image_id: str) -> str:
-        """Return the name of an image's file in annotations."""
-        return self.image_path(image_id).name
-
     def image(self, image_id: str) -> np.ndarray:
         """Read an image: uint8 RGB (H, W, 3); raises as misc.files.images.read_image."""
         return read_image(self.image_path(image_id))
@@ -110,10 +106,6 @@ class Dataset:
         """Return those of the ids, in their order, that have an image-level label."""
         there = names_in(self.root / "Annotations", ".xml")
         return [image_id for image_id in ids if image_id in there]
-
-    def has_truth(self, image_id: str, *, kinds: Sequence[str] = KINDS) -> bool:
-        """Return whether an image has ground truth of these kinds: `semantic`, `instance`."""
-        return bool(self.with_truth([image_id], kinds=kinds))
 
     def with_truth(self, ids: Sequence[str], *, kinds: Sequence[str] = KINDS) -> list[str]:
         """Return those of the ids, in their order, that have ground truth of these kinds."""
@@ -144,25 +136,9 @@ class Dataset:
         """
         return self._truth.instances(image_id)
 
-    def ignored_regions(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return no regions: VOC ignores none in matching instances."""
-        return np.zeros((0, 0, 0), bool), np.zeros(0, np.int64)
-
-    def match_instances(
-        self, image_id: str, masks: np.ndarray, classes: np.ndarray, scores: np.ndarray
-    ) -> None:
-        """Return nothing: VOC's AP is that of all data sets, in misc/metrics.py."""
-
-    def instance_measures(self, matches: Sequence[None]) -> dict[str, float]:
-        """Return no further measures; see `match_instances`."""
-        return {}
-
     def pack(self, folder: Path, ids: Sequence[str]) -> Path:
         """Pack the semantic labels in a folder for VOC's server; see voc12.server.pack."""
         return pack(folder, ids)
-
-    def pack_instances(self, folder: Path, ids: Sequence[str]) -> None:
-        """Return None: no server takes instances."""
 
 
 def from_config(config: Config) -> Dataset:

@@ -26,7 +26,6 @@ from misc.machine import ranks
 from misc.machine.device import compute_of
 from misc.running.dataset import Dataset
 from misc.running.log import logger
-from misc.running.open_dataset import open_dataset
 from misc.running.plan import unfilled
 from misc.running.provenance import claim_weights, read_note, write_note
 from misc.running.shaped import shaped_by
@@ -143,6 +142,7 @@ def train_network(
 
 def train_on_labels(
     config: Config,
+    dataset: Dataset,
     network: str,
     *,
     weights_name: str,
@@ -155,6 +155,7 @@ def train_on_labels(
 
     Args:
         config: the settings.
+        dataset: the data set.
         network: `mask_rcnn` or `deeplab`.
         weights_name: its --NETWORK_weights_name.
         build: builds the network for a number of foreground classes.
@@ -162,7 +163,7 @@ def train_on_labels(
         validate: measures the network, of a data set, on images of its val_list.
         options: the other arguments of `train_network`.
     """
-    dataset, kind = open_dataset(config), KINDS[network]
+    kind = KINDS[network]
     truths = val_truths(config, dataset.split(config.val_list), kind)
     require_truth(dataset, truths, f"train_{network}")
     val_ids = measured(dataset, truths, f"train_{network}", use="validate on")[:VALIDATED_IMAGES]

@@ -15,20 +15,18 @@ from misc.machine.device import compute_of
 from misc.running.dataset import Dataset
 from misc.running.label_synthesis import load_irnet
 from misc.running.log import logger
-from misc.running.open_dataset import open_dataset
 from misc.running.plan import cam_folder
 from misc.settings.config import Config
 
 _WIDTH = 300  # of a picture that is smaller; pixels
 
 
-def run(config: Config) -> None:
+def run(config: Config, dataset: Dataset) -> None:
     """Write a panel of the image --show with all results of the stages so far.
 
     With IRNet's weights and CAMs, also write a film of the two walks.
     """
     image_id = str(config.show)
-    dataset = open_dataset(config)
     image = dataset.image(image_id)
     fields = None
     if Path(config.irn_weights_name).is_file():

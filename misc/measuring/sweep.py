@@ -32,7 +32,6 @@ from misc.running.dataset import Dataset
 from misc.running.decisions import Decision, decision_of, instance_labels, semantic_labels
 from misc.running.label_synthesis import Loaded, load_image, load_irnet, walked_cams
 from misc.running.log import logger
-from misc.running.open_dataset import open_dataset
 from misc.running.pool import Way
 from misc.running.scores import Split, Walk, apply_irnet, owners_of, split_of, walk_of
 from misc.running.workers import map_images
@@ -105,7 +104,7 @@ class Evaluated:
         return replace(self, inputs=self.inputs.pin_memory())
 
 
-def run(config: Config) -> None:
+def run(config: Config, dataset: Dataset) -> None:
     """Write the measures of --chainer_eval_set at each point of the grid --sweep.
 
     Raises:
@@ -114,7 +113,6 @@ def run(config: Config) -> None:
         FileNotFoundError: CAMs or IRNet's weights are missing.
     """
     axes = read_grid(str(config.sweep))
-    dataset = open_dataset(config)
     measured = measured_images(config, dataset, axes)
     ids = list(dict.fromkeys(itertools.chain(*measured.values())))
     folder = walked_cams(config, dataset, ids)

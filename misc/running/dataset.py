@@ -1,5 +1,6 @@
-"""The protocol of a data set: the interface that stages use, whatever --dataset is."""
+"""What a data set is to the stages: the base class of every data set."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -8,6 +9,7 @@ import numpy as np
 
 # The file that `Dataset.pack` writes.
 ARCHIVE = "results.tgz"
+KINDS = ("semantic", "instance")
 
 
 class Images(Protocol):
@@ -25,9 +27,12 @@ class Images(Protocol):
         """Read an image: uint8 RGB (H, W, 3)."""
 
 
-class Dataset(Images, Protocol):
-    """A data set: image ids (strings) in, images and labels out; picklable.
+class Dataset:
+    """Image ids (strings) in, images and labels out; picklable, opened once a command.
 
+    A subclass has `class_names` (of the foreground, from 0), `palette` (uint8 (256, 3), RGB),
+    `split`, `image_path`, `image` and `classes`; with ground truth `semantic_label`,
+    `instance_label` and `with_truth`, too. All else has a default.
     Constructing one reads no list, no annotation and no image.
 
     Attributes:
@@ -38,14 +43,41 @@ class Dataset(Images, Protocol):
     """
 
     name: str
-    limit: int | None
-    may_lack_truth: bool
+    class_names: Sequence[str]
+    palette: np.ndarray
+    limit: int | None = None
+    may_lack_truth = False
 
-    def published(self, stage: str, split: str) -> Mapping[str, float]:
-        """Return the published figures of a stage's measures on a split.
+    def split(self, name_or_file: str) -> list[str]:
+        """Return the ids of a split or of a text file of ids, each of which has an image."""
+        raise NotImplementedError
 
-        Empty where none is known, and where the split is not the data set's own.
-        """
+    def image_path(self, image_id: str) -> Path:
+        """Return the path of an image's file."""
+        raise NotImplementedError
+
+    def image(self, image_id: str) -> np.ndarray:
+        """Read an image: uint8 RGB (H, W, 3)."""
+        raise NotImplementedError
+
+    def classes(self, image_id: str) -> list[int]:
+        """Return the classes of the image-level label, from 0."""
+        raise NotImplementedError
+
+    def image_labels(self, ids: Sequence[str]) -> np.ndarray:
+        """Return the image-level labels: float32 (N, C), 1 where an image shows a class, else 0."""
+        labels = np.zeros((len(ids), len(self.class_names)), np.float32)
+        for row, image_id in zip(labels, ids, strict=True):
+            row[self.classes(image_id)] = 1
+        return labels
+
+    def with_labels(self, ids: Sequence[str]) -> list[str]:
+        """Return those of the images that have an image-level label, without reading it."""
+        return list(ids)
+
+    def file_name(self, image_id: str) -> str:
+        """Return the name of an image's file in annotations for other programs, no other's."""
+        return self.image_path(image_id).name
 
     def identify(self, ids: Sequence[str] | None = None, *, truth: str = "") -> str:
         """Return the identity of the data set, or of some images, independent of its path.
@@ -54,54 +86,53 @@ class Dataset(Images, Protocol):
         whose ground truth is learnt from, the settings that shape this kind of it, too.
 
         Args:
-            ids: the images; by default those of the data set.
+            ids: the images; by default those of the data set's train and val.
             truth: the kind of ground truth that is learnt from, `semantic` or `instance`.
         """
+        if ids is None:
+            ids = list(dict.fromkeys([*self.split("train"), *self.split("val")]))
+        digest = hashlib.sha256()
+        for image_id in ids:
+            path = self.image_path(image_id)
+            digest.update(f"{image_id} {path.stat().st_size if path.is_file() else ''}\n".encode())
+        return f"{self.name}, {len(ids)} images, digest {digest.hexdigest()[:16]}"
 
-    def split(self, name_or_file: str) -> list[str]:
-        """Return the ids of a split or of a text file of ids, each of which has an image."""
+    def published(self, stage: str, split: str) -> Mapping[str, float]:
+        """Return the published figures of a stage's measures on a split of the data set's own."""
+        return {}
 
-    def image_path(self, image_id: str) -> Path:
-        """Return the path of an image's file."""
-
-    def file_name(self, image_id: str) -> str:
-        """Return the name of an image's file in annotations for other programs, no other's."""
-
-    def image_labels(self, ids: Sequence[str]) -> np.ndarray:
-        """Return the image-level labels: float32 (N, C), 1 where an image shows a class, else 0."""
-
-    def with_labels(self, ids: Sequence[str]) -> list[str]:
-        """Return those of the images that have an image-level label, without reading it."""
-
-    def has_truth(self, image_id: str, *, kinds: Sequence[str] = ("semantic", "instance")) -> bool:
+    def has_truth(self, image_id: str, *, kinds: Sequence[str] = KINDS) -> bool:
         """Return whether an image has ground truth of these kinds."""
+        return bool(self.with_truth([image_id], kinds=kinds))
 
-    def with_truth(
-        self, ids: Sequence[str], *, kinds: Sequence[str] = ("semantic", "instance")
-    ) -> list[str]:
+    def with_truth(self, ids: Sequence[str], *, kinds: Sequence[str] = KINDS) -> list[str]:
         """Return those of the images that have ground truth of these kinds, without reading it."""
+        return []
 
     def semantic_label(self, image_id: str) -> np.ndarray:
         """Read a semantic label: uint8 (H, W), 0 background, class id + 1, 255 ignore."""
+        raise NotImplementedError
 
     def instance_label(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
         """Read the instances: masks, bool (N, H, W), and their classes, int64 (N,), from 0.
 
         Crowds and groups are not among them; see `ignored_regions`.
         """
+        raise NotImplementedError
 
     def ignored_regions(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
         """Read what is ignored in matching instances, as crowds: masks and classes, (M, …).
 
         Of the form of `instance_label`; where M is 0, H and W may be 0, too.
         """
+        return np.zeros((0, 0, 0), bool), np.zeros(0, np.int64)
 
     def match_instances(
         self, image_id: str, masks: np.ndarray, classes: np.ndarray, scores: np.ndarray
     ) -> Any:
         """Return what the data set's own measures need of an image's detections.
 
-        Small and picklable, made in a loader process; None where it has no measures of its own.
+        Small and picklable, made in a worker process; None where it has no measures of its own.
 
         Args:
             image_id: the image.
@@ -109,12 +140,14 @@ class Dataset(Images, Protocol):
             classes: int64 (N,), their classes, from 0.
             scores: float32 (N,), their scores.
         """
+        return None
 
     def instance_measures(self, matches: Sequence[Any]) -> dict[str, float]:
         """Compute the data set's own measures from each image's `match_instances`.
 
         Names other than `AP50` and so on, which are VOC's; empty where it has none of its own.
         """
+        return {}
 
     def pack(self, folder: Path, ids: Sequence[str]) -> Path | None:
         """Pack the semantic labels of images for the data set's evaluation server.
@@ -127,6 +160,7 @@ class Dataset(Images, Protocol):
         Returns:
             the archive's path; None where there is no server that takes one.
         """
+        return None
 
     def pack_instances(self, folder: Path, ids: Sequence[str]) -> Path | None:
         """Write the detections of images in the form of the data set's evaluation server.
@@ -138,3 +172,4 @@ class Dataset(Images, Protocol):
         Returns:
             what was written; None where there is no server that takes instances.
         """
+        return None

@@ -33,7 +33,7 @@ from misc.machine.device import Compute, compute_of
 from misc.refinement import with_unsure
 from misc.running.dataset import Dataset
 from misc.running.decisions import Decision, decision_of, instance_labels, semantic_labels
-from misc.running.open_dataset import evaluated_ids, open_dataset
+from misc.running.open_dataset import evaluated_ids
 from misc.running.plan import Files, Plan, cam_folder, cams_need, crf_modules, made_by
 from misc.running.pool import Way
 from misc.running.provenance import claim_folder
@@ -167,9 +167,8 @@ class Synthesis:
             write_semantic_label(self.sem_dir, image_id, label, palette=self.palette)
 
 
-def make_labels(config: Config, *, instance: bool, semantic: bool) -> None:
+def make_labels(config: Config, dataset: Dataset, *, instance: bool, semantic: bool) -> None:
     """Write the labels of every image of infer_list: instance labels, semantic labels, or both."""
-    dataset = open_dataset(config)
     ids = dataset.split(config.infer_list)
     folder = walked_cams(config, dataset, ids)
     compute = compute_of(config)

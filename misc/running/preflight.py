@@ -18,7 +18,6 @@ from misc.measuring.measures import table
 from misc.running.cam_forms import log_forms
 from misc.running.dataset import Dataset
 from misc.running.log import logger
-from misc.running.open_dataset import open_dataset
 from misc.running.plan import Files, Plan, unfilled
 from misc.running.provenance import check_claim
 from misc.running.shaped import known_before
@@ -31,11 +30,12 @@ Plans = Sequence[tuple[str, Plan]]
 SHOWN = 10
 
 
-def check_inputs(config: Config, stages: Sequence[Stage]) -> None:
+def check_inputs(config: Config, dataset: Dataset, stages: Sequence[Stage]) -> None:
     """Check that no chosen stage will miss an input.
 
     Args:
         config: the settings.
+        dataset: the data set.
         stages: the chosen stages, in their order.
 
     Raises:
@@ -43,20 +43,18 @@ def check_inputs(config: Config, stages: Sequence[Stage]) -> None:
         ValueError: a list whose images do not have the ground truth that is read.
         ModuleNotFoundError: a package that a later stage imports is not installed.
     """
-    dataset = open_dataset(config)
     plans = _plans(config, dataset, stages)
     for error in (*_lacking(config, dataset, plans), *_claimed(config, plans)):
         raise error
     log_forms(config, dataset, [need for _, plan in plans for need in plan.needs])
 
 
-def dry_run(config: Config, stages: Sequence[Stage]) -> None:
+def dry_run(config: Config, dataset: Dataset, stages: Sequence[Stage]) -> None:
     """Read all inputs of the chosen stages, and report what they would write.
 
     Raises:
         ValueError: some of it is missing or broken, or the disk is too small; all is listed.
     """
-    dataset = open_dataset(config)
     plans = _plans(config, dataset, stages)
     problems = [str(error) for error in _lacking(config, dataset, plans)]
     problems += [str(error) for error in _claimed(config, plans)]

@@ -28,13 +28,13 @@ class Stage:
         """Return the stage's name, the last part of its module's."""
         return self.module.rpartition(".")[2]
 
-    def run(self, config: Config) -> None:
+    def run(self, config: Config, dataset: Dataset) -> None:
         """Run the stage."""
         run = importlib.import_module(self.module).run
         if self.once:
-            ranks.on_first(lambda: run(config))
+            ranks.on_first(lambda: run(config, dataset))
         else:
-            run(config)
+            run(config, dataset)
 
     def plan(self, config: Config, dataset: Dataset) -> Plan:
         """Return what the stage will read and write."""

@@ -20,7 +20,6 @@ from misc.learning.supervision import describe_image, supervised_path, supervisi
 from misc.measuring.measures import end_of, read_since
 from misc.settings.config import Config
 from misc.settings.version import RENAMED
-from step import eval_mask_rcnn
 from step.train_mask_rcnn import build_network
 from tests.own_measures import OwnMeasures
 from tests.tiny_networks import tiny_detector_and_deeplab
@@ -157,7 +156,7 @@ def test_measures_name_the_split_and_the_supervision(trained):
 def test_a_data_sets_own_measures_stand_beside_mask_rcnns(trained, monkeypatch):
     root = trained / "VOC2012"
     dataset = OwnMeasures(root, name="demo", made_from=read_marker(root))
-    monkeypatch.setattr(eval_mask_rcnn, "open_dataset", lambda config: dataset)
+    monkeypatch.setattr("misc.running.open_dataset.open_dataset", lambda config: dataset)
     end = end_of(trained / "metrics.jsonl")
     with tiny_detector_and_deeplab():
         assert only("eval_mask_rcnn", trained, **EVERY_KIND) == 0

@@ -515,7 +515,7 @@ def test_cams_are_made_for_the_training_and_the_inference_list(tmp_path):
 
 def test_a_data_sets_own_measures_stand_beside_vocs_ap(copied, monkeypatch):
     dataset = OwnMeasures(copied / "VOC2012", name="demo", made_from="a test")
-    monkeypatch.setattr(eval_ins_seg, "open_dataset", lambda config: dataset)
+    monkeypatch.setattr("misc.running.open_dataset.open_dataset", lambda config: dataset)
     end = end_of(copied / "metrics.jsonl")
     assert only("eval_ins_seg", copied, num_workers=2) == 0
     lines = read_since(copied / "metrics.jsonl", end)
