@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,6 @@ from cityscapes.export import pack
 from cityscapes.identity import identify
 from cityscapes.names import EVALUATED_IDS, label_ids, names_of, palette_of
 from cityscapes.precision import OVERLAPS, ImageOverlaps, average_precision, overlaps_of
-from misc.files.class_store import ClassStore
 from misc.files.images import read_image
 from misc.files.labels import LEAST_SCORE
 from misc.metrics import mean_average_precision
@@ -37,7 +36,6 @@ class Dataset(dataset.Dataset):
         root: the folder with leftImg8bit and gtFine.
         num_classes: the 8 classes with instances, everything else is background; or all 19,
             which leave no background.
-        cache_dir: a writable folder that caches the image-level labels.
         limit: use only this many first images of every list.
 
     Raises:
@@ -51,7 +49,6 @@ class Dataset(dataset.Dataset):
         root: str | os.PathLike[str],
         *,
         num_classes: int = 8,
-        cache_dir: str | os.PathLike[str] | None = None,
         limit: int | None = None,
     ) -> None:
         self.root = Path(root)
@@ -63,15 +60,7 @@ class Dataset(dataset.Dataset):
             )
         self.label_ids = label_ids(num_classes)
         self.class_names = names_of(self.label_ids)
-        # The cache holds all 19, whatever is asked for.
-        names = list(names_of(EVALUATED_IDS))
-        self._labels = ClassStore(
-            partial(layout.truth_path, self.root, "semantic"),
-            truth.occurring_ids,
-            num_classes=len(EVALUATED_IDS),
-            header={"folder": os.path.abspath(self.root), "class_names": names},
-            cache_dir=None if cache_dir is None else Path(cache_dir),
-        )
+        self._occurring: dict[str, list[int]] = {}  # of the images whose truth has been read
 
     @cached_property
     def palette(self) -> np.ndarray:  # type: ignore[override]
@@ -107,8 +96,11 @@ class Dataset(dataset.Dataset):
         Raises as cityscapes.truth.semantic_label.
         """
         occurring = np.zeros((len(ids), len(EVALUATED_IDS)), np.float32)
-        for row, classes in zip(occurring, self._labels.classes(ids), strict=True):
-            row[classes] = 1
+        for row, image_id in zip(occurring, ids, strict=True):
+            if image_id not in self._occurring:
+                path = layout.truth_path(self.root, "semantic", image_id)
+                self._occurring[image_id] = truth.occurring_ids(path)
+            row[self._occurring[image_id]] = 1
         return occurring[:, np.isin(EVALUATED_IDS, self.label_ids)]
 
     def with_labels(self, ids: Sequence[str]) -> list[str]:
@@ -179,7 +171,6 @@ def from_config(config: Config) -> Dataset:
     return Dataset(
         config.data_root or "",
         num_classes=config.cityscapes_classes,
-        cache_dir=config.cache_dir,
         limit=config.limit,
     )
 

@@ -35,7 +35,6 @@ def from_config(config: Config) -> "Dataset":
         truth=config.coco_truth,
         crowd=config.coco_crowd,
         mask_dir=config.coco_mask_dir,
-        cache_dir=config.cache_dir,
         limit=config.limit,
     )
 
@@ -56,7 +55,6 @@ class Dataset(dataset.Dataset):
             `small_first`, the smallest stays on top.
         crowd: what crowds are in the semantic truth where nothing else is: `background`, `ignore`.
         mask_dir: a folder of ready-made semantic masks, in place of the semantic truth above.
-        cache_dir: a writable folder that keeps what was found in the JSONs.
         limit: use only this many first images of every list.
 
     Raises:
@@ -76,7 +74,6 @@ class Dataset(dataset.Dataset):
         truth: str = "json_order",
         crowd: str = "background",
         mask_dir: str | os.PathLike[str] | None = None,
-        cache_dir: str | os.PathLike[str] | None = None,
         limit: int | None = None,
     ) -> None:
         self.name = f"coco{year % 100}"
@@ -87,7 +84,6 @@ class Dataset(dataset.Dataset):
         self._lists = Lists(
             Path(root),
             year=year,
-            cache_dir=None if cache_dir is None else Path(cache_dir),
             only_labelled=only_labelled,
             crowd_labels=crowd_labels,
         )

@@ -1,14 +1,13 @@
 """What an instances JSON holds, and where in it: a small index, so that no process holds it all.
 
-The file is parsed once; after that the index comes from the cache, and an image's annotations are
-read at their bytes of the JSON.
+The file is parsed once; an image's annotations are read at their bytes of the JSON.
 """
 
 import json
 import os
 from array import array
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
@@ -18,10 +17,6 @@ import numpy as np
 
 from coco.categories import CLASS_OF, UNUSED, name_of
 from coco.json_file import Element, elements
-from misc.files.atomic import atomic_path
-
-VERSION = 2  # of the cached index
-ARRAYS = ("names", "numbers", "sizes", "starts", "offsets", "lengths", "classes", "crowd")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,25 +85,6 @@ def stem(name: str) -> str:
     return os.path.splitext(name.rpartition("/")[2])[0]
 
 
-def read_index(path: Path, cache_dir: Path | None) -> Index:
-    """Return the index of an instances JSON: the cached one, or one made and cached.
-
-    Raises as `make_index`.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; it holds the annotations")
-    cached = None if cache_dir is None else cache_dir / f"{path.stem}.index.npz"
-    header = _header(path)
-    index = None if cached is None else _load(cached, path, header)
-    if index is None:
-        index = make_index(path)
-        if cached is not None:
-            with atomic_path(cached) as temporary, temporary.open("wb") as file:
-                arrays = {name: getattr(index, name) for name in ARRAYS}
-                np.savez(file, header=np.array(header), allow_pickle=False, **arrays)
-    return index
-
-
 def make_index(path: Path) -> Index:
     """Parse an instances JSON.
 
@@ -118,6 +94,8 @@ def make_index(path: Path) -> Index:
             an image twice, an annotation of an unknown image, of an unknown category, or with run
             lengths of another size than its image's.
     """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; it holds the annotations")
     images, annotations = _Images(path), _Annotations(path)
     sections: dict[str, Callable[[Element], None]] = {
         "images": images.add,
@@ -260,37 +238,4 @@ def _is_file_name(name: Any) -> bool:
 def _unusual(path: Path, kind: str, element: Element, reason: object) -> ValueError:
     return ValueError(
         f"{path}: byte {element.offset} begins {kind} that is none of an instances JSON ({reason})"
-    )
-
-
-def _header(path: Path) -> str:
-    status = path.stat()
-    return json.dumps([VERSION, os.path.abspath(path), status.st_size, status.st_mtime_ns])
-
-
-def _load(cached: Path, path: Path, header: str) -> Index | None:
-    """Load a cached index; None where it is missing, broken, or of another file."""
-    try:
-        with np.load(cached, allow_pickle=False) as stored:
-            if str(stored["header"]) != header:
-                return None
-            arrays = {name: stored[name] for name in ARRAYS}
-    except Exception:  # zipfile and NumPy raise almost anything on a broken file
-        return None
-    return Index(path=path, **arrays) if _fits(arrays) else None
-
-
-def _fits(arrays: dict[str, np.ndarray]) -> bool:
-    """Return whether a cached index is whole."""
-    images, annotations = len(arrays["names"]), len(arrays["offsets"])
-    lengths: Sequence[tuple[str, tuple[int, ...]]] = [
-        ("numbers", (images,)),
-        ("sizes", (images, 2)),
-        ("starts", (images + 1,)),
-        ("lengths", (annotations,)),
-        ("classes", (annotations,)),
-        ("crowd", (annotations,)),
-    ]
-    return all(arrays[name].shape == shape for name, shape in lengths) and (
-        arrays["names"].dtype.kind == "U" and arrays["starts"][-1] == annotations
     )

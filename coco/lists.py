@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from coco.categories import CLASS_NAMES
-from coco.index import Index, read_index
+from coco.index import Index, make_index
 from coco.published import PUBLISHED_2014, PUBLISHED_2017
 from misc.files.atomic import names_in
 from misc.files.id_lists import list_file, read_list
@@ -42,7 +42,6 @@ class Lists:
     Args:
         root: the folder.
         year: 2014 or 2017.
-        cache_dir: keeps the indices of the JSONs.
         only_labelled: leave images without an image-level label out of train and val.
         crowd_labels: crowds count in the image-level label.
     """
@@ -52,11 +51,10 @@ class Lists:
         root: Path,
         *,
         year: int,
-        cache_dir: Path | None,
         only_labelled: bool,
         crowd_labels: bool,
     ) -> None:
-        self.root, self.year, self.cache_dir = root, year, cache_dir
+        self.root, self.year = root, year
         self.only_labelled, self.crowd_labels = only_labelled, crowd_labels
         self._indices: dict[str, Index] = {}
         self._labels: dict[str, np.ndarray] = {}
@@ -177,7 +175,7 @@ class Lists:
 
     def _index(self, name: str) -> Index:
         if name not in self._indices:
-            index = read_index(self._json(name), self.cache_dir)
+            index = make_index(self._json(name))
             for other in self._indices.values():
                 if both := index.rows.keys() & other.rows.keys():
                     raise ValueError(f"{index.path}: {other.path} has {min(both)!r}, too")

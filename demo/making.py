@@ -128,8 +128,8 @@ def _write_all(root: Path, *, train: int, val: int, seed: int, size: tuple[int, 
         _write_image(root, image_id, scene)
     lists = {"train": ids[:train], "val": ids[train:], "trainval": ids}
     for name, listed in lists.items():
-        _write_list(root / "ImageSets" / "Segmentation" / f"{name}.txt", listed)
-    _write_list(root / "ImageSets" / "Main" / "trainval.txt", ids)
+        for task in ("Segmentation", "Main"):
+            _write_list(root / "ImageSets" / task / f"{name}.txt", listed)
 
 
 def _write_image(root: Path, image_id: str, scene: Scene) -> None:

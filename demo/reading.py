@@ -35,6 +35,5 @@ def from_config(config: Config, *, read: Callable[..., Dataset]) -> Dataset:
         name="demo",
         made_from=read_marker(root),
         sbd_root=config.sbd_root,
-        cache_dir=config.cache_dir,
         limit=config.limit,
     )

@@ -31,7 +31,7 @@ from misc.settings.settings_file import read_settings_file
 from misc.settings.told import NOTE, describe, read_told, record_path
 from misc.settings.version import VERSION
 from tests import foreign_cams
-from voc12.annotations import Annotations, read_classes
+from voc12.annotations import read_classes
 from voc12.splits import read_list
 
 CASES = int(os.environ.get("FUZZ_CASES", "200"))
@@ -139,7 +139,6 @@ def make_seeds(folder):
         "json": [
             json.dumps({"beta": 10, "scales": [1.0]}).encode(),
             b"[" * 100_000,
-            json.dumps({"header": {}, "images": {"a": {"file": 3}}}).encode(),
             json.dumps(
                 {"version": VERSION, "stages": {"make_cam": {"beta": 10}}, "images": ["a"]}
             ).encode(),
@@ -184,13 +183,6 @@ def spoil(data, change):
     return data
 
 
-def read_store(path):
-    path.rename(path.with_name("image_labels.json"))
-    folder = path.parent
-    (folder / "a.xml").write_text("<annotation/>")
-    assert Annotations(folder, cache_dir=folder).classes(["a"]) == [[]]
-
-
 def read_note(path):
     weights = path.with_name("w.pth")
     weights.touch()
@@ -215,7 +207,6 @@ READERS = {
     "list": ("list", read_list),
     "settings": ("json", lambda path: read_settings(path.with_suffix(""))),
     "run's settings": ("run.json", read_settings_file),
-    "stored annotations": ("json", read_store),
     "note of weights": ("note", read_note),
 }
 

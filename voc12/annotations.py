@@ -1,14 +1,9 @@
-"""Image-level labels from the devkit's XML files, each parsed once."""
+"""Image-level labels from the devkit's XML files."""
 
-import os
 import xml.etree.ElementTree as ElementTree
-from functools import partial
 from pathlib import Path
 
-from misc.files.class_store import ClassStore, stamp
 from voc12.names import CLASS_NAMES
-
-LARGEST_FILE = 1_000_000
 
 
 def read_classes(path: Path) -> list[int]:
@@ -18,8 +13,8 @@ def read_classes(path: Path) -> list[int]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is over 1 MB, declares a document type or entities (which could
-            make the parser expand without end), is broken, or has an object of an unknown class.
+        ValueError: the file declares a document type or entities (which could make the parser
+            expand without end), is broken, or has an object of an unknown class.
     """
     root = _parse(path)
     if root.tag != "annotation":
@@ -33,33 +28,13 @@ def read_classes(path: Path) -> list[int]:
     return sorted(CLASS_NAMES.index(name) for name in names)
 
 
-class Annotations(ClassStore):
-    """The classes of many images, cached in memory and, optionally, in a file.
-
-    Args:
-        folder: holds ID.xml for every image.
-        cache_dir: folder for the cache, see ClassStore.
-    """
-
-    def __init__(self, folder: Path, *, cache_dir: Path | None = None) -> None:
-        header = {"folder": os.path.abspath(folder), "class_names": list(CLASS_NAMES)}
-        super().__init__(
-            partial(_path, folder),
-            read_classes,
-            num_classes=len(CLASS_NAMES),
-            header=header,
-            cache_dir=cache_dir,
-        )
-
-
-def _path(folder: Path, image_id: str) -> Path:
-    return folder / f"{image_id}.xml"
-
-
 def _parse(path: Path) -> ElementTree.Element:
-    if stamp(path)[1] > LARGEST_FILE:
-        raise ValueError(f"{path}: over {LARGEST_FILE} bytes, which no VOC annotation is")
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"{path}: no such file; the image-level labels of {path.stem!r} come from it"
+        ) from None
     # Zero bytes are removed, so that UTF-16 cannot hide a declaration.
     letters = content.replace(b"\0", b"")
     if b"<!DOCTYPE" in letters or b"<!ENTITY" in letters:

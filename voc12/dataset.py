@@ -11,7 +11,7 @@ from misc.files.images import read_image
 from misc.files.palette import voc_palette
 from misc.running import dataset
 from misc.settings.config import Config
-from voc12.annotations import Annotations
+from voc12.annotations import read_classes
 from voc12.identity import identify, is_published_split
 from voc12.names import CLASS_NAMES
 from voc12.published import PUBLISHED
@@ -32,8 +32,6 @@ class Dataset(dataset.Dataset):
             SegmentationClass and SegmentationObject where labels are evaluated.
         sbd_root: folder of the Semantic Boundaries Dataset, one source of train_aug and of the
             ground truth of its images.
-        cache_dir: a writable folder that caches the image-level labels, so that the XML files are
-            parsed once and not in every stage.
         limit: use only this many first images of every list.
         name: the data set's name.
         made_from: of generated data what they were generated from: their identity, in place of
@@ -51,7 +49,6 @@ class Dataset(dataset.Dataset):
         root: str | os.PathLike[str],
         *,
         sbd_root: str | os.PathLike[str] | None = None,
-        cache_dir: str | os.PathLike[str] | None = None,
         limit: int | None = None,
         name: str = "voc12",
         made_from: str = "",
@@ -66,9 +63,7 @@ class Dataset(dataset.Dataset):
         if self.sbd_root is not None and not self.sbd_root.is_dir():
             raise FileNotFoundError(f"--sbd_root {self.sbd_root}: no such folder")
         self._truth = Truth(self.root, self.sbd_root)
-        self._annotations = Annotations(
-            self.root / "Annotations", cache_dir=None if cache_dir is None else Path(cache_dir)
-        )
+        self._classes: dict[str, list[int]] = {}  # of the annotations that have been read
 
     def published(self, stage: str, split: str) -> Mapping[str, float]:
         """Return the published figures of a stage's measures on one of VOC 2012's own splits."""
@@ -98,8 +93,11 @@ class Dataset(dataset.Dataset):
         Raises as voc12.annotations.read_classes.
         """
         labels = np.zeros((len(ids), len(self.class_names)), np.float32)
-        for row, classes in zip(labels, self._annotations.classes(ids), strict=True):
-            row[classes] = 1
+        for row, image_id in zip(labels, ids, strict=True):
+            if image_id not in self._classes:
+                path = self.root / "Annotations" / f"{image_id}.xml"
+                self._classes[image_id] = read_classes(path)
+            row[self._classes[image_id]] = 1
         return labels
 
     def with_labels(self, ids: Sequence[str]) -> list[str]:
@@ -143,12 +141,7 @@ class Dataset(dataset.Dataset):
 
 def from_config(config: Config) -> Dataset:
     """Open VOC 2012 in --data_root."""
-    return Dataset(
-        config.data_root or "",
-        sbd_root=config.sbd_root,
-        cache_dir=config.cache_dir,
-        limit=config.limit,
-    )
+    return Dataset(config.data_root or "", sbd_root=config.sbd_root, limit=config.limit)
 
 
 def _check_root(root: Path) -> None:

@@ -110,7 +110,6 @@ class DataSettings:
         shapes=("train_mask_rcnn", "train_deeplab"),
     )
     chainer_eval_set: str = setting("train", "split name or file of ids to evaluate on")
-    cache_dir: str = place("result/cache", "cache of the image-level labels")
     demo_root: str = place("result/VOC2012", "folder of the demo data")
     demo_seed: int = setting(0, "random seed of the demo data", rule=NOT_NEGATIVE)
     demo_train_images: int = setting(400, "images in the demo's train split", rule=POSITIVE)

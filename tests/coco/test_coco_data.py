@@ -232,26 +232,6 @@ def test_a_value_of_the_other_numbering_is_refused_by_name(root, tmp_path, raw, 
         dataset.semantic_label(ids_of("train")[-1])
 
 
-def test_the_index_is_cached_and_a_changed_json_is_read_again(own, tmp_path, monkeypatch):
-    cache = tmp_path / "cache"
-    first = open_coco(own, cache_dir=cache)
-    rows = first.image_labels(first.split("train"))
-    assert (cache / "instances_train2017.index.npz").is_file()
-    with monkeypatch.context() as patched:
-        patched.setattr("coco.index.elements", None)
-        second = open_coco(own, cache_dir=cache)
-        assert second.split("train") == first.split("train")
-        assert (second.image_labels(second.split("train")) == rows).all()
-        assert (second.semantic_label(ids_of("train")[0]) > 0).any()
-    content = instances("train")
-    content["images"].pop()
-    content["annotations"] = [a for a in content["annotations"] if a["image_id"] != COUNTS["train"]]
-    write_json(own, "train", content)
-    assert len(open_coco(own, cache_dir=cache).split("train")) == 5
-    (cache / "instances_train2017.index.npz").write_bytes(b"broken")
-    assert len(open_coco(own, cache_dir=cache).split("train")) == 5
-
-
 def test_it_is_picklable_before_and_after_reading(root):
     dataset = open_coco(root)
     for _ in range(2):

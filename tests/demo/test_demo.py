@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torchvision
 
 import demo
 import voc12
@@ -40,7 +41,7 @@ def scenes() -> list[Scene]:
 def opened(root: Path, *, train: int, val: int, seed: int) -> voc12.Dataset:
     """Open demo data as a run does."""
     sizes = {"demo_train_images": train, "demo_val_images": val, "demo_seed": seed}
-    flags = {"demo_root": root, "cache_dir": root.parent / "cache", **sizes}
+    flags = {"demo_root": root, **sizes}
     words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
     return demo.from_config(read_config(words), read=voc12.Dataset)
 
@@ -63,6 +64,13 @@ def test_same_arguments_give_the_same_files(made: Path, tmp_path: Path) -> None:
     np.random.seed(1)  # what others do with the global generator changes nothing
     make_demo(tmp_path / "again", train=9, val=3, seed=3)
     assert files(tmp_path / "again") == files(made)
+
+
+def test_torchvisions_readers_of_voc_read_it(tmp_path: Path) -> None:
+    make_demo(tmp_path / "VOCdevkit" / "VOC2012", train=2, val=1, seed=0)
+    for reader in (torchvision.datasets.VOCDetection, torchvision.datasets.VOCSegmentation):
+        counts = {name: len(reader(tmp_path, image_set=name)) for name in ("train", "val")}
+        assert counts == {"train": 2, "val": 1}
 
 
 def test_another_seed_gives_other_images(made: Path, tmp_path: Path) -> None:

@@ -39,7 +39,6 @@ TINY = {
 }
 PLACES = {
     "demo_root": "VOC2012",
-    "cache_dir": "cache",
     "log_name": "run",
     "metrics_file": "metrics.jsonl",
     "cam_weights_name": "cam.pth",

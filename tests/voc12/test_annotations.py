@@ -1,15 +1,11 @@
-"""Annotation files: what is read, what is refused, and that none is parsed twice."""
+"""Annotation files: what is read, and what is refused."""
 
-import json
-import os
 from pathlib import Path
 
 import pytest
 from voc_tree import annotation
 
-from misc.files import class_store
-from voc12 import annotations
-from voc12.annotations import Annotations, read_classes
+from voc12.annotations import read_classes
 
 
 @pytest.fixture
@@ -73,83 +69,6 @@ def test_entity_declarations_are_refused_in_any_encoding(path: Path, encoding: s
         read_classes(path)
 
 
-def test_huge_file_is_refused_unread(path: Path) -> None:
-    path.write_text(annotation(["bird"]) + " " * 1_000_000)
-    with pytest.raises(ValueError, match=r"someone\.xml: over 1000000 bytes"):
-        read_classes(path)
-
-
 def test_missing_file_names_itself_and_the_image(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"someone\.xml: no such file; .*'someone'"):
-        Annotations(tmp_path).classes(["someone"])
-
-
-@pytest.fixture
-def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The ids whose files were parsed, in order; every new one is worth storing."""
-    calls = []
-
-    def counting(path: Path) -> list[int]:
-        calls.append(path.stem)
-        return read_classes(path)
-
-    monkeypatch.setattr(annotations, "read_classes", counting)
-    monkeypatch.setattr(class_store, "FEWEST_TO_STORE", 1)
-    return calls
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "Annotations"
-    folder.mkdir()
-    for image_id, name in (("a", "bird"), ("b", "cat")):
-        (folder / f"{image_id}.xml").write_text(annotation([name]))
-    return folder
-
-
-def test_nothing_is_parsed_twice_in_a_process(folder: Path, parsed: list[str]) -> None:
-    reader = Annotations(folder)
-    assert reader.classes(["a", "b", "a"]) == [[2], [7], [2]]
-    assert reader.classes(["b", "a"]) == [[7], [2]]
-    assert parsed == ["a", "b"]
-
-
-def test_cache_is_used_by_the_next_process(folder: Path, parsed: list[str], tmp_path: Path) -> None:
-    Annotations(folder, cache_dir=tmp_path / "cache").classes(["a"])
-    Annotations(folder, cache_dir=tmp_path / "cache").classes(["a", "b"])
-    assert Annotations(folder, cache_dir=tmp_path / "cache").classes(["a", "b"]) == [[2], [7]]
-    assert parsed == ["a", "b"]
-
-
-def test_cached_entry_of_a_changed_file_is_read_anew(
-    folder: Path, parsed: list[str], tmp_path: Path
-) -> None:
-    Annotations(folder, cache_dir=tmp_path).classes(["a", "b"])
-    (folder / "a.xml").write_text(annotation(["cow"]))
-    os.utime(folder / "a.xml", ns=(0, 10**18 + 1))
-    assert Annotations(folder, cache_dir=tmp_path).classes(["a", "b"]) == [[9], [7]]
-    assert parsed == ["a", "b", "a"]
-
-
-def test_cache_of_another_folder_is_not_used(
-    folder: Path, parsed: list[str], tmp_path: Path
-) -> None:
-    Annotations(folder, cache_dir=tmp_path).classes(["a"])
-    other = folder.rename(tmp_path / "other")
-    Annotations(other, cache_dir=tmp_path).classes(["a"])
-    assert parsed == ["a", "a"]
-
-
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"images": {"a": 1}}'])
-def test_broken_cache_is_ignored_and_replaced(
-    folder: Path, parsed: list[str], tmp_path: Path, content: str
-) -> None:
-    store = tmp_path / "image_labels.json"
-    store.write_text(content)
-    assert Annotations(folder, cache_dir=tmp_path).classes(["a"]) == [[2]]
-    assert json.loads(store.read_text())["images"]["a"]["classes"] == [2]
-
-
-def test_a_handful_of_images_does_not_rewrite_the_cache(folder: Path, tmp_path: Path) -> None:
-    Annotations(folder, cache_dir=tmp_path).classes(["a", "b"])
-    assert not (tmp_path / "image_labels.json").exists()
+        read_classes(tmp_path / "someone.xml")

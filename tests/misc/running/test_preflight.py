@@ -50,7 +50,6 @@ def test_a_dry_run_says_what_each_stage_reads_and_writes_and_makes_nothing(folde
     assert "MB are to be written" in out
     assert {p.name for p in (folder / "result/demo").iterdir()} <= {
         "VOC2012",
-        "cache",
         "sample_train_eval.log",
         "sample_train_eval.dry_run.settings.json",
     }
