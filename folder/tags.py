@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from misc.files.limits import check_shape
-from misc.files.safe_npy import read_npy_object
+from misc.files.safe_pickles import read_npy_object
 from misc.running.log import logger
 
 ACCEPTED = (
@@ -20,7 +19,6 @@ ACCEPTED = (
 )
 # The first line is one of headings where its first word is one of these.
 HEADINGS = ("path", "file", "filename", "file_name", "image", "image_path", "image_id", "id")
-LONGEST_VECTOR = 100_000
 
 
 class Row(NamedTuple):
@@ -203,8 +201,6 @@ def _vectors(path: Path, images: Sequence[str]) -> dict[str, np.ndarray]:
         content = read_npy_object(path)
         if not isinstance(content, dict) or not content:
             raise ValueError(f"it holds {type(content).__name__}") from None
-        for vector in content.values():
-            check_shape(vector.shape if hasattr(vector, "shape") else [len(vector)], LONGEST_VECTOR)
         return {str(name): np.asarray(vector).reshape(-1) for name, vector in content.items()}
     if array.ndim != 2 or len(array) != len(images):
         raise ValueError(f"an array of the shape {array.shape}, there are {len(images)} images")

@@ -18,18 +18,11 @@ class CAMs:
         keys: int64 (K,), the 0-based classes of the image.
         cam: float32 (K, h, w) in [0, 1], on the stride-4 grid.
         high_res: float32 (K, H, W) in [0, 1], on the image's pixels.
-        background: float32 (H, W) in [0, 1], the background's own map, of another method's CAMs
-            where it is kept; else None.
     """
 
     keys: np.ndarray
     cam: np.ndarray
     high_res: np.ndarray
-    background: np.ndarray | None = None
-
-    def floor(self, threshold: float) -> float | np.ndarray:
-        """Return the background's score: its own map where there is one, else the threshold."""
-        return threshold if self.background is None else self.background
 
 
 def combine_scales(
@@ -78,19 +71,14 @@ def high_res_of(maps: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     return _normalized(_sum_resized([maps], size)) * _peaks(maps)
 
 
-def within_unit(maps: torch.Tensor, *, together: bool = False) -> torch.Tensor:
-    """Divide maps (K, ·, ·) by their maximum if any value is outside [0, 1].
+def within_unit(maps: torch.Tensor) -> torch.Tensor:
+    """Divide each of the maps (K, ·, ·) by its maximum if any value is outside [0, 1].
 
     Below 0 is 0, as after the network's ReLU.
-
-    Args:
-        maps: of any range.
-        together: by the maximum of all, which keeps their order at a pixel; else each by its own.
     """
     if not maps.numel() or (maps.amin() >= -_ROUNDING and maps.amax() <= 1 + _ROUNDING):
         return maps.clamp(0, 1)
-    positive = maps.clamp(min=0)
-    return positive / (positive.amax() + 1e-5) if together else _normalized(positive)
+    return _normalized(maps.clamp(min=0))
 
 
 def _grid(size: tuple[int, int], stride: int) -> tuple[int, int]:

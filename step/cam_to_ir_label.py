@@ -80,8 +80,8 @@ def write_relation_label(
         image,
         cams.high_res,
         cams.keys,
-        fg_threshold=cams.floor(fg_threshold),
-        bg_threshold=cams.floor(bg_threshold),
+        fg_threshold=fg_threshold,
+        bg_threshold=bg_threshold,
         crf=crf,
     )
     write_label(palette_path(label_dir, image_id), label, palette=dataset.palette)

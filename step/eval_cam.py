@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from misc.argmax import label_map
 from misc.files.cam_files import CamFolder
 from misc.files.levels import LEVELS
 from misc.instances import component_detections
@@ -16,7 +15,6 @@ from misc.measuring.thresholds import guess_thresholds, suggest_thresholds
 from misc.metrics import (
     ImageMatches,
     average_precision,
-    confusion,
     iou_per_class,
     mean_average_precision,
     mean_iou,
@@ -80,8 +78,7 @@ def run(config: Config, dataset: Dataset) -> None:
             "best component threshold": COMPONENT_CURVE[best_ap],
         }
     details["confusion"] = confusions[-1].tolist()
-    used = None if config.cam_background else config.cam_eval_thres
-    details["thresholds"] = threshold_details("cam_eval_thres", used, lines)
+    details["thresholds"] = threshold_details("cam_eval_thres", config.cam_eval_thres, lines)
     write_details(config, "eval_cam", details)
     if config.suggest_thresholds:
         suggest_thresholds(float(CURVE[best]))
@@ -114,16 +111,13 @@ def evaluate_image(
     """Compute an image's confusion at each threshold, and match the CAMs' components.
 
     Returns:
-        the confusions, the last of them with the file's own background where that is kept, and a
-        record for each threshold of COMPONENT_CURVE; none without true instances.
+        the confusions, and a record for each threshold of COMPONENT_CURVE; none without true
+        instances.
     """
     truth = dataset.semantic_label(image_id)
     cams = folder.read(image_id, (truth.shape[0], truth.shape[1]))
     num_labels = len(dataset.class_names) + 1
     counts = threshold_confusions(cams.high_res, cams.keys, truth, thresholds, num_labels)
-    if cams.background is not None:
-        label = label_map(cams.high_res, cams.keys, cams.background)
-        counts[-1] = confusion(label, truth, num_labels)
     records: list[ImageMatches] = []
     if not dataset.has_truth(image_id, kinds=("instance",)):
         return Occurring.of(counts), records

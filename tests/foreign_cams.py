@@ -20,7 +20,7 @@ def all_classes(keys, maps, noise=0.9):
 
 
 # By name: what is in the file, of keys (K,), cam (K, h, w), high_res (K, H, W), and background.
-DIALECTS = {
+FORMATS = {
     "published": lambda k, c, h, b: {"keys": k, "cam": c, "high_res": h},
     "AMN": lambda k, c, h, b: {
         "keys": k,
@@ -47,13 +47,13 @@ DIALECTS = {
         "high_res": all_classes(k, h),
     },
     "all classes, cam alone": lambda k, c, h, b: {"keys": k, "cam": all_classes(k, c)},
+    "CLIP-ES": lambda k, c, h, b: {"keys": k, "attn_highres": h},
     "{class: map}": lambda k, c, h, b: {int(key): maps for key, maps in zip(k, h, strict=True)},
     "high_res alone": lambda k, c, h, b: {"keys": k, "high_res": h},
     "hr_cam alone": lambda k, c, h, b: {"keys": k, "hr_cam": h},
     "cam alone": lambda k, c, h, b: {"keys": k, "cam": c},
     "cam with a background, alone": lambda k, c, h, b: {"keys": k, "cam": with_background(c, b)},
 }
-BACKGROUND = ("AMN", "SIPE", "PSDPM", "cam with a background, alone")
 
 
 def write(path, content, *, dtype=np.float32, wrap=np.asarray):
@@ -72,7 +72,7 @@ def write(path, content, *, dtype=np.float32, wrap=np.asarray):
 
 def convert(source, destination, *, but=("all classes", "cam")):
     """Write each of our files of CAMs in the next form of other programs; return how many."""
-    forms = [form for name, form in DIALECTS.items() if not name.startswith(but)]
+    forms = [form for name, form in FORMATS.items() if not name.startswith(but)]
     destination.mkdir()
     paths = sorted(source.glob("*.npz"))
     for number, path in enumerate(paths):

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import scipy.io
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -22,7 +21,6 @@ from misc.files.cam_files import read_cams, write_cams
 from misc.files.images import read_image, read_label, read_photograph
 from misc.files.instance_files import load_instances, save_instances
 from misc.files.levels import load_levels, save_levels, score_levels
-from misc.files.safe_mat import read_mat_struct
 from misc.learning.segmenting import read_scores, write_scores
 from misc.learning.weights import read_state_dict, read_tensors
 from misc.running.provenance import read_settings
@@ -58,7 +56,7 @@ def written(folder, name, write):
 def foreign(folder, ending, wrap=np.asarray):
     """Write CAMs in every form of other programs."""
     maps = np.ones((1, 3, 4), np.float32), np.ones((1, 9, 14), np.float32), 0.5
-    contents = [content(np.array([1]), *maps) for content in foreign_cams.DIALECTS.values()]
+    contents = [content(np.array([1]), *maps) for content in foreign_cams.FORMATS.values()]
     return [
         written(folder, f"seed{ending}", lambda path, c=c: foreign_cams.write(path, c, wrap=wrap))
         for c in contents
@@ -102,16 +100,6 @@ def make_seeds(folder):
             *foreign(folder, ".pt"),
             *foreign(folder, ".pt", torch.as_tensor),
             written(folder, "bomb.pt", lambda path: torch.save({"keys": Bomb()}, path)),
-        ],
-        "mat": [
-            written(
-                folder,
-                "a.mat",
-                lambda path, packed=packed: scipy.io.savemat(
-                    path, {"GTinst": detections}, do_compression=packed
-                ),
-            )
-            for packed in (False, True)
         ],
         "levels": [written(folder, "l.npz", lambda path: save_levels(path, levels))],
         "scores": [written(folder, "s.npz", lambda path: write_scores(path, steps))],
@@ -200,7 +188,6 @@ READERS = {
     "instances": ("instances", load_instances),
     "score levels": ("levels", load_levels),
     "DeepLab's scores": ("scores", lambda path: read_scores(path, (9, 14))),
-    "MATLAB's": ("mat", lambda path: read_mat_struct(path, "GTinst")),
     "weights": ("pth", read_state_dict),
     "checkpoint": ("pth", read_tensors),
     "annotation": ("xml", read_classes),

@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import scipy.io
 
-from misc.files.limits import LARGEST_IMAGE, check_shape
-from misc.files.safe_mat import read_mat_struct
 from voc12.names import CLASS_NAMES
 
 INSIDE = (".", "dataset", "benchmark_RELEASE/dataset")
@@ -26,7 +25,7 @@ def read_sbd_semantic(path: Path) -> np.ndarray:
         FileNotFoundError: there is no such file.
         ValueError: the file is broken, or has other values than these.
     """
-    fields = read_mat_struct(path, "GTcls")
+    fields = _read_struct(path, "GTcls")
     label = _map(path, fields)
     _check_classes(path, label[label != 0])
     return label.astype(np.uint8)
@@ -39,7 +38,7 @@ def read_sbd_instances(path: Path) -> tuple[np.ndarray, np.ndarray]:
         FileNotFoundError: there is no such file.
         ValueError: the file is broken, or an instance has no class of VOC.
     """
-    fields = read_mat_struct(path, "GTinst")
+    fields = _read_struct(path, "GTinst")
     numbers = _map(path, fields)
     categories = fields.get("Categories", np.zeros(0)).ravel()
     _check_classes(path, categories)
@@ -48,14 +47,26 @@ def read_sbd_instances(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(
             f"{path}: has the instance {found[-1]}, but Categories has {len(categories)} entries"
         )
-    check_shape((len(found), *numbers.shape))
     masks = numbers == found[:, None, None]
     return masks, categories[found.astype(np.int64) - 1].astype(np.int64) - 1
 
 
+def _read_struct(path: Path, name: str) -> dict[str, np.ndarray]:
+    """Read the fields of a variable that is a struct."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    try:
+        struct = scipy.io.loadmat(path, variable_names=[name])[name][0, 0]
+        return {field: struct[field] for field in struct.dtype.names}
+    except Exception as error:  # SciPy raises almost anything on a broken file
+        raise ValueError(
+            f"{path}: not a readable .mat file with the struct {name} ({error})"
+        ) from error
+
+
 def _map(path: Path, fields: dict[str, np.ndarray]) -> np.ndarray:
     values = fields.get("Segmentation")
-    if values is None or values.ndim != 2 or not values.size or values.size > LARGEST_IMAGE:
+    if values is None or values.ndim != 2 or not values.size:
         shape = None if values is None else values.shape
         raise ValueError(f"{path}: Segmentation should be a map (H, W), its shape is {shape}")
     return values

@@ -1,5 +1,7 @@
 """Atomic writes: everything is written beside its final name and renamed."""
 
+import errno
+import glob
 import json
 import os
 import shutil
@@ -14,6 +16,9 @@ from typing import Any
 TEMPORARY = ".tmp"
 # A temporary file older than this was left by a killed run.
 ABANDONED_SECONDS = 3600
+# Letters of a file's name in that of its temporary file, which may be no longer than a disk takes.
+_KEPT = 50
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -32,7 +37,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(
-            prefix=f".{final.name}.", suffix=TEMPORARY, dir=final.parent
+            prefix=f".{final.name[:_KEPT]}.", suffix=TEMPORARY, dir=final.parent
         )
         os.close(handle)
         temporary = Path(name)
@@ -40,9 +45,10 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         _give_default_mode(temporary)
         os.replace(temporary, final)
     except OSError as error:
+        remedy = "free space or name" if error.errno in _FULL else "name"
         raise OSError(
             f"{final}: cannot be written ({error.strerror or error}); an existing file is "
-            "unchanged: free space or name another place, then run the same command again"
+            f"unchanged: {remedy} another place, then run the same command again"
         ) from error
     finally:
         if temporary is not None:
@@ -83,9 +89,10 @@ def is_temporary(path: Path) -> bool:
     return path.name.startswith(".") and path.name.endswith(TEMPORARY)
 
 
-def remove_abandoned(folder: Path, name: str = "*") -> None:
-    """Delete the temporary files and folders of this name that killed runs left in a folder."""
-    for path in folder.glob(f".{name}.*{TEMPORARY}"):
+def remove_abandoned(folder: Path, name: str = "") -> None:
+    """Delete the temporary files and folders of this name, or all, that killed runs left."""
+    pattern = glob.escape(name[:_KEPT]) if name else "*"
+    for path in folder.glob(f".{pattern}.*{TEMPORARY}"):
         try:
             if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -18,12 +18,13 @@ import torch
 
 from misc.cams import CAMs, combine_scales, high_res_of, strided_of, within_unit
 from misc.files.atomic import atomic_path, names_in
-from misc.files.cam_dialects import ACCEPTED, ForeignMaps, interpret
-from misc.files.limits import LARGEST_RATIO, check_archive, check_shape
-from misc.files.safe_npy import TorchPickle, read_npy_object
-from misc.learning.weights import read_tensors
+from misc.files.cam_formats import ACCEPTED, ExternalCams, interpret
+from misc.files.safe_pickles import read_npy_object, read_pt_object
 
 _STEPS = 65535
+# How much other programs' maps may be stretched to cover the image: those that stand upright where
+# it lies, or the reverse, only by the rounding of coarse grids; square ones by anything.
+MOST_TURNED, MOST_STRETCHED = 1.2, 3.0
 
 
 def write_cams(
@@ -69,27 +70,22 @@ class CamFolder:
     Attributes:
         path: the folder.
         num_classes: C, the data set's number of classes.
-        background: keep the background's map of another program's CAMs.
     """
 
     path: str | os.PathLike[str]
     num_classes: int
-    background: bool = False
 
     def read(self, image_id: str, size: tuple[int, int]) -> CAMs:
         """Read the CAMs of an image of this (H, W); raises as `find_cams` and `read_cams`."""
-        return self.read_file(find_cams(self.path, image_id), size=size)
-
-    def read_file(self, path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> CAMs:
-        """Read one of its files; raises as `read_cams`."""
-        return read_cams(path, size=size, num_classes=self.num_classes, background=self.background)
+        path = find_cams(self.path, image_id)
+        return read_cams(path, size=size, num_classes=self.num_classes)
 
     def form(self, image_id: str) -> tuple[str, Path, np.ndarray]:
-        """Return how an image's file is read, in words, the file, and the keys, int64 (K,)."""
+        """Return what form an image's file has, in words, the file, and the keys, int64 (K,)."""
         path = find_cams(self.path, image_id)
         if _is_ours(path):
-            return "as make_cam writes them", path, _read_ours(path, self.num_classes)[0]
-        maps = _read_foreign(path, num_classes=self.num_classes, background=self.background)
+            return "make_cam's own", path, _read_ours(path, self.num_classes)[0]
+        maps = _read_external(path, self.num_classes)
         return maps.form, path, maps.keys
 
 
@@ -158,7 +154,6 @@ def read_cams(
     *,
     size: tuple[int, int] | None = None,
     num_classes: int | None = None,
-    background: bool = False,
 ) -> CAMs:
     """Read the CAMs of an image, from our `.npz` or from another program's file.
 
@@ -169,26 +164,17 @@ def read_cams(
         path: the file.
         size: the image's (H, W); without it, that of the file's largest maps.
         num_classes: C, the data set's, where it is known.
-        background: keep the background's map.
 
     Raises:
-        ValueError: the file is broken, is of an image of another size, has no known form or fits
-            two; nothing in it is ever executed.
+        FileNotFoundError: there is no such file.
+        ValueError: the file is broken, is of an image of another size or shape, has no known form
+            or fits two; nothing in it is ever executed.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
-    if _is_ours(path):
-        cams = _read_own(path, size, num_classes)
-        if background and len(cams.keys):
-            raise ValueError(f"{path}: --cam_background True, but make_cam writes no such map")
-    else:
-        maps = _read_foreign(path, num_classes=num_classes, background=background)
-        cams = _fitted(path, maps, size)
-    return cams
-
-
-def _read_own(path: Path, size: tuple[int, int] | None, num_classes: int | None) -> CAMs:
+    if not _is_ours(path):
+        return _fitted(path, _read_external(path, num_classes), size)
     keys, maps, own_size = _read_ours(path, num_classes)
     if size not in (None, own_size):
         raise ValueError(f"{path}: holds CAMs of an image of {own_size}, not of an image of {size}")
@@ -197,9 +183,9 @@ def _read_own(path: Path, size: tuple[int, int] | None, num_classes: int | None)
     return CAMs(keys=keys, cam=cam.numpy(), high_res=high_res.numpy())
 
 
-def _read_foreign(path: Path, *, num_classes: int | None, background: bool) -> ForeignMaps:
+def _read_external(path: Path, num_classes: int | None) -> ExternalCams:
     try:
-        maps = interpret(_content(path), num_classes=num_classes, background=background)
+        maps = interpret(_content(path), num_classes=num_classes)
     except Exception as error:  # a broken pickle can raise anything
         # An error of a pickle may have several lines.
         reason = " ".join(str(error).split())[:300] or type(error).__name__
@@ -210,21 +196,17 @@ def _read_foreign(path: Path, *, num_classes: int | None, background: bool) -> F
 
 def _content(path: Path) -> Mapping[Any, Any]:
     content: Any
-    if path.suffix == ".npy":
-        content = read_npy_object(path)
-    elif path.suffix == ".npz":
-        check_archive(path, path.stat().st_size, ratio=LARGEST_RATIO)
+    if path.suffix == ".npz":
         with np.load(path, allow_pickle=False) as file:
             content = {name: file[name] for name in file.files}
     else:
-        TorchPickle.check(path)
-        content = read_tensors(path, pickle_module=TorchPickle)
+        content = read_npy_object(path) if path.suffix == ".npy" else read_pt_object(path)
     if not isinstance(content, Mapping):
         raise ValueError(f"it holds a {type(content).__name__}, not a dict")
     return content
 
 
-def _fitted(path: Path, maps: ForeignMaps, size: tuple[int, int] | None) -> CAMs:
+def _fitted(path: Path, maps: ExternalCams, size: tuple[int, int] | None) -> CAMs:
     """Bring another program's maps to our sizes and range."""
     given = [array for array in (maps.cam, maps.high_res) if array is not None]
     if not len(maps.keys):
@@ -233,19 +215,30 @@ def _fitted(path: Path, maps: ForeignMaps, size: tuple[int, int] | None) -> CAMs
         height, width = given[-1].shape[1:]
         scale = 4 if maps.high_res is None else 1
         size = (scale * height, scale * width)
-    try:
-        check_shape((len(given[0]), *size))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    for array in given:
+        _check_shape(path, (array.shape[1], array.shape[2]), size)
     _check_finite(path, *given)
-    given = [within_unit(array, together=maps.background) for array in given]
+    given = [within_unit(array) for array in given]
     cam, high_res = strided_of(given[0], size).numpy(), high_res_of(given[-1], size).numpy()
-    first = int(maps.background and len(maps.keys) > 0)
-    return CAMs(
-        keys=maps.keys,
-        cam=cam[first:],
-        high_res=high_res[first:],
-        background=high_res[0] if first else None,
+    return CAMs(keys=maps.keys, cam=cam, high_res=high_res)
+
+
+def _check_shape(path: Path, shape: tuple[int, int], size: tuple[int, int]) -> None:
+    """Raise ValueError where maps (h, w) would have to be stretched to cover an image (H, W)."""
+    (h, w), (height, width) = shape, size
+    stretch = max(w * height / (h * width), h * width / (w * height))
+    is_turned = (h - w) * (height - width) < 0
+    if is_turned and (stretch > MOST_TURNED or shape == size[::-1]):
+        reason = (
+            "their sides are swapped: write maps (K, H, W), of the photograph as its pixels are "
+            "stored, not as its EXIF orientation turns it"
+        )
+    elif h != w and stretch > MOST_STRETCHED:
+        reason = "their shape is another: write maps that cover the whole image"
+    else:
+        return
+    raise ValueError(
+        f"{path}: its maps are {h} × {w}, its image {height} × {width} pixels; {reason}"
     )
 
 
@@ -270,13 +263,11 @@ def _read_ours(
 ) -> tuple[np.ndarray, list[torch.Tensor], tuple[int, int]]:
     """Return keys, the raw maps and the image's size."""
     try:
-        check_archive(path, path.stat().st_size, ratio=LARGEST_RATIO)
         with np.load(path, allow_pickle=False) as file:
             height, width = (int(side) for side in file["size"])
             count = sum(name.startswith("map") for name in file.files)
             maps = [_dequantized(file[f"map{n}"], file[f"peak{n}"]) for n in range(count)]
             keys = file["keys"].astype(np.int64, casting="same_kind")
-        check_shape((len(keys), height, width))
         if min(height, width) < 1 or any(len(scale) != len(keys) for scale in maps):
             raise ValueError("its arrays do not fit each other")
     except Exception as error:  # zipfile, zlib and NumPy raise almost anything on a broken file

@@ -31,7 +31,7 @@ from misc.settings.config import Config
 
 # The labels that a network is trained on.
 KINDS = {"mask_rcnn": "instance", "deeplab": "semantic"}
-CAM_SHAPED = ("cam_out_dir", "cam_background", "cam_eval_thres")
+CAM_SHAPED = ("cam_out_dir", "cam_eval_thres")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,11 +99,11 @@ class Supervision:
         read = read_training_label if self.unsure else read_semantic_label
         return read(self.sem_seg_dir, image_id)
 
-    def _cams(self, image_id: str) -> tuple[np.ndarray, np.ndarray, float | np.ndarray]:
+    def _cams(self, image_id: str) -> tuple[np.ndarray, np.ndarray, float]:
         """Return an image's maps (K, H, W), their classes, and the background's score."""
         size = self.dataset.image(image_id).shape[:2]
         cams = self.cams.read(image_id, (size[0], size[1]))
-        return cams.high_res, cams.keys, cams.floor(self.cam_threshold)
+        return cams.high_res, cams.keys, self.cam_threshold
 
     def labelled(self, ids: Sequence[str], kind: str) -> list[str]:
         """Return the images that have labels to train on: for `full` those with ground truth.

@@ -1,6 +1,5 @@
 """Weights files: read without executing code, checked by name and shape before use."""
 
-import math
 import os
 import zipfile
 from collections.abc import Collection, Mapping
@@ -11,7 +10,6 @@ import torch
 from torch import nn
 
 from misc.files.atomic import atomic_path
-from misc.files.limits import check_archive
 from misc.learning.backbones import backbone_of
 
 
@@ -103,21 +101,12 @@ def save_tensors(content: Any, path: str | os.PathLike[str]) -> None:
             raise OSError(f"writing failed, is the disk full? {_first_line(error)}") from error
 
 
-def read_tensors(
-    path: str | os.PathLike[str],
-    *,
-    device: torch.device | str = "cpu",
-    pickle_module: Any = None,
-) -> Any:
-    """Read what torch.save wrote; nothing in it is executed, ValueError if it is broken.
-
-    torch's own safe reader admits tensors alone; a `pickle_module` must be as strict.
-    """
+def read_tensors(path: str | os.PathLike[str], *, device: torch.device | str = "cpu") -> Any:
+    """Read what torch.save wrote; nothing in it is executed, ValueError if it is broken."""
     try:
         if zipfile.is_zipfile(path):
             _check_zip(Path(path))
-        safe = pickle_module is None
-        return torch.load(path, map_location=device, weights_only=safe, pickle_module=pickle_module)
+        return torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError:
         raise
     except Exception as error:  # torch's readers raise almost anything on a broken file
@@ -125,8 +114,6 @@ def read_tensors(
 
 
 def _check_zip(path: Path) -> None:
-    # torch stores without compression: the file's own size is the limit, however large it is.
-    check_archive(path, path.stat().st_size, ratio=2, largest=math.inf)
     with zipfile.ZipFile(path) as archive:
         # torch verifies no checksums, and trusts the lengths that it reads.
         if (broken := archive.testzip()) is not None:

@@ -42,13 +42,13 @@ def after_levels(folder: str | Path, stage: str) -> list[str]:
 
 
 def threshold_details(
-    flag: str, used: float | None, lines: Mapping[str, Line], *, before: Sequence[str] = ()
+    flag: str, used: float, lines: Mapping[str, Line], *, before: Sequence[str] = ()
 ) -> dict[str, Any]:
     """Log the first line's measure over a threshold and its best, and return the breakdown.
 
     Args:
         flag: that of the threshold.
-        used: its value in this run; None where the background's map took its place.
+        used: its value in this run.
         lines: for each measure the thresholds and its values there; the first decides the best.
         before: settings that shaped the labels, but not what the lines are of.
     """
@@ -73,7 +73,7 @@ def threshold_details(
         thresholds[best],
         measure,
         values[best],
-        "the background's map" if used is None else f"{used:g}",
+        f"{used:g}",
     )
     return {
         "flag": flag,

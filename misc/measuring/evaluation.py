@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from misc.files.labels import read_semantic_label
+from misc.files.labels import read_semantic_label, semantic_paths
 from misc.metrics import (
     ImageMatches,
     average_precision,
@@ -27,8 +27,16 @@ def count_image(dataset: Dataset, folder: str | Path, image_id: str) -> np.ndarr
 def count_label(
     dataset: Dataset, folder: str | Path, image_id: str, truth: np.ndarray
 ) -> np.ndarray:
-    """Compute the confusion of an image's label in a folder with its true label."""
-    return confusion(read_semantic_label(folder, image_id), truth, len(dataset.class_names) + 1)
+    """Compute the confusion of an image's label in a folder with its true label.
+
+    Raises:
+        ValueError: the label is of another size or has other values; its file is named.
+    """
+    label = read_semantic_label(folder, image_id)
+    try:
+        return confusion(label, truth, len(dataset.class_names) + 1)
+    except ValueError as error:
+        raise ValueError(f"{semantic_paths(folder, image_id)[0]}: {error}") from error
 
 
 @dataclass(frozen=True, kw_only=True)

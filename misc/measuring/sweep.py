@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from misc.files.cam_files import CamFolder
+from misc.files.cam_files import CamFolder, require_cams
 from misc.instances import separate_scores, upsampled_winners
 from misc.looking.sweep_page import write_page
 from misc.machine import ranks
@@ -30,8 +30,9 @@ from misc.measuring.swept import (
 from misc.metrics import ImageMatches, confusion, mean_iou
 from misc.running.dataset import Dataset
 from misc.running.decisions import Decision, decision_of, instance_labels, semantic_labels
-from misc.running.label_synthesis import Loaded, load_image, load_irnet, walked_cams
+from misc.running.label_synthesis import Loaded, load_image, load_irnet
 from misc.running.log import logger
+from misc.running.plan import cam_folder
 from misc.running.pool import Way
 from misc.running.scores import Split, Walk, apply_irnet, owners_of, split_of, walk_of
 from misc.running.workers import map_images
@@ -115,7 +116,8 @@ def run(config: Config, dataset: Dataset) -> None:
     axes = read_grid(str(config.sweep))
     measured = measured_images(config, dataset, axes)
     ids = list(dict.fromkeys(itertools.chain(*measured.values())))
-    folder = walked_cams(config, dataset, ids)
+    require_cams(config.cam_out_dir, ids)
+    folder = cam_folder(config, dataset)
     compute = compute_of(config)
     model = load_irnet(config, compute)
     settings = settings_of(config, dataset, axes, measured)

@@ -22,14 +22,13 @@ NEARLY_ALL = 0.9
 
 
 def log_forms(config: Config, dataset: Dataset, needs: Sequence[Need]) -> None:
-    """Log how many of the CAM files that the needs name are read as what.
+    """Log the forms of the CAM files that the needs name, and how many files have each.
 
     Classes that are not in an image's label are warned of.
     Nothing is said of a folder that make_cam has made or will make.
 
     Raises:
-        ValueError: a file has no known form, two images have the same file, or the keys count the
-            classes from 1.
+        ValueError: a file has no known form, or two images have the same file.
     """
     folder = cam_folder(config, dataset)
     if (Path(folder.path) / FOLDER_RECORD).is_file():
@@ -51,13 +50,13 @@ def log_forms(config: Config, dataset: Dataset, needs: Sequence[Need]) -> None:
             raise ValueError(f"{path}: is the only file for both {other!r} and {image_id!r}")
         forms[form] += 1
         keys[image_id] = found
-    said = "; ".join(f"{count} as {form}" for form, count in forms.most_common())
-    logger.info("--cam_out_dir %s: %d files are read: %s", folder.path, len(there), said)
-    _check_classes(dataset, folder.path, keys)
+    counts = "; ".join(f"{count} of the form '{form}'" for form, count in forms.most_common())
+    logger.info("--cam_out_dir %s: %d files: %s", folder.path, len(there), counts)
+    _warn_of_classes(dataset, folder.path, keys)
 
 
-def _check_classes(dataset: Dataset, path: str | os.PathLike[str], keys: Keys) -> None:
-    """Warn of classes outside the images' labels; ValueError where the keys count from 1."""
+def _warn_of_classes(dataset: Dataset, path: str | os.PathLike[str], keys: Keys) -> None:
+    """Warn of classes outside the images' labels, and of keys that seem to count from 1."""
     labelled = dataset.with_labels(list(keys))
     rows = dataset.image_labels(labelled)
     labels = {i: np.flatnonzero(row) for i, row in zip(labelled, rows, strict=True)}
@@ -66,20 +65,21 @@ def _check_classes(dataset: Dataset, path: str | os.PathLike[str], keys: Keys) -
         return
     with_class = [i for i, label in labels.items() if len(label)]
     shifted = [i for i in with_class if set(keys[i][keys[i] > 0] - 1) == set(labels[i])]
+    reason = "where they are no predictions, the keys count otherwise"
     if len(shifted) >= NEARLY_ALL * max(len(with_class), 1):
-        first = shifted[0]
-        raise ValueError(
-            f"--cam_out_dir {path}: the keys of {len(shifted)} of {len(with_class)} files are the "
-            f"image's classes plus 1, as {first}: {keys[first].tolist()}, the label has "
-            f"{labels[first].tolist()} (from 0); write keys that count classes from 0, and leave "
-            "the background's 0 and its map out (see docs/YOUR_CAMS.md)"
+        odd = shifted
+        reason = (
+            "these keys are the image's classes plus 1: if they count from 1, write keys that "
+            "count from 0, and leave the background's 0 and its map out (see docs/YOUR_CAMS.md)"
         )
     logger.warning(
-        "%d of %d files have classes that are not in the image's label, as %s: classes %s, the "
-        "label has %s (from 0). Where they are not predictions, their keys count otherwise",
+        "--cam_out_dir %s: %d of %d files have classes that are not in the image's label, for "
+        "example %s: keys %s, label %s (from 0); %s",
+        path,
         len(odd),
         len(labelled),
         odd[0],
         keys[odd[0]].tolist(),
         labels[odd[0]].tolist(),
+        reason,
     )

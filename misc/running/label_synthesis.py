@@ -170,7 +170,8 @@ class Synthesis:
 def make_labels(config: Config, dataset: Dataset, *, instance: bool, semantic: bool) -> None:
     """Write the labels of every image of infer_list: instance labels, semantic labels, or both."""
     ids = dataset.split(config.infer_list)
-    folder = walked_cams(config, dataset, ids)
+    require_cams(config.cam_out_dir, ids)
+    folder = cam_folder(config, dataset)
     compute = compute_of(config)
     model = load_irnet(config, compute)
     claim_outputs(config, dataset, instance=instance, semantic=semantic)
@@ -221,15 +222,6 @@ def synthesis_of(
         palette=palette,
         unsure=config.sem_seg_unsure,
     )
-
-
-def walked_cams(config: Config, dataset: Dataset, ids: Sequence[str]) -> CamFolder:
-    """Return the folder of the CAMs to be propagated, which has those of these images.
-
-    The walk has a background of its own, --sem_seg_bg_thres.
-    """
-    require_cams(config.cam_out_dir, ids)
-    return replace(cam_folder(config, dataset), background=False)
 
 
 def claim_outputs(config: Config, dataset: Dataset, *, instance: bool, semantic: bool) -> None:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from misc.files.atomic import names_in
-from misc.files.cam_files import ENDINGS, CamFolder, existing_cam_names
+from misc.files.cam_files import ENDINGS, CamFolder, existing_cam_names, read_cams
 from misc.running.dataset import Dataset
 from misc.running.provenance import FOLDER_RECORD
 from misc.settings.config import Config
@@ -132,25 +133,23 @@ def unfilled(config: Config, flag: str, images: int) -> ValueError | None:
 
 def cam_folder(config: Config, dataset: Dataset) -> CamFolder:
     """Return the folder of --cam_out_dir, to read CAMs from."""
-    return CamFolder(
-        path=config.cam_out_dir,
-        num_classes=len(dataset.class_names),
-        background=config.cam_background,
-    )
+    return CamFolder(path=config.cam_out_dir, num_classes=len(dataset.class_names))
 
 
 def cams_need(config: Config, dataset: Dataset, ids: Sequence[str]) -> Need:
     """Return the need for the CAMs of images."""
     names = existing_cam_names(config.cam_out_dir, ids)
     files = Files(folder=Path(config.cam_out_dir), names=names)
-    need = made_by("cam_out_dir", "make_cam", files, cam_folder(config, dataset).read_file)
+    need = made_by(
+        "cam_out_dir", "make_cam", files, partial(read_cams, num_classes=len(dataset.class_names))
+    )
     return replace(need, ids=ids, remedy=need.remedy + _other_names(files))
 
 
 def _other_names(files: Files) -> str:
     """Name a file of a folder of CAMs that is no image's, as its names may be meant otherwise."""
     others = sorted(names_in(files.folder) - set(files.names))
-    alike = [name for name in others if Path(name).suffix.lower() in ENDINGS]
+    alike = [name for name in others if Path(name).suffix.lower() in (*ENDINGS, ".png")]
     if not alike or FOLDER_RECORD in others:
         return ""
     return f" ({alike[0]} is there, and of no image by its name; accepted is ID.npz, .npy or .pt)"

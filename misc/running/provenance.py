@@ -6,7 +6,6 @@ other settings is rejected with the flag and stage that differ. Outputs without 
 ours, and are never replaced.
 """
 
-import glob
 import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -152,7 +151,7 @@ def _claim_weights(path: Path, settings: Settings, overwrite: bool) -> bool:
     beside, checkpoint = record_path(path), checkpoint_path(path)
     record = read_record(beside)
     difference = _check_weights(path, record, settings, overwrite)
-    remove_abandoned(path.parent, glob.escape(path.name))
+    remove_abandoned(path.parent, path.name)
     if record is not None and not difference:
         if path.exists():
             checkpoint.unlink(missing_ok=True)  # a run was killed after its last file

@@ -49,12 +49,6 @@ class CamSettings:
         shapes=("make_cam",),
     )
     cam_eval_thres: float = setting(0.15, "background score in eval_cam", rule=UNIT)
-    cam_background: bool = setting(
-        False,
-        "where another program's CAMs have a map of the background, it takes the place of "
-        "--cam_eval_thres, --conf_fg_thres and --conf_bg_thres",
-        shapes=("cam_to_ir_label",),
-    )
     suggest_thresholds: bool = setting(
         False,
         "eval_cam prints the thresholds that suit the CAMs; without ground truth, a guess",

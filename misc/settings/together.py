@@ -103,11 +103,6 @@ def _check_data(values: Mapping[str, Any]) -> None:
 def _check_thresholds(values: Mapping[str, Any]) -> None:
     if not values["suggest_thresholds"]:
         return
-    if values["cam_background"]:
-        raise ValueError(
-            "--suggest_thresholds: with --cam_background True the background's map takes the place "
-            "of all thresholds of CAMs; leave one of the two out"
-        )
     passes = {name: value for name, value in values.items() if name.endswith("_pass")}
     is_chosen = passes["eval_cam_pass"] is not False
     if True in passes.values():

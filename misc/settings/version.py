@@ -11,7 +11,6 @@ RENAMED_OF = {
 FORMER = {
     "backbone": "resnet50",
     "deeplab_backbone": "resnet50",
-    "cam_background": False,
     "cam_power": 1,
     "mask_rcnn_channels": 256,
     "walk": True,

@@ -79,11 +79,6 @@ def test_thresholds_are_suggested_where_eval_cam_runs():
     assert read_config(["--suggest_thresholds", "--eval_cam_pass"]).suggest_thresholds
 
 
-def test_thresholds_are_not_suggested_where_the_background_takes_their_place():
-    words = ["--suggest_thresholds", "--eval_cam_pass", "--cam_background"]
-    refused(*words, match="^--suggest_thresholds: with --cam_background True")
-
-
 def test_steps_of_the_walk_have_a_bound():
     assert read_config(["--exp_times", "20"]).exp_times == 20
     refused("--exp_times", "21", match="^--exp_times 21: accepted is a whole number from 0 to 20$")

@@ -1,0 +1,150 @@
+"""Files of other programs and of odd sizes, on a folder shaped like VOC."""
+
+import numpy as np
+import pytest
+
+import run_sample
+from misc.files.cam_files import read_cams
+from misc.files.images import write_label
+from misc.files.instance_files import load_instances, save_instances
+from tests import voc_shaped
+from tests.voc_shaped import TRAIN
+from voc12 import Dataset
+
+
+@pytest.fixture
+def root(tmp_path):
+    return voc_shaped.make_voc(tmp_path, augmented=False)
+
+
+@pytest.fixture
+def run(root, tmp_path, capsys):
+    """Give a function that runs one stage; it gives the exit status and all that was printed."""
+
+    def run_stage(stage, **changes):
+        settings = {"voc12_root": root, "run_dir": tmp_path / "run", f"{stage}_pass": True}
+        settings |= {"train_list": "train", "num_workers": 0, "device": "cpu", **changes}
+        words = [w for name, v in settings.items() for w in (f"--{name}", str(v))]
+        status = run_sample.main(words)
+        return status, "".join(capsys.readouterr())
+
+    return run_stage
+
+
+def true_maps(root, image_id):
+    """Give the classes of an image and, of each, a map that is 1 where its truth is."""
+    label = Dataset(root).semantic_label(image_id)
+    keys = np.setdiff1d(label, [0, 255]).astype(np.int64) - 1
+    return keys, (label == keys[:, None, None] + 1).astype(np.float32)
+
+
+def write_maps(root, folder, change):
+    folder.mkdir()
+    for image_id in TRAIN:
+        np.save(folder / f"{image_id}.npy", change(*true_maps(root, image_id)))
+
+
+@pytest.mark.parametrize("name", ["high_res", "attn_highres"])
+def test_perfect_maps_measure_one_under_the_names_that_programs_give_them(
+    root, run, tmp_path, name
+):
+    write_maps(root, tmp_path / "cams", lambda keys, maps: {"keys": keys, name: maps})
+    status, said = run("eval_cam", cam_out_dir=tmp_path / "cams")
+    assert status == 0
+    assert f"4 of the form '{name}: a map for each key'" in said
+    assert "with mIoU 1.0000 (used: 0.15)" in said
+
+
+def test_a_file_of_unknown_names_says_what_it_holds(root, run, tmp_path):
+    write_maps(root, tmp_path / "cams", lambda keys, maps: {"keys": keys, "seeds": maps, "n": 3})
+    status, said = run("eval_cam", cam_out_dir=tmp_path / "cams")
+    assert status == 2
+    assert f"{tmp_path / 'cams' / TRAIN[0]}.npy: cannot be read as CAMs" in said
+    assert "n, seeds (" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda maps: maps.transpose(0, 2, 1), "its image 72 × 96 pixels; their sides are swapped"),
+        (lambda maps: maps[:, ::24, :96].repeat(6, axis=2), "their shape is another"),
+    ],
+)
+def test_maps_of_another_shape_are_refused(root, run, tmp_path, change, words):
+    write_maps(
+        root, tmp_path / "cams", lambda keys, maps: {"keys": keys, "high_res": change(maps).copy()}
+    )
+    status, said = run("eval_cam", cam_out_dir=tmp_path / "cams")
+    assert status == 2
+    assert f"{tmp_path / 'cams' / TRAIN[0]}.npy: its maps are " in said
+    assert words in said
+
+
+@pytest.mark.parametrize("grid", [(14, 14), (5, 6), (18, 24)])
+def test_maps_of_coarse_grids_and_of_square_inputs_cover_the_image(tmp_path, grid):
+    np.save(tmp_path / "a.npy", {"keys": np.array([3]), "cam": np.ones((1, *grid), np.float32)})
+    assert read_cams(tmp_path / "a.npy", size=(72, 96)).high_res.shape == (1, 72, 96)
+
+
+def test_maps_kept_as_pictures_are_named_where_cams_are_missing(root, run, tmp_path):
+    (tmp_path / "cams").mkdir()
+    write_label(tmp_path / "cams" / f"{TRAIN[0]}_3.png", np.zeros((72, 96), np.uint8))
+    status, said = run("eval_cam", cam_out_dir=tmp_path / "cams")
+    assert status == 2
+    assert f"{TRAIN[0]}_3.png is there" in said
+
+
+def test_keys_that_seem_to_count_from_one_stop_no_run(root, run, tmp_path):
+    write_maps(root, tmp_path / "cams", lambda keys, maps: {"keys": keys + 1, "high_res": maps})
+    status, said = run("eval_cam", cam_out_dir=tmp_path / "cams")
+    assert status == 0
+    assert "4 of 4 files have classes that are not in the image's label" in said
+    assert "these keys are the image's classes plus 1" in said
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [(np.full((72, 96), 21, np.uint8), "21"), (np.zeros((9, 14), np.uint8), r"(9, 14)")],
+)
+def test_a_label_that_cannot_be_measured_names_its_file(root, run, tmp_path, label, words):
+    for image_id in TRAIN:
+        write_label(tmp_path / "labels" / f"{image_id}.png", Dataset(root).semantic_label(image_id))
+    write_label(tmp_path / "labels" / f"{TRAIN[0]}.png", label)
+    status, said = run("eval_sem_seg", sem_seg_out_dir=tmp_path / "labels")
+    assert status == 2
+    assert f"error: {tmp_path / 'labels' / TRAIN[0]}.png: " in said
+    assert words in said
+
+
+def test_a_file_name_is_as_long_as_a_disk_takes(tmp_path):
+    for name in ("a" * 251, "é" * 125 + "a"):
+        write_label(tmp_path / f"{name}.png", np.zeros((3, 4), np.uint8))
+        assert [path.name for path in tmp_path.glob("*.png")] == [f"{name}.png"]
+        (tmp_path / f"{name}.png").unlink()
+    with pytest.raises(OSError, match="too long") as caught:
+        write_label(tmp_path / f"{'a' * 252}.png", np.zeros((3, 4), np.uint8))
+    assert "free space" not in str(caught.value)
+
+
+def test_a_mat_file_that_is_cut_is_one_line(voc_folder, tmp_path):
+    whole = voc_folder / f"benchmark_RELEASE/dataset/cls/{voc_shaped.SBD[0]}.mat"
+    path = tmp_path / "SBD/cls" / f"{TRAIN[0]}.mat"
+    path.parent.mkdir(parents=True)
+    root = voc_shaped.make_voc(tmp_path, augmented=False)
+    (root / "SegmentationClass" / f"{TRAIN[0]}.png").unlink()
+    for length in (0, 100, 200, whole.stat().st_size - 9):
+        path.write_bytes(whole.read_bytes()[:length])
+        with pytest.raises(ValueError, match=rf"{TRAIN[0]}\.mat: not a readable \.mat"):
+            Dataset(root, sbd_root=tmp_path / "SBD").semantic_label(TRAIN[0])
+
+
+@pytest.mark.slow
+def test_instances_of_a_large_image_are_read_as_they_were_written(tmp_path):
+    masks = np.zeros((71, 4000, 6000), bool)  # 1.7 GB, of which little is touched
+    masks[70, 3999, 5990:] = True
+    found = {"score": np.ones(71, np.float32), "mask": masks, "class": np.zeros(71, np.int64)}
+    save_instances(tmp_path / "a.npz", found)
+    del masks, found
+    mask = load_instances(tmp_path / "a.npz")["mask"]
+    assert mask.shape == (71, 4000, 6000)
+    assert np.count_nonzero(mask[70]) == 10
