@@ -89,7 +89,7 @@ def run_stages(config: Config, dataset: "Dataset") -> None:
     from misc.running.preflight import check_inputs, dry_run
     from step import STAGES
 
-    chosen = [stage for stage in STAGES if config.asked(stage.flag)]
+    chosen = [stage for stage in STAGES if config.runs_stage(stage.flag)]
     look = dry_run if config.dry_run else check_inputs
     ranks.on_first(lambda: look(config, dataset, chosen))
     if config.dry_run:

@@ -109,10 +109,10 @@ def mask_rcnn_of(config: Config, num_classes: int) -> Detector:
     """Build the Mask R-CNN that the settings describe; see `mask_rcnn`."""
     return mask_rcnn(
         num_classes,
-        min_size=config.mask_rcnn.min_size,
-        max_size=config.mask_rcnn.max_size,
-        sampled_boxes=config.mask_rcnn.sampled_boxes,
-        channels=config.mask_rcnn.channels,
+        min_size=config.mask_rcnn_min_size,
+        max_size=config.mask_rcnn_max_size,
+        sampled_boxes=config.mask_rcnn_sampled_boxes,
+        channels=config.mask_rcnn_channels,
         backbone=config.backbone,
     )
 

@@ -81,6 +81,6 @@ def plan(config: Config, dataset: Dataset) -> Plan:
 def images_needed(config: Config, dataset: Dataset) -> list[str]:
     """Return the images whose CAMs later stages of this run read, each once."""
     lists = [config.train_list, config.infer_list]
-    if config.asked("eval_cam_pass"):
+    if config.runs_stage("eval_cam_pass"):
         lists.append(config.chainer_eval_set)
     return list(dict.fromkeys(image_id for name in lists for image_id in dataset.split(name)))

@@ -12,7 +12,7 @@ def run(config: Config, dataset: Dataset) -> None:
 
     The network then runs once: make_sem_seg_labels finds its outputs finished.
     """
-    make_labels(config, dataset, instance=True, semantic=config.asked("make_sem_seg_pass"))
+    make_labels(config, dataset, instance=True, semantic=config.runs_stage("make_sem_seg_pass"))
 
 
 def plan(config: Config, dataset: Dataset) -> Plan:

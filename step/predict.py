@@ -1,6 +1,7 @@
 """Predict images without labels, with networks whose weights tell their classes (--predict)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ def open_predictions(config: Config) -> Predictions:
     """Return the images of --predict, and the place of their predictions."""
     network = config.predict_network
     first = PREDICTS[network][0]
-    weights = config.values()[f"{first}_weights_name"]
+    weights = vars(config)[f"{first}_weights_name"]
     told = read_told(weights, first)
     files = photographs_in(config.predict or "", limit=config.limit)
     logger.info("%s: trained on %s, %d classes", weights, told.dataset, len(told.class_names))
@@ -87,7 +88,7 @@ def open_predictions(config: Config) -> Predictions:
         palette=np.frombuffer(told.palette, np.uint8).reshape(256, 3),
         # Mask R-CNN resizes images itself, but draws its masks in the size of what it is given.
         long_side=(
-            2 * config.mask_rcnn.max_size if network == "mask_rcnn" else config.predict_long_side
+            2 * config.mask_rcnn_max_size if network == "mask_rcnn" else config.predict_long_side
         ),
     )
     return Predictions(
@@ -192,7 +193,7 @@ def synthesise(
     )
     irnet, work = load_irnet(config, compute), predictions.folder / "work"
     synthesis = synthesis_of(
-        config.with_values({"sem_seg_unsure": ()}),  # nothing is trained on these labels
+        replace(config, sem_seg_unsure=()),  # nothing is trained on these labels
         ins_dir=str(work / "ins"),
         sem_dir=str(work / "sem"),
         palette=predictions.images.palette,
@@ -260,7 +261,7 @@ def _problem(images: Photographs, image_id: str) -> tuple[str, str]:
 
 def _loaded(model: nn.Module, config: Config, network: str, compute: Compute) -> Any:
     flag = f"{network}_weights_name"
-    path = config.values()[flag]
+    path = vars(config)[flag]
     return load_network(model, path, flag=flag, stage=f"train_{network}", compute=compute)
 
 

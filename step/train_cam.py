@@ -38,15 +38,15 @@ def run(config: Config, dataset: Dataset) -> None:
             ids=ids,
             labels=label_rows(dataset, ids),
             read_image=dataset.image,
-            crop_size=config.cam.crop_size,
-            resize_long=config.cam.resize_long,
+            crop_size=config.cam_crop_size,
+            resize_long=config.cam_resize_long,
         ),
         losses=classification_loss,
         validate=partial(
             validation_loss,
             dataset=dataset,
             ids=val_ids,
-            crop_size=config.cam.crop_size,
+            crop_size=config.cam_crop_size,
             compute=compute,
         ),
     )

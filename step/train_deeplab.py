@@ -27,7 +27,7 @@ def run(config: Config, dataset: Dataset) -> None:
         "deeplab",
         weights_name=config.deeplab_weights_name,
         build=partial(build_network, config),
-        samples=partial(training_set, config.deeplab.crop_size),
+        samples=partial(training_set, config.deeplab_crop_size),
         losses=segmentation_loss,
         validate=validation_iou,
         every=config.deeplab_eval_steps,

@@ -47,7 +47,7 @@ def run(config: Config, dataset: Dataset) -> None:
     weights, compute = Path(config.irn_weights_name), compute_of(config)
     mean_of = shaped_by(config, dataset, MEAN, "infer_list", ids=infer_ids)[MEAN]
     mean_over = partial(
-        set_mean, dataset=dataset, ids=infer_ids, crop_size=config.irn.crop_size, compute=compute
+        set_mean, dataset=dataset, ids=infer_ids, crop_size=config.irn_crop_size, compute=compute
     )
 
     def complete(model: Any) -> None:
@@ -66,7 +66,7 @@ def run(config: Config, dataset: Dataset) -> None:
             ids=ids,
             read_image=dataset.image,
             read_label=partial(_read_relation_label, config.ir_label_out_dir),
-            crop_size=config.irn.crop_size,
+            crop_size=config.irn_crop_size,
         ),
         losses=relation_losses,
         factors=RATE_FACTORS,
@@ -108,8 +108,8 @@ def relation_losses(model: Any, batch: Sequence[torch.Tensor]) -> dict[str, torc
 
 def untrained_network(config: Config) -> Any:
     """Build IRNet in its training form, with random weights."""
-    grid = config.irn.crop_size // 4
-    path_index = PathIndex(config.irn.radius, (grid, grid))
+    grid = config.irn_crop_size // 4
+    path_index = PathIndex(config.irn_radius, (grid, grid))
     return make_network(
         "irn_network",
         config.irn_network,

@@ -32,7 +32,7 @@ def run(config: Config, dataset: Dataset) -> None:
         losses=detection_losses,
         validate=validation_precision,
         parameters=lambda model: (trainable_parameters(model), []),
-        drops=config.mask_rcnn.drops,
+        drops=config.mask_rcnn_drops,
         every=config.mask_rcnn_eval_steps,
         collate=_as_lists,
     )

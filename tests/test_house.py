@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from misc.settings.data_settings import PRESETS
+from misc.settings.config import PRESETS
 from step import STAGES
 
 ROOT = Path(__file__).parent.parent

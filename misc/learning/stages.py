@@ -1,6 +1,7 @@
 """What the trainings of all stages share: claiming the weights, resuming, curves, writing them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import partial
 from operator import methodcaller
 from pathlib import Path
@@ -33,11 +34,33 @@ from misc.running.truths import measured, require_truth
 from misc.settings.config import Config
 from misc.settings.flags import resolved
 from misc.settings.told import NOTE, describe
-from misc.settings.trainings import Training
 
 # New layers have a larger learning rate under SGD; AdamW scales each step by itself.
 RATE_FACTORS = {"sgd": 10.0, "adamw": 1.0}
 VALIDATED_IMAGES = 200  # enough for a curve; the evaluations measure on all
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """What every training has: --cam_batch_size, --irn_batch_size and so on.
+
+    Its length is given in epochs or in steps; what it is not given in is 0.
+    """
+
+    num_epoches: int
+    steps: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    momentum: float
+    optimizer: str
+    warmup_steps: int
+
+
+def training_settings(config: Config, network: str) -> TrainingSettings:
+    """Return the settings of a network's training."""
+    names = [field.name for field in fields(TrainingSettings)]
+    return TrainingSettings(**{name: vars(config).get(f"{network}_{name}", 0) for name in names})
 
 
 def train_network(
@@ -87,7 +110,7 @@ def train_network(
     """
     if error := unfilled(config, f"{network}_batch_size", len(ids)):
         raise error
-    settings: Training = getattr(config, network)
+    settings = training_settings(config, network)
     is_new = _claim(config, dataset, network, ids, weights, supervision)
     _note_network(config, dataset, network, weights)
     if network in KINDS:

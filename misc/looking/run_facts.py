@@ -5,9 +5,9 @@ from typing import Any
 
 from misc.measuring.measures import read_seconds, read_since
 from misc.running.provenance import read_settings
-from misc.settings.config import Config
-from misc.settings.flags import defaults, is_place
-from misc.settings.typed import format_value
+from misc.settings.config import SETTINGS, Config
+from misc.settings.declare import format_value
+from misc.settings.flags import defaults
 
 Key = tuple[str, str, str]  # measure, split, supervision
 Line = dict[str, Any]
@@ -35,10 +35,10 @@ def changed_settings(config: Config) -> list[tuple[str, str, str]]:
     The settings recorded with the outputs override this command's flags: another command may
     have made them.
     """
-    preset, now, shaping = defaults(config.preset), config.values(), _shaping(config)
+    preset, now, shaping = defaults(config.preset), vars(config), _shaping(config)
     rows = []
     for name, usual in preset.items():
-        if name in _NOT_SHAPING or name.endswith("_pass") or is_place(name):
+        if name in _NOT_SHAPING or name.endswith("_pass") or SETTINGS[name].is_output:
             continue
         by_stage = shaping.get(name, {})
         values = {f"--{name} of {stage}": value for stage, value in by_stage.items()}
@@ -111,7 +111,7 @@ def _shaping(config: Config) -> dict[str, dict[str, Any]]:
     for place in places:
         for stage, settings in (read_settings(place) or {}).items():
             for name, value in settings.items():
-                if name not in indirect and not is_place(name):
+                if name not in indirect and not SETTINGS[name].is_output:
                     plain = tuple(value) if isinstance(value, list) else value
                     # A stage's own record overrides a later stage's.
                     shaping.setdefault(name, {}).setdefault(stage, plain)

@@ -10,7 +10,7 @@ from misc.looking.charts import Line, line_chart
 from misc.measuring.measures import table
 from misc.running.log import logger
 from misc.settings.config import SETTINGS, Config
-from misc.settings.typed import format_value
+from misc.settings.declare import format_value
 
 MOST_LINES = 5  # of a chart: each has a colour of its own
 CAUTION = (

@@ -124,7 +124,7 @@ def run(config: Config, dataset: Dataset) -> None:
     ranks.on_first(partial(check_place, config, settings))
     grid = points(axes)
     at_points = [
-        {kind: scores_of(config.with_values(point), kind) for kind in measured} for point in grid
+        {kind: scores_of(replace(config, **point), kind) for kind in measured} for point in grid
     ]
     work = work_of(found for at_point in at_points for found in at_point.values())
     logger.info(

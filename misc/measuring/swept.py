@@ -11,7 +11,7 @@ from misc.running.records import Settings, difference_of, new_record, read_recor
 from misc.running.shaped import shaped_by
 from misc.running.truths import measured, require_truth
 from misc.settings.config import SETTINGS, Config
-from misc.settings.typed import format_value
+from misc.settings.declare import format_value
 
 # By kind of label: the stage that makes it, its flag and the start of its settings' names.
 KINDS = {
@@ -23,7 +23,7 @@ Axes = Mapping[str, Sequence[Any]]
 
 def shaping(kind: str, axes: Axes) -> list[str]:
     """Return those of the swept settings that shape labels of a kind."""
-    return [name for name in axes if KINDS[kind][0] in SETTINGS[name].shapes]
+    return [name for name in axes if KINDS[kind][0] in SETTINGS[name].affects]
 
 
 def measured_images(config: Config, dataset: Dataset, axes: Axes) -> dict[str, list[str]]:
@@ -32,7 +32,7 @@ def measured_images(config: Config, dataset: Dataset, axes: Axes) -> dict[str, l
     Raises:
         ValueError: no chosen stage's labels depend on the settings, or ground truth is missing.
     """
-    kinds = [k for k, (_, flag, _) in KINDS.items() if config.asked(flag) and shaping(k, axes)]
+    kinds = [k for k, (_, flag, _) in KINDS.items() if config.runs_stage(flag) and shaping(k, axes)]
     if not kinds:
         raise ValueError(
             f"--sweep {config.sweep}: shapes no labels of the chosen stages; leave their flags "
@@ -66,7 +66,7 @@ def settings_of(
     found: dict[str, dict[str, Any]] = {"sweep": {"sweep": f"{grid} of {' and '.join(ids)} labels"}}
     for kind, listed in ids.items():
         stage, _, start = KINDS[kind]
-        more = ["crf"] * (f"{start}_crf" in axes or bool(config.values()[f"{start}_crf"]))
+        more = ["crf"] * (f"{start}_crf" in axes or bool(vars(config)[f"{start}_crf"]))
         shaped = shaped_by(config, dataset, stage, *more, images=listed)
         own = {name: value for name, value in shaped[stage].items() if name not in axes}
         own["chainer_eval_set"] = dataset.identify(listed, truth=kind)

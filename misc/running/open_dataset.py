@@ -14,8 +14,7 @@ import voc12
 from misc.machine import ranks
 from misc.running.dataset import Dataset
 from misc.running.plan import Truths
-from misc.settings.config import Config
-from misc.settings.data_settings import DATASETS
+from misc.settings.config import DATASETS, Config
 
 # By --dataset. The demo is laid out like VOC, and read by its reader.
 OPENERS: Mapping[str, Callable[[Config], Dataset]] = {

@@ -121,13 +121,13 @@ def unfilled(config: Config, flag: str, images: int) -> ValueError | None:
 
     With --limit a batch is as small as its images.
     """
-    asked = config.values()[flag]
+    asked = vars(config)[flag]
     if images >= asked or (config.limit is not None and images):
         return None
     listed = "train_list" if flag in ("cam_batch_size", "irn_batch_size") else "infer_list"
     return ValueError(
         f"--{flag} {asked}: a batch of {asked} images cannot be made of {images}, those of "
-        f"--{listed} {config.values()[listed]}: pass a smaller batch size or a longer list"
+        f"--{listed} {vars(config)[listed]}: pass a smaller batch size or a longer list"
     )
 
 

@@ -145,7 +145,7 @@ def _without_a_class(config: Config, dataset: Dataset, plans: Plans) -> Iterator
             # The first image ends it, where there is anything to learn.
             if ids and not any(_may_show(dataset, i) for i in dataset.with_labels(ids)):
                 yield ValueError(
-                    f"--{flag} {config.values()[flag]}: none of its {len(ids)} images shows a "
+                    f"--{flag} {vars(config)[flag]}: none of its {len(ids)} images shows a "
                     f"class, and {name} learns classes; name a list of images with labels, or look "
                     "whether these are all that the data set has"
                 )

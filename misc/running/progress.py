@@ -11,8 +11,8 @@ from tqdm import tqdm
 from misc.machine import ranks
 from misc.machine.device import Compute
 from misc.running.stage import Stage
-from misc.settings.config import Config
-from misc.settings.flags import defaults, is_place
+from misc.settings.config import SETTINGS, Config
+from misc.settings.flags import defaults
 from misc.settings.stage_times import FREE, PROBES
 
 PROBE_SECONDS = 0.3
@@ -76,9 +76,9 @@ def probe(device: torch.device) -> float:
 
 def _is_as_preset(config: Config) -> bool:
     """Return whether every setting that takes time is the preset's."""
-    values = config.values()
+    values = vars(config)
     return all(
         values[name] == usual
         for name, usual in defaults(config.preset).items()
-        if not (name in FREE or is_place(name) or name.endswith("_pass"))
+        if not (name in FREE or SETTINGS[name].is_output or name.endswith("_pass"))
     )

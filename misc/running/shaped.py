@@ -36,7 +36,7 @@ def known_before(config: Config, stage: str) -> dict[str, Any]:
     return {
         name: _plain(config, values, name)
         for name, setting in SETTINGS.items()
-        if stage in setting.shapes and not name.endswith(open_ones)
+        if stage in setting.affects and not name.endswith(open_ones)
     }
 
 
@@ -79,7 +79,7 @@ def shaped_by(
     before: dict[str, dict[str, Any]] = {}
     if ids is None:
         own["data_root"] = dataset.identify()
-    declared = [name for name, setting in SETTINGS.items() if stage in setting.shapes]
+    declared = [name for name, setting in SETTINGS.items() if stage in setting.affects]
     for name in dict.fromkeys([*declared, *more]):
         value = _plain(config, values, name)
         if name.endswith("_weights_name") or (name == "pretrained" and Path(value).is_file()):
@@ -98,7 +98,7 @@ def shaped_by(
 
 def _foreign(config: Config, name: str, ids: Sequence[str]) -> FilesOfImages:
     """Return what counts of a folder that this program did not make: the images' files."""
-    folder = Path(config.values()[name])
+    folder = Path(vars(config)[name])
     if name == "cam_out_dir":
         return FilesOfImages(folder=folder, names=partial(existing_cam_names, folder), ids=ids)
     unsure = name == "sem_seg_out_dir" and config.sem_seg_unsure

@@ -1,18 +1,21 @@
-"""How a setting is declared: its default, its help, what it accepts, what it shapes."""
+"""How a setting is declared, and how its value is read from text and JSON."""
 
 import dataclasses
+import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from misc.settings.rules import NOT_EMPTY, Rule
 
-# In a group of settings: the default is each group's own.
-EACH = dataclasses.MISSING
+# A preset has the values of another one where it has none of its own.
+BASE_PRESET = {"coco17": "coco14", "coco14_rib": "coco14"}
+_TRUE = {"true", "1", "yes"}
+_FALSE = {"false", "0", "no"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Declared:
+class Setting:
     """A declared setting.
 
     Attributes:
@@ -21,12 +24,12 @@ class Declared:
         rule: the values it accepts, where not all of its type.
         presets: other presets' values.
         group: title of the group that begins with it, in --help and in docs/FLAGS.md.
-        shapes: the stages whose results depend on it in every run.
-        place: whether it is an output path.
+        affects: the stages whose results depend on it in every run.
+        is_output: whether it is an output path.
         of: the data sets that read it; empty: any.
         name: its flag's.
-        hint: its type.
-        owner: the group of `settings_group` that holds it; empty: the dataclass itself.
+        hint: its type, without the None of an optional one.
+        optional: whether None is a value.
     """
 
     default: Any
@@ -34,84 +37,130 @@ class Declared:
     rule: Rule | None = None
     presets: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     group: str = ""
-    shapes: Sequence[str] = ()
-    place: bool = False
+    affects: Sequence[str] = ()
+    is_output: bool = False
     of: Sequence[str] = ()
     name: str = ""
     hint: Any = None
-    owner: str = ""
+    optional: bool = False
 
     @property
-    def member(self) -> str:
-        """Return the name of the attribute that holds it, in its group or in the dataclass."""
-        return self.name.removeprefix(f"{self.owner}_") if self.owner else self.name
+    def kind(self) -> str:
+        """Return the name of its type, for example float or int,..."""
+        if typing.get_origin(self.hint) is tuple:
+            return f"{self.hint.__args__[0].__name__},..."
+        return str(self.hint.__name__)
+
+    def preset(self, name: str) -> Any:
+        """Return its value in a preset."""
+        return name if self.name == "preset" else self.presets.get(name, self.default)
+
+    def parse(self, text: str) -> Any:
+        """Read a value as typed; ValueError says what is accepted."""
+        if self.hint is bool:
+            if (lowered := text.lower()) not in _TRUE | _FALSE:
+                raise ValueError(f"{text!r} is neither True nor False (1/0, yes/no)")
+            return lowered in _TRUE
+        try:
+            if typing.get_origin(self.hint) is tuple:
+                return _items(text, self.hint.__args__[0])
+            return self.hint(text)
+        except ValueError:
+            accepted = "" if self.rule is None else f"; accepted is {self.rule.accepted}"
+            raise ValueError(f"{text!r} is no {self.kind}{accepted}") from None
+
+    def from_json(self, value: Any) -> Any:
+        """Convert a value of a JSON file; ValueError where it is of the wrong type."""
+        if value is None and self.optional:
+            return None
+        if typing.get_origin(self.hint) is tuple:
+            item = self.hint.__args__[0]
+            if isinstance(value, list) and all(_is_a(part, item) for part in value):
+                return tuple(value)
+        elif _is_a(value, self.hint):
+            return value
+        raise ValueError(f"{self.name} is {value!r}, accepted is {self.kind}")
+
+    def check(self, value: Any, *, source: str = "") -> None:
+        """Raise ValueError, which begins with `source`, unless it accepts a value."""
+        if self.rule is not None and value is not None and not self.rule.holds(value):
+            words = format_value(value) or "''"
+            raise ValueError(f"{source}--{self.name} {words}: accepted is {self.rule.accepted}")
 
 
-def setting(default: Any, help: str, **options: Any) -> Any:
-    """Declare a setting; the options are those of `Declared`, up to `of`."""
-    declared = Declared(default=default, help=help, **options)
+def setting(
+    default: Any,
+    help: str,
+    *,
+    rule: Rule | None = None,
+    group: str = "",
+    affects: Sequence[str] = (),
+    of: Sequence[str] = (),
+    is_output: bool = False,
+    **presets: Any,
+) -> Any:
+    """Declare a setting; further keywords are presets and their values."""
+    for name, base in BASE_PRESET.items():
+        if base in presets:
+            presets.setdefault(name, presets[base])
+    declared = Setting(
+        default=default,
+        help=help,
+        rule=rule,
+        presets=presets,
+        group=group,
+        affects=affects,
+        is_output=is_output,
+        of=of,
+    )
     return dataclasses.field(default=default, metadata={"declared": declared})
 
 
-def in_demo(value: Any) -> dict[str, Any]:
-    """Return the presets in which the demo uses this value instead."""
-    return {"demo": value}
-
-
-def in_coco(value: Any, *, rib: Any = None) -> dict[str, Any]:
-    """Return the presets in which COCO uses this value instead, RIB's variant perhaps another."""
-    return {"coco14": value, "coco17": value, "coco14_rib": value if rib is None else rib}
-
-
-def place(default: str, help: str, **options: Any) -> Any:
+def output_path(default: str, help: str, *, rule: Rule = NOT_EMPTY, **options: Any) -> Any:
     """Declare an output path; the demo preset and --run_dir move it."""
     first, *rest = default.split("/")
     demo = "/".join([first, "demo", *rest]) if rest else f"result/demo/{first}"
-    options = {"rule": NOT_EMPTY} | options
-    return setting(default, help, presets=in_demo(demo), place=True, **options)
+    return setting(default, help, rule=rule, is_output=True, demo=demo, **options)
 
 
-def stage_pass(stage: str, **options: Any) -> Any:
+def stage_flag(stage: str, *, group: str = "") -> Any:
     """Declare the flag that switches a stage on or off."""
-    return setting(None, f"run the stage {stage}", **options)
+    return setting(None, f"run the stage {stage}", group=group)
 
 
-def value(
-    default: Any, *, help: str = "", shapes: Sequence[str] = (), **presets: Any
-) -> dict[str, Any]:
-    """Return a group's default and presets of a member; its help and stages, where its own."""
-    own = {"default": default, "presets": presets, "shapes": shapes}
-    return own | {"help": help} if help else own
-
-
-def settings_group(kind: type, *, shapes: Sequence[str], **values: dict[str, Any]) -> Any:
-    """Declare a group of settings; each member's flag begins with the group's name.
-
-    Args:
-        kind: the dataclass that declares its members.
-        shapes: the stages that all of it shapes.
-        values: each member's `value`, in the order of the flags; the others have no flag.
-    """
-    members = {field.name: field.metadata["declared"] for field in dataclasses.fields(kind)}
-    declared = {
-        name: dataclasses.replace(members[name], **own | {"shapes": (*shapes, *own["shapes"])})
-        for name, own in values.items()
-    }
-    default = kind(**{name: own["default"] for name, own in values.items()})
-    return dataclasses.field(default=default, metadata={"members": declared})
-
-
-def declared_in(kind: type) -> dict[str, Declared]:
+def settings_of(kind: type) -> dict[str, Setting]:
     """Return a dataclass's settings by the name of their flag, in the order of declaration."""
-    found, hints = [], typing.get_type_hints(kind)
+    hints, found = typing.get_type_hints(kind), {}
     for field in dataclasses.fields(kind):
-        name, hint = field.name, hints[field.name]
-        if "declared" in field.metadata:
-            found.append(dataclasses.replace(field.metadata["declared"], name=name, hint=hint))
-            continue
-        inner = typing.get_type_hints(hint)
-        found += [
-            dataclasses.replace(own, name=f"{name}_{member}", hint=inner[member], owner=name)
-            for member, own in field.metadata["members"].items()
-        ]
-    return {setting.name: setting for setting in found}
+        hint, optional = hints[field.name], False
+        if isinstance(hint, types.UnionType):
+            (hint,) = [part for part in hint.__args__ if part is not type(None)]
+            optional = True
+        found[field.name] = dataclasses.replace(
+            field.metadata["declared"], name=field.name, hint=hint, optional=optional
+        )
+    return found
+
+
+def format_value(value: Any) -> str:
+    """Format a value as typed on the command line."""
+    if isinstance(value, tuple):
+        return ",".join(str(item) for item in value)
+    return str(value)
+
+
+def _is_a(value: Any, hint: Any) -> bool:
+    # In Python True is an int.
+    if isinstance(value, bool):
+        return hint is bool
+    return isinstance(value, (int, float) if hint is float else hint)
+
+
+def _items(text: str, item: Callable[[str], Any]) -> tuple[Any, ...]:
+    """Read a list of items; ValueError where one of them is missing or cannot be read."""
+    parts = [part.strip() for part in text.strip("()[] ").rstrip(",").split(",")]
+    if parts == [""]:
+        return ()
+    if "" in parts:
+        raise ValueError
+    return tuple(item(part) for part in parts)

@@ -5,17 +5,15 @@
 
 import argparse
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from misc.settings.config import SETTINGS, Config
-from misc.settings.data_settings import PRESETS
-from misc.settings.declare import Declared
+from misc.settings.config import PRESETS, SETTINGS, Config
+from misc.settings.declare import Setting, format_value
 from misc.settings.settings_file import OWN_FLAG, read_settings_file
-from misc.settings.together import check_data_set, check_together, check_used
 from misc.settings.told import MODULES, PREDICTS, told_settings
-from misc.settings.typed import format_value, is_flag, kind, reader
+from misc.settings.validate import check_data_set, check_together, check_used
 
 # Of a data set of one's own, named by its module.
 OWN_PRESET = "folder"
@@ -47,20 +45,21 @@ def read_config(arguments: Sequence[str] | None = None) -> Config:
     for field in SETTINGS.values():
         is_saved = field.name in saved and field.name not in flags
         source = f"--{OWN_FLAG} {flags[OWN_FLAG]}: " if is_saved else ""
-        _check(field, values[field.name], source)
+        field.check(values[field.name], source=source)
         if field.name in given:
             check_data_set(field, values, source)
     check_together(values)
     check_used(values, flags)
-    return Config().with_values(values)
+    return Config(**values)
 
 
 def defaults(preset: str, *, run_dir: str = "") -> dict[str, Any]:
     """Return a preset's value of every setting, with its output paths in run_dir."""
-    values = {field.name: _preset_value(field, preset) for field in SETTINGS.values()}
-    for name in filter(is_place, values):
-        values[name] = os.path.join(run_dir, values[name])
-    return values
+    return {
+        name: os.path.join(run_dir, value) if field.is_output else value
+        for name, field in SETTINGS.items()
+        for value in [field.preset(preset)]
+    }
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -77,20 +76,20 @@ def build_parser() -> argparse.ArgumentParser:
     for title, fields in grouped():
         group = parser.add_argument_group(title)
         for field in fields:
-            bare: dict[str, Any] = {"nargs": "?", "const": True} if is_flag(field.name) else {}
+            bare: dict[str, Any] = {"nargs": "?", "const": True} if field.hint is bool else {}
             group.add_argument(
                 f"--{field.name}",
-                type=reader(field.name),
-                metavar=kind(field.name).upper(),
+                type=_reader(field),
+                metavar=field.kind.upper(),
                 help=_help(field).replace("%", "%%"),
                 **bare,
             )
     return parser
 
 
-def grouped() -> list[tuple[str, list[Declared]]]:
+def grouped() -> list[tuple[str, list[Setting]]]:
     """Return the settings by group, each group with its title, in order of declaration."""
-    groups: list[tuple[str, list[Declared]]] = []
+    groups: list[tuple[str, list[Setting]]] = []
     for field in SETTINGS.values():
         if title := field.group:
             groups.append((title, []))
@@ -100,12 +99,7 @@ def grouped() -> list[tuple[str, list[Declared]]]:
 
 def resolved(config: Config) -> dict[str, Any]:
     """Return every setting by name, as plain values for a log or JSON."""
-    return {name: list(v) if isinstance(v, tuple) else v for name, v in config.values().items()}
-
-
-def is_place(name: str) -> bool:
-    """Return whether a setting is an output path."""
-    return name in SETTINGS and SETTINGS[name].place
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in vars(config).items()}
 
 
 def table() -> str:
@@ -114,7 +108,7 @@ def table() -> str:
     for title, fields in grouped():
         lines.append(f"| **{title}** | | | |")
         for field in fields:
-            demo = _preset_value(field, "demo")
+            demo = field.preset("demo")
             changed = "" if demo == field.default else _code(format_value(demo))
             words, usual = field.help, _code(_default(field))
             lines.append(f"| `--{field.name}` | {usual} | {changed} | {words} |")
@@ -150,10 +144,10 @@ class _Help(argparse.HelpFormatter):
         return [line for part in text.splitlines() for line in split(part, width)]
 
 
-def _help(field: Declared) -> str:
+def _help(field: Setting) -> str:
     """Return a setting's help, and on a second line what it accepts and its defaults."""
     rule, lines = field.rule, []
-    if rule is not None and not is_place(field.name):
+    if rule is not None and not field.is_output:
         lines.append(f"takes {rule.accepted}")
     if field.default is not None:
         values = [("default", _default(field))]
@@ -166,12 +160,8 @@ def _code(text: str) -> str:
     return f"`{text}`" if text else ""
 
 
-def _default(field: Declared) -> str:
+def _default(field: Setting) -> str:
     return "CPU count" if field.name == "num_workers" else format_value(field.default)
-
-
-def _preset_value(field: Declared, preset: str) -> Any:
-    return preset if field.name == "preset" else field.presets.get(preset, field.default)
 
 
 def _with_data_root(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -212,7 +202,7 @@ def _saved(flags: Mapping[str, Any]) -> dict[str, Any]:
             f"{preset or 'that it names'}; leave one of the two out"
         )
     usual = defaults(preset, run_dir=saved.get("run_dir", ""))
-    return {n: v for n, v in saved.items() if not (is_place(n) and v == usual[n])}
+    return {n: v for n, v in saved.items() if not (SETTINGS[n].is_output and v == usual[n])}
 
 
 def _preset_of_weights(given: Mapping[str, Any]) -> str:
@@ -237,11 +227,14 @@ def _with_told(values: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str,
     return {**values, **told, **given}
 
 
-def _check(field: Declared, value: Any, source: str) -> None:
-    rule = field.rule
-    if rule is not None and value is not None and not rule.holds(value):
-        words = format_value(value) or "''"
-        raise ValueError(f"{source}--{field.name} {words}: accepted is {rule.accepted}")
+def _reader(field: Setting) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        try:
+            return field.parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
 
 
 if __name__ == "__main__":

@@ -1,12 +1,10 @@
 """The grid of settings that --sweep measures labels over."""
 
-import argparse
 import itertools
 from decimal import Decimal
 from typing import Any
 
 from misc.settings.config import SETTINGS
-from misc.settings.typed import kind, reader
 
 # What changes how labels are made of CAMs and IRNet's fields, and no network's own work.
 SWEPT = (
@@ -78,10 +76,10 @@ def _listed(part: str, words: str) -> list[str]:
 
 def _value(name: str, part: str, word: str) -> Any:
     try:
-        value = reader(name)(word)
-    except argparse.ArgumentTypeError:
+        value = SETTINGS[name].parse(word)
+    except ValueError:
         raise _refused(
-            part, f"{word!r} is not {_KINDS[kind(name)]}, which --{name} takes"
+            part, f"{word!r} is not {_KINDS[SETTINGS[name].kind]}, which --{name} takes"
         ) from None
     rule = SETTINGS[name].rule
     if rule is not None and not rule.holds(value):

@@ -7,7 +7,6 @@ from typing import Any
 
 from misc.files.atomic import write_json
 from misc.settings.config import SETTINGS, Config
-from misc.settings.typed import from_json
 from misc.settings.version import VERSION
 
 # It names the file that the others come from, so no file holds it.
@@ -26,7 +25,7 @@ def settings_path(config: Config) -> str:
 
 def write_settings(config: Config) -> None:
     """Write a run's settings to `settings_path`."""
-    values = {name: value for name, value in config.values().items() if name != OWN_FLAG}
+    values = {name: value for name, value in vars(config).items() if name != OWN_FLAG}
     write_json(settings_path(config), {"version": VERSION, "settings": values})
 
 
@@ -55,6 +54,6 @@ def read_settings_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     if unknown:
         raise ValueError(f"{source}: there is no setting {unknown[0]}")
     try:
-        return {name: from_json(name, value) for name, value in values.items()}
+        return {name: SETTINGS[name].from_json(value) for name, value in values.items()}
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from error

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from misc.settings.config import SETTINGS
-from misc.settings.typed import format_value, from_json
+from misc.settings.declare import format_value
 
 NOTE = "network"
 # The networks whose weights each --predict_network needs.
@@ -59,7 +59,7 @@ def names_told(network: str) -> list[str]:
     return [
         name
         for name, found in SETTINGS.items()
-        if not found.place and stages & set(found.shapes) and name not in _FOR_TRAINING
+        if not found.is_output and stages & set(found.affects) and name not in _FOR_TRAINING
     ]
 
 
@@ -152,7 +152,7 @@ def _checked(network: str, note: Any) -> Told:
     if len(palette) != _COLOURS:
         raise ValueError(f"a palette of {len(palette)} bytes, accepted are {_COLOURS}")
     stored = note["settings"]
-    settings = {n: from_json(n, stored[n]) for n in names_told(network) if n in stored}
+    settings = {n: SETTINGS[n].from_json(stored[n]) for n in names_told(network) if n in stored}
     for name, value in settings.items():
         rule = SETTINGS[name].rule
         if rule is not None and value is not None and not rule.holds(value):

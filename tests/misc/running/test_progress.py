@@ -1,5 +1,6 @@
 import gc
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -38,7 +39,7 @@ def test_the_demo_says_at_its_start_how_long_it_will_take(monkeypatch):
 
 @pytest.mark.parametrize("change", [{"demo_train_images": 8}, {"cam_num_epoches": 1}])
 def test_a_demo_with_other_settings_says_no_time(change):
-    config = read_config([]).with_values(change)
+    config = replace(read_config([]), **change)
     assert progress.outlook(config, STAGES, COMPUTE) == "15 stages"
 
 

@@ -1,4 +1,5 @@
 import ast
+import dataclasses
 import re
 import subprocess
 import sys
@@ -8,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from misc.learning.stages import TrainingSettings, training_settings
 from misc.learning.training import Schedule
 from misc.running.open_dataset import OPENERS
-from misc.settings.config import SETTINGS
-from misc.settings.data_settings import PRESETS
+from misc.settings.config import PRESETS, SETTINGS
 from misc.settings.flags import build_parser, grouped, page, read_config, resolved, table
 from misc.settings.version import VERSION
 from step import STAGES
@@ -112,7 +113,7 @@ def test_flags_that_say_which_data_set_reads_them_are_declared_so():
 
 def test_voc12_has_the_published_settings():
     config = read_config(VOC)
-    cam, irn = config.cam, config.irn
+    cam, irn = (training_settings(config, network) for network in ("cam", "irn"))
     assert (cam.batch_size, cam.num_epoches, cam.learning_rate) == (16, 5, 0.1)
     assert (irn.batch_size, irn.num_epoches, irn.learning_rate) == (32, 3, 0.1)
     assert (cam.momentum, irn.momentum) == (1e-4, 1e-4)
@@ -232,7 +233,7 @@ def test_an_empty_value_is_refused_where_it_means_nothing(flag):
 
 
 def test_no_drops_are_a_constant_rate_and_not_the_polynomial():
-    drops = read_config(["--mask_rcnn_drops", ""]).mask_rcnn.drops
+    drops = read_config(["--mask_rcnn_drops", ""]).mask_rcnn_drops
     assert drops == ()
     schedule = Schedule(steps=18, batch_size=1, drops=drops)
     assert {schedule.rate(step, 18) for step in range(18)} == {1.0}
@@ -254,7 +255,7 @@ def test_a_bare_boolean_flag_means_true_and_takes_nothing_else(flag):
 
 def asked(*arguments):
     config = read_config(list(arguments))
-    return [stage.name for stage in STAGES if config.asked(stage.flag)]
+    return [stage.name for stage in STAGES if config.runs_stage(stage.flag)]
 
 
 def test_without_a_pass_flag_every_stage_runs():
@@ -277,17 +278,33 @@ def test_every_setting_is_read_somewhere():
     files = [path for path in files if path.relative_to(ROOT).parts[0] != "benchmarks"]
     files.append(ROOT / "run_sample.py")
     read = {"preset", "run_dir", "settings", "voc12_root"}  # by read_config
-    groups = {declared.owner for declared in SETTINGS.values()} - {""}
     for path in files:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Attribute):
                 owner = ast.unparse(node.value)
                 read |= {node.attr} if owner == "config" else set()
-                read |= {f"{group}_{node.attr}" for group in groups if owner == f"config.{group}"}
-                if path.name == "stages.py" and owner == "settings":  # of whichever training
-                    read |= {f"{group}_{node.attr}" for group in groups}
     read |= {stage.flag for stage in STAGES}
+    parts = [field.name for field in dataclasses.fields(TrainingSettings)]
+    read |= {f"{name}_{part}" for name in ("cam", "irn", "mask_rcnn", "deeplab") for part in parts}
     assert set(SETTINGS) - read == set()
+
+
+def test_what_a_setting_affects_is_a_stage():
+    known = {stage.name for stage in STAGES}
+    for name, declared in SETTINGS.items():
+        assert set(declared.affects) <= known, name
+
+
+@pytest.mark.parametrize("network", ["cam", "irn", "mask_rcnn", "deeplab"])
+def test_a_training_is_affected_by_all_that_trainings_have(network):
+    for field in dataclasses.fields(TrainingSettings):
+        if declared := SETTINGS.get(f"{network}_{field.name}"):
+            assert f"train_{network}" in declared.affects, declared.name
+
+
+def test_a_preset_that_has_no_value_has_that_of_its_base():
+    assert SETTINGS["conf_fg_thres"].preset("coco17") == SETTINGS["conf_fg_thres"].preset("coco14")
+    assert SETTINGS["conf_bg_thres"].preset("coco14_rib") == 0.17
 
 
 def test_help_and_the_table_have_every_setting():
@@ -337,7 +354,7 @@ def test_an_empty_name_is_refused(name):
 
 def test_a_crop_without_any_pair_is_refused():
     words = ["--voc12_root", "VOC2012", "--irn_crop_size"]
-    assert read_config([*words, "80"]).irn.crop_size == 80
+    assert read_config([*words, "80"]).irn_crop_size == 80
     with pytest.raises(ValueError, match=r"^--irn_crop_size 64: has no pair .* 80 or more"):
         read_config([*words, "64"])
 

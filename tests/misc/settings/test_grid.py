@@ -2,10 +2,9 @@
 
 import pytest
 
-from misc.settings.config import SETTINGS
+from misc.settings.config import LABELS, SETTINGS
 from misc.settings.flags import read_config
 from misc.settings.grid import SWEPT, points, read_grid
-from misc.settings.stage_names import LABELS
 
 
 def test_a_range_has_both_ends_and_the_numbers_that_one_would_type():
@@ -24,8 +23,8 @@ def test_a_grid_is_every_combination():
 
 def test_what_is_swept_shapes_labels_and_no_network():
     for name in SWEPT:
-        assert set(SETTINGS[name].shapes) <= set(LABELS)
-        assert SETTINGS[name].shapes
+        assert set(SETTINGS[name].affects) <= set(LABELS)
+        assert SETTINGS[name].affects
     assert "irn_pad" not in SWEPT
 
 

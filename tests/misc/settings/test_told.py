@@ -25,7 +25,7 @@ def place(folder, network, note):
 def test_what_is_noted_is_read_again(network, tmp_path):
     told = read_told(place(tmp_path, network, note_of(network)), network)
     assert (told.dataset, told.class_names, told.palette) == ("demo", ("cat", "dog"), PALETTE)
-    usual = read_config([]).values()
+    usual = vars(read_config([]))
     for name in set(names_told(network)) - {"deeplab_backbone"}:
         assert told.settings[name] == usual[name]
 
@@ -108,5 +108,5 @@ def test_a_flag_wins_over_what_the_weights_tell_and_that_over_the_preset(tmp_pat
     weights_in(tmp_path / "sess")
     config = read_config(["--predict", "x", "--mask_rcnn_min_size", "512"])
     assert config.backbone == "resnet34"
-    assert config.mask_rcnn.min_size == 512
-    assert read_config(["--predict", "x"]).mask_rcnn.min_size == 96
+    assert config.mask_rcnn_min_size == 512
+    assert read_config(["--predict", "x"]).mask_rcnn_min_size == 96

@@ -4,10 +4,9 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from misc.files.id_lists import is_image_id
-from misc.settings.data_settings import DATASETS
-from misc.settings.declare import Declared
+from misc.settings.config import DATASETS
+from misc.settings.declare import Setting, format_value
 from misc.settings.grid import read_grid
-from misc.settings.typed import format_value
 
 # What a command does in place of the stages; one of them at a time.
 INSTEAD = ("predict", "sweep", "show", "tables")
@@ -55,7 +54,7 @@ def check_used(values: Mapping[str, Any], given: Container[str]) -> None:
             )
 
 
-def check_data_set(field: Declared, values: Mapping[str, Any], source: str) -> None:
+def check_data_set(field: Setting, values: Mapping[str, Any], source: str) -> None:
     """Raise ValueError where a setting is of another data set alone."""
     dataset, value = values["dataset"], values[field.name]
     is_read = not field.of or dataset in field.of or dataset not in DATASETS or values["predict"]
