@@ -10,8 +10,9 @@ import numpy as np
 
 from folder.index import Index, read_index
 from folder.masks import KINDS, Masks
+from folder.tree import Names
 from misc.files.id_lists import list_file, read_list
-from misc.files.images import read_image
+from misc.files.images import read_photograph
 from misc.files.palette import voc_palette
 from misc.running import dataset
 from misc.settings.config import Config
@@ -40,6 +41,7 @@ class Dataset(dataset.Dataset):
 
     name = "folder"
     may_lack_truth = True
+    upright = True
     palette = voc_palette()
 
     def __init__(
@@ -90,7 +92,7 @@ class Dataset(dataset.Dataset):
         return f"folder, {len(ids)} images, digest {digest.hexdigest()[:16]}"
 
     def split(self, name_or_file: str) -> list[str]:
-        """Return the ids of train, val or all, or of a text file of ids.
+        """Return the ids of train, val or all, or of a text file of ids or paths.
 
         Raises:
             FileNotFoundError: there is no such list, or no image of an id.
@@ -98,11 +100,15 @@ class Dataset(dataset.Dataset):
         """
         if name_or_file in SPLITS:
             return self._split(name_or_file)[: self.limit]
-        ids = read_list(list_file(name_or_file, splits=SPLITS))
-        if missing := [image_id for image_id in ids if image_id not in self._index.paths]:
+        index, path = self._index, list_file(name_or_file, splits=SPLITS)
+        names = Names(self.root, index.paths)
+        listed = read_list(path, parse=lambda line, place: names.find(line, place) or line)
+        ids = [image_id for image_id in listed if image_id not in index.broken]
+        if missing := [image_id for image_id in ids if image_id not in index.paths]:
             raise FileNotFoundError(
                 f"{name_or_file}: {len(missing)} of {len(ids)} ids have no image, the first is "
-                f"{missing[0]!r}; an id is a path below --data_root without ending, '_' for '/'"
+                f"{missing[0]!r}; a line is a path below --data_root, with or without ending, or "
+                "an id, which has no ending, and '_' for '/'"
             )
         return ids[: self.limit]
 
@@ -131,8 +137,11 @@ class Dataset(dataset.Dataset):
         return self._index.paths[image_id]
 
     def image(self, image_id: str) -> np.ndarray:
-        """Read an image: uint8 RGB (H, W, 3); raises as misc.files.images.read_image."""
-        return read_image(self.image_path(image_id))
+        """Read an image: uint8 RGB (H, W, 3); raises as misc.files.images.read_photograph.
+
+        EXIF rotation is applied, as to masks and in predictions.
+        """
+        return read_photograph(self.image_path(image_id))
 
     def image_labels(self, ids: Sequence[str]) -> np.ndarray:
         """Return the image-level labels: float32 (N, C), 1 where an image shows a class, else 0.

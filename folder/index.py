@@ -1,17 +1,17 @@
 """All that is known of a folder before an image is opened: its images, classes and labels."""
 
 import difflib
-import logging
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from folder.tags import ACCEPTED, HEADINGS, Row, Tags, read_names, read_tags
-from folder.tree import Names, image_ids
-from misc.files.images import image_endings
+from folder.doubts import SPLITS, doubts, is_background
+from folder.tags import ACCEPTED, HEADINGS, Row, Tags, normal, read_names, read_tags
+from folder.tree import Names, files_below
+from misc.files.id_lists import unique_ids
+from misc.files.images import photograph_formats, photograph_problem, sorted_out
 from misc.running.log import logger
 
 # Values of an 8-bit label map without background, 255 for ignore, and one left free.
@@ -23,12 +23,14 @@ class Index(NamedTuple):
 
     Attributes:
         paths: path below the root of each image, by id.
+        broken: why an image cannot be read, by id of those.
         class_names: the names of the classes.
-        rows: by id of each image that has a label its row in `labels`.
+        rows: by id of each image that has a label, and can be read, its row in `labels`.
         labels: uint8 (N, C), 1 where an image shows a class.
     """
 
     paths: Mapping[str, str]
+    broken: Mapping[str, str]
     class_names: tuple[str, ...]
     rows: Mapping[str, int]
     labels: np.ndarray
@@ -43,12 +45,8 @@ def read_index(
         FileNotFoundError: there is no image, no such file, or an image that is named is missing.
         ValueError: a file is broken, an image has two rows, or a class is unknown.
     """
-    paths = image_ids(root, but=masks)
-    if not paths:
-        raise FileNotFoundError(
-            f"--data_root {root}: no image in it or below; read are {', '.join(image_endings())}"
-        )
-    names = None if class_names is None else read_names(class_names)
+    paths = _images(root, but=masks)
+    names = None if class_names is None else _named(class_names)
     if labels is None:
         tags = _sub_folders(root, paths)
     else:
@@ -57,33 +55,95 @@ def read_index(
     source = f"{labels or f'--data_root {root}'}"
     if names is None:
         names = tags.class_names or sorted({c for row in found.values() for c in row.classes})
-        _look_at_names(source, names)
+        for doubt in doubts(names):
+            logger.warning("%s: %s", source, doubt)
+        if list(names) == list(map(str, range(len(names)))):
+            numbers = f"0 to {len(names) - 1}; --class_names FILE names them, one a line"
+            logger.info("%s: the classes are called %s", source, numbers)
     if not 0 < len(names) <= MOST_CLASSES:
         raise ValueError(f"{source}: {len(names)} classes, accepted are 1 to {MOST_CLASSES}")
-    ids = [image_id for image_id in paths if image_id in found]
-    if len(ids) < len(paths):
+    broken = _broken(root, paths)
+    ids = [image_id for image_id in paths if image_id in found and image_id not in broken]
+    if len(found) < len(paths):
         lacking = next(path for image_id, path in paths.items() if image_id not in found)
-        _say(
-            logging.INFO,
-            f"{source}: {len(paths) - len(ids)} of {len(paths)} images have no label and are left "
-            f"out, the first is {lacking}",
+        logger.info(
+            "%s: %d of %d images have no label and are left out, the first is %s",
+            source,
+            len(paths) - len(found),
+            len(paths),
+            lacking,
         )
     rows = {image_id: row for row, image_id in enumerate(ids)}
-    labelled = _label_rows(found, rows, names)
-    return Index(paths=paths, class_names=tuple(names), rows=rows, labels=labelled)
+    return Index(
+        paths=paths,
+        broken=broken,
+        class_names=tuple(names),
+        rows=rows,
+        labels=_label_rows(found, rows, names),
+    )
+
+
+def _images(root: Path, *, but: Path | None) -> dict[str, str]:
+    """Return the images of a tree, sorted by path: by id the path below its root, with '/'."""
+    files = sorted(files_below(root, but=but))
+    paths, others = sorted_out(files)
+    if others:
+        count = len(files) - len(paths)
+        logger.info("--data_root %s: %d files are no images (%s)", root, count, others)
+    if not paths:
+        raise FileNotFoundError(
+            f"--data_root {root}: no image in it or below; read are "
+            f"{', '.join(sorted(photograph_formats()))}"
+        )
+    return unique_ids(paths)
+
+
+def _broken(root: Path, paths: Mapping[str, str]) -> dict[str, str]:
+    """Return why an image cannot be read, by id, of those that cannot; log how many."""
+    looked_at = {image_id: photograph_problem(root / path) for image_id, path in paths.items()}
+    broken = {image_id: problem for image_id, problem in looked_at.items() if problem}
+    if broken:
+        words = (
+            f"{len(broken)} of {len(paths)} images cannot be read and are left out, the first: "
+            f"{next(iter(broken.values()))}"
+        )
+        if len(broken) == len(paths):
+            raise ValueError(f"--data_root {root}: {words}")
+        logger.warning("%s", words)
+    return broken
+
+
+def _named(class_names: Path) -> list[str]:
+    """Read the names of --class_names without the background's, which some put first."""
+    names = read_names(class_names)
+    if len(names) > 1 and is_background(names[0]):
+        logger.warning(
+            "--class_names %s: %r is no class and is left out; in masks it is 0, and 1 is %r",
+            class_names,
+            *names[:2],
+        )
+        return names[1:]
+    return names
 
 
 def _sub_folders(root: Path, paths: Mapping[str, str]) -> Tags:
-    rows = [
-        Row(f"{root / path}", path, [path.partition("/")[0]])
-        for path in paths.values()
-        if "/" in path
-    ]
-    if not rows:
+    parts = {path: path.split("/") for path in paths.values() if "/" in path}
+    if not parts:
         raise ValueError(
             f"--data_root {root}: pass --labels with its images, {ACCEPTED}; or sort them into one "
             "folder for each class"
         )
+    outer = sorted({first for first, *_ in parts.values()})
+    # train/cat/1.jpg: the class is the inner folder.
+    depth = int({name.casefold() for name in outer} <= SPLITS and min(map(len, parts.values())) > 2)
+    if depth:
+        logger.warning(
+            "--data_root %s: %s are a split's folders, the classes are those in them; all images "
+            "are taken together, --train_list and --val_list name other lists",
+            root,
+            ", ".join(outer),
+        )
+    rows = [Row(f"{root / path}", path, [normal(part[depth])]) for path, part in parts.items()]
     return Tags(rows)
 
 
@@ -93,10 +153,7 @@ def _match(
     """Return the row of each image that has one, by id."""
     names, found, missing = Names(root, paths), dict[str, Row](), list[Row]()
     for row in rows:
-        try:
-            image_id = names.find(row.path)
-        except ValueError as error:
-            raise ValueError(f"{row.place}: {error}") from error
+        image_id = names.find(row.path, row.place)
         if image_id is None:
             missing.append(row)
         elif (other := found.setdefault(image_id, row)) is not row:
@@ -109,10 +166,18 @@ def _match(
         heading = f"; if line 1 is a heading, its accepted names are {', '.join(HEADINGS)}"
         raise FileNotFoundError(
             f"{source}: {len(missing)} of {len(rows)} images are missing, the first is "
-            f"{missing[0].path!r} ({missing[0].place}); paths are below --data_root {root}"
+            f"{missing[0].path!r} ({missing[0].place}); {_reason(root, missing[0].path)}"
             f"{heading if may_be_heading else ''}"
         )
     return found
+
+
+def _reason(root: Path, path: str) -> str:
+    if (root / path).is_file():
+        return (
+            f"it is there, but Pillow here reads no {Path(path).suffix}: convert it to JPEG or PNG"
+        )
+    return f"paths are below --data_root {root}"
 
 
 def _label_rows(
@@ -120,40 +185,22 @@ def _label_rows(
 ) -> np.ndarray:
     number = {name: place for place, name in enumerate(names)}
     labels = np.zeros((len(places), len(names)), np.uint8)
+    ignored = set()
     for image_id, row in found.items():
         for name in row.classes:
-            if name not in number:
+            if name in number:
+                if image_id in places:
+                    labels[places[image_id], number[name]] = 1
+            elif is_background(name):
+                ignored.add(name)
+            else:
                 near = difflib.get_close_matches(name, names, n=1)
                 meant = f"; did you mean {near[0]!r}?" if near else ""
                 raise ValueError(
                     f"{row.place}: unknown class {name!r} of {row.path!r}, accepted are the "
                     f"{len(names)} of --class_names{meant}"
                 )
-            labels[places[image_id], number[name]] = 1
+    if ignored:
+        listed = ", ".join(sorted(ignored))
+        logger.warning("not in --class_names, and read as no class: %s", listed)
     return labels
-
-
-def _look_at_names(source: str, names: Sequence[str]) -> None:
-    """Say what is odd in class names that nobody listed."""
-    alike: dict[str, list[str]] = {}
-    for name in names:
-        alike.setdefault(name.casefold(), []).append(name)
-    pairs = [" and ".join(map(repr, found)) for found in alike.values() if len(found) > 1]
-    if pairs:
-        _say(
-            logging.WARNING,
-            f"{source}: classes differ by upper and lower case alone: {', '.join(pairs)}; they are "
-            "learnt as several, a file --class_names refuses those that are not in it",
-        )
-    if list(names) == list(map(str, range(len(names)))):
-        _say(
-            logging.INFO,
-            f"{source}: the classes are called 0 to {len(names) - 1}; --class_names FILE names "
-            "them, one a line",
-        )
-
-
-@cache
-def _say(level: int, words: str) -> None:
-    """Log a line once a run, though every stage opens the folder again."""
-    logger.log(level, "%s", words)

@@ -2,14 +2,13 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from functools import cache
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from folder.tree import files_below
-from misc.files.images import image_endings, image_size, read_numbers
+from misc.files.images import is_turned, photograph_formats, photograph_size, read_numbers
 from misc.files.object_maps import read_class_map, split_objects
 from misc.imutils import IGNORE
 from misc.running.log import logger
@@ -57,7 +56,7 @@ class Masks:
         self, root: Path, listed: Mapping[str, Sequence[str]], images: Sequence[str]
     ) -> None:
         """Log how many images have a mask, and which files are of none."""
-        stems, endings = {_stem(path) for path in images}, image_endings()
+        stems, endings = {_stem(path) for path in images}, photograph_formats()
         found = stems & {stem for kind in KINDS for stem in self._files[kind]}
         strays = [
             f"{kind}/{path}"
@@ -72,7 +71,7 @@ class Masks:
         if not found and images:
             kind = next(kind for kind in KINDS if (root / kind).is_dir())
             words += f"; that of {images[0]} is {root / kind / _stem(images[0])}.png"
-        _say(root, words, bool(strays) or not found)
+        (logger.warning if strays or not found else logger.info)("%s", words)
 
     def check_values(self, images: Sequence[str]) -> None:
         """Look whether masks hold numbers, not white on black.
@@ -139,12 +138,6 @@ class Masks:
         return self._root / kind / self._files[kind].get(stem, f"{stem}.png")
 
 
-@cache
-def _say(_root: Path, words: str, is_warning: bool) -> None:
-    """Say, once a run, how the masks fit."""
-    (logger.warning if is_warning else logger.info)("%s", words)
-
-
 def _stem(path: str) -> str:
     return os.path.splitext(path)[0]
 
@@ -163,6 +156,8 @@ def _is_white_on_black(path: Path) -> bool:
 
 
 def _of_size(image: Path, path: Path, mask: np.ndarray) -> np.ndarray:
-    if mask.shape != (size := image_size(image)):
-        raise ValueError(f"{path}: is {mask.shape} pixels, its image is {size}")
+    if mask.shape != (size := photograph_size(image)):
+        turned = mask.shape == size[::-1] and is_turned(image)
+        why = "; EXIF turns the image, and its mask has to be drawn on it so" if turned else ""
+        raise ValueError(f"{path}: is {mask.shape} pixels, its image is {size}{why}")
     return mask

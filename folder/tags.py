@@ -4,7 +4,10 @@ import csv
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+import reprlib
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,7 +45,7 @@ def read_tags(path: Path, *, names: Sequence[str] | None, images: Sequence[str])
     Args:
         path: the file; its ending says which form it has.
         names: the class names, if they are given; else those of a .npy are its columns' numbers.
-        images: the ids of all images, in order, for an array of rows.
+        images: the ids of all images, in order: rows of an array, and no headings.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -56,7 +59,10 @@ def read_tags(path: Path, *, names: Sequence[str] | None, images: Sequence[str])
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not UTF-8 text ({error}); accepted is {ACCEPTED}") from error
-    tags = _read_json(path, text) if path.suffix.lower() == ".json" else _read_table(path, text)
+    if path.suffix.lower() == ".json":
+        tags = _read_json(path, text)
+    else:
+        tags = _read_table(path, text, names, headings=set(HEADINGS).difference(images))
     if not tags.rows:
         raise ValueError(f"{path}: no image in it; accepted is {ACCEPTED}")
     return tags
@@ -75,7 +81,7 @@ def read_names(path: Path) -> list[str]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise ValueError(f"--class_names {path}: not UTF-8 text ({error})") from error
-    names = [line.strip() for line in lines if line.strip()]
+    names = [normal(line) for line in lines if line.strip()]
     if not names or len(set(names)) < len(names):
         twice = next((name for name in names if names.count(name) > 1), None)
         reason = "no name in it" if twice is None else f"{twice!r} is in it twice"
@@ -83,7 +89,14 @@ def read_names(path: Path) -> list[str]:
     return names
 
 
-def _read_table(path: Path, text: str) -> Tags:
+def normal(text: str) -> str:
+    """Return a name without space around it; an accented one has two spellings, of which NFC."""
+    return unicodedata.normalize("NFC", text.strip())
+
+
+def _read_table(
+    path: Path, text: str, names: Sequence[str] | None, *, headings: Collection[str]
+) -> Tags:
     rows: list[Row] = []
     blank = []
     delimiter = _delimiter(text)
@@ -100,7 +113,9 @@ def _read_table(path: Path, text: str) -> Tags:
             elif not name.strip() or any(map(str.strip, [*more, *cells[3:]])):
                 reason = "more than two columns" if name.strip() else "no path"
                 raise ValueError(f"{place}: {reason}; a line is `path,class;class`")
-            elif rows or name.strip().lower() not in HEADINGS:
+            elif re.fullmatch("[01](,[01])+", classes.strip()):
+                rows.append(Row(place, name, _of_columns(classes.split(","), names, place)))
+            elif rows or name.strip().lower() not in headings:
                 rows.append(Row(place, name, _names_in(classes)))
     except csv.Error as error:
         raise ValueError(
@@ -111,6 +126,16 @@ def _read_table(path: Path, text: str) -> Tags:
             "%s: %d empty lines are skipped, the first is line %d", path, len(blank), blank[0]
         )
     return Tags(rows)
+
+
+def _of_columns(values: Sequence[str], names: Sequence[str] | None, place: str) -> list[str]:
+    """Return the classes of a list of 0 and 1."""
+    if names is None or len(names) != len(values):
+        has = "there is no --class_names" if names is None else f"--class_names has {len(names)}"
+        raise ValueError(
+            f"{place}: {len(values)} columns of 0 and 1, and {has}; it is a file of their names"
+        )
+    return [name for name, value in zip(names, values, strict=True) if value == "1"]
 
 
 def _delimiter(text: str) -> str:
@@ -125,7 +150,7 @@ def _delimiter(text: str) -> str:
 
 
 def _names_in(text: str) -> list[str]:
-    return [name for part in text.split(";") if (name := part.strip())]
+    return [name for part in text.split(";") if (name := normal(part))]
 
 
 def _read_json(path: Path, text: str) -> Tags:
@@ -141,8 +166,10 @@ def _read_json(path: Path, text: str) -> Tags:
     for name, found in content.items():
         classes = _names_in(found) if isinstance(found, str) else found
         if not isinstance(classes, list) or not all(isinstance(c, str) for c in classes):
-            raise ValueError(f"{path}: {name!r} has {found!r}, a list of class names is expected")
-        rows.append(Row(str(path), name, [c.strip() for c in classes if c.strip()]))
+            raise ValueError(
+                f"{path}: {name!r} has {reprlib.repr(found)}; a list of class names is expected"
+            )
+        rows.append(Row(str(path), name, [normal(c) for c in classes if c.strip()]))
     return Tags(rows)
 
 
@@ -157,19 +184,48 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _read_coco(path: Path, content: Mapping[str, Any]) -> Tags:
     """Read the classes of a COCO JSON's annotations; its masks are not looked at."""
     try:
-        names = {c["id"]: str(c["name"]).strip() for c in content["categories"]}
-        files = {image["id"]: str(image["file_name"]) for image in content["images"]}
-        shown: dict[Any, dict[str, None]] = {image: {} for image in files}
-        pairs = [(a["image_id"], a["category_id"]) for a in content["annotations"]]
-        for image, category in pairs:
-            if image not in files or category not in names:
-                lacking = f"image {image}" if image not in files else f"category {category}"
-                raise ValueError(f"{path}: an annotation of {lacking}, which it does not list")
-            shown[image][names[category]] = None
-    except (KeyError, TypeError) as error:
+        categories, images = content["categories"], content["images"]
+        # Some write the number 1 in one place and "1" in another.
+        called = [normal(str(category["name"])) for category in categories]
+        names = dict(zip(_ids(categories, "id"), called, strict=True))
+        called = [str(image["file_name"]) for image in images]
+        files = dict(zip(_ids(images, "id"), called, strict=True))
+        annotations = content["annotations"]
+        pairs = zip(_ids(annotations, "image_id"), _ids(annotations, "category_id"), strict=True)
+        groups = {c.get("supercategory") for c in categories if c.get("supercategory") != c["name"]}
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: no COCO JSON ({error!r})") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    shown: dict[str, dict[str, None]] = {image: {} for image in files}
+    for image, category in pairs:
+        if image not in files or category not in names:
+            lacking = f"image {image}" if image not in files else f"category {category}"
+            raise ValueError(f"{path}: an annotation of {lacking}, which it does not list")
+        shown[image][names[category]] = None
     rows = [Row(f"{path}, image {i}", files[i], list(classes)) for i, classes in shown.items()]
-    return Tags(rows, list(dict.fromkeys(names[i] for i in sorted(names))))
+    # By number.
+    ordered = list(dict.fromkeys(names[i] for i in sorted(names, key=lambda i: (len(i), i))))
+    used = {name for classes in shown.values() for name in classes}
+    unused = [name for name in ordered if name in groups and name not in used]
+    if unused:
+        listed = ", ".join(unused)
+        logger.warning("%s: groups of categories, and no classes: %s", path, listed)
+    return Tags(rows, [name for name in ordered if name not in unused])
+
+
+def _ids(parts: Sequence[Mapping[str, Any]], key: str) -> list[str]:
+    """Return ids, numbers or text, as text."""
+    ids = [part[key] for part in parts]
+    strange = [
+        value for value in ids if isinstance(value, bool) or not isinstance(value, int | str)
+    ]
+    if strange:
+        raise ValueError(f"the {key} {reprlib.repr(strange[0])} is neither a number nor text")
+    found = list(map(str, ids))
+    if key == "id" and len(set(found)) < len(found):
+        raise ValueError(f"the id {Counter(found).most_common(1)[0][0]} is in it twice")
+    return found
 
 
 def _read_npy(path: Path, names: Sequence[str] | None, images: Sequence[str]) -> Tags:

@@ -3,12 +3,13 @@
 import io
 import os
 import warnings
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from misc.files.atomic import write_bytes
 
@@ -19,6 +20,19 @@ FORMATS = ("JPEG", "PNG", "BMP", "GIF", "JPEG2000", "PPM", "TIFF", "WEBP")
 # Of those that PIL opens: EPS and WMF start programs, the others only have the head of a file read.
 _NOT_PHOTOGRAPHS = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG"}
 LARGEST_OF_12_BITS = 4095
+# PIL would take a photograph of 108 megapixels for an attack.
+Image.MAX_IMAGE_PIXELS = 1 << 29
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# PIL stretches grey of 2 and 4 bits to 8.
+_STRETCHED = {"L;2": 85, "L;4": 17}
 
 
 def read_image(path: str | os.PathLike[str]) -> np.ndarray:
@@ -45,6 +59,14 @@ def photograph_formats() -> dict[str, str]:
     return {ending: name for ending, name in Image.EXTENSION.items() if name in known}
 
 
+def sorted_out(names: Sequence[str]) -> tuple[list[str], str]:
+    """Return those names of files that are photographs', and the endings of others, in words."""
+    endings = photograph_formats()
+    photographs = [name for name in names if _ending(name) in endings]
+    others = Counter(e for name in names if (e := _ending(name)) not in endings).most_common(5)
+    return photographs, ", ".join(f"{count} {e or 'without ending'}" for e, count in others)
+
+
 def read_photograph(path: str | os.PathLike[str]) -> np.ndarray:
     """Read an image file as people see it: EXIF rotation applied, what is transparent white.
 
@@ -57,12 +79,40 @@ def read_photograph(path: str | os.PathLike[str]) -> np.ndarray:
         FileNotFoundError: there is no such file.
         ValueError: the file cannot be decoded as an image.
     """
-    formats = tuple(sorted(set(photograph_formats().values())))
-    return np.asarray(_decode(Path(path), _as_seen, formats=formats))
+    return np.asarray(_decode(Path(path), _as_seen, formats=_photographs()))
+
+
+def photograph_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Return (H, W) of what `read_photograph` reads; raises likewise."""
+    if is_turned(path):
+        height, width = read_photograph(path).shape[:2]
+        return height, width
+    return image_size(path, formats=_photographs())
+
+
+def is_turned(path: str | os.PathLike[str]) -> bool:
+    """Return whether EXIF asks to turn or mirror an image; False where it cannot be read."""
+    try:
+        return _decode(Path(path), _turn, formats=_photographs()) != 1
+    except (ValueError, OSError):
+        return False
+
+
+def photograph_problem(path: str | os.PathLike[str]) -> str:
+    """Return in one line why `read_photograph` cannot read a file; empty where it can.
+
+    JPEG and PNG that end as they should are only opened.
+    """
+    check = _opened if _ends_well(path) else _loaded
+    try:
+        _decode(Path(path), check, formats=_photographs())
+    except (ValueError, OSError) as error:
+        return str(error).splitlines()[0]
+    return ""
 
 
 def read_label(path: str | os.PathLike[str]) -> np.ndarray:
-    """Read a label map: a palette or 8-bit grey image whose values are the labels.
+    """Read a label map: a palette image or a grey one of up to 8 bits whose values are the labels.
 
     Returns:
         uint8 array (H, W).
@@ -71,12 +121,12 @@ def read_label(path: str | os.PathLike[str]) -> np.ndarray:
         FileNotFoundError: there is no such file.
         ValueError: the file cannot be decoded, or is a colour image.
     """
-    image = _decode(Path(path), lambda opened: opened.copy())
-    if image.mode not in ("P", "L"):
+    mode, label = _decode(Path(path), _values)
+    if mode not in ("P", "L"):
         raise ValueError(
-            f"{path}: a label map must be a palette or 8-bit grey image, this one is {image.mode}"
+            f"{path}: a label map must be a palette or 8-bit grey image, this one is {mode}"
         )
-    return np.asarray(image)
+    return label
 
 
 def read_numbers(path: str | os.PathLike[str]) -> np.ndarray:
@@ -89,23 +139,19 @@ def read_numbers(path: str | os.PathLike[str]) -> np.ndarray:
         FileNotFoundError: there is no such file.
         ValueError: the file cannot be decoded, or is a colour image or one of 32 bits.
     """
-    image = _decode(Path(path), lambda opened: opened.copy())
-    if image.mode not in ("P", "L", "I;16", "I;16B", "I"):
-        raise ValueError(f"{path}: must be a grey image of 8 or 16 bits, this one is {image.mode}")
-    numbers = np.asarray(image)
+    mode, numbers = _decode(Path(path), _values)
+    if mode not in ("P", "L", "I;16", "I;16B", "I"):
+        raise ValueError(f"{path}: must be a grey image of 8 or 16 bits, this one is {mode}")
     if not 0 <= numbers.min() <= numbers.max() <= 65535:
         raise ValueError(f"{path}: its values are {numbers.min()} to {numbers.max()}")
     return numbers
 
 
-def image_endings() -> list[str]:
-    """Return the endings of image files that are read, as .jpg, in lower case, sorted."""
-    return sorted(e for e, kind in Image.registered_extensions().items() if kind in FORMATS)
-
-
-def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+def image_size(
+    path: str | os.PathLike[str], *, formats: tuple[str, ...] = FORMATS
+) -> tuple[int, int]:
     """Return an image's (H, W) from its header; raises as read_image."""
-    width, height = _decode(Path(path), lambda opened: opened.size)
+    width, height = _decode(Path(path), lambda opened: opened.size, formats=formats)
     return height, width
 
 
@@ -161,10 +207,59 @@ def _stretched(values: np.ndarray) -> np.ndarray:
     return np.rint((known - low) * (255 / (high - low or 1))).astype(np.uint8)
 
 
+def _ending(name: str) -> str:
+    return os.path.splitext(name)[1].lower()
+
+
+def _values(image: Image.Image) -> tuple[str, np.ndarray]:
+    """Return the mode of an image, and its values as they are stored."""
+    tiles = getattr(image, "tile", ())
+    raw = tiles[0][3] if tiles else ""
+    return image.mode, np.asarray(image) // _STRETCHED.get(raw, 1)
+
+
+def _photographs() -> tuple[str, ...]:
+    return tuple(sorted(set(photograph_formats().values())))
+
+
+def _turn(image: Image.Image) -> int:
+    """Return EXIF's orientation, 1 where there is none or it is unreadable."""
+    try:
+        # Of PNG, PIL's own would decode the pixels first.
+        turn = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
+    except Exception:  # any field may be of a wrong type
+        return 1
+    return turn if turn in _TURNS else 1
+
+
+def _ends_well(path: str | os.PathLike[str]) -> bool:
+    try:
+        with open(path, "rb") as file:
+            file.seek(-8, os.SEEK_END)
+            return file.read().endswith((b"\xff\xd9", b"IEND\xaeB`\x82"))
+    except OSError:
+        return False
+
+
+def _opened(_image: Image.Image) -> None:
+    """Be content with what `Image.open` has read."""
+
+
+def _loaded(image: Image.Image) -> None:
+    image.draft("RGB", (1, 1))  # of JPEG, which may have a film behind its end
+    image.load()
+
+
 def _as_seen(image: Image.Image) -> Image.Image:
-    turned = ImageOps.exif_transpose(image)
+    image.load()  # turns a TIFF already
+    turn = _turn(image)
+    turned = image.transpose(_TURNS[turn]) if turn != 1 else image
     if not turned.has_transparency_data:
         return _to_rgb(turned)
+    if turned.mode.startswith("I"):  # of one value that is transparent, which PIL would clip
+        seen = np.array(_to_rgb(turned))
+        seen[np.asarray(turned) == turned.info["transparency"]] = 255
+        return Image.fromarray(seen)
     layer = turned.convert("RGBA")
     white = Image.new("RGBA", layer.size, "white")
     return Image.alpha_composite(white, layer).convert("RGB")
@@ -180,9 +275,9 @@ def _decode(
         raise FileNotFoundError(f"{path}: no such file")
     try:
         with warnings.catch_warnings():
-            # Beyond PIL's limit a file is more likely a bomb than a photograph.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=formats) as opened:
                 return convert(opened)
     except Exception as error:  # PIL's plugins raise almost anything on a broken file
-        raise ValueError(f"{path}: cannot be read as an image ({error})") from error
+        reason = str(error) or type(error).__name__
+        raise ValueError(f"{path}: cannot be read as an image ({reason})") from error

@@ -40,6 +40,7 @@ class Dataset:
         limit: the number of images that every list is truncated to; None for all.
         may_lack_truth: whether measures are of those images of a list that have ground truth,
             perhaps of none; else a list that lacks some is an error.
+        upright: whether EXIF rotation is applied to images; else labels lie on stored pixels.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Dataset:
     palette: np.ndarray
     limit: int | None = None
     may_lack_truth = False
+    upright = False
 
     def split(self, name_or_file: str) -> list[str]:
         """Return the ids of a split or of a text file of ids, each of which has an image."""

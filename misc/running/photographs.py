@@ -1,14 +1,14 @@
 """The images of a folder, without labels: what --predict takes in place of a data set."""
 
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from misc.files.images import photograph_formats, read_photograph
+from misc.files.id_lists import unique_ids
+from misc.files.images import read_photograph, sorted_out
 from misc.imutils import rescale
 from misc.running.log import logger
 
@@ -58,8 +58,7 @@ class Photographs:
 def photographs_in(folder: str | os.PathLike[str], *, limit: int | None = None) -> dict[str, str]:
     """List the images in a folder, by the endings of their names: id to name of the file.
 
-    The id is the name without its ending, or with it where several files differ in nothing else.
-    Hidden files and folders inside are left out.
+    Hidden files and folders inside are left out; see `misc.files.id_lists.unique_ids`.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -70,22 +69,16 @@ def photographs_in(folder: str | os.PathLike[str], *, limit: int | None = None) 
         raise FileNotFoundError(f"--predict {folder}: no such folder")
     if not place.is_dir():
         raise ValueError(f"--predict {folder}: a file; accepted is a folder of images")
-    endings = photograph_formats()
-    there = sorted(e.name for e in os.scandir(place) if _is_file(e) and not e.name.startswith("."))
-    names = [name for name in there if os.path.splitext(name)[1].lower() in endings]
+    # A link to nothing is a broken image.
+    there = sorted(n for n in os.listdir(place) if n[0] != "." and not os.path.isdir(place / n))
+    names, others = sorted_out(there)
     if not names:
         raise ValueError(
-            f"--predict {folder}: no image in it ({len(there)} other files); accepted are "
-            ".jpg, .png and whatever else Pillow reads, not in folders inside"
+            f"--predict {folder}: no image in it ({len(there)} other files{others and ': '}{others}"
+            "); accepted are .jpg, .png and whatever else Pillow reads, not in folders inside"
         )
-    if len(names) < len(there):
-        logger.info("%s: %d files are no images", folder, len(there) - len(names))
-    stems = [os.path.splitext(name)[0] for name in names]
-    count = Counter(stems)
-    ids = [s if count[s] == 1 else name for s, name in zip(stems, names, strict=True)]
-    return dict(list(zip(ids, names, strict=True))[:limit])
-
-
-def _is_file(entry: os.DirEntry[str]) -> bool:
-    """Return whether an entry is a file, or a link to none, which is said to be broken."""
-    return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))
+    if others:
+        logger.info(
+            "--predict %s: %d files are no images (%s)", folder, len(there) - len(names), others
+        )
+    return dict(list(unique_ids(names).items())[:limit])

@@ -23,6 +23,7 @@ from misc.running.provenance import check_claim
 from misc.running.shaped import known_before
 from misc.running.stage import Stage
 from misc.running.truths import lacking
+from misc.running.understood import tell_understood
 from misc.running.workers import map_images
 from misc.settings.config import Config
 
@@ -44,6 +45,7 @@ def check_inputs(config: Config, dataset: Dataset, stages: Sequence[Stage]) -> N
         ModuleNotFoundError: a package that a later stage imports is not installed.
     """
     plans = _plans(config, dataset, stages)
+    tell_understood(dataset, [plan for _, plan in plans])
     for error in (*_lacking(config, dataset, plans), *_claimed(config, plans)):
         raise error
     log_forms(config, dataset, [need for _, plan in plans for need in plan.needs])
@@ -56,6 +58,7 @@ def dry_run(config: Config, dataset: Dataset, stages: Sequence[Stage]) -> None:
         ValueError: some of it is missing or broken, or the disk is too small; all is listed.
     """
     plans = _plans(config, dataset, stages)
+    tell_understood(dataset, [plan for _, plan in plans])
     problems = [str(error) for error in _lacking(config, dataset, plans)]
     problems += [str(error) for error in _claimed(config, plans)]
     problems += _broken(dataset, plans, num_workers=config.num_workers)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from folder import Dataset
 from misc.files.id_lists import read_list
-from misc.files.images import image_endings
+from misc.files.images import photograph_formats
 
 SIZE = (24, 32)
 
@@ -44,14 +44,14 @@ def test_ids_are_paths_without_ending_and_unique(photos):
     assert data.image_path("field_day 2_cow") == photos / "field/day 2/cow.JPG"
 
 
-def test_images_that_would_have_one_id_have_a_digest(tmp_path):
-    clashing = ["a/b.jpg", "a_b.jpg", "A_B.png", "c.jpg", "c.png", "d.jpg"]
+def test_images_that_would_have_one_id_keep_their_ending_or_have_a_digest(tmp_path):
+    clashing = ["a/b.jpg", "a_b.jpg", "A_B.png", "c.jpg", "c.jpg.png", "c.png", "d.jpg"]
     make_photos(tmp_path / "p", clashing)
     labels = write_csv(tmp_path / "t.csv", {path: ["x"] for path in clashing})
     data = Dataset(tmp_path / "p", labels=labels)
     ids = data.split("all")
     assert len({i.casefold() for i in ids}) == len(clashing)
-    assert [i for i in ids if "-" not in i] == ["d"]
+    assert [i for i in ids if "-" not in i] == ["A_B.png", "c.jpg.png", "c.png", "d"]
     assert sorted(map(data.file_name, ids)) == sorted(clashing)
 
 
@@ -75,7 +75,7 @@ def test_every_common_format_is_read(tmp_path):
     data = Dataset(tmp_path / "p")
     assert len(data.split("all")) == len(endings)
     assert all(abs(data.image(i).astype(int) - 128).max() < 4 for i in data.split("all"))
-    assert {".jpg", ".webp", ".tif"} <= set(image_endings())
+    assert {".jpg", ".webp", ".tif"} <= set(photograph_formats())
 
 
 def test_hidden_files_and_others_are_no_images(photos):

@@ -196,10 +196,13 @@ def test_a_link_to_nothing_is_a_broken_image_and_predicted_once_it_is_whole(
 ):
     (elsewhere / "photos/lost.jpg").symlink_to(elsewhere / "later.jpg")
     (elsewhere / "photos/empty.jpg").write_bytes(b"")
+    (elsewhere / "photos/itself.jpg").symlink_to("itself.jpg")
     assert predict() == 2
     said = capsys.readouterr()
-    assert "lost.jpg" in said.out
-    assert f"2 of {len(val_images) + 2} images cannot be read" in said.err
+    assert "lost.jpg: no such file" in said.out
+    assert "itself.jpg: no such file" in said.out
+    (elsewhere / "photos/itself.jpg").unlink()
+    assert f"3 of {len(val_images) + 3} images cannot be read" in said.err
     whole = (elsewhere / f"photos/{val_images[0]}.jpg").read_bytes()
     for name in ("later.jpg", "photos/empty.jpg"):
         (elsewhere / name).write_bytes(whole)
@@ -238,14 +241,21 @@ def test_another_image_of_the_same_name_is_refused_and_replaced_on_demand(
     assert label.shape == (60, 50)
 
 
-def test_images_that_differ_in_their_ending_alone_are_kept_apart(elsewhere):
+def test_images_of_nearly_one_name_are_kept_apart_and_long_names_are_predicted(elsewhere):
+    names = ["a.jpg", "a.jpg.png", "a.png", "b.png", "legend.png", f"{'n' * 245}.png"]
     (elsewhere / "photos").mkdir()
-    for name, side in (("a.jpg", 40), ("a.png", 50), ("b.png", 60)):
-        Image.fromarray(np.zeros((side, side, 3), np.uint8)).save(elsewhere / "photos" / name)
+    for place, name in enumerate(names):
+        picture = np.zeros((40 + place, 40, 3), np.uint8)
+        Image.fromarray(picture).save(elsewhere / "photos" / name)
     assert predict() == 0
-    labels = elsewhere / "result/predict/mask_rcnn/labels"
-    sizes = {p.name: read_label(p).shape[0] for p in labels.glob("*.png")}
-    assert sizes == {"a.jpg.png": 40, "a.png.png": 50, "b.png": 60}
+    folder = elsewhere / "result/predict/mask_rcnn"
+    sizes = {p.stem: read_label(p).shape[0] for p in (folder / "labels").glob("*.png")}
+    assert sorted(sizes.values()) == [40, 41, 42, 43, 44, 45]
+    assert {"a.jpg.png": 41, "a.png": 42, "b": 43, "legend": 44}.items() <= sizes.items()
+    found = json.loads((folder / "instances.json").read_text())["images"]
+    assert {image["file_name"]: image["height"] for image in found} == {
+        name: 40 + place for place, name in enumerate(names)
+    }
 
 
 def test_a_folder_of_predictions_of_other_weights_is_refused(val_images, elsewhere, capsys):

@@ -1,0 +1,275 @@
+"""What is understood of a folder of photographs is told before the first stage."""
+
+import json
+
+import numpy as np
+import pytest
+from photo_tree import make_photos, write_csv, write_mask
+from PIL import Image
+
+import run_sample
+from tests import forked
+
+NINE = {f"{n}.png": ["cat"] if n % 2 else ["dog"] for n in range(1, 10)}
+
+
+EVAL = ("--train_cam_pass", "True", "--make_cam_pass", "True", "--eval_cam_pass", "True")
+LISTS = {"train_list": "all", "val_list": "all", "infer_list": "all", "chainer_eval_set": "all"}
+
+
+def told(folder, *words, status=0, **changes):
+    """Give the lines of a dry run of the classification network, whose log is a new one."""
+    data = {"dataset": "folder", "data_root": folder / "photos", "pretrained": "none"}
+    data |= {"dry_run": True, "cam_batch_size": 1, "cam_num_epoches": 1} | changes
+    words = words or ("--train_cam_pass", "True")
+    (folder / "run/sample_train_eval.log").unlink(missing_ok=True)
+    assert run_sample.main(forked.arguments(folder / "run", *words, **data)) == status
+    return (folder / "run/sample_train_eval.log").read_text()
+
+
+def labelled(folder, tags):
+    make_photos(folder / "photos", tags)
+    return {"labels": write_csv(folder / "tags.csv", tags)}
+
+
+def labelled_lines(folder, lines):
+    rows = [line.split(",") for line in lines]
+    make_photos(folder / "photos", [path for path, *_ in rows])
+    (folder / "tags.csv").write_text("\n".join(lines))
+    return {"labels": folder / "tags.csv"}
+
+
+def test_classes_with_counts_and_images_without_any(tmp_path):
+    data = labelled(tmp_path, {**NINE, "10.png": [], "11.png": ["cat", "dog"]})
+    text = told(tmp_path, **data)
+    assert "folder: 11 images, 2 classes: cat 6, dog 5; 1 images without any\n" in text
+    assert "WARNING" not in text
+
+
+def test_a_run_tells_it_before_its_first_stage(tmp_path):
+    data = labelled(tmp_path, NINE)
+    text = told(tmp_path, **data, dry_run=False)
+    assert text.index("9 images, 2 classes: cat 5, dog 4") < text.index("train_cam ...")
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["cat, dog", "cat"], "'cat, dog': several classes in one name?"),
+        (["scab frog_eye complex", "scab"], "'scab frog_eye complex': several classes in one"),
+        (["8|5|0", "14|0"], "'14|0', '8|5|0': several classes in one name?"),
+        (["none", "cat"], "'none': taken for a class"),
+        (["No finding", "cat"], "'No finding': taken for a class"),
+        (["Cat", "cat"], "differ by upper and lower case alone: 'Cat' and 'cat'"),
+    ],
+)
+def test_names_that_are_probably_no_class_are_warned_of(tmp_path, names, words):
+    lines = [f'{n}.png,"{names[n % 2]}"' for n in range(8)]
+    text = told(tmp_path, **labelled_lines(tmp_path, lines))
+    assert words in text
+    assert text.count("WARNING") == 1
+
+
+@pytest.mark.parametrize("name", ["traffic light", "frog_eye", "ice-cream", "1", "trainer"])
+def test_common_names_are_not_warned_of(tmp_path, name):
+    lines = [f'{n}.png,"{(name, "cat")[n % 2]}"' for n in range(8)]
+    assert "WARNING" not in told(tmp_path, **labelled_lines(tmp_path, lines))
+
+
+def test_folders_of_a_split_above_those_of_the_classes_are_no_classes(tmp_path):
+    paths = [f"{s}/{c}/{n}.png" for s in ("train", "val") for c in ("cat", "dog") for n in (1, 2)]
+    make_photos(tmp_path / "photos", paths)
+    text = told(tmp_path)
+    assert "8 images, 2 classes: cat 4, dog 4" in text
+    assert "train, val are a split's folders, the classes are those in them" in text
+
+
+def test_folders_of_a_split_without_classes_are_warned_of(tmp_path):
+    make_photos(tmp_path / "photos", [f"{s}/{n}.png" for s in ("train", "test") for n in range(4)])
+    assert "'test', 'train': folders of a split?" in told(tmp_path)
+
+
+def test_a_folder_of_what_shows_nothing_is_warned_of_and_class_names_leaves_it_out(tmp_path):
+    paths = [f"{c}/{n}.png" for c in ("Negative", "Positive") for n in range(4)]
+    make_photos(tmp_path / "photos", paths)
+    assert "'Negative': taken for a class" in told(tmp_path)
+    (tmp_path / "names.txt").write_text("Positive\n")
+    text = told(tmp_path, class_names=tmp_path / "names.txt")
+    assert "8 images, 1 classes: Positive 4; 4 images without any" in text
+    assert "not in --class_names, and read as no class: Negative" in text
+
+
+def test_columns_of_0_and_1_are_classes_by_the_list_of_names_or_refused(tmp_path, capsys):
+    photos = make_photos(tmp_path / "photos", [f"{n}.png" for n in range(6)])
+    lines = [f"{p.name}\t{n % 2},{1 - n % 2},0" for n, p in enumerate(sorted(photos.iterdir()))]
+    (tmp_path / "tags.tsv").write_text("\n".join(lines))
+    told(tmp_path, labels=tmp_path / "tags.tsv", status=2)
+    assert "3 columns of 0 and 1, and there is no --class_names" in capsys.readouterr().err
+    (tmp_path / "names.txt").write_text("cat\ndog\ncow\n")
+    data = {"labels": tmp_path / "tags.tsv", "class_names": tmp_path / "names.txt"}
+    assert "6 images, 3 classes: cat 3, dog 3" in told(tmp_path, **data)
+
+
+def test_a_class_in_every_image_and_one_in_val_alone_are_warned_of(tmp_path):
+    data = labelled(tmp_path, {path: ["crack"] for path in NINE})
+    assert "--train_list: every image shows crack;" in told(tmp_path, **data)
+    for name, listed in (("train", range(1, 9)), ("val", [9])):
+        (tmp_path / f"{name}.txt").write_text("".join(f"{n}.png\n" for n in listed))
+    write_csv(tmp_path / "tags.csv", {**NINE, "2.png": [], "9.png": ["cow"]})
+    lists = {f"{name}_list": tmp_path / f"{name}.txt" for name in ("train", "val")}
+    text = told(tmp_path, **data, **lists)
+    assert "--train_list: no image shows cow, but those of another list do" in text
+
+
+def test_a_category_that_only_groups_others_is_no_class(tmp_path):
+    make_photos(tmp_path / "photos", ["a.png", "b.png"])
+    categories = [
+        {"id": 0, "name": "flowers", "supercategory": "none"},
+        {"id": 1, "name": "daisy", "supercategory": "flowers"},
+        {"id": 2, "name": "tulip", "supercategory": "flowers"},
+    ]
+    coco(tmp_path / "a.json", categories, [(0, 1), (1, 2)])
+    text = told(tmp_path, labels=tmp_path / "a.json")
+    assert "2 images, 2 classes: daisy 1, tulip 1" in text
+    assert "groups of categories, and no classes: flowers" in text
+
+
+def coco(path, categories, pairs):
+    images = [{"id": n, "file_name": f"{name}.png"} for n, name in enumerate("ab")]
+    annotations = [{"image_id": image, "category_id": category} for image, category in pairs]
+    content = {"images": images, "categories": categories, "annotations": annotations}
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("other", ["1", "x"])
+def test_ids_that_are_text_beside_numbers_are_read(tmp_path, other):
+    make_photos(tmp_path / "photos", ["a.png", "b.png"])
+    categories = [{"id": 0, "name": "car"}, {"id": other, "name": "person"}]
+    coco(tmp_path / "a.json", categories, [("0", "0"), (1, other)])
+    assert "2 images, 2 classes: car 1, person 1" in told(tmp_path, labels=tmp_path / "a.json")
+
+
+def test_an_id_that_is_nothing_is_one_line(tmp_path, capsys):
+    make_photos(tmp_path / "photos", ["a.png", "b.png"])
+    coco(tmp_path / "a.json", [{"id": None, "name": "car"}], [(0, None)])
+    told(tmp_path, labels=tmp_path / "a.json", status=2)
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "the id None is neither a number nor text" in error
+
+
+def test_a_first_row_that_names_an_image_is_no_heading(tmp_path):
+    data = labelled_lines(tmp_path, ["image.png,dog", *(f"{n}.png,cat" for n in range(4))])
+    (tmp_path / "tags.csv").write_text("image,dog\n" + "".join(f"{n},cat\n" for n in range(4)))
+    assert "5 images, 2 classes: cat 4, dog 1" in told(tmp_path, **data)
+
+
+def test_two_spellings_of_an_accented_name_are_one_class(tmp_path):
+    tags = {f"{n}.png": [("caf\u00e9", "cafe\u0301")[n % 2]] for n in range(4)}
+    text = told(tmp_path, **labelled(tmp_path, {**tags, "5.png": []}))
+    assert "5 images, 1 classes: caf\u00e9 4; 1 images without any" in text
+
+
+def test_lists_may_name_paths(tmp_path):
+    tags = {f"day{n % 2}/{n}.png": [("cat", "dog")[n // 2 % 2]] for n in range(8)}
+    data = labelled(tmp_path, tags)
+    (tmp_path / "train.txt").write_text("\n".join(list(tags)[:6]))
+    (tmp_path / "val.txt").write_text("day0_6\nday1\\7\n")
+    text = told(tmp_path, **data, train_list=tmp_path / "train.txt", val_list=tmp_path / "val.txt")
+    assert "8 images, 2 classes" in text
+
+
+def test_images_that_cannot_be_read_are_left_out_of_a_training(tmp_path):
+    data = labelled(tmp_path, NINE)
+    whole = (tmp_path / "photos/1.png").read_bytes()
+    (tmp_path / "photos/1.png").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "photos/2.png").write_bytes(b"")
+    (tmp_path / "photos/3.png").unlink()
+    (tmp_path / "photos/3.png").symlink_to("3.png")
+    text = told(tmp_path, **data, dry_run=False)
+    assert "3 of 9 images cannot be read and are left out, the first: " in text
+    assert "Errno" not in text
+    assert "6 images, 2 classes: cat 3, dog 3" in text
+
+
+def test_files_of_a_format_that_is_not_read_are_told(tmp_path, capsys):
+    data = labelled(tmp_path, NINE)
+    (tmp_path / "photos/IMG_1.heic").write_bytes(b"no matter")
+    (tmp_path / "photos/IMG_2.HEIC").write_bytes(b"no matter")
+    assert "2 files are no images (2 .heic)" in told(tmp_path, **data)
+    write_csv(tmp_path / "tags.csv", {**NINE, "IMG_1.heic": ["cat"]})
+    told(tmp_path, **data, status=2)
+    assert "'IMG_1.heic' " in (error := capsys.readouterr().err)
+    assert "it is there, but Pillow here reads no .heic" in error
+
+
+def turned(path, size=(40, 60), orientation=6):
+    """Write a photograph as a phone does: stored lying, seen upright, its upper half white."""
+    pixels = np.zeros((*size, 3), np.uint8)
+    pixels[:, : size[1] // 2] = 255
+    picture = Image.fromarray(pixels)
+    exif = picture.getexif()
+    exif[0x0112] = orientation
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(path, exif=exif)
+
+
+def upright_masks(folder, shape):
+    for name in "ab":
+        mask = np.zeros(shape, np.uint8)
+        mask[:10] = 1
+        write_mask(folder / f"semantic/{name}.png", mask)
+    return {"masks": folder, **LISTS}
+
+
+def test_a_mask_on_the_upright_photograph_fits_and_rotation_is_told(tmp_path):
+    data = labelled(tmp_path, {"a.jpg": ["cat"], "b.jpg": ["cat"], "c.jpg": []})
+    for name in "ab":
+        turned(tmp_path / f"photos/{name}.jpg")
+    masks = upright_masks(tmp_path / "masks", (60, 40))
+    text = told(tmp_path, *EVAL, **data, **masks)
+    assert "EXIF turns 2 of 3 images, as a; they are read so" in text
+    assert "nothing is missing or broken" in text
+
+
+def test_a_mask_on_the_stored_pixels_is_refused_by_the_name_of_exif(tmp_path):
+    data = labelled(tmp_path, {"a.jpg": ["cat"], "b.jpg": ["cat"], "c.jpg": []})
+    for name in "ab":
+        turned(tmp_path / f"photos/{name}.jpg")
+    masks = upright_masks(tmp_path / "masks", (40, 60))
+    text = told(tmp_path, *EVAL, status=2, **data, **masks)
+    assert "a.png: is (40, 60) pixels, its image is (60, 40); EXIF turns the image" in text
+
+
+def masked(folder, shift=0):
+    """Make photographs of cats (1), dogs (2) and cows (3), with masks."""
+    names = ("cat", "dog", "cow")
+    data = labelled(folder, {f"{n}.png": [names[n % 3]] for n in range(9)})
+    for n in range(9):
+        mask = np.zeros((24, 32), np.uint8)
+        mask[:12] = n % 3 + 1 + shift
+        write_mask(folder / f"masks/semantic/{n}.png", mask)
+    (folder / "names.txt").write_text("cat\ndog\ncow\nhen\n")
+    masks = {"masks": folder / "masks", "class_names": folder / "names.txt"}
+    return data | masks | LISTS
+
+
+def test_masks_that_fit_the_labels_are_not_warned_of(tmp_path):
+    assert "contradicts" not in told(tmp_path, *EVAL, **masked(tmp_path))
+
+
+def test_masks_that_count_from_another_class_are_told_before_they_are_measured(tmp_path):
+    text = told(tmp_path, *EVAL, **masked(tmp_path, shift=1))
+    assert (
+        "ground truth contradicts the image-level labels, which fit where masks count one less; "
+        "for example of 0: masks show dog, the label says cat"
+    ) in text
+
+
+def test_the_background_at_the_head_of_class_names_is_no_class(tmp_path):
+    data = masked(tmp_path)
+    (tmp_path / "names.txt").write_text("_background_\ncat\ndog\ncow\n")
+    text = told(tmp_path, *EVAL, **data)
+    assert "'_background_' is no class and is left out; in masks it is 0, and 1 is 'cat'" in text
+    assert "9 images, 3 classes" in text
+    assert "contradicts" not in text
