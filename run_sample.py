@@ -1,35 +1,44 @@
 """The command line: flags, the data set, preflight, the chosen stages, one table."""
 
+import os
 import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from misc.running.interrupt import kept_interrupts
+# Older versions would stop with a traceback.
+if sys.version_info < (3, 11):  # noqa: UP036
+    sys.stderr.write(f"error: Python {sys.version.split()[0]}: this program needs 3.11 or newer\n")
+    sys.exit(2)
+
+from misc.machine.signals import AGAIN, end_on_signals
 from misc.running.log import logger, start_log
-from misc.settings.config import Config
-from misc.settings.flags import read_config, resolved
-from misc.settings.settings_file import write_settings
-from misc.settings.version import VERSION
 
 if TYPE_CHECKING:
     from misc.running.dataset import Dataset
+    from misc.settings.config import Config
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run; return 0 on success, 2 after a one-line error message, 130 after an interrupt."""
     try:
-        config = read_config(arguments)
-        with kept_interrupts():
-            run(config)
-    except (ValueError, OSError, ModuleNotFoundError) as error:
+        from misc.settings.flags import read_config
+
+        run(read_config(arguments))
+    except ModuleNotFoundError as error:
+        # Python's own message alone has a name; ours say what to do.
+        remedy = "; install what is needed: pip install -r requirements.txt" if error.name else ""
+        return _stop(f"{error}{remedy}")
+    except (ValueError, OSError) as error:
         return _stop(str(error))
+    except SystemExit as ended:  # by argparse, after --help or an error
+        return int(ended.code or 0)
     except KeyboardInterrupt:
-        return _stop("interrupted; run the same command again to resume", status=130)
+        return _stop(f"interrupted; {AGAIN}", status=130)
     return 0
 
 
-def run(config: Config) -> None:
+def run(config: "Config") -> None:
     """Join the process group, start the log, and run the chosen stages, or --show and the like.
 
     The settings are written beside the log, for --settings to repeat the run.
@@ -39,23 +48,20 @@ def run(config: Config) -> None:
     """
     # torch takes seconds to import; --help and a wrong flag do not need it.
     from misc.machine import ranks
+    from misc.settings.flags import resolved
+    from misc.settings.settings_file import write_settings
+    from misc.settings.version import VERSION
 
-    ranks.start(config.device)
-    start_log(f"{config.log_name}.log", resolved(config), rank=ranks.rank())
-    logger.debug("version %s", VERSION)
-    try:
+    with ranks.telling_of_lost_ranks():
+        ranks.start(config.device)
+        start_log(f"{config.log_name}.log", resolved(config), rank=ranks.rank())
+        logger.debug("version %s", VERSION)
         ranks.on_first(lambda: write_settings(config))
         _run(config)
-    except BaseException as error:
-        lost = ConnectionError(ranks.lost_rank(error)) if ranks.is_lost_rank(error) else None
-        ranks.stop(lost or error)
-        if lost is None:
-            raise
-        raise lost from error
-    ranks.stop()
+        ranks.wait()
 
 
-def _run(config: Config) -> None:
+def _run(config: "Config") -> None:
     from misc.looking import make_tables, show
     from misc.machine import ranks
     from misc.measuring import sweep
@@ -78,7 +84,7 @@ def _run(config: Config) -> None:
         run_stages(config, dataset)
 
 
-def run_stages(config: Config, dataset: "Dataset") -> None:
+def run_stages(config: "Config", dataset: "Dataset") -> None:
     """Check what the chosen stages read, run them, and end with one table of their measures."""
     from misc.looking import make_tables
     from misc.machine import ranks
@@ -96,7 +102,7 @@ def run_stages(config: Config, dataset: "Dataset") -> None:
         return
     compute = compute_of(config)
     logger.info("on %s", describe_machine(compute))
-    logger.info("%s", progress.outlook(config, chosen, compute))
+    logger.info("%d stage%s", len(chosen), "s" * (len(chosen) != 1))
     if config.device == "auto" and (reason := unused_gpu(compute.device)):
         logger.warning("--device auto chose the CPU, though this machine has a GPU: %s", reason)
     rows: list[Sequence[str]] = [("stage", "seconds", "measure", "value", "published")]
@@ -111,7 +117,7 @@ def run_stages(config: Config, dataset: "Dataset") -> None:
         if ranks.is_first():
             measures.record_seconds(f"{config.details_dir}/seconds.jsonl", stage.name, seconds)
     logger.info("\n%s\non %s", measures.table(rows), describe_machine(compute))
-    if measures.end_of(config.metrics_file):
+    if ranks.on_first(lambda: measures.end_of(config.metrics_file)):
         ranks.on_first(lambda: make_tables.run(config))
 
 
@@ -122,4 +128,11 @@ def _stop(reason: str, *, status: int = 2) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_on_signals()
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if "RANK" in os.environ:
+        # The threads of a process group may hold up the interpreter's own end.
+        os._exit(status)
+    sys.exit(status)

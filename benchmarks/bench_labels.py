@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,9 +16,8 @@ from misc.files.palette import voc_palette
 from misc.machine.device import Compute
 from misc.running.decisions import Decision
 from misc.running.label_synthesis import Loaded, Synthesis
-from misc.running.pool import travel
 from misc.running.scores import Split, Walk
-from misc.running.workers import map_images, start_pool_process
+from misc.running.workers import Way, map_images
 from net.resnet50_irn import EdgeDisplacement
 
 KEYS = np.array([0, 7])
@@ -37,9 +35,11 @@ def _all_but_the_network(folder: Path, compute: Compute) -> Row:
     synthesis, loaded, network = _synthesis(Walk, folder), _load("0"), EdgeDisplacement()
     pair = torch.randn(2, 3, *SIZE)
 
+    def process(image_id: str, loaded: Loaded) -> Way:
+        return synthesis.way(_fields, compute, image_id, loaded, levels=False)
+
     def labels() -> None:
-        way = synthesis.way(_fields, compute, "0", loaded, levels=False)
-        list(travel([("0", way)], num_workers=0, start=start_pool_process))
+        list(map_images(["0"], lambda _: loaded, process=process))
 
     with torch.inference_mode():
         ours, forward = interleaved(labels, partial(network.eval(), pair))
@@ -57,12 +57,12 @@ def _all_but_the_network(folder: Path, compute: Compute) -> Row:
 def _device_process(folder: Path, compute: Compute) -> Row:
     """Measure the process that has the device, with a precomputed network and walk.
 
-    It is the CPU time of all its threads, without its loaders and its pool.
+    It is the CPU time of all its threads, without its workers.
     """
     synthesis = _synthesis(_Walked, folder)
 
-    def process(image_id: str, loaded: Loaded) -> Iterator[Any]:
-        yield from synthesis.way(_fields, compute, image_id, loaded, levels=False)
+    def process(image_id: str, loaded: Loaded) -> Way:
+        return synthesis.way(_fields, compute, image_id, loaded, levels=False)
 
     ids = [str(number) for number in range(IMAGES)]
     with _one_thread():
@@ -77,7 +77,7 @@ def _device_process(folder: Path, compute: Compute) -> Row:
         seconds=seconds,
         met=seconds <= 0.008,
         note="processor time of its threads; centroids, components, compression and PNGs run in "
-        "the pool",
+        "the workers",
     )
 
 

@@ -99,7 +99,6 @@ def detect_images(
         process=partial(write_detections, model, folder, compute),
         outputs=partial(instance_paths, folder),
         num_workers=compute.num_workers,
-        device=compute.device,
         description=f"detect ({supervision})",
     )
 

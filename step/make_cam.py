@@ -11,10 +11,9 @@ from misc.machine.device import compute_of
 from misc.running.dataset import Dataset
 from misc.running.open_dataset import image_labels
 from misc.running.plan import Files, Plan, made_by
-from misc.running.pool import Way
 from misc.running.provenance import claim_folder
 from misc.running.shaped import shaped_by
-from misc.running.workers import run_images
+from misc.running.workers import Way, run_images
 from misc.settings.config import Config
 
 FILES = ("{}.npz",)  # in --cam_out_dir; {} is an image's id
@@ -59,7 +58,6 @@ def run(config: Config, dataset: Dataset) -> None:
         process=process,
         outputs=lambda image_id: [cam_path(config.cam_out_dir, image_id)],
         num_workers=compute.num_workers,
-        device=compute.device,
         description="make_cam",
     )
 

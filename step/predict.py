@@ -30,10 +30,9 @@ from misc.machine.facts import describe_machine
 from misc.running.label_synthesis import Loaded, load_irnet, synthesis_of
 from misc.running.log import logger
 from misc.running.photographs import Photographs, photographs_in
-from misc.running.pool import Way
 from misc.running.predictions import COCO, PAGE, Predictions
 from misc.running.provenance import PREDICTION, claim_folder, fingerprint, remove_outputs
-from misc.running.workers import collect_images, map_images, run_images
+from misc.running.workers import Way, collect_images, map_images, run_images
 from misc.settings.config import Config
 from misc.settings.flags import resolved
 from misc.settings.told import PREDICTS, names_told, read_told
@@ -157,7 +156,6 @@ def detect(
         process=process,
         outputs=predictions.outputs,
         num_workers=compute.num_workers,
-        device=compute.device,
         description="predict",
     )
 
@@ -214,7 +212,6 @@ def synthesise(
         process=process,
         outputs=predictions.outputs,
         num_workers=compute.num_workers,
-        device=compute.device,
         description="predict",
     )
     ranks.on_first(partial(remove_outputs, predictions.folder, [f"work/{n}" for n in WORK], ids))

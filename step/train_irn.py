@@ -73,7 +73,7 @@ def run(config: Config, dataset: Dataset) -> None:
         term_weights=LOSS_WEIGHTS,
         complete=complete,
     )
-    if not is_new and read_note(weights, MEAN) != mean_of:
+    if not is_new and ranks.on_first(partial(read_note, weights, MEAN)) != mean_of:
         renew_mean(config, weights, mean_of, mean_over=mean_over, compute=compute)
 
 

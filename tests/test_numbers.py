@@ -23,7 +23,6 @@ from misc.metrics import mean_iou, threshold_confusions
 from misc.relation import relation_label
 from misc.running.decisions import Decision
 from misc.running.label_synthesis import Loaded, Synthesis
-from misc.running.pool import travel
 from misc.running.scores import Split, Walk
 from misc.running.workers import map_images
 from net.resnet50_cam import CAM
@@ -113,8 +112,12 @@ def labels_of(boundary, displacement, cam, *, size, folder, exp_times=8):
         size=size,
     )
     compute = Compute(device=torch.device("cpu"))
-    way = synthesis.way(lambda _: (boundary, displacement), compute, "a", loaded, levels=True)
-    assert list(travel([("a", way)], num_workers=0, start=None)) == [("a", None)]
+
+    def way(image_id, loaded):
+        fields = boundary, displacement
+        return synthesis.way(lambda _: fields, compute, image_id, loaded, levels=True)
+
+    assert list(map_images(["a"], lambda _: loaded, process=way)) == [("a", None)]
     return read_label(folder / "sem" / "a.png"), load_instances(folder / "ins" / "a.npz")
 
 

@@ -6,10 +6,11 @@ from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from misc.machine import ranks
-from misc.running.workers import in_processes
+from misc.running.workers import forking, start_worker
 
 
 class Samples(Protocol):
@@ -37,13 +38,32 @@ def loader(
 
     An error of a sample is yielded in place of its batch.
     """
+    processes = ranks.share_of_processes(num_workers)
     return DataLoader(
         _Augmented(samples, seed),
         batch_sampler=_Once(keys),
         collate_fn=partial(_collate, collate),
-        **in_processes(ranks.share_of_processes(num_workers)),
+        num_workers=processes,
+        multiprocessing_context=forking() if processes else None,
+        worker_init_fn=start_worker,
+        # Without a generator of its own, a loader's seed would consume torch's random state.
+        generator=torch.Generator().manual_seed(0),
         pin_memory=pin_memory,
     )
+
+
+def watched(batches: DataLoader[Any]) -> Iterator[Any]:
+    """Yield a loader's batches; OSError in one line where one of its processes died."""
+    try:
+        yield from batches
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker (pid"):
+            raise
+        raise OSError(
+            f"a loader process died ({str(error).splitlines()[0]}), most often out of memory: "
+            "pass a smaller --num_workers (0 loads in the main process) and run the same command "
+            "again"
+        ) from error
 
 
 def batch_keys(

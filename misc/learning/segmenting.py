@@ -15,8 +15,7 @@ from misc.learning.samples import LoadedScales, load_scales
 from misc.learning.validation import probabilities
 from misc.machine.device import Compute
 from misc.running.dataset import Images
-from misc.running.pool import Way
-from misc.running.workers import run_images
+from misc.running.workers import Way, run_images
 
 SCORES = "scores/{}.npz"  # in the output folder; {} is an image's id
 _STEPS = 65535
@@ -67,7 +66,6 @@ def segment_images(
         process=process,
         outputs=scored,
         num_workers=compute.num_workers,
-        device=compute.device,
         description="deeplab",
     )
     run_images(

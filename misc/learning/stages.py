@@ -130,10 +130,11 @@ def train_network(
     )
     name = "_".join(filter(None, ("train", network, supervision)))
     checkpoint = checkpoint_path(weights)
+    board = Path(config.tensorboard_dir) / name
     curve = TrainingCurve(
         curve_path(weights),
         resumed=checkpoint.is_file() or not ranks.is_first(),
-        tensorboard=Path(config.tensorboard_dir) / name if config.tensorboard else None,
+        tensorboard=board if config.tensorboard and ranks.is_first() else None,
     )
     train(
         model,

@@ -11,14 +11,13 @@ import torch
 from torch import nn
 from torch.utils.data import default_collate
 
-from misc.learning.batches import Samples, batch_keys, loader
+from misc.learning.batches import Samples, batch_keys, loader, watched
 from misc.learning.checkpoints import Interval, resume, save_checkpoint
 from misc.machine import ranks
 from misc.machine.device import Compute, memory_for
 from misc.machine.distributed import distributed
 from misc.running.log import logger
 from misc.running.progress import bar
-from misc.running.workers import watched
 
 Terms = dict[str, torch.Tensor]
 

@@ -54,7 +54,6 @@ def mean_over_crops(
         partial(_load_crop, dataset, crop_size),
         process=process,
         num_workers=compute.num_workers,
-        device=compute.device,
         description=description,
     )
     return torch.stack(measures).mean(dim=0)
@@ -108,7 +107,6 @@ def validation_precision(
         partial(load_image, dataset),
         process=process,
         num_workers=compute.num_workers,
-        device=compute.device,
         description="validate",
     )
     return ranks.on_first(lambda: precision_measures(records, len(dataset.class_names)))
@@ -154,7 +152,6 @@ def validation_iou(
         partial(load_scales, dataset, (1.0,)),
         process=process,
         num_workers=compute.num_workers,
-        device=compute.device,
         description="validate",
     )
     total = sum(counts, start=np.zeros((1, 1), np.int64))

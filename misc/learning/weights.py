@@ -97,6 +97,8 @@ def save_tensors(content: Any, path: str | os.PathLike[str]) -> None:
             with temporary.open("wb") as file:
                 torch.save(content, file)
         except RuntimeError as error:
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise error.__context__ from None
             # This is how torch's writer reports a full disk, without the reason.
             raise OSError(f"writing failed, is the disk full? {_first_line(error)}") from error
 

@@ -31,7 +31,8 @@ class Compute:
     def put(self, value: Any) -> Any:
         """Copy tensors, alone or in lists, tuples and dicts, to the device."""
         if isinstance(value, torch.Tensor):
-            return value.to(self.device, non_blocking=True)
+            # Elsewhere a copy from memory that is not pinned may be read before it is there.
+            return value.to(self.device, non_blocking=self.device.type == "cuda")
         if isinstance(value, Mapping):
             return {name: self.put(part) for name, part in value.items()}
         return [self.put(part) for part in value]

@@ -1,62 +1,32 @@
-"""Distributed training of networks: averaged gradients, and batch norm over all ranks."""
+"""Distributed training of networks: averaged gradients, and batch norm over all GPUs."""
 
-from typing import Any
+import warnings
 
-import torch
 from torch import nn
 
 from misc.machine import ranks
 
 
 def distributed(module: nn.Module) -> nn.Module:
-    """Average a module's gradients over the ranks; return the wrapped module to call instead."""
+    """Average a module's gradients over the ranks; return the wrapped module to call instead.
+
+    Live batch norm uses the images of all ranks on GPUs; torch has that for GPUs only.
+    """
     if ranks.world_size() == 1:
         return module
-    for part in module.modules():
-        # One that is frozen with its backbone is never live.
-        if isinstance(part, nn.BatchNorm2d) and all(p.requires_grad for p in part.parameters()):
-            # The same parameters and buffers, which the optimiser already has.
-            part.__class__ = SharedBatchNorm
+    on_gpu = any(parameter.is_cuda for parameter in module.parameters())
+    is_live = False
+    for parent in list(module.modules()):
+        for name, part in parent.named_children():
+            # One that is frozen with its backbone stays what it is.
+            if isinstance(part, nn.BatchNorm2d) and all(p.requires_grad for p in part.parameters()):
+                is_live = True
+                if on_gpu:
+                    setattr(parent, name, nn.SyncBatchNorm.convert_sync_batchnorm(part))
+    if is_live and not on_gpu and ranks.is_first():
+        warnings.warn(
+            f"live batch norm in {ranks.world_size()} processes on CPUs: each normalises by its "
+            "own images alone",
+            stacklevel=2,
+        )
     return nn.parallel.DistributedDataParallel(module)
-
-
-class SharedBatchNorm(nn.BatchNorm2d):
-    """Batch norm over the images of all ranks, whose numbers may differ and be 0.
-
-    torch's SyncBatchNorm is for GPUs only.
-    """
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Normalise (B, C, H, W)."""
-        if not self.training:
-            return super().forward(x)
-        values = x.float()
-        pixels = values.new_tensor([float(x.numel() // x.shape[1])])
-        count = ranks.mean_count(pixels)
-        part = ranks.counted(pixels) / count
-        average = _Mean.apply(values.mean(dim=(0, 2, 3)) * part)
-        centred = values - average[:, None, None]
-        variance = _Mean.apply((centred**2).mean(dim=(0, 2, 3)) * part)
-        self._remember(average.detach(), variance.detach(), count * ranks.world_size())
-        scale = self.weight * torch.rsqrt(variance + self.eps)
-        return (centred * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
-
-    @torch.no_grad()
-    def _remember(self, average: torch.Tensor, variance: torch.Tensor, count: torch.Tensor) -> None:
-        momentum = self.momentum or 0.0
-        unbiased = variance * (count / (count - 1).clamp(min=1))
-        for running, new in ((self.running_mean, average), (self.running_var, unbiased)):
-            if running is not None:
-                running.lerp_(new, momentum)
-        if self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
-
-
-class _Mean(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, values: torch.Tensor) -> torch.Tensor:
-        return ranks.mean(values)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
-        return ranks.mean(gradient)

@@ -33,9 +33,8 @@ from misc.running.decisions import Decision, decision_of, instance_labels, seman
 from misc.running.label_synthesis import Loaded, load_image, load_irnet
 from misc.running.log import logger
 from misc.running.plan import cam_folder
-from misc.running.pool import Way
 from misc.running.scores import Split, Walk, apply_irnet, owners_of, split_of, walk_of
-from misc.running.workers import map_images
+from misc.running.workers import Way, map_images
 from misc.settings.config import Config
 from misc.settings.grid import points, read_grid
 
@@ -141,7 +140,6 @@ def run(config: Config, dataset: Dataset) -> None:
         partial(load, dataset, folder, {kind: frozenset(of) for kind, of in measured.items()}),
         process=partial(way, model, compute, work, num_classes),
         num_workers=compute.num_workers,
-        device=compute.device,
         description="sweep",
     )
     values = measures_of(work, results, num_classes)

@@ -35,11 +35,10 @@ from misc.running.dataset import Dataset
 from misc.running.decisions import Decision, decision_of, instance_labels, semantic_labels
 from misc.running.open_dataset import evaluated_ids
 from misc.running.plan import Files, Plan, cam_folder, cams_need, crf_modules, made_by
-from misc.running.pool import Way
 from misc.running.provenance import claim_folder
 from misc.running.scores import Split, Walk, apply_irnet, owners_of, split_of, walk_of
 from misc.running.shaped import shaped_by
-from misc.running.workers import run_images
+from misc.running.workers import Way, run_images
 from misc.settings.config import Config
 
 
@@ -203,7 +202,6 @@ def make_labels(config: Config, dataset: Dataset, *, instance: bool, semantic: b
         process=process,
         outputs=outputs,
         num_workers=compute.num_workers,
-        device=compute.device,
         description=" + ".join(["make_ins_seg"] * instance + ["make_sem_seg"] * semantic),
     )
 

@@ -4,9 +4,9 @@ The command line, docs/FLAGS.md, the presets and the saved settings are made fro
 those of the `voc12` preset: the published settings.
 """
 
-import os
 from dataclasses import dataclass
 
+from misc.settings.cores import usable_cores
 from misc.settings.declare import output_path, setting, settings_of, stage_flag
 from misc.settings.rules import (
     A_FILE,
@@ -75,7 +75,7 @@ class Config:
         affects=NETWORKS,
     )
     num_workers: int = setting(
-        os.cpu_count() or 1, "loader processes; 0 loads in the main process", rule=NOT_NEGATIVE
+        usable_cores(), "worker processes; 0 does all in the main process", rule=NOT_NEGATIVE
     )
     seed: int = setting(
         0, "random seed of initial weights, sampling and augmentation", rule=SEED, affects=TRAININGS

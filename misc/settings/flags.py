@@ -161,7 +161,7 @@ def _code(text: str) -> str:
 
 
 def _default(field: Setting) -> str:
-    return "CPU count" if field.name == "num_workers" else format_value(field.default)
+    return "usable cores" if field.name == "num_workers" else format_value(field.default)
 
 
 def _with_data_root(given: Mapping[str, Any]) -> dict[str, Any]:

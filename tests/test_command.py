@@ -1,0 +1,86 @@
+"""What the command line says before anything runs, and what `main` returns."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import run_sample
+from misc.settings.cores import usable_cores
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize(("word", "status"), [("--help", 0), ("--nope", 2), ("--seed=x", 2)])
+def test_main_returns_a_status_whatever_argparse_does(capsys, word, status):
+    assert run_sample.main([word]) == status
+    told = capsys.readouterr()
+    assert told.err.startswith("error: ") if status else "--seed" in told.out
+
+
+def test_a_library_that_is_not_installed_is_one_line(tmp_path):
+    (tmp_path / "numpy.py").write_text("raise ModuleNotFoundError('No module', name='numpy')")
+    command = [sys.executable, "run_sample.py", "--run_dir", str(tmp_path)]
+    ended = subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True
+    )
+    assert ended.returncode == 2
+    line = ended.stderr.decode().splitlines()[-1]
+    assert line.startswith("error: ")
+    assert "pip install -r requirements.txt" in line
+
+
+def test_an_old_python_is_one_line():
+    code = "import sys; sys.version_info = (3, 8, 1); sys.version = '3.8.1 (x)'; import run_sample"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True)
+    assert ended.returncode == 2
+    assert ended.stderr.decode() == "error: Python 3.8.1: this program needs 3.11 or newer\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs Linux")
+def test_workers_are_as_many_as_cores_that_the_process_may_use():
+    code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
+    code += "from misc.settings.flags import read_config; print(read_config([]).num_workers)"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
+    assert ended.stdout == b"1\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({}, 64),
+        ({"sys/fs/cgroup/cpu.max": "250000 100000\n"}, 3),
+        ({"sys/fs/cgroup/cpu.max": "max 100000\n"}, 64),
+        ({"sys/fs/cgroup/cpu.max": "1000 100000\n"}, 1),
+        (
+            {
+                "proc/self/cgroup": "0::/jobs/mine\n",
+                "sys/fs/cgroup/jobs/cpu.max": "400000 100000\n",
+                "sys/fs/cgroup/jobs/mine/cpu.max": "max 100000\n",
+            },
+            4,
+        ),
+        (
+            {
+                "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "200000\n",
+                "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
+            },
+            2,
+        ),
+        (
+            {
+                "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n",
+                "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
+            },
+            64,
+        ),
+    ],
+)
+def test_a_containers_quota_counts(tmp_path, monkeypatch, files, cores):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(64), raising=False)
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert usable_cores(tmp_path) == cores
