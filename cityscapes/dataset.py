@@ -1,6 +1,5 @@
 """The images and labels of a Cityscapes folder."""
 
-import logging
 import os
 from collections.abc import Mapping, Sequence
 from functools import cache, cached_property
@@ -17,9 +16,8 @@ from misc.files.images import read_image
 from misc.files.labels import LEAST_SCORE
 from misc.metrics import mean_average_precision
 from misc.running import dataset
+from misc.running.log import logger
 from misc.settings.config import Config
-
-_log = logging.getLogger(__name__)
 
 KINDS = ("semantic", "instance")
 # An aggregator attributes it to IRNet; network, classes and protocol are not known.
@@ -154,8 +152,14 @@ class Dataset(dataset.Dataset):
         return overlaps_of(numbers, masks[kept], ids, scores[kept])
 
     def instance_measures(self, matches: Sequence[ImageOverlaps]) -> dict[str, float]:
-        """Compute Cityscapes' average precision: the mean over overlaps, and that at 0.5."""
+        """Compute Cityscapes' average precision: the mean over overlaps, and that at 0.5.
+
+        Both are left out where no image has an instance that counts.
+        """
         means = mean_average_precision(average_precision(matches))
+        if np.isnan(means).all():
+            logger.info("Cityscapes AP is left out: no image has an instance of 100 pixels or more")
+            return {}
         at_half = means[np.flatnonzero(np.isclose(OVERLAPS, 0.5))[0]]
         return {"Cityscapes AP": float(means.mean()), "Cityscapes AP50": float(at_half)}
 
@@ -178,7 +182,7 @@ def from_config(config: Config) -> Dataset:
 @cache
 def _warn_of_all_classes(_run: str) -> None:
     """Say, once a run, what is lost with all 19 classes."""
-    _log.warning(
+    logger.warning(
         "--cityscapes_classes 19: there is no background, on which IRNet's pairs and the "
         "thresholds stand, and image-level labels say little: 11.7 of 19 classes an image, road "
         "and building in 98 to 99 %; the 8 classes with instances are the default"

@@ -29,7 +29,7 @@ def read_split(root: Path, name_or_file: str | os.PathLike[str]) -> list[str]:
     if name not in SPLITS:
         return _with_images(root, read_list(list_file(name, splits=SPLITS)), name)
     folder = root / IMAGES / name
-    ids = sorted(i for city in cities(folder) for i in names_in(city, IMAGE_ENDING))
+    ids = [image_id for city in cities(folder) for image_id in images_in(city)]
     if not ids:
         raise FileNotFoundError(
             f"split {name}: no image in {folder}; {folder / 'CITY' / f'NAME{IMAGE_ENDING}'} is "
@@ -41,6 +41,11 @@ def read_split(root: Path, name_or_file: str | os.PathLike[str]) -> list[str]:
 def cities(folder: Path) -> list[Path]:
     """Return the folders of the cities of a split."""
     return [folder / name for name in sorted(names_in(folder)) if (folder / name).is_dir()]
+
+
+def images_in(city: Path) -> list[str]:
+    """Return the images in a folder, sorted; macOS's `._NAME` beside a NAME is none."""
+    return sorted(name for name in names_in(city, IMAGE_ENDING) if not name.startswith("."))
 
 
 def split_of(root: Path, image_id: str) -> str | None:
@@ -78,7 +83,7 @@ def own_ids(root: Path) -> Iterator[str]:
     """Yield the images of train and val."""
     for name in ("train", "val"):
         for city in cities(root / IMAGES / name):
-            yield from sorted(names_in(city, IMAGE_ENDING))
+            yield from images_in(city)
 
 
 def _with_images(root: Path, ids: list[str], source: str) -> list[str]:

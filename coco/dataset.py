@@ -1,27 +1,32 @@
 """The images, labels and measures of COCO 2014 and 2017."""
 
 import hashlib
-import importlib.util
+import json
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from coco.categories import CLASS_NAMES, CLASS_OF
-from coco.index import Index
-from coco.lists import SPLITS, Lists, sizes_in
+from coco.categories import CATEGORY_IDS, CLASS_NAMES
+from coco.lists import Lists, sizes_in
+from coco.published import PUBLISHED
 from coco.ready_masks import FLAG, is_raw, read_mask
-from misc.files.atomic import names_in
+from coco.shapes import draw_masks
+from misc.files.atomic import names_in, write_bytes
+from misc.files.coco import encode_rle
+from misc.files.coco_precision import CocoMatches, coco_measures, match_masks
 from misc.files.images import read_image
+from misc.files.instance_files import load_instances
+from misc.files.labels import instance_path
 from misc.files.palette import voc_palette
 from misc.imutils import IGNORE
 from misc.running import dataset
 from misc.settings.config import Config
 
 KINDS = ("semantic", "instance")
+RESULTS = "detections.json"
 
 
 def from_config(config: Config) -> "Dataset":
@@ -59,7 +64,6 @@ class Dataset(dataset.Dataset):
 
     Raises:
         FileNotFoundError: `root`, the annotations in it, or `mask_dir` is missing.
-        ModuleNotFoundError: pycocotools is not installed.
     """
 
     class_names = CLASS_NAMES
@@ -89,8 +93,6 @@ class Dataset(dataset.Dataset):
         )
         if self._masks is not None and not self._masks.is_dir():
             raise FileNotFoundError(f"{FLAG} {self._masks}: no such folder")
-        if importlib.util.find_spec("pycocotools") is None:
-            raise ModuleNotFoundError(f"--dataset {self.name}: pip install pycocotools to have it")
 
     def split(self, name_or_file: str | os.PathLike[str]) -> list[str]:
         """Return the ids of train or val, or of a text file of ids; see coco.lists.Lists.split."""
@@ -98,22 +100,36 @@ class Dataset(dataset.Dataset):
 
     def published(self, stage: str, split: str) -> Mapping[str, float]:
         """Return the published figures of a stage's measures on a split of COCO itself."""
-        return self._lists.published(stage, split)
+        name = split.removesuffix(str(self._lists.year))
+        figures = PUBLISHED[self._lists.year].get((stage, name), {})
+        return figures if figures and self._lists.is_whole(name) else {}
 
     def identify(self, ids: Sequence[str] | None = None, *, truth: str = "") -> str:
-        """Return the identity of the images and their labels; see coco.lists.Lists.identify.
+        """Return the name, the number of images, and a digest of what counts of them.
 
-        With `truth` `semantic` it has the rules of that, or a digest of the ready-made masks'
-        sizes; instances are the JSON's by any rule.
+        It covers each image's id, its place in the list, the size of its file, and its image-level
+        label. With `truth` `semantic` it has the rules of that, or a digest of the ready-made
+        masks' sizes; instances are the JSON's by any rule.
         """
-        known = self._lists.identify(ids)
+        ids = self._lists.all_ids() if ids is None else ids
+        digest = hashlib.sha256("\n".join([*ids, *map(str, self._lists.sizes(ids))]).encode())
+        digest.update(np.packbits(self._lists.labels(ids)).tobytes())
+        known = f"{self.name}, {len(ids)} images, digest {digest.hexdigest()[:16]}"
         if truth != "semantic":
             return known
         if self._masks is None:
             return f"{known}, truth {self._truth}, crowds {self._crowd}"
-        paths = [self._mask_path(image_id) for image_id in ids or ()]
+        paths = [self._mask_path(image_id) for image_id in ids]
         sizes = "\n".join(str(sizes_in(path.parent).get(path.name)) for path in paths)
         return f"{known}, masks {hashlib.sha256(sizes.encode()).hexdigest()[:16]}"
+
+    def category_ids(self) -> list[int]:
+        """Return COCO's own ids of the categories, which annotations keep."""
+        return CATEGORY_IDS.tolist()
+
+    def image_numbers(self, ids: Sequence[str]) -> list[int]:
+        """Return COCO's own ids of images, which annotations keep."""
+        return [int(index.numbers[row]) for _, index, row in map(self._lists.find, ids)]
 
     def image_path(self, image_id: str) -> Path:
         """Return the path of an image's file."""
@@ -126,10 +142,10 @@ class Dataset(dataset.Dataset):
         """
         image = read_image(self.image_path(image_id))
         _, index, row = self._lists.find(image_id)
-        if image.shape[:2] != _size(index, row):
+        if image.shape[:2] != (size := index.size(row)):
             raise ValueError(
-                f"{self.image_path(image_id)}: is {image.shape[:2]} pixels, "
-                f"{index.path} says {_size(index, row)}"
+                f"{self.image_path(image_id)}: is {image.shape[:2]} pixels, {index.path} says "
+                f"{size}"
             )
         return image
 
@@ -145,11 +161,18 @@ class Dataset(dataset.Dataset):
         return self._lists.known(ids)
 
     def with_truth(self, ids: Sequence[str], *, kinds: Sequence[str] = KINDS) -> list[str]:
-        """Return those of the ids, in their order, that have ground truth of these kinds."""
+        """Return those of the ids, in their order, that have ground truth of these kinds.
+
+        Raises:
+            ValueError: ready-made masks are of other classes than the annotations.
+        """
         known = self._lists.known(ids)
         if self._masks is None or "semantic" not in kinds:
             return known
-        return [i for i in known if self._mask_path(i).name in names_in(self._mask_path(i).parent)]
+        found = [i for i, path in zip(known, map(self._mask_path, known), strict=True) if _is(path)]
+        if found:
+            _ = self._masks_are_raw
+        return found
 
     def semantic_label(self, image_id: str) -> np.ndarray:
         """Read a semantic label: uint8 (H, W), 0 background, class id + 1, 255 ignore.
@@ -193,8 +216,8 @@ class Dataset(dataset.Dataset):
 
     def match_instances(
         self, image_id: str, masks: np.ndarray, classes: np.ndarray, scores: np.ndarray
-    ) -> Any:
-        """Match an image's detections for COCO's AP; see coco.average_precision.
+    ) -> CocoMatches:
+        """Match an image's detections for COCO's AP.
 
         Args:
             image_id: the image.
@@ -202,40 +225,45 @@ class Dataset(dataset.Dataset):
             classes: int64 (N,), from 0.
             scores: float32 (N,).
         """
-        from coco.average_precision import match
-        from coco.shapes import encode, read_shape
-
         _, index, row = self._lists.find(image_id)
-        truths = [
-            {
-                "category_id": int(CLASS_OF[annotation["category_id"]]) + 1,
-                "segmentation": read_shape(annotation, _size(index, row), index.path),
-                "area": annotation.get("area", 0),
-                "iscrowd": int(bool(annotation.get("iscrowd", 0))),
-            }
-            for annotation in index.annotations(row)
-        ]
-        detections = [
-            {"category_id": int(class_id) + 1, "segmentation": shape, "score": float(score)}
-            for class_id, shape, score in zip(classes, encode(masks), scores, strict=True)
-        ]
-        return match(int(index.numbers[row]), _size(index, row), truths, detections)
+        return match_masks(
+            {"mask": masks, "class": classes, "score": scores},
+            *self._drawn(image_id)[:2],
+            crowd=index.crowd[index.annotated(row)],
+            areas=np.array([a.get("area", 0) for a in index.annotations(row)], np.float64),
+            number=int(index.numbers[row]),
+        )
 
-    def instance_measures(self, matches: Sequence[Any]) -> dict[str, float]:
+    def instance_measures(self, matches: Sequence[CocoMatches]) -> dict[str, float]:
         """Compute COCO's AP, from 0 to 1, of the matches of all images."""
-        from coco.average_precision import measures
+        return coco_measures(matches)
 
-        return measures(matches)
+    def pack_instances(self, folder: Path, ids: Sequence[str]) -> Path:
+        """Write the detections of images, with COCO's ids, to one JSON, as COCO's server takes."""
+        detections = []
+        for image_id, number in zip(ids, self.image_numbers(ids), strict=True):
+            found = load_instances(instance_path(folder, image_id))
+            detections += [
+                {
+                    "image_id": number,
+                    "category_id": int(CATEGORY_IDS[class_id]),
+                    "segmentation": encode_rle(mask),
+                    "score": float(score),
+                }
+                for mask, class_id, score in zip(
+                    found["mask"], found["class"], found["score"], strict=True
+                )
+            ]
+        path = folder / RESULTS
+        write_bytes(path, json.dumps(detections).encode())
+        return path
 
     def _drawn(self, image_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return all annotations in the JSON's order: masks, classes, and which are crowds."""
-        from coco.shapes import decode, read_shape
-
         _, index, row = self._lists.find(image_id)
-        size, found = _size(index, row), index.annotations(row)
-        annotated = slice(*index.starts[row : row + 2])
-        masks = decode([read_shape(a, size, index.path) for a in found], size)
-        return masks, index.classes[annotated].astype(np.int64), index.crowd[annotated]
+        masks = draw_masks(index.annotations(row), index.size(row), index.path)
+        places = index.annotated(row)
+        return masks, index.classes[places].astype(np.int64), index.crowd[places]
 
     def _mask_path(self, image_id: str) -> Path:
         """Return the path of a ready-made mask: DIR/ID.png, or DIR/SPLIT/ID.png."""
@@ -245,15 +273,13 @@ class Dataset(dataset.Dataset):
 
     @cached_property
     def _masks_are_raw(self) -> bool:
-        ids = (i for name in SPLITS if self._lists.has(name) for i in self._lists.split(name))
-        with_mask = (i for i in ids if self._mask_path(i).is_file())
+        with_mask = (i for i in self._lists.all_ids() if _is(self._mask_path(i)))
         return is_raw(with_mask, self._mask_path, self._classes)
 
     def _classes(self, image_id: str) -> np.ndarray:
         _, index, row = self._lists.find(image_id)
-        return np.unique(index.classes[slice(*index.starts[row : row + 2])])
+        return np.unique(index.classes[index.annotated(row)])
 
 
-def _size(index: Index, row: int) -> tuple[int, int]:
-    height, width = index.sizes[row].tolist()
-    return height, width
+def _is(path: Path) -> bool:
+    return path.name in names_in(path.parent)

@@ -1,6 +1,5 @@
 """COCO's splits, a user's own lists, and where their images are."""
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence, Set
 from functools import lru_cache
@@ -11,7 +10,6 @@ import numpy as np
 
 from coco.categories import CLASS_NAMES
 from coco.index import Index, make_index
-from coco.published import PUBLISHED_2014, PUBLISHED_2017
 from misc.files.atomic import names_in
 from misc.files.id_lists import list_file, read_list
 from misc.running.log import logger
@@ -21,7 +19,6 @@ EXPECTED_COUNTS = {
     2014: {"train": 82_783, "val": 40_504},
     2017: {"train": 118_287, "val": 5_000},
 }
-PUBLISHED = {2014: PUBLISHED_2014, 2017: PUBLISHED_2017}
 # Where the images of a split are met, in this order.
 LAYOUTS = ("{}", "images/{}", "JPEGImages/{}", "JPEGImages", "images")
 
@@ -143,32 +140,20 @@ class Lists:
         split, _, row = self.find(image_id)
         return self.root / self._files_of(split)[row]
 
-    def identify(self, ids: Sequence[str] | None = None) -> str:
-        """Return the data set's name, the number of images, and a digest of what counts of them.
-
-        It covers each image's id, its place in the list, the size of its file, and its image-level
-        label.
-
-        Args:
-            ids: the images; all of train and val by default.
-        """
-        if ids is None:
-            ids = [i for name in SPLITS if self.has(name) for i in self._index(name).rows]
-        digest = hashlib.sha256("\n".join(ids).encode())
+    def sizes(self, ids: Sequence[str]) -> list[int | None]:
+        """Return the size of each image's file in bytes; None where there is none."""
         places = self._places(ids)
         sizes = {folder: sizes_in(self.root / folder) for folder in dict(places)}
-        digest.update("\n".join(str(sizes[folder].get(name)) for folder, name in places).encode())
-        digest.update(np.packbits(self.labels(ids)).tobytes())
-        return f"coco{self.year % 100}, {len(ids)} images, digest {digest.hexdigest()[:16]}"
+        return [sizes[folder].get(name) for folder, name in places]
 
-    def published(self, stage: str, split: str) -> dict[str, float]:
-        """Return the published figures on a split; none where it is not COCO's own."""
-        expected = EXPECTED_COUNTS[self.year]
-        if split not in expected or not self.has(split):
-            return {}
-        if len(self._index(split).numbers) != expected[split]:
-            return {}
-        return PUBLISHED[self.year].get((stage, split), {})
+    def all_ids(self) -> list[str]:
+        """Return all images that a JSON has, with a photograph or not."""
+        return [i for name in SPLITS if self.has(name) for i in self._index(name).rows]
+
+    def is_whole(self, name: str) -> bool:
+        """Return whether a split has COCO's own number of images."""
+        expected = EXPECTED_COUNTS[self.year].get(name)
+        return expected is not None and self.has(name) and len(self._index(name).rows) == expected
 
     def _json(self, name: str) -> Path:
         return self.root / "annotations" / f"instances_{name}{self.year}.json"

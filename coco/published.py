@@ -13,3 +13,4 @@ PUBLISHED_2014: dict[tuple[str, str], dict[str, float]] = {
 PUBLISHED_2017: dict[tuple[str, str], dict[str, float]] = {
     ("eval_mask_rcnn", "val"): {"COCO AP": 0.143, "COCO AP50": 0.280},
 }
+PUBLISHED = {2014: PUBLISHED_2014, 2017: PUBLISHED_2017}

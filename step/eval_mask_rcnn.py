@@ -6,22 +6,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
-from misc.files.coco import coco_average_precision, instance_records
+from misc.files.coco_precision import CocoMatches, coco_measures, match_masks
 from misc.files.instance_files import load_instances
 from misc.files.labels import INSTANCE_FILES, SURE, instance_path, instance_paths, write_instances
 from misc.files.palette import object_entries, write_legend
 from misc.learning.label_plans import evaluation_plan, val_truths
 from misc.learning.seen import warn_of_seen
-from misc.learning.supervision import (
-    annotations,
-    read_trained,
-    supervised_path,
-    supervision_of,
-    trained_with,
-)
+from misc.learning.supervision import read_trained, supervised_path, trained_with
 from misc.learning.validation import detect_objects, load_image
 from misc.learning.weights import load_weights
 from misc.machine import ranks
@@ -44,6 +39,8 @@ from misc.running.truths import measured
 from misc.running.workers import collect_images, run_images
 from misc.settings.config import Config
 from net.mask_rcnn import mask_rcnn_of
+
+COCO_AP = "COCO AP"
 
 
 def run(config: Config, dataset: Dataset) -> None:
@@ -123,57 +120,55 @@ def write_detections(
 
 def match_images(
     config: Config, dataset: Dataset, ids: Sequence[str], folder: Path
-) -> tuple[list[ImageMatches], list[Any], tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """Collect what the measures need from the detections in a folder.
-
-    Returns:
-        VOC's matches of each image, the data set's own, and COCO's ground truth and detections.
-    """
+) -> tuple[list[ImageMatches], list[Any], list[CocoMatches]]:
+    """Match the detections in a folder by VOC's, the data set's own, and COCO's rule."""
     found = collect_images(
         ids,
-        partial(describe_detections, dataset, folder),
+        partial(match_image, dataset, folder),
         num_workers=config.num_workers,
         description="eval_mask_rcnn",
     )
-    full = supervision_of(config, dataset, "full")
-    truth = annotations(full, ids, num_workers=config.num_workers)
-    detections = [
-        {"image_id": number, **record}
-        for number, (_, _, described) in enumerate(found, start=1)
-        for record in described
-    ]
-    records, own, _ = map(list, zip(*found, strict=True))
-    return records, own, (truth, detections)
+    by_voc, own, by_coco = map(list, zip(*found, strict=True))
+    return by_voc, own, by_coco
 
 
-def describe_detections(
+def match_image(
     dataset: Dataset, folder: Path, image_id: str
-) -> tuple[ImageMatches, Any, list[dict[str, Any]]]:
-    """Match an image's detections, by VOC's and the data set's rule, with their COCO records."""
+) -> tuple[ImageMatches, Any, CocoMatches]:
+    """Match an image's detections by VOC's, the data set's own, and COCO's rule."""
     found = load_instances(instance_path(folder, image_id))
-    record = match_found(found, instance_truth(dataset, image_id))
-    return record, match_own(dataset, image_id, found), instance_records(found)
+    masks, classes, regions, region_classes = truth = instance_truth(dataset, image_id)
+    own = match_own(dataset, image_id, found)
+    if isinstance(own, CocoMatches):
+        return match_found(found, truth), own, own
+    crowd = np.arange(len(masks) + len(regions)) >= len(masks)
+    by_coco = match_masks(
+        found,
+        np.concatenate([masks, regions]) if len(regions) else masks,
+        np.concatenate([classes, region_classes]),
+        crowd=crowd,
+    )
+    return match_found(found, truth), own, by_coco
 
 
 def write_measures(
     config: Config,
     dataset: Dataset,
     supervision: str,
-    records: Sequence[ImageMatches],
+    by_voc: Sequence[ImageMatches],
     own: Sequence[Any],
-    coco: tuple[dict[str, Any], list[dict[str, Any]]],
+    by_coco: Sequence[CocoMatches],
 ) -> None:
     """Write VOC's AP, AP50 of each class, COCO's AP, the data set's own measures."""
     split, num_classes = config.val_list, len(dataset.class_names)
-    by_class = average_precision(records, (0.5,), num_classes=num_classes)[0]
+    by_class = average_precision(by_voc, (0.5,), num_classes=num_classes)[0]
     details = {"AP50": plain(by_class)}
     write_details(config, network_details("eval_mask_rcnn", supervision), details, split=split)
-    measures = precision_measures(records, num_classes)
-    try:
-        measures["COCO AP"] = coco_average_precision(*coco)
-    except ModuleNotFoundError as error:
-        logger.info("COCO AP is left out: %s", error)
-    measures |= dataset.instance_measures(own)
+    measures = precision_measures(by_voc, num_classes) | dataset.instance_measures(own)
+    if COCO_AP not in measures:
+        measures |= {n: v for n, v in coco_measures(by_coco).items() if n == COCO_AP}
     record_measures(
         config, dataset, "eval_mask_rcnn", measures, split=split, supervision=supervision
     )
+    if COCO_AP not in measures:
+        logger.info("%s is left out: no image of --val_list %s has an object", COCO_AP, split)

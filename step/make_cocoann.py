@@ -1,4 +1,4 @@
-"""Write instances as COCO annotations, for other programs (DESIGN, files a run makes)."""
+"""Write instances as COCO annotations, for other programs."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,6 @@ from misc.learning.supervision import (
     annotations,
     supervised_path,
     supervision_of,
-    supervisions,
 )
 from misc.running.dataset import Dataset
 from misc.running.log import logger
@@ -20,37 +19,45 @@ from misc.settings.config import Config
 
 def run(config: Config, dataset: Dataset) -> None:
     """Write the pseudo instances of infer_list, and the ground truth of val_list."""
-    wanted = [(config.infer_list, supervision) for supervision in supervisions(config, dataset)]
     truths = val_truths(config, dataset.split(config.val_list), "instance")
-    if measured(dataset, truths, "make_cocoann", use="export as ground truth"):
-        wanted.append((config.val_list, supervision_of(config, dataset, "full")))
-    for split, supervision in dict.fromkeys(wanted):
+    has_truth = bool(measured(dataset, truths, "make_cocoann", use="export as ground truth"))
+    for path, (split, name) in exported(config, has_truth=has_truth).items():
+        supervision = supervision_of(config, dataset, name)
         ids = supervision.labelled(dataset.split(split), "instance")
         content = annotations(supervision, ids, num_workers=config.num_workers)
-        path = annotation_path(config.coco_name, split, supervision.name)
         write_bytes(path, json.dumps(content).encode())
         counts = len(content["annotations"]), len(content["images"])
         logger.info("%s: %d instances in %d images", path, *counts)
 
 
+def exported(config: Config, *, has_truth: bool) -> dict[Path, tuple[str, str]]:
+    """Return the list and the supervision of each file of annotations.
+
+    Raises:
+        ValueError: two lists, which are named by their files, have one name.
+    """
+    wanted = [(config.infer_list, name) for name in config.supervision]
+    if has_truth:
+        wanted.append((config.val_list, "full"))
+    files: dict[Path, tuple[str, str]] = {}
+    for split, name in wanted:
+        path = supervised_path(f"{config.coco_name}_{Path(split).stem}.json", name)
+        if files.setdefault(path, (split, name)) != (split, name):
+            raise ValueError(
+                f"--val_list {split}: its annotations would be {path}, as those of --infer_list "
+                f"{config.infer_list}; give the two lists files of different names"
+            )
+    return files
+
+
 def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read and written."""
-    made = [(config.infer_list, name) for name in config.supervision]
     ids, val_ids = dataset.split(config.infer_list), dataset.split(config.val_list)
     truths = val_truths(config, val_ids, "instance")
-    if to_measure(dataset, truths):
-        made.append((config.val_list, "full"))
+    files = exported(config, has_truth=bool(to_measure(dataset, truths)))
     return Plan(
         truths=[truths, *learnt_truths(config, ids, "instance")],
         needs=labels_needs(config, dataset, semantic=False),
-        writes=[
-            Files.of(annotation_path(config.coco_name, split, name))
-            for split, name in dict.fromkeys(made)
-        ],
+        writes=[Files.of(*files)],
         bytes_each=10_000_000,
     )
-
-
-def annotation_path(name: str, split: str, supervision: str) -> Path:
-    """Return the path of a split's annotations; a list is named by its file."""
-    return supervised_path(f"{name}_{Path(split).stem}.json", supervision)

@@ -12,7 +12,7 @@ from torch import nn
 
 from misc.cams import strided_cam
 from misc.files.atomic import write_bytes, write_json
-from misc.files.coco import coco_dataset
+from misc.files.coco import Described, coco_dataset
 from misc.files.images import read_label
 from misc.files.instance_files import load_instances
 from misc.files.labels import LEAST_SCORE, SURE, instance_path, instance_paths, semantic_paths
@@ -84,6 +84,7 @@ def open_predictions(config: Config) -> Predictions:
         folder=Path(config.predict or ""),
         files=files,
         class_names=told.class_names,
+        category_ids=told.category_ids,
         palette=np.frombuffer(told.palette, np.uint8).reshape(256, 3),
         # Mask R-CNN resizes images itself, but draws its masks in the size of what it is given.
         long_side=(
@@ -227,9 +228,12 @@ def summarise(config: Config, predictions: Predictions, ids: Sequence[str]) -> N
             num_workers=config.num_workers,
             description="annotations",
         )
-        info = {"description": f"predictions: {predictions.title}"}
-        dataset = coco_dataset(found, predictions.images.class_names)
-        ranks.on_first(partial(write_json, folder / COCO, {"info": info, **dataset}))
+        images = [Described(number, *each) for number, each in enumerate(found, start=1)]
+        categories = dict(
+            zip(predictions.images.category_ids, predictions.images.class_names, strict=True)
+        )
+        content = coco_dataset(images, categories, description=f"predictions: {predictions.title}")
+        ranks.on_first(partial(write_json, folder / COCO, content))
     ranks.on_first(partial(write_page, config, predictions, ids))
     logger.info("%s: predictions of %d images; look at %s", folder, len(ids), folder / PAGE)
 

@@ -254,6 +254,7 @@ def _note_network(config: Config, dataset: Dataset, network: str, weights: Path)
         resolved(config),
         dataset=dataset.name,
         class_names=dataset.class_names,
+        category_ids=dataset.category_ids(),
         palette=dataset.palette.tobytes(),
     )
 

@@ -11,7 +11,7 @@ import torch
 
 from misc.argmax import label_map
 from misc.files.cam_files import CamFolder
-from misc.files.coco import coco_dataset, instance_records
+from misc.files.coco import Described, coco_dataset, instance_records
 from misc.files.labels import (
     LEAST_SCORE,
     instance_path,
@@ -220,12 +220,15 @@ def annotations(
         num_workers=num_workers,
         description="make_cocoann",
     )
+    dataset = supervision.dataset
+    images = [
+        Described(number, dataset.file_name(image_id), *found)
+        for number, image_id, found in zip(dataset.image_numbers(ids), ids, described, strict=True)
+    ]
+    categories = dict(zip(dataset.category_ids(), dataset.class_names, strict=True))
+    title = {"irn": "IRNet's pseudo labels", "cam": "components of CAMs", "full": "ground truth"}
     return coco_dataset(
-        [
-            (supervision.dataset.file_name(i), *found)
-            for i, found in zip(ids, described, strict=True)
-        ],
-        supervision.dataset.class_names,
+        images, categories, description=f"{title[supervision.name]}, {dataset.name}"
     )
 
 
@@ -234,4 +237,4 @@ def describe_image(
 ) -> tuple[tuple[int, int], list[dict[str, Any]]]:
     """Return an image's (H, W) and the COCO records of its instances, fragments left out."""
     found = supervision.whole_instances(image_id)
-    return found["mask"].shape[1:], instance_records(found)
+    return found["mask"].shape[1:], instance_records(found, supervision.dataset.category_ids())

@@ -81,6 +81,14 @@ class Dataset:
         """Return the name of an image's file in annotations for other programs, no other's."""
         return self.image_path(image_id).name
 
+    def category_ids(self) -> list[int]:
+        """Return the category id of each class in annotations: public ids where there are some."""
+        return list(range(1, len(self.class_names) + 1))
+
+    def image_numbers(self, ids: Sequence[str]) -> list[int]:
+        """Return the number of each image in annotations: public ids where there are some."""
+        return list(range(1, len(ids) + 1))
+
     def identify(self, ids: Sequence[str] | None = None, *, truth: str = "") -> str:
         """Return the identity of the data set, or of some images, independent of its path.
 

@@ -21,6 +21,7 @@ class Photographs:
         folder: the folder.
         files: the name of each image's file, by its id.
         class_names: the classes that are predicted.
+        category_ids: their ids in annotations.
         palette: the colours of labels, uint8 (256, 3).
         long_side: `image` shrinks larger images to it, pixels; 0 shrinks none.
     """
@@ -28,6 +29,7 @@ class Photographs:
     folder: Path
     files: Mapping[str, str]
     class_names: Sequence[str]
+    category_ids: Sequence[int]
     palette: np.ndarray
     long_side: int = 0
 

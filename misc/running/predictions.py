@@ -137,7 +137,7 @@ class Predictions:
         """Return an image's file name, (H, W) and COCO records, as `coco_dataset` takes them."""
         found = load_instances(instance_path(self.folder / "instances", image_id))
         size = image_size(semantic_paths(self.folder / "labels", image_id)[0])
-        return self.images.files[image_id], size, instance_records(found)
+        return self.images.files[image_id], size, instance_records(found, self.images.category_ids)
 
     def _write(
         self, image_id: str, image: np.ndarray, label: np.ndarray, layers: list[Layer]

@@ -21,7 +21,8 @@ def lacking(dataset: Dataset, truths: Truths, stage: str) -> ValueError | None:
         return None
     if len(found) == len(truths.ids) or (truths.some and found):
         return None
-    first = next(i for i in truths.ids if i not in set(found))
+    there = set(found)
+    first = next(i for i in truths.ids if i not in there)
     wants = "none to train on" if truths.some else "reads that of all"
     return ValueError(
         f"--{truths.flag} {truths.name}: {len(truths.ids) - len(found)} of {len(truths.ids)} "

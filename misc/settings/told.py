@@ -38,12 +38,14 @@ class Told:
     Attributes:
         dataset: name of the data set that the network was trained on.
         class_names: of its foreground classes.
+        category_ids: of the classes, in annotations.
         palette: the colours of labels, 256 times R, G, B.
         settings: by flag, those with which the network is used.
     """
 
     dataset: str
     class_names: tuple[str, ...]
+    category_ids: tuple[int, ...]
     palette: bytes
     settings: Mapping[str, Any]
 
@@ -70,6 +72,7 @@ def describe(
     dataset: str,
     class_names: Sequence[str],
     palette: bytes,
+    category_ids: Sequence[int] = (),
 ) -> dict[str, Any]:
     """Return the note of a network, as plain JSON; `read_told` reads it.
 
@@ -79,6 +82,7 @@ def describe(
         dataset: name of the data set.
         class_names: of the foreground classes.
         palette: the colours of labels, 256 times R, G, B.
+        category_ids: of the classes, in annotations; by default 1 to C.
     """
     settings = {name: values[name] for name in names_told(network)}
     if network == "deeplab":
@@ -86,6 +90,7 @@ def describe(
     return {
         "dataset": dataset,
         "class_names": list(class_names),
+        "category_ids": list(category_ids or range(1, len(class_names) + 1)),
         "palette": palette.hex(),
         "settings": settings,
     }
@@ -149,6 +154,9 @@ def _checked(network: str, note: Any) -> Told:
         raise ValueError(f"accepted are 1 to {MOST_CLASSES} class_names")
     if not all(isinstance(name, str) and 0 < len(name) <= 200 for name in names):
         raise ValueError("a class has no name")
+    categories = note["category_ids"]
+    if len(categories) != len(names) or not all(isinstance(n, int) for n in categories):
+        raise ValueError("a class has no category_ids")
     if len(palette) != _COLOURS:
         raise ValueError(f"a palette of {len(palette)} bytes, accepted are {_COLOURS}")
     stored = note["settings"]
@@ -160,6 +168,7 @@ def _checked(network: str, note: Any) -> Told:
     return Told(
         dataset=str(note["dataset"])[:200],
         class_names=tuple(names),
+        category_ids=tuple(categories),
         palette=palette,
         settings=settings,
     )

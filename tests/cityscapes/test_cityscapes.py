@@ -187,3 +187,13 @@ def test_a_folder_that_is_not_cityscapes_is_refused(root, tmp_path):
 
 def test_label_ids_of_the_classes_rise():
     assert (np.diff(INSTANCE_IDS) > 0).all()
+
+
+def test_what_macos_writes_beside_the_images_is_no_image(root):
+    before = Dataset(root).identify()
+    for path in list(root.rglob("*.png")):
+        path.with_name(f"._{path.name}").write_bytes(b"\0\5\x16\7")
+    (root / "leftImg8bit/train/._aachen").write_bytes(b"\0\5\x16\7")
+    dataset = Dataset(root)
+    assert [dataset.split(name) for name in ("train", "val", "test")] == [TRAIN, VAL, TEST]
+    assert dataset.identify() == before

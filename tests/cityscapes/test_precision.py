@@ -230,3 +230,13 @@ def test_fragments_that_are_not_exported_are_not_measured(tmp_path):
     with_fragments = dataset.instance_measures([whole])
     alone = dataset.match_instances(image_id, masks, classes, scores[: len(masks)])
     assert with_fragments == dataset.instance_measures([alone])
+
+
+def test_without_a_true_instance_there_is_no_ap(root, caplog):
+    dataset, image_id = Dataset(root), VAL[0]
+    city_tree.write_truth(root, "val", image_id, np.full(city_tree.SIZE, city_tree.ROAD))
+    masks = np.ones((1, *city_tree.SIZE), bool)
+    match = dataset.match_instances(image_id, masks, np.zeros(1, np.int64), np.ones(1))
+    with caplog.at_level("INFO"):
+        assert dataset.instance_measures([match]) == {}
+    assert "Cityscapes AP is left out: no image has an instance" in caplog.text

@@ -303,11 +303,6 @@ def spoilt(change):
     return json.dumps(content)
 
 
-def _rle_of_another_size(content):
-    crowd = next(a for a in content["annotations"] if a["iscrowd"])
-    crowd["segmentation"]["size"] = [10, 10]
-
-
 CRACKS = [{"id": n, "name": name} for n, name in enumerate(("crack", "rust", "moss"), 1)]
 
 BROKEN = {
@@ -322,7 +317,7 @@ BROKEN = {
     ),
     "a nameless category": (
         lambda: spoilt(lambda c: c["categories"][3].pop("name")),
-        "begins a category that is none of an instances JSON",
+        "byte [0-9]+, one of its categories: no instances JSON",
     ),
     "no annotations": (
         lambda: spoilt(lambda c: c.pop("annotations")),
@@ -334,17 +329,16 @@ BROKEN = {
     "no images": (lambda: '{"annotations": []}', "its list of images is missing or empty"),
     "unknown image": (
         lambda: spoilt(lambda c: c["annotations"][0].update(image_id=777)),
-        "the annotation 1000 is of the image 777, which is not listed",
+        "begins an annotation of the image 777, which is not listed",
     ),
     "category 91": (
         lambda: spoilt(lambda c: c["annotations"][1].update(category_id=91)),
-        "the annotation 1001 has the category 91; .*--dataset folder",
+        "one of its annotations: has the category 91; .*--dataset folder",
     ),
     "category 12": (
         lambda: spoilt(lambda c: c["annotations"][1].update(category_id=12)),
-        "the annotation 1001 has the category 12",
+        "one of its annotations: has the category 12",
     ),
-    "run lengths": (lambda: spoilt(_rle_of_another_size), "has run lengths of \\[10, 10\\]"),
     "image twice": (
         lambda: spoilt(lambda c: c["images"][1].update(id=1)),
         "two images have the id 1",
@@ -355,11 +349,11 @@ BROKEN = {
     ),
     "name that leads out": (
         lambda: spoilt(lambda c: c["images"][0].update(file_name="../../etc/x.jpg")),
-        "begins an image that is none of an instances JSON",
+        "byte [0-9]+, one of its images: no file name",
     ),
     "no category": (
         lambda: spoilt(lambda c: c["annotations"][0].pop("category_id")),
-        "begins an annotation that is none of an instances JSON",
+        "byte [0-9]+, one of its annotations: no instances JSON",
     ),
 }
 
@@ -393,14 +387,12 @@ SHAPES = {
     "two points": [[1, 1, 5, 5]],
     "odd": [[1, 1, 5, 5, 7, 7, 9]],
     "words": [["a", "b", "c", "d", "e", "f"]],
-    "far": [[0, 0, 1e9, 0, 1e9, 1e9]],
     "nothing": [],
     "none": None,
     "too short": {"size": [72, 96], "counts": [10, 10]},
     "too long": {"size": [72, 96], "counts": [10, 10**9]},
     "negative": {"size": [72, 96], "counts": [-10, 72 * 96 + 10]},
-    "compressed nonsense": {"size": [72, 96], "counts": "zzzzz~"},
-    "compressed short": {"size": [72, 96], "counts": "11"},
+    "of another size": {"size": [10, 10], "counts": [10, 90]},
 }
 
 
@@ -451,12 +443,6 @@ def test_a_folder_without_annotations_says_what_is_expected(own, tmp_path):
         open_coco(own, mask_dir=tmp_path / "nowhere")
 
 
-def test_pycocotools_missing_is_one_line(root, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ModuleNotFoundError, match="coco17: pip install pycocotools"):
-        open_coco(root)
-
-
 def test_a_name_in_other_letters_is_read_as_utf8(own):
     content = instances("train")
     name = f"東京_{content['images'][0]['file_name']}"
@@ -468,15 +454,6 @@ def test_a_name_in_other_letters_is_read_as_utf8(own):
     dataset = open_coco(own)
     assert dataset.split("train")[0] == name.removesuffix(".jpg")
     assert dataset.semantic_label(dataset.split("train")[0]).any()
-
-
-def test_lists_read_by_pieces_are_the_same(root, monkeypatch):
-    before = open_coco(root)
-    labels = [before.semantic_label(i) for i in ids_of("train")]
-    monkeypatch.setattr("coco.json_file.CHUNK", 61)
-    after = open_coco(root)
-    assert after.identify() == before.identify()
-    assert all(map(np.array_equal, labels, map(after.semantic_label, ids_of("train"))))
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,10 @@
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pycocotools import mask as coco_mask
 
-from misc.files.coco import coco_average_precision, coco_dataset, encode_rle, instance_records
+from misc.files.coco import Described, coco_dataset, encode_rle, instance_records
 
 SHAPES = st.tuples(st.integers(1, 40), st.integers(1, 40))
 
@@ -34,7 +33,7 @@ def detections():
 
 
 def test_records_have_area_and_box():
-    first, second = instance_records(detections())
+    first, second = instance_records(detections(), range(1, 21))
     assert first["category_id"] == 1
     assert first["area"] == 6
     assert first["bbox"] == [2, 1, 3, 2]
@@ -42,17 +41,11 @@ def test_records_have_area_and_box():
     assert second["bbox"] == [5, 3, 1, 1]
 
 
-def test_ids_count_from_1_over_all_images():
-    records = instance_records(detections())
-    data = coco_dataset([("a.jpg", (4, 6), records), ("b.jpg", (4, 6), records)], ["x"] * 20)
-    assert [image["id"] for image in data["images"]] == [1, 2]
+def test_annotations_count_from_1_and_images_keep_their_ids():
+    records = instance_records(detections(), range(1, 21))
+    images = [Described(7, "a.jpg", (4, 6), records), Described(3, "b.jpg", (4, 6), records)]
+    data = coco_dataset(images, {1: "x", 20: "y"}, description="two")
+    assert [image["id"] for image in data["images"]] == [7, 3]
     assert [a["id"] for a in data["annotations"]] == [1, 2, 3, 4]
-    assert [a["image_id"] for a in data["annotations"]] == [1, 1, 2, 2]
-
-
-def test_perfect_detections_have_a_precision_of_1_and_none_of_0():
-    records = instance_records(detections())
-    truth = coco_dataset([("a.jpg", (4, 6), records)], ["x"] * 20)
-    found = [{"image_id": 1, **record} for record in records]
-    assert coco_average_precision(truth, found) == pytest.approx(1)
-    assert coco_average_precision(truth, []) == 0
+    assert [a["image_id"] for a in data["annotations"]] == [7, 7, 3, 3]
+    assert data["categories"] == [{"id": 1, "name": "x"}, {"id": 20, "name": "y"}]
