@@ -86,8 +86,7 @@ class Dataset(dataset.Dataset):
         It covers each image's id, the size of its file and its label, and the class names.
         """
         ids = list(self._index.rows) if ids is None else ids
-        digest = hashlib.sha256("\n".join([*ids, "", *self.class_names]).encode())
-        digest.update("\n".join(str(self.image_path(i).stat().st_size) for i in ids).encode())
+        digest = hashlib.sha256("\n".join([super().identify(ids), *self.class_names]).encode())
         digest.update(np.packbits(self.image_labels(ids).astype(bool)).tobytes())
         return f"folder, {len(ids)} images, digest {digest.hexdigest()[:16]}"
 

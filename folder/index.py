@@ -10,8 +10,8 @@ import numpy as np
 from folder.doubts import SPLITS, doubts, is_background
 from folder.tags import ACCEPTED, HEADINGS, Row, Tags, normal, read_names, read_tags
 from folder.tree import Names, files_below
-from misc.files.id_lists import unique_ids
-from misc.files.images import photograph_formats, photograph_problem, sorted_out
+from misc.files.images import photograph_problem
+from misc.files.photograph_ids import photograph_ids
 from misc.running.log import logger
 
 # Values of an 8-bit label map without background, 255 for ignore, and one left free.
@@ -45,21 +45,19 @@ def read_index(
         FileNotFoundError: there is no image, no such file, or an image that is named is missing.
         ValueError: a file is broken, an image has two rows, or a class is unknown.
     """
-    paths = _images(root, but=masks)
+    files = sorted(files_below(root, but=masks))
+    paths = photograph_ids(files, source=f"--data_root {root}")
     names = None if class_names is None else _named(class_names)
     if labels is None:
         tags = _sub_folders(root, paths)
     else:
         tags = read_tags(labels, names=names, images=list(paths))
-    found = _match(root, paths, tags.rows, source=str(labels))
     source = f"{labels or f'--data_root {root}'}"
+    found = _match(root, paths, tags.rows, source=source)
     if names is None:
         names = tags.class_names or sorted({c for row in found.values() for c in row.classes})
         for doubt in doubts(names):
             logger.warning("%s: %s", source, doubt)
-        if list(names) == list(map(str, range(len(names)))):
-            numbers = f"0 to {len(names) - 1}; --class_names FILE names them, one a line"
-            logger.info("%s: the classes are called %s", source, numbers)
     if not 0 < len(names) <= MOST_CLASSES:
         raise ValueError(f"{source}: {len(names)} classes, accepted are 1 to {MOST_CLASSES}")
     broken = _broken(root, paths)
@@ -81,21 +79,6 @@ def read_index(
         rows=rows,
         labels=_label_rows(found, rows, names),
     )
-
-
-def _images(root: Path, *, but: Path | None) -> dict[str, str]:
-    """Return the images of a tree, sorted by path: by id the path below its root, with '/'."""
-    files = sorted(files_below(root, but=but))
-    paths, others = sorted_out(files)
-    if others:
-        count = len(files) - len(paths)
-        logger.info("--data_root %s: %d files are no images (%s)", root, count, others)
-    if not paths:
-        raise FileNotFoundError(
-            f"--data_root {root}: no image in it or below; read are "
-            f"{', '.join(sorted(photograph_formats()))}"
-        )
-    return unique_ids(paths)
 
 
 def _broken(root: Path, paths: Mapping[str, str]) -> dict[str, str]:
@@ -162,22 +145,17 @@ def _match(
                 "an image in one row, as class;class"
             )
     if missing:
-        may_be_heading = missing == rows[:1] and rows[1:] and missing[0].place.endswith(", line 1")
-        heading = f"; if line 1 is a heading, its accepted names are {', '.join(HEADINGS)}"
+        first = missing[0]
+        reason = f"paths are below --data_root {root}"
+        if (root / first.path).is_file():
+            reason = f"it is there, but Pillow here reads no {Path(first.path).suffix}"
+        elif missing == rows[:1] and rows[1:] and first.place.endswith(", line 1"):
+            reason += f"; if line 1 is a heading, its accepted names are {', '.join(HEADINGS)}"
         raise FileNotFoundError(
             f"{source}: {len(missing)} of {len(rows)} images are missing, the first is "
-            f"{missing[0].path!r} ({missing[0].place}); {_reason(root, missing[0].path)}"
-            f"{heading if may_be_heading else ''}"
+            f"{first.path!r} ({first.place}); {reason}"
         )
     return found
-
-
-def _reason(root: Path, path: str) -> str:
-    if (root / path).is_file():
-        return (
-            f"it is there, but Pillow here reads no {Path(path).suffix}: convert it to JPEG or PNG"
-        )
-    return f"paths are below --data_root {root}"
 
 
 def _label_rows(

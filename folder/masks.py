@@ -15,8 +15,7 @@ from misc.running.log import logger
 
 KINDS = ("semantic", "instance")
 LOOKED_AT = 20  # masks, to see whether they hold numbers of classes and objects
-# In an instance mask, by its type: one of 16 bits may number more than 254 objects.
-IGNORED = {np.dtype(np.uint8): IGNORE}
+# In an instance mask of 16 bits, which may number more than 254 objects.
 IGNORED_OF_16_BITS = 65535
 
 
@@ -117,7 +116,7 @@ class Masks:
         """Read the instances of an image: masks, bool (N, H, W), and classes, int64 (N,)."""
         found = self._path("instance", path)
         objects = _of_size(image, found, read_numbers(found))
-        ignored = IGNORED.get(objects.dtype, IGNORED_OF_16_BITS)
+        ignored = IGNORE if objects.dtype == np.uint8 else IGNORED_OF_16_BITS
         if self._is_there("semantic", path):
             return split_objects(found, objects, self.semantic(image, path), ignored=ignored)
         if len(keys) != 1:

@@ -146,14 +146,14 @@ def from_config(config: Config) -> Dataset:
 
 def _check_root(root: Path) -> None:
     if not root.is_dir():
-        raise FileNotFoundError(f"--voc12_root {root}: no such folder")
+        raise FileNotFoundError(f"--data_root {root}: no such folder")
     missing = _missing_folders(root)
     if not missing:
         return
     near = [root.parent, *sorted(root.glob("VOC*")), *sorted(root.glob("VOC*/VOC*"))]
     meant = next((f"; did you mean {path}?" for path in near if not _missing_folders(path)), "")
     raise FileNotFoundError(
-        f"--voc12_root {root}: not a VOC devkit folder, it lacks {', '.join(missing)}{meant}"
+        f"--data_root {root}: not a VOC devkit folder, it lacks {', '.join(missing)}{meant}"
     )
 
 

@@ -1,16 +1,10 @@
 """Text files of image ids, one a line."""
 
-import hashlib
 import logging
-import os
 import re
-import unicodedata
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-# Most file systems take 255 bytes, and outputs add endings.
-LONGEST = 150
 _PUBLISHED_LINE = re.compile(r"/JPEGImages/(?P<id>.+?)\.jpg(\s+/.*)?")
 _log = logging.getLogger(__name__)
 
@@ -63,33 +57,6 @@ def list_file(name: str, *, splits: Sequence[str]) -> Path:
 def is_image_id(text: str) -> bool:
     """Return whether a text, not empty, may be an id: a part of file names, also of outputs."""
     return not any(mark in text for mark in ("/", "\\", "..")) and min(text) >= " "
-
-
-def unique_ids(paths: Sequence[str]) -> dict[str, str]:
-    """Return an id for each path of an image, '/' between its parts: by id the path.
-
-    It is the path without its ending, or with it where several differ in nothing else, or with a
-    digest of it; '_' stands for '/', and '-' for what file names or lists cannot hold.
-    """
-    forms = [_forms(path) for path in paths]
-    # A file system may take upper and lower case for the same.
-    uses = Counter(form.casefold() for each in forms for form in set(each))
-    chosen = (next(form for form in each if uses[form.casefold()] == 1) for each in forms)
-    return dict(zip(chosen, paths, strict=True))
-
-
-def _forms(path: str) -> list[str]:
-    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
-    short, whole = _plain(os.path.splitext(path)[0]), _plain(path)
-    end = short.encode()[-LONGEST:].decode(errors="ignore").strip().lstrip("#.")
-    return [form for form in (short, whole) if len(form.encode()) <= LONGEST] + [f"{end}-{digest}"]
-
-
-def _plain(path: str) -> str:
-    # The same accented name has two spellings; macOS writes the longer one.
-    text = unicodedata.normalize("NFC", path).strip().replace("/", "_")
-    text = re.sub(r'[^\S ]|[\x00-\x1f\x7f\ud800-\udfff\\:*?"<>|]|\.\.+', "-", text)
-    return text.strip().lstrip("#.") or "image"  # a list's line may begin with neither
 
 
 def _parse_line(line: str, place: str) -> str:

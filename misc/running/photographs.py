@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from misc.files.id_lists import unique_ids
-from misc.files.images import read_photograph, sorted_out
+from misc.files.images import read_photograph
+from misc.files.photograph_ids import photograph_ids
 from misc.imutils import rescale
-from misc.running.log import logger
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,13 +57,13 @@ class Photographs:
 
 
 def photographs_in(folder: str | os.PathLike[str], *, limit: int | None = None) -> dict[str, str]:
-    """List the images in a folder, by the endings of their names: id to name of the file.
+    """List the images in a folder: id to name of the file; see `photograph_ids`.
 
-    Hidden files and folders inside are left out; see `misc.files.id_lists.unique_ids`.
+    Hidden files and folders inside are left out.
 
     Raises:
-        FileNotFoundError: there is no such folder.
-        ValueError: it is no folder, or there is no image in it.
+        FileNotFoundError: there is no such folder, or no image in it.
+        ValueError: it is no folder.
     """
     place = Path(folder)
     if not place.exists():
@@ -73,14 +72,5 @@ def photographs_in(folder: str | os.PathLike[str], *, limit: int | None = None) 
         raise ValueError(f"--predict {folder}: a file; accepted is a folder of images")
     # A link to nothing is a broken image.
     there = sorted(n for n in os.listdir(place) if n[0] != "." and not os.path.isdir(place / n))
-    names, others = sorted_out(there)
-    if not names:
-        raise ValueError(
-            f"--predict {folder}: no image in it ({len(there)} other files{others and ': '}{others}"
-            "); accepted are .jpg, .png and whatever else Pillow reads, not in folders inside"
-        )
-    if others:
-        logger.info(
-            "--predict %s: %d files are no images (%s)", folder, len(there) - len(names), others
-        )
-    return dict(list(unique_ids(names).items())[:limit])
+    ids = photograph_ids(there, source=f"--predict {folder}")
+    return dict(list(ids.items())[:limit])

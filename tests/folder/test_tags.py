@@ -89,17 +89,6 @@ def test_columns_without_names_are_numbered(photos):
     assert opened(photos, "rows.npy").class_names == ("0", "1", "2")
 
 
-def test_numbered_columns_say_how_they_are_named(photos, caplog):
-    caplog.set_level("INFO")
-    opened(photos, "rows.npy").split("all")
-    assert f"{photos.parent}/rows.npy: the classes are called 0 to 2; --class_names FILE" in (
-        caplog.text
-    )
-    caplog.clear()
-    opened(photos, "dict.npy", names=True).split("all")
-    assert caplog.messages == []
-
-
 def test_classes_that_differ_by_case_alone_are_warned_of(photos, caplog):
     labels = write_csv(photos.parent / "t.csv", TAGS | {"top.bmp": ["Car", "COW", "Cow"]})
     Dataset(photos, labels=labels).split("all")

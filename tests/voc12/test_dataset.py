@@ -124,7 +124,7 @@ def test_dataset_can_be_pickled(voc_root: Path) -> None:
 
 
 def test_root_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"--voc12_root .*/nowhere: no such folder"):
+    with pytest.raises(FileNotFoundError, match=r"--data_root .*/nowhere: no such folder"):
         voc12.Dataset(tmp_path / "nowhere")
 
 

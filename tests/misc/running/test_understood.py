@@ -1,0 +1,70 @@
+"""What is understood of a data set whose truth lies on stored pixels is told, from outside."""
+
+import shutil
+
+import numpy as np
+from PIL import Image
+
+import run_sample
+from misc.files.images import read_image, read_label, write_label
+from misc.files.palette import voc_palette
+from tests import forked, voc_shaped
+
+FIRST = voc_shaped.TRAIN[0]
+
+
+def told(voc_folder, tmp_path, change, *, status=0):
+    """Give the log of a dry run on a devkit that was changed."""
+    shutil.copytree(voc_folder / "VOCdevkit", tmp_path / "VOCdevkit")
+    root = tmp_path / "VOCdevkit/VOC2012"
+    change(root)
+    passes = [w for s in ("train_cam", "make_cam", "eval_cam") for w in (f"--{s}_pass", "True")]
+    data = {"dataset": "voc12", "data_root": root, "dry_run": True, "pretrained": "none"}
+    lists = dict.fromkeys(("train_list", "infer_list", "chainer_eval_set"), "train")
+    assert run_sample.main(forked.arguments(tmp_path / "run", *passes, **data, **lists)) == status
+    return (tmp_path / "run/sample_train_eval.log").read_text()
+
+
+def test_a_sound_devkit_is_told_and_not_warned_of(voc_folder, tmp_path):
+    text = told(voc_folder, tmp_path, lambda root: None)
+    assert "voc12: 6 images, 20 classes: " in text
+    assert not [word for word in ("EXIF", "contradicts", "every image") if word in text]
+
+
+def turn(root):
+    for name in (FIRST, voc_shaped.SBD[0]):  # with truth, and without
+        path = root / f"JPEGImages/{name}.jpg"
+        picture = Image.fromarray(read_image(path))
+        exif = picture.getexif()
+        exif[0x0112] = 6
+        picture.save(path, exif=exif)
+
+
+def test_a_rotated_image_with_truth_is_told(voc_folder, tmp_path):
+    text = told(voc_folder, tmp_path, turn)
+    words = "EXIF turns 1 of 4 images, as 2007_000032; they are read as they are stored, as their"
+    assert words in text
+
+
+def count_from_another_class(root):
+    for path in (root / "SegmentationClass").glob("*.png"):
+        label = read_label(path)
+        write_label(
+            path, np.where((label > 0) & (label < 20), label + 1, label), palette=voc_palette()
+        )
+
+
+def test_truth_that_contradicts_the_labels_is_told(voc_folder, tmp_path):
+    text = told(voc_folder, tmp_path, count_from_another_class)
+    assert (
+        "--chainer_eval_set train: ground truth contradicts the image-level labels, which fit"
+        in text
+    )
+    assert "fit where masks count one less; for example of 2007_000032: masks show " in text
+
+
+def test_what_cannot_be_understood_stops_nothing_and_is_told_where_it_is_read(voc_folder, tmp_path):
+    def spoil(root):
+        (root / "Annotations" / f"{FIRST}.xml").write_text("<annotation>")
+
+    assert f"{FIRST}.xml: broken XML" in told(voc_folder, tmp_path, spoil, status=2)
