@@ -4,8 +4,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -14,14 +17,20 @@ from benchmarks.harness import Row, interleaved
 from benchmarks.scenes import GRID, SIZE, blobs, boundary, displacement
 from misc.files.palette import voc_palette
 from misc.machine.device import Compute
-from misc.running.decisions import Decision
-from misc.running.label_synthesis import Loaded, Synthesis
-from misc.running.scores import Split, Walk
+from misc.running import synthesis
+from misc.running.label_synthesis import Loaded, write_labels
 from misc.running.workers import Way, map_images
 from net.resnet50_irn import EdgeDisplacement
 
 KEYS = np.array([0, 7])
 IMAGES = 60
+_SCORES = synthesis.ScoreSettings(radius=5, beta=10, exp_times=8)
+SETTINGS = [
+    synthesis.LabelSettings(
+        kind="instance", scores=replace(_SCORES, small_displacement=2.5), background=0.25
+    ),
+    synthesis.LabelSettings(kind="semantic", scores=_SCORES, background=0.25),
+]
 
 
 def rows(*, full: bool = False) -> list[Row]:
@@ -32,11 +41,11 @@ def rows(*, full: bool = False) -> list[Row]:
 
 
 def _all_but_the_network(folder: Path, compute: Compute) -> Row:
-    synthesis, loaded, network = _synthesis(Walk, folder), _load("0"), EdgeDisplacement()
+    loaded, network = _load("0"), EdgeDisplacement()
     pair = torch.randn(2, 3, *SIZE)
 
     def process(image_id: str, loaded: Loaded) -> Way:
-        return synthesis.way(_fields, compute, image_id, loaded, levels=False)
+        return _way(folder, compute, image_id, loaded)
 
     def labels() -> None:
         list(map_images(["0"], lambda _: loaded, process=process))
@@ -59,13 +68,12 @@ def _device_process(folder: Path, compute: Compute) -> Row:
 
     It is the CPU time of all its threads, without its workers.
     """
-    synthesis = _synthesis(_Walked, folder)
 
     def process(image_id: str, loaded: Loaded) -> Way:
-        return synthesis.way(_fields, compute, image_id, loaded, levels=False)
+        return _way(folder, compute, image_id, loaded)
 
     ids = [str(number) for number in range(IMAGES)]
-    with _one_thread():
+    with _one_thread(), mock.patch.object(synthesis, "walk", _walked):
         for kind in (ids[:4], ids):  # the first few fill caches
             start = time.process_time()
             for _ in map_images(kind, _load, process=process, num_workers=2):
@@ -81,18 +89,16 @@ def _device_process(folder: Path, compute: Compute) -> Row:
     )
 
 
-class _Walked(Walk):
-    """A walk that takes no time: its result is precomputed."""
-
-    def __call__(self, scores: torch.Tensor, boundary: torch.Tensor) -> np.ndarray:
-        """Propagate scores of a shape once, and return the cached result from then on."""
-        shape = tuple(scores.shape)
-        if shape not in _RESULTS:
-            _RESULTS[shape] = super().__call__(scores, boundary)
-        return _RESULTS[shape]
+def _walked(cam: torch.Tensor, *given: Any) -> np.ndarray:
+    """Propagate scores once for their settings, and return the cached result from then on."""
+    *_, scores = given
+    if scores not in _RESULTS:
+        _RESULTS[scores] = _WALK(cam, *given)
+    return _RESULTS[scores]
 
 
-_RESULTS: dict[tuple[int, ...], np.ndarray] = {}
+_WALK = synthesis.walk
+_RESULTS: dict[synthesis.ScoreSettings, np.ndarray] = {}
 _FIELDS = boundary(*GRID), displacement(*GRID)
 
 
@@ -107,20 +113,17 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _synthesis(walk: type[Walk], folder: Path) -> Synthesis:
-    return Synthesis(
-        ins_dir=str(folder / "ins"),
-        sem_dir=str(folder / "sem"),
-        split=Split(on=True, small_displacement=2.5),
-        walk=walk(on=True, radius=5, beta=10, exp_times=8),
-        instance=Decision(background=0.25),
-        semantic=Decision(background=0.25),
-        palette=voc_palette(),
+def _way(folder: Path, compute: Compute, image_id: str, loaded: Loaded) -> Way:
+    folders = {"instance": str(folder / "ins"), "semantic": str(folder / "sem")}
+    return synthesis.synthesise(
+        synthesis.apply_irnet(lambda pair: _FIELDS, compute, loaded.image),
+        loaded.cam,
+        loaded.keys,
+        loaded.size,
+        image=loaded.image,
+        settings=SETTINGS,
+        finish=partial(write_labels, folders, voc_palette(), list(folders), image_id),
     )
-
-
-def _fields(pair: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    return _FIELDS
 
 
 def _load(image_id: str) -> Loaded:

@@ -66,13 +66,43 @@ def upsampled_winners(
         index: int32 (H, W), 0 for the background, i + 1 for map i.
         best: float32 (H, W), the winning score.
     """
-    parts = propagated.split(max(1, _PART // math.prod(size)))
+    parts = _parts(propagated, size)
     if len(parts) == 1:
         return winners(upsample_scores(propagated, size), 0.0)
     # Enlarged twice, as all are divided by the largest before they are compared.
-    peak = torch.stack([_enlarged(part, size).amax() for part in parts]).amax()
+    peak = _largest_score(propagated, size)
     large = (one for part in parts for one in _divided(_enlarged(part, size), peak).numpy())
     return winners_of_each(large, size, 0.0)
+
+
+def scores_of_maps(
+    propagated: torch.Tensor, size: tuple[int, int], index: np.ndarray
+) -> np.ndarray:
+    """Look up each pixel's value in that map of `upsample_scores` which the pixel is assigned to.
+
+    Args:
+        propagated: float32 (N, 1, h, w) at stride 4, on the CPU.
+        size: the image's (H, W).
+        index: integer (H, W), 0 for the background, i + 1 for map i.
+
+    Returns:
+        float32 (H, W), 0 for the background.
+    """
+    found = np.zeros(size, np.float32)
+    numbers = np.flatnonzero(np.bincount(index.reshape(-1))[1:]) + 1
+    peak = _largest_score(propagated, size) if len(numbers) else torch.zeros(())
+    for number in numbers:
+        (large,) = _divided(_enlarged(propagated[number - 1 : number], size), peak).numpy()
+        np.copyto(found, large, where=index == number)
+    return found
+
+
+def _parts(propagated: torch.Tensor, size: tuple[int, int]) -> tuple[torch.Tensor, ...]:
+    return propagated.split(max(1, _PART // math.prod(size)))
+
+
+def _largest_score(propagated: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    return torch.stack([_enlarged(part, size).amax() for part in _parts(propagated, size)]).amax()
 
 
 def _enlarged(propagated: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

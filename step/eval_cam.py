@@ -6,12 +6,16 @@ from typing import Any
 import numpy as np
 
 from misc.files.cam_files import CamFolder
-from misc.files.levels import LEVELS
 from misc.instances import component_detections
 from misc.measuring.details import plain, threshold_details, write_details
-from misc.measuring.evaluation import Occurring, Records, instance_truth, match_found
+from misc.measuring.evaluation import (
+    MatchBuffer,
+    SparseConfusion,
+    instance_truth,
+    match_found,
+)
 from misc.measuring.measures import record_measures
-from misc.measuring.thresholds import guess_thresholds, suggest_thresholds
+from misc.measuring.thresholds import suggest_thresholds
 from misc.metrics import (
     ImageMatches,
     average_precision,
@@ -29,69 +33,63 @@ from misc.settings.config import Config
 
 # The full curve for mIoU; connected components are slower, so theirs is coarser, most of all
 # far from any CAM's best threshold.
-CURVE = LEVELS
+CURVE = np.arange(0.01, 1.0, 0.01).round(2)
 COMPONENT_CURVE = np.append(np.arange(0.01, 0.41, 0.02), np.arange(0.45, 1, 0.05)).round(2)
 
 
 def run(config: Config, dataset: Dataset) -> None:
     """Compute mIoU at --cam_eval_thres and over the curve; components' AP50 as a baseline.
 
-    The components' AP50 is reported at the CAMs' best threshold, and at the components' own best.
+    The components' AP50 is that at the threshold which suits them best, and beside it the one at
+    the threshold of the best mIoU.
     """
-    truths = _truths(config, dataset)
-    folder = cam_folder(config, dataset)
-    if _guesses(config, dataset, truths):
-        guess_thresholds(dataset, folder, truths.ids, num_workers=config.num_workers)
-        return
-    ids = measured(dataset, truths, "eval_cam")
+    ids = measured(dataset, _truths(config, dataset), "eval_cam")
     if not ids:
         return
     thresholds = np.append(CURVE, config.cam_eval_thres)
     num_classes = len(dataset.class_names)
     confusions = np.zeros((len(thresholds), num_classes + 1, num_classes + 1), np.int64)
-    matches = [Records() for _ in COMPONENT_CURVE]
-    load = partial(evaluate_image, dataset, folder, thresholds)
-    for _, (counts, image_records) in map_images(
+    matches = [MatchBuffer() for _ in COMPONENT_CURVE]
+    load = partial(evaluate_image, dataset, cam_folder(config, dataset), thresholds)
+    for _, (counts, records) in map_images(
         ids, load, num_workers=config.num_workers, description="eval_cam"
     ):
         counts.add_to(confusions)
-        for collected, record in zip(matches, image_records, strict=False):
+        for collected, record in zip(matches, records, strict=False):
             collected.add(record)
 
     curve = mean_iou(confusions)
-    best = int(np.argmax(curve[:-1]))
-    found = {"mIoU": curve[-1], "best mIoU": curve[best], "best threshold": CURVE[best]}
+    is_known = not np.isnan(curve).any()
+    best = float(CURVE[np.argmax(curve[:-1])]) if is_known else np.nan
+    found = {"mIoU": curve[-1], "best mIoU": curve[:-1].max(), "best threshold": best}
     lines = {"mIoU": (CURVE.tolist(), curve[:-1].tolist())}
     details: dict[str, Any] = {"IoU": plain(iou_per_class(confusions[-1]))}
-    if any(records.joined for records in matches):
-        by_class = [
-            average_precision(at.joined, (0.5,), num_classes=num_classes)[0] for at in matches
-        ]
-        component_ap50 = [float(mean_average_precision(values)) for values in by_class]
-        lines["component AP50"] = (COMPONENT_CURVE.tolist(), component_ap50)
-        nearest = int(np.argmin(abs(COMPONENT_CURVE - CURVE[best])))
-        best_ap = int(np.argmax(component_ap50))
-        details["AP50"] = plain(by_class[nearest])
+    by_class = np.array(
+        [average_precision(at.joined, (0.5,), num_classes=num_classes)[0] for at in matches]
+    )
+    precision = mean_average_precision(by_class)
+    if not np.isnan(precision).any():
+        highest = int(np.argmax(precision))
+        lines["component AP50"] = (COMPONENT_CURVE.tolist(), precision.tolist())
+        details["AP50"] = plain(by_class[highest])
         found |= {
-            "component AP50": component_ap50[nearest],
-            "best component AP50": component_ap50[best_ap],
-            "best component threshold": COMPONENT_CURVE[best_ap],
+            "component AP50": precision[highest],
+            "component threshold": COMPONENT_CURVE[highest],
+            "component AP50 at best mIoU": precision[np.argmin(abs(COMPONENT_CURVE - best))],
         }
-    details["confusion"] = confusions[-1].tolist()
-    details["thresholds"] = threshold_details("cam_eval_thres", config.cam_eval_thres, lines)
-    write_details(config, "eval_cam", details)
-    if config.suggest_thresholds:
-        suggest_thresholds(float(CURVE[best]))
     record_measures(config, dataset, "eval_cam", found)
+    details["confusion"] = confusions[-1].tolist()
+    if is_known:
+        details["thresholds"] = threshold_details("cam_eval_thres", config.cam_eval_thres, lines)
+        if config.suggest_thresholds:
+            suggest_thresholds(best)
+    write_details(config, "eval_cam", details)
 
 
 def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read."""
     truths = _truths(config, dataset)
-    if _guesses(config, dataset, truths):
-        return Plan(images=truths.ids, needs=[cams_need(config, dataset, truths.ids)])
-    needs = [cams_need(config, dataset, to_measure(dataset, truths))]
-    return Plan(truths=[truths], needs=needs)
+    return Plan(truths=[truths], needs=[cams_need(config, dataset, to_measure(dataset, truths))])
 
 
 def _truths(config: Config, dataset: Dataset) -> Truths:
@@ -100,14 +98,9 @@ def _truths(config: Config, dataset: Dataset) -> Truths:
     return evaluated_truths(config, dataset, kinds)
 
 
-def _guesses(config: Config, dataset: Dataset, truths: Truths) -> bool:
-    """Return whether the thresholds are guessed: they are asked for, and there is no truth."""
-    return config.suggest_thresholds and not dataset.with_truth(truths.ids, kinds=truths.kinds)
-
-
 def evaluate_image(
     dataset: Dataset, folder: CamFolder, thresholds: np.ndarray, image_id: str
-) -> tuple[Occurring, list[ImageMatches]]:
+) -> tuple[SparseConfusion, list[ImageMatches]]:
     """Compute an image's confusion at each threshold, and match the CAMs' components.
 
     Returns:
@@ -120,9 +113,9 @@ def evaluate_image(
     counts = threshold_confusions(cams.high_res, cams.keys, truth, thresholds, num_labels)
     records: list[ImageMatches] = []
     if not dataset.has_truth(image_id, kinds=("instance",)):
-        return Occurring.of(counts), records
+        return SparseConfusion.of(counts), records
     instances = instance_truth(dataset, image_id)
     for threshold in COMPONENT_CURVE:
         found = component_detections(cams.high_res, cams.keys, float(threshold))
         records.append(match_found(found, instances))
-    return Occurring.of(counts), records
+    return SparseConfusion.of(counts), records

@@ -23,9 +23,9 @@ from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.measuring.details import network_details, plain, write_details
 from misc.measuring.evaluation import (
+    dataset_matches,
     instance_truth,
     match_found,
-    match_own,
     precision_measures,
 )
 from misc.measuring.measures import record_measures
@@ -138,7 +138,7 @@ def match_image(
     """Match an image's detections by VOC's, the data set's own, and COCO's rule."""
     found = load_instances(instance_path(folder, image_id))
     masks, classes, regions, region_classes = truth = instance_truth(dataset, image_id)
-    own = match_own(dataset, image_id, found)
+    own = dataset_matches(dataset, image_id, found)
     if isinstance(own, CocoMatches):
         return match_found(found, truth), own, own
     crowd = np.arange(len(masks) + len(regions)) >= len(masks)

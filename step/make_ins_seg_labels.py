@@ -12,10 +12,10 @@ def run(config: Config, dataset: Dataset) -> None:
 
     The network then runs once: make_sem_seg_labels finds its outputs finished.
     """
-    make_labels(config, dataset, instance=True, semantic=config.runs_stage("make_sem_seg_pass"))
+    make_labels(config, dataset, "instance", *["semantic"] * config.runs_stage("make_sem_seg_pass"))
 
 
 def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read and written."""
     folder, crf = config.ins_seg_out_dir, config.ins_seg_crf
-    return plan_labels(config, dataset, folder, INSTANCE_FILES[:1], crf=crf)
+    return plan_labels(config, dataset, folder, INSTANCE_FILES[:2], crf=crf)

@@ -1,7 +1,6 @@
 """Make semantic labels (METHOD section 7)."""
 
-from misc.files.labels import SEMANTIC_FILES, TRAINING_FILE
-from misc.files.palette import PALETTE_FILES
+from misc.files.labels import SEMANTIC_FILES
 from misc.running.dataset import Dataset
 from misc.running.label_synthesis import make_labels, plan_labels
 from misc.running.plan import Plan
@@ -10,12 +9,10 @@ from misc.settings.config import Config
 
 def run(config: Config, dataset: Dataset) -> None:
     """Write the semantic labels that make_ins_seg_labels has not already written."""
-    make_labels(config, dataset, instance=False, semantic=True)
+    make_labels(config, dataset, "semantic")
 
 
 def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read and written."""
-    patterns = [SEMANTIC_FILES[0], PALETTE_FILES[0]]
-    patterns += [TRAINING_FILE] if config.sem_seg_unsure else []
     folder, crf = config.sem_seg_out_dir, config.sem_seg_crf
-    return plan_labels(config, dataset, folder, patterns, crf=crf)
+    return plan_labels(config, dataset, folder, SEMANTIC_FILES[:2], crf=crf)

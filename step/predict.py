@@ -1,7 +1,6 @@
 """Predict images without labels, with networks whose weights tell their classes (--predict)."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,7 @@ from torch import nn
 from misc.cams import strided_cam
 from misc.files.atomic import write_bytes, write_json
 from misc.files.coco import Described, coco_dataset
-from misc.files.images import read_label
-from misc.files.instance_files import load_instances
-from misc.files.labels import LEAST_SCORE, SURE, instance_path, instance_paths, semantic_paths
+from misc.files.labels import LEAST_SCORE, SURE
 from misc.files.palette import class_entries, object_entries, write_legend
 from misc.learning.class_maps import found_classes, scale_maps
 from misc.learning.networks import deeplab_backbone, load_network, make_network
@@ -27,7 +24,8 @@ from misc.looking.report import data_uri, fill_page, page_layer
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.machine.facts import describe_machine
-from misc.running.label_synthesis import Loaded, load_irnet, synthesis_of
+from misc.running import synthesis
+from misc.running.label_synthesis import load_irnet
 from misc.running.log import logger
 from misc.running.photographs import Photographs, photographs_in
 from misc.running.predictions import COCO, PAGE, Predictions
@@ -44,7 +42,6 @@ TITLES = {
     "deeplab": "DeepLab",
     "irn": "pseudo labels, no trained detector's",
 }
-WORK = ("ins/{}.npz", "ins/palette/{}.png", "sem/{}.png", "sem/palette/{}.png")
 
 
 def run(config: Config) -> None:
@@ -190,22 +187,22 @@ def synthesise(
         _loaded(build(form, num_classes, backbone=config.backbone), config, "cam", compute)
         for form in ("Net", "CAM")
     )
-    irnet, work = load_irnet(config, compute), predictions.folder / "work"
-    synthesis = synthesis_of(
-        replace(config, sem_seg_unsure=()),  # nothing is trained on these labels
-        ins_dir=str(work / "ins"),
-        sem_dir=str(work / "sem"),
-        palette=predictions.images.palette,
-    )
+    irnet = load_irnet(config, compute)
+    settings = [synthesis.label_settings_from(config, kind) for kind in ("instance", "semantic")]
 
     def process(image_id: str, loaded: LoadedScales) -> Way:
         size, (image, *scaled) = loaded
         keys = found_classes(net, image, least=config.predict_score, compute=compute)
         maps = scale_maps(cam, scaled, keys=keys, compute=compute)
-        scores = strided_cam(maps, size) ** config.cam_power
-        inputs = Loaded(image=image, cam=scores, keys=keys, size=size)
-        yield from synthesis.way(irnet, compute, image_id, inputs, levels=False)
-        yield partial(_take_over, predictions, work, image_id)
+        yield from synthesis.synthesise(
+            synthesis.apply_irnet(irnet, compute, image),
+            strided_cam(maps, size),
+            keys,
+            size,
+            image=image,
+            settings=settings,
+            finish=partial(_write_pseudo_labels, predictions, image_id),
+        )
 
     run_images(
         ids,
@@ -215,7 +212,6 @@ def synthesise(
         num_workers=compute.num_workers,
         description="predict",
     )
-    ranks.on_first(partial(remove_outputs, predictions.folder, [f"work/{n}" for n in WORK], ids))
 
 
 def summarise(config: Config, predictions: Predictions, ids: Sequence[str]) -> None:
@@ -266,15 +262,15 @@ def _loaded(model: nn.Module, config: Config, network: str, compute: Compute) ->
     return load_network(model, path, flag=flag, stage=f"train_{network}", compute=compute)
 
 
-def _take_over(predictions: Predictions, work: Path, image_id: str) -> None:
-    """Write an image's pseudo labels in its own size, out of those made for the networks' size."""
-    found = load_instances(instance_path(work / "ins", image_id))
-    whole = found["score"] >= LEAST_SCORE
-    label = read_label(semantic_paths(work / "sem", image_id)[0])
-    found = {name: values[whole] for name, values in found.items()}
+def _write_pseudo_labels(
+    predictions: Predictions, image_id: str, labels: Iterator[synthesis.Label]
+) -> None:
+    instances, label = labels
+    assert isinstance(instances, dict)
+    assert isinstance(label, np.ndarray)
+    whole = instances["score"] >= LEAST_SCORE
+    found = {name: values[whole] for name, values in instances.items()}
     predictions.write_instances(image_id, found, label)
-    for path in (*instance_paths(work / "ins", image_id), *semantic_paths(work / "sem", image_id)):
-        path.unlink(missing_ok=True)
 
 
 def _page_entry(predictions: Predictions, image_id: str) -> dict[str, Any]:

@@ -46,7 +46,6 @@ AP_SOURCES = (
     ("Mask R-CNN", "eval_mask_rcnn"),
 )
 CONFUSIONS = ("eval_sem_seg", "eval_deeplab")
-CURVES = ("eval_cam", "eval_ins_seg", "eval_sem_seg")
 
 
 def trainings(config: Config) -> list[tuple[str, Path]]:
@@ -67,7 +66,6 @@ def run(config: Config, dataset: Dataset) -> None:
     """Write --report_file from the stages' results on disk."""
     images = gallery(config, dataset)
     settings = changed_settings(config)
-    curves = {stage: read_details(config, stage) for stage in CURVES}
     reasons = "The images are the worst and the best by IoU, then others to show every class."
     preset = f"preset {config.preset}, evaluated on {config.chainer_eval_set}"
     parts = {
@@ -82,8 +80,8 @@ def run(config: Config, dataset: Dataset) -> None:
         "done takes none.</p>",
         "settings": html_table(("flag", "preset", "this run"), settings) if settings else "None.",
         "thresholds": cards(
-            [threshold_chart(stage, d) for stage, d in curves.items() if "thresholds" in d],
-            "No curve yet: the stages eval_cam, eval_ins_seg and eval_sem_seg draw them.",
+            threshold_charts(config),
+            "No curve yet: the stage eval_cam and --sweep draw them.",
         ),
         "training": cards(training_charts(config), "No curve yet: the trainings write them."),
         "gallery_note": reasons,
@@ -167,6 +165,13 @@ def training_charts(config: Config) -> list[str]:
             lines = {n: curves[n] for n in (name, f"val_{name}") if n in curves}
             charts.append(line_chart(f"{stage}: {name}", lines, x_label="step"))
     return charts
+
+
+def threshold_charts(config: Config) -> list[str]:
+    """Draw the CAMs' measures over their threshold, and take the chart of --sweep."""
+    details, swept = read_details(config, "eval_cam"), Path(f"{config.sweep_name}.svg")
+    charts = [threshold_chart("eval_cam", details)] if "thresholds" in details else []
+    return charts + ([swept.read_text(encoding="utf-8")] if swept.is_file() else [])
 
 
 def class_charts(config: Config, dataset: Dataset) -> list[str]:

@@ -10,6 +10,7 @@ have no values either.
 """
 
 import contextlib
+from dataclasses import replace
 from unittest import mock
 
 import numpy as np
@@ -18,15 +19,12 @@ import torch
 from torch._subclasses import FakeTensorMode
 
 from misc.affinity import total_loss
-from misc.files.palette import voc_palette
 from misc.indexing import PathIndex, _row_entries, propagate_to_edge
 from misc.instances import separate_scores, upsample_scores
 from misc.learning.class_maps import scale_maps
 from misc.learning.validation import probabilities
 from misc.machine.device import Compute
-from misc.running.decisions import Decision
-from misc.running.label_synthesis import Loaded, Synthesis
-from misc.running.scores import Split, Walk
+from misc.running import synthesis
 from net.deeplab import DeepLab, label_loss
 from net.mask_rcnn import mask_rcnn
 from net.resnet50_cam import CAM, Net
@@ -219,30 +217,34 @@ def test_the_losses_of_the_training_stages_take_batches_as_they_come_from_a_load
 def test_the_label_stages_walk_on_the_device(precision, monkeypatch):
     walked = []
 
-    def walk(self, scores, boundary):
-        found = propagate_to_edge(scores, boundary, beta=self.beta, exp_times=self.exp_times)
-        walked.append(found)
+    def walk(cam, boundary, instance_maps, scores):
+        if scores.small_displacement:
+            cam = separate_scores(cam, instance_maps[scores.small_displacement])
+        walked.append(propagate_to_edge(cam, boundary, 5, scores.beta, scores.exp_times))
 
-    monkeypatch.setattr(Walk, "__call__", walk)
+    monkeypatch.setattr(synthesis, "walk", walk)
     monkeypatch.setattr(torch.Tensor, "numpy", lambda field: field)  # a fake has no values
-    synthesis = Synthesis(
-        ins_dir="",
-        sem_dir="",
-        split=Split(on=True, small_displacement=2.5),
-        walk=Walk(on=True, radius=5, beta=10, exp_times=8),
-        instance=Decision(background=0.25),
-        semantic=Decision(background=0.25),
-        palette=voc_palette(),
-    )
+    scores = synthesis.ScoreSettings(radius=5, beta=10, exp_times=8)
+    by_instance = replace(scores, small_displacement=2.5)
+    settings = [
+        synthesis.LabelSettings(kind="instance", scores=by_instance, background=0.25),
+        synthesis.LabelSettings(kind="semantic", scores=scores, background=0.25),
+    ]
     with faked("cuda", precision) as compute:
         model = built(compute, EdgeDisplacement, crop_size=64).eval()
-        loaded = Loaded(
-            image=image(60, 70), cam=torch.zeros(2, 15, 18), keys=np.arange(2), size=(60, 70)
+        fields = synthesis.apply_irnet(model, compute, image(60, 70))
+        way = synthesis.synthesise(
+            fields,
+            compute.put(torch.zeros(2, 15, 18)),
+            np.arange(2),
+            (60, 70),
+            image=image(60, 70),
+            settings=settings,
+            finish=list,
         )
-        way = synthesis.way(model, compute, "a", loaded, levels=False)
         job = next(way)
         assert job.args[0].device.type == "cpu"
-        way.send(np.zeros((15, 18), np.int32))
+        way.send({2.5: np.zeros((15, 18), np.int32)})
         assert_on(compute, *walked)
         assert {scores.shape for scores in walked} == {(2, 1, 15, 18)}
 

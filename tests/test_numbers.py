@@ -5,6 +5,8 @@ import re
 import resource
 import shutil
 import weakref
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,12 +20,10 @@ from misc.files.images import read_image, read_label, write_label
 from misc.files.instance_files import load_instances
 from misc.files.palette import voc_palette
 from misc.learning.samples import ClassificationSamples, RelationSamples
-from misc.machine.device import Compute
 from misc.metrics import mean_iou, threshold_confusions
 from misc.relation import relation_label
-from misc.running.decisions import Decision
-from misc.running.label_synthesis import Loaded, Synthesis
-from misc.running.scores import Split, Walk
+from misc.running.label_synthesis import write_labels
+from misc.running.synthesis import LabelSettings, ScoreSettings, synthesise
 from misc.running.workers import map_images
 from net.resnet50_cam import CAM
 from tests import forked
@@ -95,29 +95,24 @@ def test_an_infinite_loss_is_a_clear_line(tmp_path, capsys):
 
 
 def labels_of(boundary, displacement, cam, *, size, folder, exp_times=8):
-    """Bring an image with these fields and CAMs to its labels, on the way of the label stages."""
-    synthesis = Synthesis(
-        ins_dir=folder / "ins",
-        sem_dir=folder / "sem",
-        split=Split(on=True, small_displacement=2.5),
-        walk=Walk(on=True, radius=5, beta=10, exp_times=exp_times),
-        instance=Decision(background=0.25),
-        semantic=Decision(background=0.25),
-        palette=voc_palette(),
-    )
-    loaded = Loaded(
+    """Bring an image with these fields and CAMs to its labels, and to their files."""
+    scores = ScoreSettings(radius=5, beta=10, exp_times=exp_times)
+    by_instance = replace(scores, small_displacement=2.5)
+    settings = [
+        LabelSettings(kind="instance", scores=by_instance, background=0.25),
+        LabelSettings(kind="semantic", scores=scores, background=0.25),
+    ]
+    folders = {"instance": folder / "ins", "semantic": folder / "sem"}
+    way = synthesise(
+        (boundary, displacement),
+        torch.from_numpy(cam),
+        np.arange(len(cam)),
+        size,
         image=torch.zeros(3, *size, dtype=torch.uint8),
-        cam=torch.from_numpy(cam),
-        keys=np.arange(len(cam)),
-        size=size,
+        settings=settings,
+        finish=partial(write_labels, folders, voc_palette(), list(folders), "a"),
     )
-    compute = Compute(device=torch.device("cpu"))
-
-    def way(image_id, loaded):
-        fields = boundary, displacement
-        return synthesis.way(lambda _: fields, compute, image_id, loaded, levels=True)
-
-    assert list(map_images(["a"], lambda _: loaded, process=way)) == [("a", None)]
+    assert list(map_images(["a"], lambda image_id: None, process=lambda *_: way)) == [("a", None)]
     return read_label(folder / "sem" / "a.png"), load_instances(folder / "ins" / "a.npz")
 
 

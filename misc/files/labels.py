@@ -13,9 +13,8 @@ from misc.masks import numbered_map
 SURE = 0.5  # least score at which a network's detections are shown
 LEAST_SCORE = 1e-5  # below it is a fragment, scored 0 for its small area (METHOD section 6)
 # In their folders; {} is an image's id.
-INSTANCE_FILES = ("{}.npz", "levels/{}.npz", *PALETTE_FILES)
-TRAINING_FILE = "training/{}.png"
-SEMANTIC_FILES = ("{}.png", "levels/{}.npz", TRAINING_FILE, *PALETTE_FILES)
+INSTANCE_FILES = ("{}.npz", *PALETTE_FILES)
+SEMANTIC_FILES = ("{}.png", *PALETTE_FILES)
 
 
 def write_instances(
@@ -53,27 +52,6 @@ def read_semantic_label(folder: str | Path, image_id: str) -> np.ndarray:
         "with this image in --infer_list",
     )
     return read_label(path)
-
-
-def read_training_label(folder: str | Path, image_id: str) -> np.ndarray:
-    """Read an image's label to train on; FileNotFoundError names the stage that makes it."""
-    path = training_label_path(folder, image_id)
-    _require(
-        path,
-        "no label with unsure pixels; the stage make_sem_seg_labels makes it with this "
-        "--sem_seg_unsure, which '' switches off",
-    )
-    return read_label(path)
-
-
-def write_training_label(folder: str | Path, image_id: str, label: np.ndarray) -> None:
-    """Write an image's label to train on, in which 255 is ignored."""
-    write_label(training_label_path(folder, image_id), label)
-
-
-def training_label_path(folder: str | Path, image_id: str) -> Path:
-    """Return the path of an image's semantic label to train on, of --sem_seg_unsure."""
-    return Path(folder) / TRAINING_FILE.replace("{}", image_id)
 
 
 def write_semantic_label(

@@ -1,12 +1,11 @@
 """What training on labels, and measuring what was trained, reads and writes."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from misc.files.images import read_label
 from misc.files.instance_files import load_instances
-from misc.files.labels import INSTANCE_FILES, SEMANTIC_FILES, TRAINING_FILE
+from misc.files.labels import INSTANCE_FILES, SEMANTIC_FILES
 from misc.learning.networks import WEIGHTS_BYTES, backbone_need
 from misc.learning.supervision import KINDS, supervised_path
 from misc.learning.weights import read_state_dict
@@ -20,14 +19,8 @@ def labels_needs(config: Config, dataset: Dataset, *, semantic: bool) -> list[Ne
     ids = dataset.split(config.infer_list)
     needs = [cams_need(config, dataset, ids)] if "cam" in config.supervision else []
     if "irn" in config.supervision and semantic:
-        pattern = TRAINING_FILE if config.sem_seg_unsure else SEMANTIC_FILES[0]
-        files = Files.of_images(config.sem_seg_out_dir, pattern, ids)
-        need = made_by("sem_seg_out_dir", "make_sem_seg", files, read_label)
-        if config.sem_seg_unsure:
-            need = replace(
-                need, remedy=f"{need.remedy}; --sem_seg_unsure '' learns from all pixels"
-            )
-        needs.append(need)
+        files = Files.of_images(config.sem_seg_out_dir, SEMANTIC_FILES[0], ids)
+        needs.append(made_by("sem_seg_out_dir", "make_sem_seg", files, read_label))
     elif "irn" in config.supervision:
         files = Files.of_images(config.ins_seg_out_dir, INSTANCE_FILES[0], ids)
         needs.append(made_by("ins_seg_out_dir", "make_ins_seg", files, load_instances))

@@ -17,7 +17,6 @@ from misc.files.labels import (
     instance_path,
     read_instance_labels,
     read_semantic_label,
-    read_training_label,
 )
 from misc.instances import component_detections
 from misc.learning.weights import read_state_dict
@@ -46,7 +45,6 @@ class Supervision:
         sem_seg_dir: folder of semantic labels.
         cams: folder of CAMs.
         cam_threshold: background score of the CAMs.
-        unsure: semantic labels of IRNet are those with unsure pixels.
     """
 
     name: str
@@ -55,7 +53,6 @@ class Supervision:
     sem_seg_dir: str
     cams: CamFolder
     cam_threshold: float
-    unsure: bool = False
 
     def instances(self, image_id: str) -> dict[str, np.ndarray]:
         """Return an image's instances: `score` float32, `mask` bool (N, H, W), `class` int64.
@@ -96,8 +93,7 @@ class Supervision:
             return self.dataset.semantic_label(image_id)
         if self.name == "cam":
             return label_map(*self._cams(image_id))
-        read = read_training_label if self.unsure else read_semantic_label
-        return read(self.sem_seg_dir, image_id)
+        return read_semantic_label(self.sem_seg_dir, image_id)
 
     def _cams(self, image_id: str) -> tuple[np.ndarray, np.ndarray, float]:
         """Return an image's maps (K, H, W), their classes, and the background's score."""
@@ -129,7 +125,6 @@ def supervision_of(config: Config, dataset: Dataset, name: str) -> Supervision:
         sem_seg_dir=config.sem_seg_out_dir,
         cams=cam_folder(config, dataset),
         cam_threshold=config.cam_eval_thres,
-        unsure=bool(config.sem_seg_unsure),
     )
 
 
@@ -141,11 +136,7 @@ def supervised_path(path: str, name: str) -> Path:
 
 def supervised_by(name: str, kind: str) -> tuple[str, ...]:
     """Return the settings that shape a supervision's labels of a kind."""
-    ours = {
-        "instance": ("ins_seg_out_dir",),
-        # A folder may have both labels, with unsure pixels and without.
-        "semantic": ("sem_seg_out_dir", "sem_seg_unsure"),
-    }[kind]
+    ours = {"instance": ("ins_seg_out_dir",), "semantic": ("sem_seg_out_dir",)}[kind]
     return {"irn": ours, "cam": CAM_SHAPED, "full": ()}[name]
 
 

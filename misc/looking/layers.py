@@ -19,7 +19,7 @@ from misc.machine.device import Compute
 from misc.masks import counted_order, numbered_map
 from misc.running.dataset import Dataset, Images
 from misc.running.plan import cam_folder
-from misc.running.scores import apply_irnet
+from misc.running.synthesis import apply_irnet
 from misc.settings.config import Config
 
 Fields = tuple[np.ndarray, np.ndarray]

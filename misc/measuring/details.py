@@ -5,7 +5,7 @@ the JSON.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,9 @@ from misc.looking.charts import Line, line_chart
 from misc.measuring.measures import table
 from misc.metrics import iou_per_class, mean_iou
 from misc.running.log import logger
-from misc.running.provenance import read_settings
 from misc.settings.config import Config
 
 Details = Mapping[str, Any]
-# Settings that change labels after their score levels, by the stage that makes both.
-AFTER_LEVELS = {
-    "make_ins_seg_labels": ("ins_seg_crf", "ins_seg_gathered"),
-    "make_sem_seg_labels": ("sem_seg_crf",),
-}
 
 
 def plain(values: np.ndarray) -> Any:
@@ -35,30 +29,15 @@ def plain(values: np.ndarray) -> Any:
     return None if np.isnan(values) else round(float(values), 5)
 
 
-def after_levels(folder: str | Path, stage: str) -> list[str]:
-    """Return the settings that shaped a folder's labels, but not the score levels beside them."""
-    shaped = (read_settings(folder) or {}).get(stage, {})
-    return [name for name in AFTER_LEVELS[stage] if shaped.get(name)]
-
-
-def threshold_details(
-    flag: str, used: float, lines: Mapping[str, Line], *, before: Sequence[str] = ()
-) -> dict[str, Any]:
+def threshold_details(flag: str, used: float, lines: Mapping[str, Line]) -> dict[str, Any]:
     """Log the first line's measure over a threshold and its best, and return the breakdown.
 
     Args:
         flag: that of the threshold.
         used: its value in this run.
         lines: for each measure the thresholds and its values there; the first decides the best.
-        before: settings that shaped the labels, but not what the lines are of.
     """
     measure, (thresholds, values) = next(iter(lines.items()))
-    if before:
-        logger.info(
-            "the curve over --%s is of the walk's labels, before %s; --sweep measures with it",
-            flag,
-            _flags(before),
-        )
     shown = [
         (f"{x:.2f}", f"{y:.4f}")
         for x, y in zip(thresholds, values, strict=True)
@@ -79,7 +58,6 @@ def threshold_details(
         "flag": flag,
         "used": used,
         "best": float(thresholds[best]),
-        **({"before": list(before)} if before else {}),
         "lines": {name: plain(np.array(line)) for name, line in lines.items()},
     }
 
@@ -156,14 +134,9 @@ def threshold_chart(stage: str, details: Details) -> str:
     marks = {f"best {curve['best']:g}": curve["best"]}
     if curve["used"] is not None:
         marks = {f"used {curve['used']:g}": curve["used"]} | marks
-    before = f", before {_flags(curve['before'])}" if curve.get("before") else ""
     return line_chart(
-        f"{stage}: by --{curve['flag']}{before}",
+        f"{stage}: by --{curve['flag']}",
         curve["lines"],
         x_label=f"{curve['flag']} (background's score)",
         marks=marks,
     )
-
-
-def _flags(names: Sequence[str]) -> str:
-    return " and ".join(f"--{name}" for name in names)

@@ -7,7 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from misc.files.labels import read_semantic_label, semantic_paths
+from misc.files.labels import (
+    instance_path,
+    read_instance_labels,
+    read_semantic_label,
+    semantic_paths,
+)
 from misc.metrics import (
     ImageMatches,
     average_precision,
@@ -20,27 +25,50 @@ from misc.running.dataset import Dataset
 
 
 def count_image(dataset: Dataset, folder: str | Path, image_id: str) -> np.ndarray:
-    """Compute an image's confusion matrix, int64 (C + 1, C + 1)."""
-    return count_label(dataset, folder, image_id, dataset.semantic_label(image_id))
-
-
-def count_label(
-    dataset: Dataset, folder: str | Path, image_id: str, truth: np.ndarray
-) -> np.ndarray:
-    """Compute the confusion of an image's label in a folder with its true label.
+    """Compute the confusion of an image's label in a folder, int64 (C + 1, C + 1).
 
     Raises:
-        ValueError: the label is of another size or has other values; its file is named.
+        ValueError: the label has another size than its truth, or a value that is no class.
     """
+    truth, num_labels = dataset.semantic_label(image_id), len(dataset.class_names) + 1
     label = read_semantic_label(folder, image_id)
-    try:
-        return confusion(label, truth, len(dataset.class_names) + 1)
-    except ValueError as error:
-        raise ValueError(f"{semantic_paths(folder, image_id)[0]}: {error}") from error
+    path = semantic_paths(folder, image_id)[0]
+    _check_size(path, label.shape, truth.shape)
+    if (highest := label.max(initial=0)) >= num_labels:
+        raise ValueError(
+            f"{path}: has the value {highest}; accepted are 0 for background and 1 to "
+            f"{num_labels - 1}, a class id + 1"
+        )
+    return confusion(label, truth, num_labels)
+
+
+def match_image(dataset: Dataset, folder: str | Path, image_id: str) -> tuple[ImageMatches, Any]:
+    """Match an image's instance labels in a folder, by VOC's rule and by the data set's own.
+
+    Raises:
+        ValueError: the masks have another size than the true ones, or a class is not one of the
+            data set's.
+    """
+    truth, count = instance_truth(dataset, image_id), len(dataset.class_names)
+    found = read_instance_labels(folder, image_id)
+    path = instance_path(folder, image_id)
+    _check_size(path, found["mask"].shape[1:], truth[0].shape[1:])
+    strange = found["class"][(found["class"] < 0) | (found["class"] >= count)]
+    if strange.size:
+        raise ValueError(f"{path}: has the class {strange[0]}; accepted are 0 to {count - 1}")
+    return match_found(found, truth), dataset_matches(dataset, image_id, found)
+
+
+def _check_size(path: Path, size: tuple[int, ...], true_size: tuple[int, ...]) -> None:
+    if size != true_size:
+        raise ValueError(
+            f"{path}: is {size[1]} × {size[0]} pixels, but its ground truth is {true_size[1]} × "
+            f"{true_size[0]}: the labels are of other images, or were resized"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Occurring:
+class SparseConfusion:
     """An image's confusions at T thresholds, of the labels that occur in it alone.
 
     Of all of COCO's labels they are 81² numbers at 100 thresholds: 5 MB an image from its loader
@@ -57,7 +85,7 @@ class Occurring:
     counts: np.ndarray
 
     @classmethod
-    def of(cls, confusions: np.ndarray) -> "Occurring":
+    def of(cls, confusions: np.ndarray) -> "SparseConfusion":
         """Return those of confusions int64 (T, C + 1, C + 1)."""
         rows = np.flatnonzero(confusions.any(axis=(0, 2)))
         columns = np.flatnonzero(confusions.any(axis=(0, 1)))
@@ -79,7 +107,7 @@ def precision_measures(records: Sequence[ImageMatches], num_classes: int) -> dic
 
 
 @dataclass
-class Records:
+class MatchBuffer:
     """The records of many images, joined by hundreds: their own small arrays would take gigabytes.
 
     Attributes:
@@ -108,6 +136,6 @@ def match_found(found: Mapping[str, np.ndarray], truth: Sequence[np.ndarray]) ->
     return match_detections(found["mask"], found["score"], found["class"], *truth)
 
 
-def match_own(dataset: Dataset, image_id: str, found: Mapping[str, np.ndarray]) -> Any:
+def dataset_matches(dataset: Dataset, image_id: str, found: Mapping[str, np.ndarray]) -> Any:
     """Return what the data set's own measures need of the detections found in an image."""
     return dataset.match_instances(image_id, found["mask"], found["class"], found["score"])

@@ -1,6 +1,7 @@
 """The measures of a run: one JSON line each, and the table at a run's end."""
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 from misc.files.atomic import write_bytes
 from misc.running.dataset import Dataset
+from misc.running.log import logger
 from misc.settings.config import Config
 
 
@@ -115,17 +117,26 @@ def record_measures(
             published figures stand beside measures with a preset of the data set alone.
         dataset: the evaluated data set.
         stage: the evaluation.
-        measures: names to values.
+        measures: names to values; those that are NaN, of a split without any object, are told and
+            left out.
         split: the evaluated split.
         supervision: the training labels, of networks trained on labels.
     """
     split = (split or config.chainer_eval_set) + (f"[:{config.limit}]" if config.limit else "")
+    unknown = [name for name, value in measures.items() if math.isnan(value)]
+    if unknown:
+        logger.warning(
+            "%s: no %s: the ground truth of %s has no object, or nothing but ignored pixels",
+            stage,
+            " and ".join(unknown),
+            split,
+        )
     compares = supervision == "irn" and config.preset.startswith(dataset.name)
     record(
         config.metrics_file,
         stage=stage,
         split=split,
         supervision=supervision,
-        measures=measures,
+        measures={name: v for name, v in measures.items() if name not in unknown},
         published=dataset.published(stage, split) if compares else {},
     )

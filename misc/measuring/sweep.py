@@ -6,16 +6,14 @@ they are made in memory, and nothing is written but a table, a chart and what th
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 
 from misc.files.cam_files import CamFolder, require_cams
-from misc.instances import separate_scores, upsampled_winners
 from misc.looking.sweep_page import write_page
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
@@ -27,63 +25,25 @@ from misc.measuring.swept import (
     shaping,
     write_record,
 )
-from misc.metrics import ImageMatches, confusion, mean_iou
+from misc.metrics import confusion, mean_iou
 from misc.running.dataset import Dataset
-from misc.running.decisions import Decision, decision_of, instance_labels, semantic_labels
 from misc.running.label_synthesis import Loaded, load_image, load_irnet
 from misc.running.log import logger
 from misc.running.plan import cam_folder
-from misc.running.scores import Split, Walk, apply_irnet, owners_of, split_of, walk_of
+from misc.running.synthesis import (
+    Label,
+    LabelSettings,
+    apply_irnet,
+    label_settings_from,
+    synthesise,
+)
 from misc.running.workers import Way, map_images
 from misc.settings.config import Config
 from misc.settings.grid import points, read_grid
 
-OFF = Walk(on=False, radius=0, beta=0.0, exp_times=0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scores:
-    """How an image's score maps are made: settings that share them differ in `Decision` alone.
-
-    Attributes:
-        power: that of the CAMs.
-        walk: their propagation.
-        split: the split into instances before it; None of semantic labels.
-    """
-
-    power: float
-    walk: Walk
-    split: Split | None
-
-    @property
-    def kind(self) -> str:
-        """Return the kind of label that is made of them."""
-        return "semantic" if self.split is None else "instance"
-
-
-# How it is decided on which scores.
-Work = Mapping[Scores, Sequence[Decision]]
 # A mask array's bits and its shape, or another array and no shape.
 Packed = tuple[np.ndarray, tuple[int, ...]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Given:
-    """What labels of an image are decided on, in the pool.
-
-    Attributes:
-        walked: propagated scores, float32 (M, 1, h, w).
-        keys: int64 (K,), the image's classes.
-        size: (H, W).
-        pixels: the image, uint8 (H, W, 3), where a decision looks at it.
-        displacement: IRNet's field, float32 (2, h, w), where a decision does.
-    """
-
-    walked: np.ndarray
-    keys: np.ndarray
-    size: tuple[int, int]
-    pixels: np.ndarray | None
-    displacement: np.ndarray | None
+Measured = dict[LabelSettings, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,15 +53,11 @@ class Evaluated:
     Attributes:
         inputs: image and CAMs.
         truth: by kind, the label map or what `instance_truth` returns; masks are packed, as they
-            go to the pool.
+            go to a worker.
     """
 
     inputs: Loaded
     truth: Mapping[str, Sequence[Packed]]
-
-    def pin_memory(self) -> "Evaluated":
-        """Pin what is copied to the device; called by the loader."""
-        return replace(self, inputs=self.inputs.pin_memory())
 
 
 def run(config: Config, dataset: Dataset) -> None:
@@ -114,62 +70,55 @@ def run(config: Config, dataset: Dataset) -> None:
     """
     axes = read_grid(str(config.sweep))
     measured = measured_images(config, dataset, axes)
-    ids = list(dict.fromkeys(itertools.chain(*measured.values())))
+    # In the order of the evaluations: equal scores are ranked by it.
+    wanted = set(itertools.chain(*measured.values()))
+    ids = [i for i in dataset.split(config.chainer_eval_set) if i in wanted]
     require_cams(config.cam_out_dir, ids)
     folder = cam_folder(config, dataset)
     compute = compute_of(config)
     model = load_irnet(config, compute)
-    settings = settings_of(config, dataset, axes, measured)
-    ranks.on_first(partial(check_place, config, settings))
+    record = settings_of(config, dataset, axes, measured)
+    ranks.on_first(partial(check_place, config, record))
     grid = points(axes)
     at_points = [
-        {kind: scores_of(replace(config, **point), kind) for kind in measured} for point in grid
+        {kind: label_settings_from(replace(config, **point), kind) for kind in measured}
+        for point in grid
     ]
-    work = work_of(found for at_point in at_points for found in at_point.values())
+    settings = list(dict.fromkeys(one for at_point in at_points for one in at_point.values()))
     logger.info(
         "%d settings, %d images: each once through IRNet, %d times through the walk",
         len(grid),
         len(ids),
-        sum(scores.walk.on for scores in work),
+        len({one.scores for one in settings if one.scores.radius}),
     )
     if config.dry_run:
         return
-    num_classes = len(dataset.class_names)
     results = map_images(
         ranks.share(ids),
-        partial(load, dataset, folder, {kind: frozenset(of) for kind, of in measured.items()}),
-        process=partial(way, model, compute, work, num_classes),
+        partial(load, dataset, folder, {kind: set(listed) for kind, listed in measured.items()}),
+        process=partial(measure_image, model, compute, settings, len(dataset.class_names)),
         num_workers=compute.num_workers,
         description="sweep",
     )
-    values = measures_of(work, results, num_classes)
+    values = measures_of(settings, (found for _, found in results), len(dataset.class_names))
+    unknown = [kind for kind, one in at_points[0].items() if not values[one]]
+    if unknown:
+        logger.warning(
+            "--sweep: no measure of %s labels: the ground truth of --chainer_eval_set %s has no "
+            "object, or nothing but ignored pixels",
+            " and ".join(unknown),
+            config.chainer_eval_set,
+        )
+    if len(unknown) == len(measured):
+        return
     rows = [
-        {name: value for found in at_point.values() for name, value in values[found].items()}
+        {name: value for one in at_point.values() for name, value in values[one].items()}
         for at_point in at_points
     ]
     depends = {n: shaping(kind, axes) for kind, at in at_points[0].items() for n in values[at]}
     if ranks.is_first():
-        write_record(config, settings)
+        write_record(config, record)
         write_page(config, grid, rows, depends, len(ids))
-
-
-def work_of(asked: Iterable[tuple[Scores, Decision]]) -> dict[Scores, list[Decision]]:
-    """Return all decisions that are asked for, each once, by the scores that they are taken on."""
-    work: dict[Scores, list[Decision]] = {}
-    for scores, decision in asked:
-        work.setdefault(scores, [])
-        work[scores] += [decision] * (decision not in work[scores])
-    return work
-
-
-def scores_of(config: Config, kind: str) -> tuple[Scores, Decision]:
-    """Return how the scores of a kind of label are made with these settings, and decided on."""
-    split = split_of(config) if kind == "instance" else None
-    # What is off is off with any settings, and is computed once.
-    split = replace(split, small_displacement=0.0) if split and not split.on else split
-    walk = walk_of(config) if config.walk else OFF
-    scores = Scores(power=config.cam_power, walk=walk, split=split)
-    return scores, decision_of(config, kind)
 
 
 def load(
@@ -181,102 +130,85 @@ def load(
         truth["semantic"] = [_packed(dataset.semantic_label(image_id))]
     if image_id in measured.get("instance", ()):
         truth["instance"] = [_packed(array) for array in instance_truth(dataset, image_id)]
-    return Evaluated(inputs=load_image(dataset, folder, 1, image_id), truth=truth)
+    return Evaluated(inputs=load_image(dataset, folder, image_id), truth=truth)
 
 
-def way(
-    model: Any, compute: Compute, work: Work, num_classes: int, image_id: str, loaded: Evaluated
+def measure_image(
+    model: Any,
+    compute: Compute,
+    settings: Sequence[LabelSettings],
+    num_classes: int,
+    image_id: str,
+    loaded: Evaluated,
 ) -> Way:
-    """Measure an image at every decision on all scores: network and walk here, all else pooled.
+    """Measure an image at all settings: network and walk in this process, all else in workers.
 
     Returns:
-        for each of `work`, in its order, a confusion or an ImageMatches of each decision; None
-        where the image is not measured.
+        a confusion or an ImageMatches for each of the settings whose kind of label is measured.
     """
-    inputs, found = loaded.inputs, []
-    boundary, displacement = apply_irnet(model, compute, inputs.image)
-    cam, field = compute.put(inputs.cam), displacement.cpu().numpy()
-    asked = [scores for scores in work if scores.kind in loaded.truth]
-    splits = list(dict.fromkeys(scores.split for scores in asked if scores.split is not None))
-    parts: dict[Split, np.ndarray] = {}
-    if splits:
-        parts = dict(zip(splits, (yield partial(_split_each, splits, field)), strict=True))
-    for scores, decisions in work.items():
-        if scores not in asked:
-            found.append([None] * len(decisions))
-            continue
-        maps = cam**scores.power
-        if scores.split is not None:
-            maps = separate_scores(maps, parts[scores.split])
-        given = Given(
-            walked=scores.walk(maps, boundary),
-            keys=inputs.keys,
-            size=inputs.size,
-            pixels=inputs.pixels(decisions),
-            displacement=field if any(d.gathered for d in decisions) else None,
+    inputs, found = loaded.inputs, Measured()
+    fields, cam = apply_irnet(model, compute, inputs.image), compute.put(inputs.cam)
+    groups: dict[Any, list[LabelSettings]] = {}
+    for one in settings:
+        if one.kind in loaded.truth:
+            groups.setdefault(one.scores, []).append(one)
+    # Score maps by score maps: those of all settings at once would take gigabytes.
+    for group in groups.values():
+        measures = yield from synthesise(
+            fields,
+            cam,
+            inputs.keys,
+            inputs.size,
+            image=inputs.image,
+            settings=group,
+            finish=partial(measure_labels, loaded.truth, num_classes),
         )
-        measure = partial(MEASURE[scores.kind], num_classes=num_classes)
-        found.append((yield partial(measure, given, decisions, loaded.truth[scores.kind])))
+        found |= zip(group, measures, strict=True)
     return found
 
 
-def count_semantic(
-    given: Given, decisions: Sequence[Decision], packed: Sequence[Packed], *, num_classes: int
-) -> list[np.ndarray]:
-    """Compute the confusion of the semantic label of each decision; runs in the pool."""
-    truth = _unpacked(*packed[0])
-    index, best = upsampled_winners(torch.from_numpy(given.walked), given.size)
-    labels = semantic_labels(index, best, given.keys, decisions, pixels=given.pixels)
-    return [confusion(label, truth, num_classes + 1) for label in labels]
-
-
-def match_instances(
-    given: Given, decisions: Sequence[Decision], packed: Sequence[Packed], *, num_classes: int
-) -> list[ImageMatches]:
-    """Match the instances of each decision to the true ones; runs in the pool."""
-    truth = [_unpacked(*array) for array in packed]
-    index, best = upsampled_winners(torch.from_numpy(given.walked), given.size)
-    owners = owners_of(given.walked, given.keys)
-    labels = instance_labels(
-        index, best, owners, decisions, pixels=given.pixels, displacement=given.displacement
-    )
-    return [match_found(instances, truth) for instances in labels]
-
-
-MEASURE: Mapping[str, Callable[..., list[Any]]] = {
-    "semantic": count_semantic,
-    "instance": match_instances,
-}
+def measure_labels(
+    truth: Mapping[str, Sequence[Packed]], num_classes: int, labels: Iterable[Label]
+) -> list[Any]:
+    """Compute the confusion of each semantic label, match instances to the true ones."""
+    true = {kind: [_unpacked(*array) for array in arrays] for kind, arrays in truth.items()}
+    return [
+        match_found(label, true["instance"])
+        if isinstance(label, dict)
+        else confusion(label, true["semantic"][0], num_classes + 1)
+        for label in labels
+    ]
 
 
 def measures_of(
-    work: Work, results: Iterable[tuple[str, Any]], num_classes: int
-) -> dict[tuple[Scores, Decision], dict[str, float]]:
-    """Compute the measures of each decision on all scores, from what `way` returns of images.
+    settings: Sequence[LabelSettings], results: Iterable[Measured], num_classes: int
+) -> dict[LabelSettings, dict[str, float]]:
+    """Compute the measures of each setting, from what `measure_image` returns of images.
 
     Each rank hands in the images of its share.
     """
     size = num_classes + 1
-    counts: dict[tuple[Scores, Decision], Any] = {
-        (scores, decision): np.zeros((size, size), np.int64) if scores.split is None else []
-        for scores, decisions in work.items()
-        for decision in decisions
+    totals = {one: np.zeros((size, size), np.int64) for one in settings if one.kind == "semantic"}
+    matches: dict[LabelSettings, list[Any]] = {
+        one: [] for one in settings if one.kind == "instance"
     }
-    for _, found in results:
-        for collected, one in zip(counts.values(), itertools.chain(*found), strict=True):
-            if one is not None:
-                collected += [one] if isinstance(collected, list) else one
-    measured = {}
-    for key, collected in counts.items():
-        if isinstance(collected, list):
-            measured[key] = precision_measures(ranks.gather(collected), num_classes)
-        else:
-            measured[key] = {"mIoU": float(mean_iou(np.sum(ranks.gather([collected]), axis=0)))}
-    return measured
-
-
-def _split_each(splits: Sequence[Split], field: np.ndarray) -> list[np.ndarray]:
-    return [split(field) for split in splits]
+    for found in results:
+        for one, total in totals.items():
+            total += found.get(one, 0)
+        for one, records in matches.items():
+            # None for an image without such truth, which keeps its place among the ranks'.
+            records.append(found.get(one))
+    measures = {
+        one: {"mIoU": float(mean_iou(np.sum(ranks.gather([total]), axis=0)))}
+        for one, total in totals.items()
+    }
+    for one, records in matches.items():
+        known = [record for record in ranks.gather(records) if record is not None]
+        measures[one] = precision_measures(known, num_classes)
+    return {
+        one: {name: value for name, value in found.items() if not math.isnan(value)}
+        for one, found in measures.items()
+    }
 
 
 def _packed(array: np.ndarray) -> Packed:

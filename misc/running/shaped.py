@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from misc.files.cam_files import existing_cam_names
-from misc.files.labels import INSTANCE_FILES, SEMANTIC_FILES, TRAINING_FILE
+from misc.files.labels import INSTANCE_FILES, SEMANTIC_FILES
 from misc.machine.device import compute_of
 from misc.running.dataset import Dataset
 from misc.running.provenance import fingerprint, read_settings
@@ -101,8 +101,7 @@ def _foreign(config: Config, name: str, ids: Sequence[str]) -> FilesOfImages:
     folder = Path(vars(config)[name])
     if name == "cam_out_dir":
         return FilesOfImages(folder=folder, names=partial(existing_cam_names, folder), ids=ids)
-    unsure = name == "sem_seg_out_dir" and config.sem_seg_unsure
-    pattern = TRAINING_FILE if unsure else _READ[name]
+    pattern = _READ[name]
     return FilesOfImages(
         folder=folder, names=lambda ids: [pattern.replace("{}", i) for i in ids], ids=ids
     )

@@ -23,7 +23,6 @@ from misc.settings.rules import (
     SCALES,
     SEED,
     UNIT,
-    UNSURE,
     Rule,
     one_of,
     some_of,
@@ -264,9 +263,7 @@ class Config:
         affects=("make_cam",),
     )
     cam_eval_thres: float = setting(0.15, "background score in eval_cam", rule=UNIT)
-    suggest_thresholds: bool = setting(
-        False, "eval_cam prints the thresholds that suit the CAMs; without ground truth, a guess"
-    )
+    suggest_thresholds: bool = setting(False, "eval_cam prints the thresholds that suit the CAMs")
 
     conf_fg_thres: float = setting(
         0.3,
@@ -415,20 +412,6 @@ class Config:
     )
     sem_seg_crf: bool = setting(
         False, "refine semantic labels with a dense CRF", affects=("make_sem_seg_labels",)
-    )
-    sem_seg_unsure: tuple[float, ...] = setting(
-        (),
-        "two background scores, as 0.15,0.35: DeepLab ignores the pixels that they decide "
-        "differently; '' learns from all",
-        rule=UNSURE,
-        affects=("make_sem_seg_labels",),
-    )
-    ins_seg_gathered: float = setting(
-        0,
-        "instances whose mean displacement is below this share of their radius, as 0.3, score "
-        "less, in proportion; 0 scores by the walk alone",
-        rule=UNIT,
-        affects=("make_ins_seg_labels",),
     )
 
     supervision: tuple[str, ...] = setting(

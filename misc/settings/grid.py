@@ -19,7 +19,6 @@ SWEPT = (
     "sem_seg_bg_thres",
     "ins_seg_crf",
     "sem_seg_crf",
-    "ins_seg_gathered",
 )
 _KINDS = {"float": "a number", "int": "a whole number", "bool": "True or False"}
 MOST = 1000  # points; a table of more is read by nobody

@@ -49,10 +49,6 @@ DROPS = Rule(
     lambda values: list(values) == sorted(set(values)) and all(value > 0 for value in values),
     "increasing steps above 0, as 12000,16000, or '' for a constant learning rate",
 )
-UNSURE = Rule(
-    lambda values: not values or (len(values) == 2 and 0 <= values[0] < values[1] <= 1),
-    "two numbers from 0 to 1, the smaller one first, as 0.15,0.35, or ''",
-)
 LONG_SIDE = Rule(
     lambda values: len(values) == 2 and 0 < values[0] <= values[1],
     "the smallest and the largest length, as 320,640",

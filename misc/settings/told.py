@@ -25,7 +25,6 @@ STAGES = {
 }
 # Importing a module runs it: what a file names is not imported unless a flag names it, too.
 MODULES = ("cam_network", "irn_network")
-_FOR_TRAINING = ("sem_seg_unsure",)  # shapes labels to train on, no prediction
 LARGEST = 1 << 20  # bytes of a record
 MOST_CLASSES = 254  # a label is 8-bit: 0 is the background, 255 is ignored
 _COLOURS = 256 * 3
@@ -61,7 +60,7 @@ def names_told(network: str) -> list[str]:
     return [
         name
         for name, found in SETTINGS.items()
-        if not found.is_output and stages & set(found.affects) and name not in _FOR_TRAINING
+        if not found.is_output and stages & set(found.affects)
     ]
 
 

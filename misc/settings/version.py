@@ -18,8 +18,6 @@ FORMER = {
     "ins_seg_split": True,
     "ins_seg_crf": False,
     "sem_seg_crf": False,
-    "sem_seg_unsure": [],
-    "ins_seg_gathered": 0,
 }
 
 

@@ -13,7 +13,6 @@ from misc.files.atomic import write_json
 from misc.files.cam_files import find_cams, read_cams
 from misc.files.images import read_label
 from misc.instances import upsample_scores
-from misc.learning.supervision import supervision_of
 from misc.measuring.measures import read_since, record_measures
 from misc.running.label_synthesis import load_image
 from misc.running.open_dataset import open_dataset
@@ -254,9 +253,7 @@ def labels_in(folder, stage):
         ("ins_seg_bg_thres", 0.6, "0.4", INSTANCE),
         ("sem_seg_bg_thres", 0.6, "0.25", SEMANTIC),
         ("ins_seg_crf", True, "False", INSTANCE),
-        ("ins_seg_gathered", 1, "0", INSTANCE),
         ("sem_seg_crf", True, "False", SEMANTIC),
-        ("sem_seg_unsure", "0.1,0.6", "[]", SEMANTIC),
     ],
 )
 def test_what_shapes_labels_shapes_those_of_its_stages_and_nothing_else(
@@ -272,9 +269,8 @@ def test_what_shapes_labels_shapes_those_of_its_stages_and_nothing_else(
     assert times(copied) == before
     assert run(copied, *shaped, **change, overwrite=True) == 0
     changed = {stage for stage in BOTH if labels_in(copied, stage) != labels[stage]}
-    # The tiny network finds one instance an image: tests of Split hold what these two do. Labels
-    # for people have no unsure pixels.
-    without_effect = {"ins_seg_split", "small_displacement", "sem_seg_unsure"}
+    # The tiny network finds one instance an image: tests of the synthesis hold what these two do.
+    without_effect = {"ins_seg_split", "small_displacement"}
     assert changed == (set() if flag in without_effect else set(shaped))
 
 
@@ -288,54 +284,6 @@ def test_results_made_before_the_walk_could_be_left_out_are_continued(copied):
     before = times(copied)
     assert run(copied, *UP_TO_IRN, *BOTH) == 0
     assert times(copied) == before
-
-
-def test_deeplab_learns_from_labels_with_unsure_pixels(copied):
-    folder, labels, change = copied / RESULT / "sem_seg", {}, {"overwrite": True}
-    for bound in (0.1, 0.6):
-        assert run(copied, "make_sem_seg", sem_seg_bg_thres=bound, **change) == 0
-        labels[bound] = {path.stem: read_label(path) for path in folder.glob("demo*.png")}
-    change |= {"sem_seg_unsure": "0.1,0.6"}
-    assert run(copied, "train_deeplab", **change) == 2  # not made yet
-    assert run(copied, "make_sem_seg", **change) == 0
-    config = read_config(forked.arguments(copied, **change))
-    supervision = supervision_of(config, open_dataset(config), "irn")
-    learnt = {image_id: supervision.semantic(image_id) for image_id in labels[0.1]}
-    for image_id, low in labels[0.1].items():
-        expected = np.where(low == labels[0.6][image_id], low, 255)
-        assert (learnt[image_id] == expected).all()
-    assert any(255 in label for label in learnt.values())
-    assert run(copied, "make_sem_seg", overwrite=True) == 0
-    assert not (folder / "training").exists()
-
-
-def test_trainings_on_labels_with_unsure_pixels_and_without_are_two(copied, capsys):
-    """Both kinds lie in the folder that `--sem_seg_unsure` makes."""
-    unsure = {"sem_seg_unsure": "0.1,0.6"}
-    assert run(copied, "make_sem_seg", **unsure, overwrite=True) == 0
-    for changes, others in ((unsure, {}), ({}, unsure)):
-        assert run(copied, "train_deeplab", **changes, overwrite=True) == 0
-        assert run(copied, "train_deeplab", **others) == 2
-        assert "--sem_seg_unsure of train_deeplab was [" in capsys.readouterr().err
-        assert run(copied, "train_deeplab", **changes) == 0
-
-
-def test_a_curve_over_thresholds_says_which_settings_it_does_not_have(copied, capsys):
-    changes = {"ins_seg_crf": True, "ins_seg_gathered": 0.3, "sem_seg_crf": True}
-    told = "curve over --{} is of the walk's labels, before {}; --sweep measures with it"
-    flags = {
-        "ins_seg_bg_thres": "--ins_seg_crf and --ins_seg_gathered",
-        "sem_seg_bg_thres": "--sem_seg_crf",
-    }
-    evaluations = ("eval_ins_seg", "eval_sem_seg")
-    assert run(copied, *evaluations) == 0
-    assert "is of the walk's labels" not in capsys.readouterr().out
-    assert run(copied, *BOTH, *evaluations, **changes, overwrite=True) == 0
-    said = capsys.readouterr().out
-    for (threshold, before), stage in zip(flags.items(), evaluations, strict=True):
-        assert told.format(threshold, before) in said
-        picture = (copied / RESULT / f"details/{stage}.svg").read_text()
-        assert f"by --{threshold}, before {before}" in picture
 
 
 def test_labels_without_the_walk_are_those_of_the_cams(copied):

@@ -19,10 +19,11 @@ from misc.files.instance_files import load_instances
 from misc.learning.curves import read_curves
 from misc.looking.layers import image_layers
 from misc.measuring import thresholds
+from misc.measuring.evaluation import match_image
 from misc.measuring.measures import end_of, read_seconds, read_since
 from misc.settings.flags import read_config
 from net.resnet50_cam import Net
-from step import STAGES, eval_ins_seg
+from step import STAGES
 from tests import foreign_cams
 from tests.computed import COMPUTED
 from tests.own_measures import OwnMeasures
@@ -95,38 +96,26 @@ def test_the_log_has_the_settings_at_its_head_and_the_table_at_its_end(finished)
     log = (finished / "run.log").read_text()
     assert "--cam_batch_size 3" in log.splitlines()[0]
     assert "| eval_sem_seg" in log
-    for flag in ("cam_eval_thres", "sem_seg_bg_thres", "ins_seg_bg_thres"):
-        assert f"by --{flag}" in log
-        assert f"best --{flag}" in log
+    assert "by --cam_eval_thres" in log
+    assert "best --cam_eval_thres" in log
     assert "it is for analysis" in log
 
 
-@pytest.mark.parametrize(
-    ("stage", "measure", "used"),
-    [("eval_cam", "mIoU", 0.15), ("eval_sem_seg", "mIoU", 0.25), ("eval_ins_seg", "AP50", 0.25)],
-)
-def test_the_curve_over_a_threshold_meets_the_measure_where_it_was_used(
-    finished, stage, measure, used
-):
-    (value,) = [
-        line["value"]
-        for line in read_since(finished / "metrics.jsonl", 0)
-        if (line["stage"], line["measure"]) == (stage, measure)
-    ]
-    curve = json.loads((finished / "details" / f"{stage}.json").read_text())["thresholds"]
-    xs, ys = curve["lines"][measure]
-    assert ys[xs.index(used)] == pytest.approx(value, abs=1e-5)
+def test_the_cams_curve_meets_the_measure_where_its_threshold_was_used(finished):
+    lines = read_since(finished / "metrics.jsonl", 0)
+    found = {line["measure"]: line["value"] for line in lines if line["stage"] == "eval_cam"}
+    curve = json.loads((finished / "details" / "eval_cam.json").read_text())["thresholds"]
+    xs, ys = curve["lines"]["mIoU"]
+    assert ys[xs.index(0.15)] == pytest.approx(found["mIoU"], abs=1e-5)
     assert ys[xs.index(curve["best"])] == max(ys)
-    assert f"used {used}" in (finished / "details" / f"{stage}.svg").read_text()
-
-
-def test_labels_without_score_levels_are_measured_without_a_curve(copied, capsys):
-    for kind in ("ins_seg", "sem_seg"):
-        shutil.rmtree(copied / kind / "levels")
-        assert only(f"eval_{kind}", copied) == 0
-        details = json.loads((copied / "details" / f"eval_{kind}.json").read_text())
-        assert "thresholds" not in details
-        assert f"no curve over --{kind}_bg_thres: 6 images" in capsys.readouterr().out
+    assert "used 0.15" in (finished / "details" / "eval_cam.svg").read_text()
+    # Components at the threshold that suits them, and beside it at the one that suits mIoU.
+    xs, ys = curve["lines"]["component AP50"]
+    assert found["component AP50"] == pytest.approx(max(ys), abs=1e-5)
+    assert ys[xs.index(found["component threshold"])] == max(ys)
+    at_miou = min(xs, key=lambda x: abs(x - found["best threshold"]))
+    expected = pytest.approx(ys[xs.index(at_miou)], abs=1e-5)
+    assert found["component AP50 at best mIoU"] == expected
 
 
 def test_labels_are_made_and_reported_where_there_is_no_list_to_evaluate(copied):
@@ -135,7 +124,6 @@ def test_labels_are_made_and_reported_where_there_is_no_list_to_evaluate(copied)
     shutil.rmtree(copied / "sem_seg")
     assert only("make_sem_seg", copied, **lists) == 0
     assert len(list((copied / "sem_seg").glob("*.png"))) == 1
-    assert not (copied / "sem_seg" / "levels").exists()
     assert only("report", copied, **lists) == 0
     assert len(articles((copied / "report.html").read_text())) == 1
 
@@ -276,18 +264,6 @@ def test_thresholds_are_suggested_from_the_curve(copied, capsys):
     best = float(re.search(r"best --cam_eval_thres: (\S+)", said)[1])
     flags = "--cam_eval_thres {:.2f} --conf_fg_thres {:.2f} --conf_bg_thres {:.2f}"
     assert f"suggested: {flags.format(*thresholds.suggested(best).values())}" in said
-
-
-def test_thresholds_are_guessed_without_ground_truth(copied, capsys):
-    for name in ("SegmentationClass", "SegmentationObject"):
-        shutil.rmtree(copied / "VOC2012" / name)
-    assert only("eval_cam", copied) == 2
-    assert "no ground truth" in error_line(capsys)
-    assert only("eval_cam", copied, suggest_thresholds=True) == 0
-    said = capsys.readouterr().out
-    assert "none of the 6 images has ground truth" in said
-    assert "guessed: --cam_eval_thres" in said
-    assert "It has been tried on drawn images alone" in said
 
 
 def test_pydensecrf_missing_stops_nothing_but_the_choice_of_it(copied, capsys, monkeypatch):
@@ -502,8 +478,7 @@ def test_a_data_sets_ignored_regions_are_ignored_in_matching(finished):
     records = [
         record
         for image_id in dataset.split("train")
-        for matched in [eval_ins_seg.match_at_levels(dataset, finished / "ins_seg", image_id)]
-        for record in (matched[0], *matched[1])
+        for record, _ in [match_image(dataset, finished / "ins_seg", image_id)]
     ]
     assert sum(len(record.ignored) for record in records) > 0
     assert all(record.ignored.all() for record in records)

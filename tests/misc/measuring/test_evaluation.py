@@ -3,7 +3,7 @@ import pickle
 import numpy as np
 import pytest
 
-from misc.measuring.evaluation import JOINED_IMAGES, Occurring, Records
+from misc.measuring.evaluation import JOINED_IMAGES, MatchBuffer, SparseConfusion
 from misc.metrics import ImageMatches, average_precision, join_matches
 
 
@@ -32,7 +32,7 @@ def test_joined_records_have_the_average_precision_of_the_images(seed):
 def test_records_are_joined_by_hundreds_and_stay_in_order():
     rng = np.random.default_rng(0)
     records = [random_record(rng) for _ in range(2 * JOINED_IMAGES + 3)]
-    kept = Records()
+    kept = MatchBuffer()
     for record in records:
         kept.add(record)
     assert len(kept.joined) == 2 + 3
@@ -49,7 +49,7 @@ def test_the_confusions_of_an_image_are_added_up_from_its_own_labels_in_little_m
         counts = np.zeros_like(total)
         place = np.ix_(range(100), labels, labels[:2])
         counts[place] = rng.integers(0, 9, counts[place].shape)
-        found = Occurring.of(counts)
+        found = SparseConfusion.of(counts)
         assert len(pickle.dumps(found)) < 10_000
         found.add_to(total)
         expected += counts

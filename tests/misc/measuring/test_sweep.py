@@ -11,9 +11,8 @@ import run_sample
 from misc.measuring import sweep
 from misc.measuring.measures import read_since
 from misc.measuring.sweep import _packed, _unpacked
-from misc.running.decisions import Decision
 from misc.settings.flags import read_config
-from tests import forked
+from tests import forked, partial_truth
 
 RESULT = "result/demo"
 MAKE = ("cam_to_ir_label", "train_irn", "train_cam", "make_cam")
@@ -47,6 +46,12 @@ def table_of(folder):
     return [dict(zip(head, row, strict=True)) for row in rows]
 
 
+def measured(folder, names):
+    """Give the last measures of these names, as the table writes them."""
+    lines = read_since(folder / RESULT / "metrics.jsonl", 0)
+    return {m: f"{v:.4f}" for m, v in ((x["measure"], x["value"]) for x in lines) if m in names}
+
+
 @pytest.mark.parametrize(
     ("grid", "rows"),
     [
@@ -54,7 +59,7 @@ def table_of(folder):
         ("ins_seg_split=True,False ins_seg_bg_thres=0.1,0.3", 4),
         ("walk=True,False cam_power=1,2", 4),
         ("walk_radius=3,5 exp_times=2,6", 4),
-        ("small_displacement=0.5,4 ins_seg_gathered=0,1", 4),
+        ("small_displacement=0.5,4 cam_power=1,2", 4),
         ("sem_seg_crf=True,False ins_seg_crf=True,False sem_seg_bg_thres=0.2,0.4", 8),
     ],
 )
@@ -67,11 +72,9 @@ def test_each_row_is_what_the_stages_measure_with_its_settings(copied, grid, row
     for row in (found[0], found[-1]):
         changes = {name: row[name] for name in names} | {"overwrite": True}
         assert run(copied, *LABELS, **changes) == 0
-        lines = read_since(copied / RESULT / "metrics.jsonl", 0)
-        measured = {line["measure"]: line["value"] for line in lines}
-        measures = row.keys() - set(names)
+        measures = {name: row[name] for name in row.keys() - set(names)}
         assert measures
-        assert {m: row[m] for m in measures} == {m: f"{measured[m]:.4f}" for m in measures}
+        assert measures == measured(copied, measures)
 
 
 def test_only_the_labels_that_the_settings_shape_are_measured(copied):
@@ -185,6 +188,36 @@ def test_several_ranks_measure_what_one_does(copied, tmp_path):
     assert table_of(copied) == alone
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_kinds_of_truth_of_different_images_are_measured_as_the_evaluations_do(
+    copied, tmp_path, number
+):
+    """Equal scores are ranked in the order of images: CAMs of the first are right, others not."""
+    dataset = partial_truth.Dataset()
+    (tmp_path / "cams").mkdir()
+    for place, image_id in enumerate(dataset.split("train")):
+        masks, classes = dataset.instance_label(image_id)
+        moved = np.roll(masks, 0 if place < 3 else 25, axis=1)
+        cams = {"keys": classes, "high_res": moved.astype(np.float32)}
+        np.save(tmp_path / "cams" / f"{image_id}.npy", cams)
+    own = {"dataset": "tests.partial_truth", "cam_out_dir": tmp_path / "cams", "run_dir": copied}
+    own |= {
+        "sweep_name": copied / RESULT / "sweep",
+        "metrics_file": copied / RESULT / "metrics.jsonl",
+    }
+    own |= {"irn_weights_name": copied / "sess/demo/res50_irn.pth", "walk": False}
+    own |= {"ins_seg_split": False, "ins_seg_out_dir": tmp_path / "i", "train_list": "train"}
+    own |= {"infer_list": "train", "chainer_eval_set": "train", "sem_seg_out_dir": tmp_path / "s"}
+    words = forked.arguments(copied, **own, sweep="cam_power=1,2")
+    processes = forked.start_ranks(words, tmp_path / "output", number)
+    assert [forked.finish(process) for process in processes] == [0] * number
+    (row, _) = table_of(copied)
+    assert run(copied, *LABELS, **own) == 0
+    del row["cam_power"]
+    assert row == measured(copied, row)
+    assert row["AP50"] == "0.6000"  # the first 3 of 5
+
+
 @pytest.mark.parametrize(
     ("changes", "passes", "words"),
     [
@@ -225,15 +258,3 @@ def test_masks_are_packed_on_their_way_to_the_pool_and_nothing_else_is():
     for array in (np.array([3, 255], np.uint8), np.zeros(0, np.int64)):
         assert _unpacked(*_packed(array)) is array
     assert _packed(np.ones((8, 8), bool))[0].nbytes == 8
-
-
-def test_an_image_without_any_class_is_measured():
-    walked, keys = np.zeros((0, 1, 3, 4), np.float32), np.zeros(0, np.int64)
-    truth = np.zeros((9, 13), np.uint8)
-    given = sweep.Given(walked=walked, keys=keys, size=(9, 13), pixels=None, displacement=None)
-    decided = (given, [Decision(background=0.2)])
-    (count,) = sweep.count_semantic(*decided, [_packed(truth)], num_classes=2)
-    assert count[0, 0] == truth.size
-    empty = [_packed(np.zeros((0, 9, 13), bool)), _packed(keys)]
-    (found,) = sweep.match_instances(*decided, empty, num_classes=2)
-    assert len(found.scores) == 0

@@ -181,10 +181,8 @@ def test_what_a_flag_does_not_take_is_refused_in_one_line(arguments, capsys):
 @pytest.mark.parametrize(
     ("flag", "value", "accepted"),
     [
-        ("ins_seg_gathered", "a", "a number from 0 to 1"),
-        ("ins_seg_gathered", "30%", "a number from 0 to 1"),
-        ("sem_seg_unsure", "none", "two numbers from 0 to 1, the smaller one first, as 0.15,0.35"),
-        ("sem_seg_unsure", "0.1 0.25", "two numbers from 0 to 1"),
+        ("ins_seg_bg_thres", "a", "a number from 0 to 1"),
+        ("ins_seg_bg_thres", "30%", "a number from 0 to 1"),
         ("cam_scales", "1.0,,0.5", "at least one number above 0, as 1.0,0.5"),
         ("report_images", "1.5", "a number above 0"),
     ],

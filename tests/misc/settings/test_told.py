@@ -40,7 +40,6 @@ def test_the_settings_are_those_with_which_the_network_is_used():
     }
     assert {"cam_scales", "cam_network", "backbone"} <= set(names_told("cam"))
     assert {"beta", "irn_pad", "small_displacement"} <= set(names_told("irn"))
-    assert "sem_seg_unsure" not in names_told("irn")  # of labels to train on
 
 
 def test_deeplab_tells_its_own_backbone():
