@@ -11,6 +11,7 @@ if sys.version_info < (3, 11):  # noqa: UP036
     sys.stderr.write(f"error: Python {sys.version.split()[0]}: this program needs 3.11 or newer\n")
     sys.exit(2)
 
+from misc.files.locks import release_all
 from misc.machine.signals import AGAIN, end_on_signals
 from misc.running.log import logger, start_log
 
@@ -56,9 +57,13 @@ def run(config: "Config") -> None:
         ranks.start(config.device)
         start_log(f"{config.log_name}.log", resolved(config), rank=ranks.rank())
         logger.debug("version %s", VERSION)
-        ranks.on_first(lambda: write_settings(config))
-        _run(config)
-        ranks.wait()
+        if config.show or config.sweep or config.tables or config.predict or config.dry_run:
+            ranks.on_first(lambda: write_settings(config))
+        try:
+            _run(config)
+            ranks.wait()
+        finally:
+            release_all()
 
 
 def _run(config: "Config") -> None:
@@ -93,6 +98,7 @@ def run_stages(config: "Config", dataset: "Dataset") -> None:
     from misc.measuring import measures
     from misc.running import progress
     from misc.running.preflight import check_inputs, dry_run
+    from misc.settings.settings_file import write_settings
     from step import STAGES
 
     chosen = [stage for stage in STAGES if config.runs_stage(stage.flag)]
@@ -100,6 +106,8 @@ def run_stages(config: "Config", dataset: "Dataset") -> None:
     ranks.on_first(lambda: look(config, dataset, chosen))
     if config.dry_run:
         return
+    # Not before the locks are this run's: the file may be that of another run, which works.
+    ranks.on_first(lambda: write_settings(config))
     compute = compute_of(config)
     logger.info("on %s", describe_machine(compute))
     logger.info("%d stage%s", len(chosen), "s" * (len(chosen) != 1))

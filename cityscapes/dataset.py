@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from cityscapes import layout, truth
-from cityscapes.export import pack
+from cityscapes.export import PACKED, pack
 from cityscapes.identity import identify
 from cityscapes.names import EVALUATED_IDS, label_ids, names_of, palette_of
 from cityscapes.precision import OVERLAPS, ImageOverlaps, average_precision, overlaps_of
+from misc.files.digests import content_digest
 from misc.files.images import read_image
 from misc.files.labels import LEAST_SCORE
 from misc.metrics import mean_average_precision
@@ -41,6 +42,7 @@ class Dataset(dataset.Dataset):
     """
 
     name = "cityscapes"
+    packed_instances = PACKED
 
     def __init__(
         self,
@@ -74,7 +76,11 @@ class Dataset(dataset.Dataset):
 
     def identify(self, ids: Sequence[str] | None = None, *, truth: str = "") -> str:
         """Return the identity of the data set, or of a list of it, independent of its path."""
-        return identify(self.root, ids, num_classes=len(self.class_names))
+        known = identify(self.root, ids, num_classes=len(self.class_names))
+        if not truth:
+            return known
+        files = (layout.truth_path(self.root, truth, image_id) for image_id in ids or ())
+        return f"{known}, {truth} truth {content_digest(files)}"
 
     def split(self, name_or_file: str | os.PathLike[str]) -> list[str]:
         """Return the ids of a split or of a text file of ids; see cityscapes.layout.read_split."""

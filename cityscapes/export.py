@@ -11,6 +11,7 @@ from misc.files.instance_files import load_instances
 from misc.files.labels import LEAST_SCORE, instance_path
 
 MASKS, RESULTS = "masks", "results"
+PACKED = (f"{RESULTS}/{{}}.txt", f"{RESULTS}/{MASKS}/{{}}_*.png")  # see misc.files.outputs
 
 
 def export_image(

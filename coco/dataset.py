@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from coco.categories import CATEGORY_IDS, CLASS_NAMES
-from coco.lists import Lists, sizes_in
+from coco.lists import Lists
 from coco.published import PUBLISHED
 from coco.ready_masks import FLAG, is_raw, read_mask
 from coco.shapes import draw_masks
 from misc.files.atomic import names_in, write_bytes
 from misc.files.coco import encode_rle
 from misc.files.coco_precision import CocoMatches, coco_measures, match_masks
+from misc.files.digests import content_digest
 from misc.files.images import read_image
 from misc.files.instance_files import load_instances
 from misc.files.labels import instance_path
@@ -66,6 +67,7 @@ class Dataset(dataset.Dataset):
         FileNotFoundError: `root`, the annotations in it, or `mask_dir` is missing.
     """
 
+    packed_instances = (RESULTS,)
     class_names = CLASS_NAMES
 
     def __init__(
@@ -108,20 +110,21 @@ class Dataset(dataset.Dataset):
         """Return the name, the number of images, and a digest of what counts of them.
 
         It covers each image's id, its place in the list, the size of its file, and its image-level
-        label. With `truth` `semantic` it has the rules of that, or a digest of the ready-made
-        masks' sizes; instances are the JSON's by any rule.
+        label. With `truth` it has a digest of the JSONs, and of the semantic truth the rules, or a
+        digest of the ready-made masks in their place.
         """
         ids = self._lists.all_ids() if ids is None else ids
         digest = hashlib.sha256("\n".join([*ids, *map(str, self._lists.sizes(ids))]).encode())
         digest.update(np.packbits(self._lists.labels(ids)).tobytes())
         known = f"{self.name}, {len(ids)} images, digest {digest.hexdigest()[:16]}"
-        if truth != "semantic":
+        if not truth:
             return known
-        if self._masks is None:
-            return f"{known}, truth {self._truth}, crowds {self._crowd}"
-        paths = [self._mask_path(image_id) for image_id in ids]
-        sizes = "\n".join(str(sizes_in(path.parent).get(path.name)) for path in paths)
-        return f"{known}, masks {hashlib.sha256(sizes.encode()).hexdigest()[:16]}"
+        if truth == "semantic" and self._masks is not None:
+            return f"{known}, masks {content_digest(map(self._mask_path, ids))}"
+        jsons = {self._lists.find(image_id)[1].path for image_id in ids}
+        known = f"{known}, annotations {content_digest(sorted(jsons))}"
+        rules = f", truth {self._truth}, crowds {self._crowd}"
+        return known + (rules if truth == "semantic" else "")
 
     def category_ids(self) -> list[int]:
         """Return COCO's own ids of the categories, which annotations keep."""

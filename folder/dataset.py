@@ -11,6 +11,7 @@ import numpy as np
 from folder.index import Index, read_index
 from folder.masks import KINDS, Masks
 from folder.tree import Names
+from misc.files.digests import content_digest
 from misc.files.id_lists import list_file, read_list
 from misc.files.images import read_photograph
 from misc.files.palette import voc_palette
@@ -83,11 +84,16 @@ class Dataset(dataset.Dataset):
     def identify(self, ids: Sequence[str] | None = None, *, truth: str = "") -> str:
         """Return the name, the number of images, and a digest of what counts of them.
 
-        It covers each image's id, the size of its file and its label, and the class names.
+        It covers each image's id, size and pieces of its file, its label, and the class names;
+        with `truth` its masks, too.
         """
         ids = list(self._index.rows) if ids is None else ids
         digest = hashlib.sha256("\n".join([super().identify(ids), *self.class_names]).encode())
+        digest.update(content_digest(self.image_path(i) for i in ids).encode())
         digest.update(np.packbits(self.image_labels(ids).astype(bool)).tobytes())
+        if truth:
+            masks = (m for i in ids for m in self._masks.files(self.file_name(i), truth))
+            digest.update(content_digest(masks).encode())
         return f"folder, {len(ids)} images, digest {digest.hexdigest()[:16]}"
 
     def split(self, name_or_file: str) -> list[str]:

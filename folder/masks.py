@@ -127,6 +127,11 @@ class Masks:
         semantic = np.full(objects.shape, keys[0] + 1, np.uint8)
         return split_objects(found, objects, semantic, ignored=ignored)
 
+    def files(self, path: str, kind: str) -> list[Path]:
+        """Return the masks that an image's ground truth of a kind is read from."""
+        kinds = {"semantic": ["semantic"], "instance": ["instance", "semantic"]}[kind]
+        return [self._path(each, path) for each in kinds if self._is_there(each, path)]
+
     def _is_there(self, kind: str, path: str) -> bool:
         return _stem(path) in self._files[kind]
 

@@ -5,6 +5,7 @@ from functools import partial
 from misc.files.cam_files import CamFolder, require_cams
 from misc.files.images import write_label
 from misc.files.labels import label_path
+from misc.files.outputs import image_files
 from misc.files.palette import PALETTE_FILES, class_entries, palette_path, write_legend
 from misc.relation import relation_label
 from misc.running.dataset import Dataset
@@ -42,10 +43,7 @@ def run(config: Config, dataset: Dataset) -> None:
             config.conf_bg_thres,
             config.crf,
         ),
-        outputs=lambda image_id: [
-            label_path(config.ir_label_out_dir, image_id),
-            palette_path(config.ir_label_out_dir, image_id),
-        ],
+        outputs=partial(image_files, config.ir_label_out_dir, FILES),
         num_workers=config.num_workers,
         description="cam_to_ir_label",
     )

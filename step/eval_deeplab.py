@@ -9,6 +9,7 @@ import numpy as np
 from torch import nn
 
 from misc.files.labels import SEMANTIC_FILES, semantic_paths, write_semantic_label
+from misc.files.outputs import remove_outputs
 from misc.files.palette import class_entries, write_legend
 from misc.learning.label_plans import evaluation_plan, val_truths
 from misc.learning.networks import deeplab_backbone
@@ -24,7 +25,7 @@ from misc.metrics import mean_iou
 from misc.running.dataset import ARCHIVE, Dataset
 from misc.running.log import logger
 from misc.running.plan import Plan, crf_modules
-from misc.running.provenance import claim_folder, remove_outputs
+from misc.running.provenance import claim_folder
 from misc.running.shaped import shaped_by
 from misc.running.truths import measured
 from misc.running.workers import collect_images

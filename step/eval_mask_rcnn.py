@@ -33,7 +33,7 @@ from misc.metrics import ImageMatches, average_precision
 from misc.running.dataset import Dataset
 from misc.running.log import logger
 from misc.running.plan import Plan
-from misc.running.provenance import claim_folder
+from misc.running.provenance import claim_folder, remove_recorded
 from misc.running.shaped import shaped_by
 from misc.running.truths import measured
 from misc.running.workers import collect_images, run_images
@@ -69,8 +69,9 @@ def run(config: Config, dataset: Dataset) -> None:
         if config.mask_rcnn_server_list:
             folder = supervised_path(config.mask_rcnn_server_dir, name)
             listed = dataset.split(config.mask_rcnn_server_list)
-            claim(folder, files=INSTANCE_FILES, images=listed)
+            claim(folder, files=(*INSTANCE_FILES, *dataset.packed_instances), images=listed)
             detect_images(model, dataset, listed, folder, compute=compute, supervision=name)
+            ranks.on_first(partial(remove_recorded, folder, dataset.packed_instances))
             packed = ranks.on_first(partial(dataset.pack_instances, folder, listed))
             logger.info("for the evaluation server: %s", packed or f"the detections in {folder}")
 

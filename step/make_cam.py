@@ -3,6 +3,7 @@
 from functools import partial
 
 from misc.files.cam_files import cam_path, write_cams
+from misc.files.outputs import image_files
 from misc.learning.class_maps import scale_maps
 from misc.learning.networks import load_network, make_network
 from misc.learning.samples import LoadedScales, load_scales
@@ -56,7 +57,7 @@ def run(config: Config, dataset: Dataset) -> None:
         ids,
         partial(load_scales, dataset, config.cam_scales),
         process=process,
-        outputs=lambda image_id: [cam_path(config.cam_out_dir, image_id)],
+        outputs=partial(image_files, config.cam_out_dir, FILES),
         num_workers=compute.num_workers,
         description="make_cam",
     )

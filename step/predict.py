@@ -1,4 +1,4 @@
-"""Predict images without labels, with networks whose weights tell their classes (--predict)."""
+"""Predict images without labels, with networks whose records name their classes (--predict)."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -12,7 +12,9 @@ from torch import nn
 from misc.cams import strided_cam
 from misc.files.atomic import write_bytes, write_json
 from misc.files.coco import Described, coco_dataset
+from misc.files.digests import fingerprint, sampled_digest
 from misc.files.labels import LEAST_SCORE, SURE
+from misc.files.outputs import remove_outputs
 from misc.files.palette import class_entries, object_entries, write_legend
 from misc.learning.class_maps import found_classes, scale_maps
 from misc.learning.networks import deeplab_backbone, load_network, make_network
@@ -29,11 +31,11 @@ from misc.running.label_synthesis import load_irnet
 from misc.running.log import logger
 from misc.running.photographs import Photographs, photographs_in
 from misc.running.predictions import COCO, PAGE, Predictions
-from misc.running.provenance import PREDICTION, claim_folder, fingerprint, remove_outputs
+from misc.running.provenance import PREDICTION, claim_folder
 from misc.running.workers import Way, collect_images, map_images, run_images
 from misc.settings.config import Config
 from misc.settings.flags import resolved
-from misc.settings.told import PREDICTS, names_told, read_told
+from misc.settings.metadata import PREDICTS, read_metadata, settings_in_use
 from net.deeplab import DeepLab
 from net.mask_rcnn import mask_rcnn_of
 
@@ -54,7 +56,7 @@ def run(config: Config) -> None:
     predictions = open_predictions(config)
     logger.info("on %s", describe_machine(compute))
     ids = list(predictions.images.files)
-    ranks.on_first(partial(claim, config, predictions, ids, compute))
+    ranks.on_first(partial(claim, config, predictions, compute))
     broken = find_broken(predictions, ids, num_workers=compute.num_workers)
     for problem in broken.values():
         logger.warning("%s; it is left out", problem)
@@ -74,15 +76,15 @@ def open_predictions(config: Config) -> Predictions:
     network = config.predict_network
     first = PREDICTS[network][0]
     weights = vars(config)[f"{first}_weights_name"]
-    told = read_told(weights, first)
+    known = read_metadata(weights, first)
     files = photographs_in(config.predict or "", limit=config.limit)
-    logger.info("%s: trained on %s, %d classes", weights, told.dataset, len(told.class_names))
+    logger.info("%s: trained on %s, %d classes", weights, known.dataset, len(known.class_names))
     images = Photographs(
         folder=Path(config.predict or ""),
         files=files,
-        class_names=told.class_names,
-        category_ids=told.category_ids,
-        palette=np.frombuffer(told.palette, np.uint8).reshape(256, 3),
+        class_names=known.class_names,
+        category_ids=known.category_ids,
+        palette=np.frombuffer(known.palette, np.uint8).reshape(256, 3),
         # Mask R-CNN resizes images itself, but draws its masks in the size of what it is given.
         long_side=(
             2 * config.mask_rcnn_max_size if network == "mask_rcnn" else config.predict_long_side
@@ -97,14 +99,14 @@ def open_predictions(config: Config) -> Predictions:
     )
 
 
-def claim(config: Config, predictions: Predictions, ids: Sequence[str], compute: Compute) -> None:
-    """Claim the folder of the predictions, and note which images they are of.
+def claim(config: Config, predictions: Predictions, compute: Compute) -> None:
+    """Claim the folder of the predictions of these images.
 
     Raises:
         ValueError: the folder has predictions of other settings, weights or images.
     """
     network, values = config.predict_network, resolved(config)
-    names = [name for part in PREDICTS[network] for name in names_told(part)]
+    names = [name for part in PREDICTS[network] for name in settings_in_use(part)]
     if network != "mask_rcnn":
         names.append("predict_long_side")
     if network == "irn":
@@ -115,9 +117,10 @@ def claim(config: Config, predictions: Predictions, ids: Sequence[str], compute:
         own[flag] = f"a file of SHA-256 {fingerprint(values[flag])}"
     folder, files = predictions.folder, predictions.files
     stage = {f"{PREDICTION} {network}": own}
-    claim_folder(folder, stage, files=files, images=ids, overwrite=config.overwrite)
-    predictions.note_images(ids, overwrite=config.overwrite)
     images = predictions.images
+    named = images.files.items()
+    known = {i: f"{name}, digest {sampled_digest(images.folder, [name])}" for i, name in named}
+    claim_folder(folder, stage, files=files, images=known, overwrite=config.overwrite)
     write_legend(folder / "labels", class_entries(images.class_names, images.palette))
     if predictions.has_instances:
         write_legend(folder / "instances", object_entries())

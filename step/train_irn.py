@@ -29,7 +29,7 @@ from misc.machine.device import Compute, compute_of
 from misc.running.dataset import Dataset
 from misc.running.log import logger
 from misc.running.plan import Files, Plan, made_by
-from misc.running.provenance import read_note, write_note
+from misc.running.records import read_note, write_note
 from misc.running.shaped import shaped_by
 from misc.settings.config import Config
 

@@ -22,6 +22,7 @@ LONG = {
     "test_quality.py",
     "test_ranks.py",
     "test_stages.py",
+    "test_two_runs.py",
     "test_voc_shaped.py",
 }
 

@@ -22,10 +22,10 @@ from misc.files.images import read_image, read_label, read_photograph
 from misc.files.instance_files import load_instances, save_instances
 from misc.learning.segmenting import read_scores, write_scores
 from misc.learning.weights import read_state_dict, read_tensors
-from misc.running.provenance import read_settings
+from misc.running.records import read_settings
 from misc.settings.config import Config
+from misc.settings.metadata import FIELD, describe, read_metadata, record_path
 from misc.settings.settings_file import read_settings_file
-from misc.settings.told import NOTE, describe, read_told, record_path
 from misc.settings.version import VERSION
 from tests import foreign_cams
 from voc12.annotations import read_classes
@@ -129,7 +129,7 @@ def make_seeds(folder):
             ).encode(),
             json.dumps({"voc12_root": "VOC2012", "beta": 10}).encode(),
         ],
-        "note": [json.dumps({"notes": {NOTE: note}}).encode()],
+        "note": [json.dumps({FIELD: note}).encode()],
         "run.json": [json.dumps({"settings": {"beta": 10, "cam_scales": [1.0]}}).encode()],
     }
 
@@ -172,7 +172,7 @@ def read_note(path):
     weights = path.with_name("w.pth")
     weights.touch()
     path.rename(record_path(weights))
-    read_told(weights, "mask_rcnn")
+    read_metadata(weights, "mask_rcnn")
 
 
 READERS = {

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from misc.files.atomic import names_in
+from misc.files.digests import content_digest
 from misc.files.images import read_image
 from misc.files.palette import voc_palette
 from misc.running import dataset
@@ -72,7 +73,11 @@ class Dataset(dataset.Dataset):
 
     def identify(self, ids: Sequence[str] | None = None, *, truth: str = "") -> str:
         """Return the identity of the data set, or of some images; see voc12.identity.identify."""
-        return identify(self.root, ids, name=self.name, made_from=self._made_from)
+        known = identify(self.root, ids, name=self.name, made_from=self._made_from)
+        if not truth:
+            return known
+        files = (path for image_id in ids or () for path in self._truth.files(image_id, truth))
+        return f"{known}, {truth} truth {content_digest(files)}"
 
     def split(self, name_or_file: str | os.PathLike[str]) -> list[str]:
         """Return the ids of a split or of a text file of ids; see voc12.splits.read_split."""

@@ -40,31 +40,43 @@ class Truth:
 
     def semantic(self, image_id: str) -> np.ndarray:
         """Read a semantic label; see voc12.dataset.Dataset.semantic_label."""
-        for folder in (self._classes, self._augmented):
-            path = folder / f"{image_id}.png"
-            if path.is_file():
-                return read_class_map(path, len(CLASS_NAMES))
-        sbd = self._sbd_path("cls", image_id)
-        if sbd is None:
+        files = self.files(image_id, "semantic")
+        if not files:
             raise FileNotFoundError(
                 f"{self._classes / image_id}.png: no such file, and none elsewhere; {WHO_HAS}"
             )
-        return read_sbd_semantic(sbd)
+        if files[0].suffix == ".mat":
+            return read_sbd_semantic(files[0])
+        return read_class_map(files[0], len(CLASS_NAMES))
 
     def instances(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
         """Read the instances; see voc12.dataset.Dataset.instance_label."""
-        path, semantic = (f / f"{image_id}.png" for f in (self._objects, self._classes))
-        if path.is_file() and semantic.is_file():
-            classes = read_class_map(semantic, len(CLASS_NAMES))
-            return split_objects(path, read_label(path), classes)
-        sbd = self._sbd_path("inst", image_id)
-        if sbd is None:
+        files = self.files(image_id, "instance")
+        if not files:
+            path, semantic = self._pair(image_id)
             lacking = semantic if path.is_file() else path
             raise FileNotFoundError(
                 f"{lacking}: no such file; train and val have instances, other images of "
                 "train_aug with SBD, named by --sbd_root"
             )
-        return read_sbd_instances(sbd)
+        if files[0].suffix == ".mat":
+            return read_sbd_instances(files[0])
+        path, semantic = files
+        return split_objects(path, read_label(path), read_class_map(semantic, len(CLASS_NAMES)))
+
+    def files(self, image_id: str, kind: str) -> list[Path]:
+        """Return the files that an image's ground truth of a kind is read from; none without."""
+        objects, classes = self._pair(image_id)
+        of_semantic = [[classes], [self._augmented / classes.name]]
+        for files in of_semantic if kind == "semantic" else [[objects, classes]]:
+            if all(path.is_file() for path in files):
+                return files
+        sbd = self._sbd_path({"semantic": "cls", "instance": "inst"}[kind], image_id)
+        return [] if sbd is None else [sbd]
+
+    def _pair(self, image_id: str) -> tuple[Path, Path]:
+        name = f"{image_id}.png"
+        return self._objects / name, self._classes / name
 
     def _semantic_names(self) -> frozenset[str]:
         return self._labels(self._classes) | self._labels(self._augmented) | self._mats("cls")

@@ -89,12 +89,15 @@ def is_temporary(path: Path) -> bool:
     return path.name.startswith(".") and path.name.endswith(TEMPORARY)
 
 
-def remove_abandoned(folder: Path, name: str = "") -> None:
-    """Delete the temporary files and folders of this name, or all, that killed runs left."""
+def remove_abandoned(folder: Path, name: str = "", *, seconds: float = ABANDONED_SECONDS) -> None:
+    """Delete the temporary files and folders of this name, or all, that killed runs left.
+
+    Those that are younger than `seconds` may be another run's; 0 where the folder is locked.
+    """
     pattern = glob.escape(name[:_KEPT]) if name else "*"
     for path in folder.glob(f".{pattern}.*{TEMPORARY}"):
         try:
-            if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
+            if time.time() - path.stat().st_mtime >= seconds:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         except FileNotFoundError:
             pass  # another process has just renamed or deleted it

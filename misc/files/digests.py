@@ -1,4 +1,4 @@
-"""Digests of files that are too many to be read whole."""
+"""Digests of files: of one by all its content, of many by pieces of theirs."""
 
 import hashlib
 import os
@@ -7,6 +7,12 @@ from pathlib import Path
 
 PIECE = 4096  # bytes; a disk reads no less
 PIECES = 5
+
+
+def fingerprint(path: str | os.PathLike[str]) -> str:
+    """Compute the first 16 digits of a file's SHA-256."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def sampled_digest(folder: str | os.PathLike[str], names: Iterable[str]) -> str:
@@ -25,6 +31,14 @@ def sampled_digest(folder: str | os.PathLike[str], names: Iterable[str]) -> str:
         digest.update(f"{name}\0".encode(errors="surrogateescape"))
         digest.update(_sample(Path(folder, name)))
     return digest.hexdigest()[:16]
+
+
+def content_digest(paths: Iterable[str | os.PathLike[str]]) -> str:
+    """Return 16 digits of a digest of files by size and pieces of their content, in their order.
+
+    Their names do not count; see `sampled_digest` for the pieces.
+    """
+    return hashlib.sha256(b"".join(_sample(Path(path)) for path in paths)).hexdigest()[:16]
 
 
 def _sample(path: Path) -> bytes:

@@ -15,6 +15,7 @@ from torch import nn
 from misc.learning.weights import read_tensors, save_tensors, save_weights
 from misc.machine import ranks
 from misc.running.log import logger
+from misc.running.provenance import checkpoint_path
 
 
 def save_checkpoint(
@@ -61,11 +62,6 @@ def resume(
         ) from error
     logger.info("resuming from %s at step %d", path, step)
     return step
-
-
-def checkpoint_path(weights: Path) -> Path:
-    """Return the path of the checkpoint of the training that will write a weights file."""
-    return weights.with_name(f"{weights.name}.checkpoint")
 
 
 def finish(model: nn.Module, weights: Path) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
-from misc.learning.checkpoints import checkpoint_path, finish
+from misc.learning.checkpoints import finish
 from misc.learning.curves import TrainingCurve, curve_path
 from misc.learning.label_plans import val_truths
-from misc.learning.seen import note_seen
+from misc.learning.seen import training_images
 from misc.learning.supervision import (
     KINDS,
     Supervision,
@@ -28,12 +28,13 @@ from misc.machine.device import compute_of
 from misc.running.dataset import Dataset
 from misc.running.log import logger
 from misc.running.plan import unfilled
-from misc.running.provenance import claim_weights, read_note, write_note
+from misc.running.provenance import checkpoint_path, claim_weights, confirm_weights
+from misc.running.records import Settings
 from misc.running.shaped import shaped_by
 from misc.running.truths import measured, require_truth
 from misc.settings.config import Config
 from misc.settings.flags import resolved
-from misc.settings.told import NOTE, describe
+from misc.settings.metadata import FIELD, describe
 
 # New layers have a larger learning rate under SGD; AdamW scales each step by itself.
 RATE_FACTORS = {"sgd": 10.0, "adamw": 1.0}
@@ -111,11 +112,10 @@ def train_network(
     if error := unfilled(config, f"{network}_batch_size", len(ids)):
         raise error
     settings = training_settings(config, network)
-    is_new = _claim(config, dataset, network, ids, weights, supervision)
-    _note_network(config, dataset, network, weights)
-    if network in KINDS:
-        note_seen(weights, dataset, ids, again=is_new)
-    if not is_new:
+    shaping = _shaping(config, dataset, network, ids, supervision)
+    notes = {FIELD: _metadata(config, dataset, network), **training_images(dataset, ids)}
+    if claim_weights(weights, shaping, notes=notes, overwrite=config.overwrite):
+        logger.info("%s is already trained with these settings", weights)
         return False
     training_set, compute = samples(), compute_of(config)
     torch.manual_seed(config.seed)
@@ -158,6 +158,7 @@ def train_network(
         description=name,
         **options,
     )
+    ranks.on_first(partial(confirm_weights, weights, shaping))
     if complete is not None:
         complete(model)
     finish(model, weights)
@@ -222,15 +223,10 @@ def filled_batch(network: str, asked: int, images: int) -> int:
     return min(asked, images)
 
 
-def _claim(
-    config: Config,
-    dataset: Dataset,
-    network: str,
-    ids: Sequence[str],
-    weights: Path,
-    supervision: str,
-) -> bool:
-    """Claim a weights file for its settings; log it and return False where it is finished."""
+def _shaping(
+    config: Config, dataset: Dataset, network: str, ids: Sequence[str], supervision: str
+) -> Settings:
+    """Return the settings that shape a network's weights."""
     more: list[str] = []
     if supervision:
         more += supervised_by(supervision, KINDS[network])
@@ -238,18 +234,12 @@ def _claim(
         more.append("cam_weights_name")  # the backbone is the classification network's
     extra = {"supervision": supervision} if supervision else None
     truth = KINDS[network] if supervision == "full" else ""
-    settings = shaped_by(
-        config, dataset, f"train_{network}", *more, ids=ids, truth=truth, extra=extra
-    )
-    finished = claim_weights(weights, settings, overwrite=config.overwrite)
-    if finished:
-        logger.info("%s is already trained with these settings", weights)
-    return not finished
+    stage = f"train_{network}"
+    return shaped_by(config, dataset, stage, *more, ids=ids, truth=truth, extra=extra)
 
 
-def _note_network(config: Config, dataset: Dataset, network: str, weights: Path) -> None:
-    """Note beside the weights what --predict asks of them, before they are there."""
-    note = describe(
+def _metadata(config: Config, dataset: Dataset, network: str) -> dict[str, Any]:
+    return describe(
         network,
         resolved(config),
         dataset=dataset.name,
@@ -257,12 +247,6 @@ def _note_network(config: Config, dataset: Dataset, network: str, weights: Path)
         category_ids=dataset.category_ids(),
         palette=dataset.palette.tobytes(),
     )
-
-    def write() -> None:
-        if read_note(weights, NOTE) != note:
-            write_note(weights, NOTE, note)
-
-    ranks.on_first(write)
 
 
 def _training_set(

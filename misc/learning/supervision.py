@@ -12,6 +12,7 @@ import torch
 from misc.argmax import label_map
 from misc.files.cam_files import CamFolder
 from misc.files.coco import Described, coco_dataset, instance_records
+from misc.files.digests import fingerprint
 from misc.files.labels import (
     LEAST_SCORE,
     instance_path,
@@ -23,7 +24,6 @@ from misc.learning.weights import read_state_dict
 from misc.running.dataset import Dataset
 from misc.running.log import logger
 from misc.running.plan import cam_folder
-from misc.running.provenance import fingerprint
 from misc.running.truths import with_truth
 from misc.running.workers import collect_images
 from misc.settings.config import Config

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from misc.measuring.measures import read_seconds, read_since
-from misc.running.provenance import read_settings
+from misc.running.records import read_settings
 from misc.settings.config import SETTINGS, Config
 from misc.settings.declare import format_value
 from misc.settings.flags import defaults

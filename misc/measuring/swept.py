@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from misc.files.atomic import write_json
+from misc.files.locks import hold
 from misc.running.dataset import Dataset
 from misc.running.open_dataset import evaluated_truths
 from misc.running.records import Settings, difference_of, new_record, read_record
@@ -75,12 +76,13 @@ def settings_of(
 
 
 def check_place(config: Config, settings: Settings) -> None:
-    """Check that --sweep_name holds no other sweep's table, or may be replaced.
+    """Lock --sweep_name; check that it holds no other sweep's table, or may be replaced.
 
     Raises:
         ValueError: it holds a table of other settings, or one of unknown origin, which is not
             replaced.
     """
+    hold(config.sweep_name)
     there = [path for path in map(Path, _pages(config)) if path.exists()]
     if not there:
         return

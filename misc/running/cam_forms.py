@@ -11,7 +11,7 @@ from misc.files.atomic import names_in
 from misc.running.dataset import Dataset
 from misc.running.log import logger
 from misc.running.plan import Need, cam_folder
-from misc.running.provenance import FOLDER_RECORD
+from misc.running.records import FOLDER_RECORD
 from misc.running.workers import map_images
 from misc.settings.config import Config
 

@@ -40,6 +40,7 @@ class Dataset:
         limit: the number of images that every list is truncated to; None for all.
         may_lack_truth: whether measures are of those images of a list that have ground truth,
             perhaps of none; else a list that lacks some is an error.
+        packed_instances: the files that `pack_instances` writes; see misc.files.outputs.
         upright: whether EXIF rotation is applied to images; else labels lie on stored pixels.
     """
 
@@ -48,6 +49,7 @@ class Dataset:
     palette: np.ndarray
     limit: int | None = None
     may_lack_truth = False
+    packed_instances: tuple[str, ...] = ()
     upright = False
 
     def split(self, name_or_file: str) -> list[str]:
@@ -92,8 +94,8 @@ class Dataset:
     def identify(self, ids: Sequence[str] | None = None, *, truth: str = "") -> str:
         """Return the identity of the data set, or of some images, independent of its path.
 
-        It has the name, the number of images and a digest of their ids and file sizes; of images
-        whose ground truth is learnt from, the settings that shape this kind of it, too.
+        It has the name, the number of images and a digest of their ids and file sizes; a data set
+        that reads ground truth from files adds a digest of it where it is learnt from.
 
         Args:
             ids: the images; by default those of the data set's train and val.

@@ -50,11 +50,6 @@ class Photographs:
             return str(error).splitlines()[0]
         return ""
 
-    def identity(self, image_id: str) -> list[str | int]:
-        """Return the name and the bytes of an image's file; -1 of a link to nothing."""
-        path = self.folder / self.files[image_id]
-        return [path.name, path.stat().st_size if path.exists() else -1]
-
 
 def photographs_in(folder: str | os.PathLike[str], *, limit: int | None = None) -> dict[str, str]:
     """List the images in a folder: id to name of the file; see `photograph_ids`.

@@ -9,7 +9,7 @@ from typing import Any
 from misc.files.atomic import names_in
 from misc.files.cam_files import ENDINGS, CamFolder, existing_cam_names, read_cams
 from misc.running.dataset import Dataset
-from misc.running.provenance import FOLDER_RECORD
+from misc.running.records import FOLDER_RECORD
 from misc.settings.config import Config
 
 

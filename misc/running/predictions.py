@@ -1,36 +1,34 @@
 """What is predicted for images without labels, on disk: labels, instances, overlays."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from misc.files.atomic import write_json
 from misc.files.coco import instance_records
 from misc.files.images import image_size, read_label, write_photograph
 from misc.files.instance_files import load_instances
 from misc.files.labels import (
     instance_path,
-    instance_paths,
     semantic_paths,
     write_instances,
     write_semantic_label,
 )
+from misc.files.outputs import image_files
 from misc.files.palette import LEGEND
 from misc.imutils import resize
 from misc.looking.layers import Layer, class_layer, instance_layer
 from misc.looking.panel import overlay_panel
 from misc.masks import counted_order, numbered_map
 from misc.running.photographs import Photographs
-from misc.running.provenance import remove_outputs
 
 LABELS = ("labels/{}.png", "labels/palette/{}.png")
 INSTANCES = ("instances/{}.npz", "instances/palette/{}.png")
 OVERLAYS = "overlays/{}.jpg"
-IMAGES, COCO, PAGE = "images.json", "instances.json", "index.html"
+COCO, PAGE = "instances.json", "index.html"
+ONCE = (COCO, PAGE, f"labels/{LEGEND}", f"instances/{LEGEND}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,41 +50,18 @@ class Predictions:
     least: float = 0.0
 
     @property
+    def files_of_images(self) -> tuple[str, ...]:
+        """Return the names of the files that every image has; see misc.files.outputs."""
+        return (*LABELS, OVERLAYS, *(INSTANCES if self.has_instances else ()))
+
+    @property
     def files(self) -> tuple[str, ...]:
-        """Return the names of all that is written; {} is an image's id."""
-        names = (*LABELS, OVERLAYS, IMAGES, PAGE, f"labels/{LEGEND}")
-        if not self.has_instances:
-            return names
-        return (*names, *INSTANCES, COCO, f"instances/{LEGEND}")
+        """Return the names of all that is written."""
+        return (*self.files_of_images, *ONCE)
 
     def outputs(self, image_id: str) -> list[Path]:
         """Return the paths of an image's files."""
-        paths = [*semantic_paths(self.folder / "labels", image_id), self._overlay(image_id)]
-        if self.has_instances:
-            paths += instance_paths(self.folder / "instances", image_id)
-        return paths
-
-    def note_images(self, ids: Sequence[str], *, overwrite: bool) -> None:
-        """Note of which images the predictions are: each one's file name and bytes, by id.
-
-        Raises:
-            ValueError: there are predictions of another image of the same id, not to be replaced.
-        """
-        path = self.folder / IMAGES
-        known, now = _known_images(path), {i: self.images.identity(i) for i in ids}
-        changed = [i for i in ids if known.get(i, now[i]) != now[i] and self._has_some(i)]
-        if changed and not overwrite:
-            raise ValueError(
-                f"{self.folder}: holds predictions of another {now[changed[0]][0]} "
-                f"({len(changed)} such images); pass --overwrite True to replace them, or another "
-                "--predict_dir"
-            )
-        remove_outputs(self.folder, [name for name in self.files if "{}" in name], changed)
-        write_json(path, {**known, **now})
-
-    def _has_some(self, image_id: str) -> bool:
-        # A file that could not be read has none, and may be repaired.
-        return any(path.exists() for path in self.outputs(image_id))
+        return image_files(self.folder, self.files_of_images, image_id)
 
     def write_label(self, image_id: str, label: np.ndarray) -> None:
         """Write an image's label, uint8 (H, W) of the image as the network took it."""
@@ -148,16 +123,6 @@ class Predictions:
 
     def _overlay(self, image_id: str) -> Path:
         return self.folder / OVERLAYS.replace("{}", image_id)
-
-
-def _known_images(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: not readable ({error}); name another --predict_dir") from error
-    return content if isinstance(content, dict) else {}
 
 
 def painted(found: Mapping[str, np.ndarray], *, least: float) -> np.ndarray:

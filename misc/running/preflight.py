@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from misc.files.locks import hold
 from misc.learning.curves import NO_TENSORBOARD
 from misc.measuring.measures import table
 from misc.running.cam_forms import log_forms
@@ -32,7 +33,7 @@ SHOWN = 10
 
 
 def check_inputs(config: Config, dataset: Dataset, stages: Sequence[Stage]) -> None:
-    """Check that no chosen stage will miss an input.
+    """Check that no chosen stage will miss an input, and lock what they write for this run.
 
     Args:
         config: the settings.
@@ -41,10 +42,13 @@ def check_inputs(config: Config, dataset: Dataset, stages: Sequence[Stage]) -> N
 
     Raises:
         FileNotFoundError: the first file that no stage will have made, and the stage that makes it.
-        ValueError: a list whose images do not have the ground truth that is read.
+        ValueError: a list whose images do not have the ground truth that is read, or another run
+            is writing the same results.
         ModuleNotFoundError: a package that a later stage imports is not installed.
     """
     plans = _plans(config, dataset, stages)
+    for place in (place for _, plan in plans for place in plan.claims):
+        hold(place)
     tell_understood(dataset, [plan for _, plan in plans])
     for error in (*_lacking(config, dataset, plans), *_claimed(config, plans)):
         raise error

@@ -1,34 +1,33 @@
-"""What shaped a folder or a weights file, so that results of different settings never mix.
+"""Claims of folders and weights for a run's settings, so that different results never mix.
 
-Beside the outputs of each stage is a JSON: the program's version, the settings that shaped them by
-stage, those of earlier stages included, and the images that a folder's files are of. A run with
-other settings is rejected with the flag and stage that differ. Outputs without such a JSON are not
-ours, and are never replaced.
+A run with other settings is refused with the flag and stage that differ, and a second run at the
+same time with the first one's host and process. Results without a record are not ours, and are
+never replaced.
 """
 
-import hashlib
+import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from misc.files.atomic import is_temporary, remove_abandoned, write_json
-from misc.learning.checkpoints import checkpoint_path
+from misc.files.locks import hold
+from misc.files.outputs import image_files, remove_outputs
 from misc.machine import ranks
+from misc.running.code import tell_other_code
 from misc.running.records import (
+    FOLDER_RECORD,
     Record,
     Settings,
     difference_of,
-    has_listing,
     images_of,
     new_record,
-    other_version,
     read_record,
+    record_of,
 )
-from misc.settings.told import record_path
-from misc.settings.version import is_compatible
+from misc.settings.metadata import record_path
 
-FOLDER_RECORD = "settings.json"
 PREDICTION = "predict"  # what the settings of --predict, which is no stage, begin with
 LEGEND = "legend.svg"  # of the palette's colours, of no image
 
@@ -38,54 +37,134 @@ def claim_folder(
     settings: Settings,
     *,
     files: Sequence[str],
-    images: Iterable[str],
+    images: Iterable[str] | Mapping[str, str],
     overwrite: bool = False,
 ) -> None:
-    """Create an output folder for these settings, or continue one with the same.
+    """Lock an output folder, and create it for these settings or continue one with the same.
 
     Args:
         folder: the output folder.
         settings: all that shapes the outputs.
-        files: names of the files that the stage writes into it; `{}` is an image's id.
-        images: the ids of the images to write.
-        overwrite: delete what the stage made with other settings, and nothing else.
+        files: names of the files that the stage writes into it; see misc.files.outputs.
+        images: the ids of the images to write; perhaps with what identifies each one's file.
+        overwrite: delete what the stage made with other settings or of other images, and nothing
+            else.
 
     Raises:
-        ValueError: the folder holds outputs of other settings, of another stage, or of unknown
-            origin; the last two are not replaced.
+        ValueError: the folder holds outputs of other settings or images, of another stage, or of
+            unknown origin, the last two are not replaced; or another run is writing to it.
     """
-    ranks.on_first(lambda: _claim_folder(Path(folder), settings, files, list(images), overwrite))
+    listed = images if isinstance(images, Mapping) else dict.fromkeys(images, "")
+    ranks.on_first(lambda: _claim_folder(Path(folder), settings, files, listed, overwrite))
 
 
 def _claim_folder(
-    folder: Path, settings: Settings, files: Sequence[str], images: list[str], overwrite: bool
+    folder: Path,
+    settings: Settings,
+    files: Sequence[str],
+    images: Mapping[str, str],
+    overwrite: bool,
 ) -> None:
+    hold(folder)
     path = folder / FOLDER_RECORD
     record = read_record(path)
-    if _check_folder(folder, record, settings, overwrite) and record is not None:
-        remove_outputs(folder, files, images_of(record))
-        record = None
+    difference = _check_folder(folder, record, settings, overwrite)
+    known = {} if record is None else images_of(record)
+    earlier = [] if record is None else record.get("files", [])
+    written = list(dict.fromkeys([*earlier, *files]))
+    if difference:
+        remove_outputs(folder, written, known)
+        record, known, written = None, {}, list(files)
+    changed = [i for i in images if known.get(i, images[i]) != images[i]]
+    # An image that could not be read has no files, and may have been repaired.
+    if there := [i for i in changed if any(p.exists() for p in image_files(folder, written, i))]:
+        if not overwrite:
+            raise ValueError(
+                f"{folder}: holds results of another {known[there[0]] or there[0]} ({len(there)} "
+                f"such images); pass --overwrite True to replace them, or {_ways_out(settings)}"
+            )
+        remove_outputs(folder, [name for name in written if "{}" in name], there)
     folder.mkdir(parents=True, exist_ok=True)
-    remove_abandoned(folder)
-    known = [] if record is None else images_of(record)
-    if record is None or not set(images) <= set(known) or has_listing(record):
+    remove_abandoned(folder, seconds=0)
+    if record is not None:
+        tell_other_code(folder, record.get("code", {}))
+    now = {**known, **images}
+    if record is None or now != record.get("images") or written != earlier:
         # Written before the images' files, so that each of them is known to be ours.
-        known = sorted({*known, *images})
-        write_json(path, new_record(settings, known) | {"images": known})
+        made = {} if record is None else {"code": record.get("code", {})}
+        write_json(path, new_record(settings, list(now)) | made | {"files": written, "images": now})
 
 
-def _check_folder(folder: Path, record: Record | None, settings: Settings, overwrite: bool) -> str:
-    """Return the difference from a folder's record; ValueError where it may not be replaced."""
-    if record is None and (strange := _content(folder)):
+def remove_recorded(folder: str | os.PathLike[str], files: Sequence[str]) -> None:
+    """Delete these files of all images that a claimed folder is of; see misc.files.outputs."""
+    record = read_record(Path(folder, FOLDER_RECORD))
+    remove_outputs(folder, files, {} if record is None else images_of(record))
+
+
+def claim_weights(
+    path: str | os.PathLike[str],
+    settings: Settings,
+    *,
+    notes: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> bool:
+    """Lock a weights file, and claim it and the checkpoint beside it for these settings.
+
+    Args:
+        path: the weights file.
+        settings: all that shapes it.
+        notes: what else its record says: the network's metadata, the images.
+        overwrite: delete weights of other settings.
+
+    Returns:
+        whether the weights are finished: they exist, made with these settings.
+
+    Raises:
+        ValueError: weights or checkpoint were made with other settings, by another stage, or are
+            of unknown origin, the last two are not replaced; or another run is writing them.
+    """
+    return ranks.on_first(lambda: _claim_weights(Path(path), settings, notes or {}, overwrite))
+
+
+def _claim_weights(
+    path: Path, settings: Settings, notes: Mapping[str, Any], overwrite: bool
+) -> bool:
+    hold(path)
+    beside, checkpoint = record_path(path), checkpoint_path(path)
+    record = read_record(beside)
+    if _check_weights(path, record, settings, overwrite):
+        record = None
+    remove_abandoned(path.parent, path.name, seconds=0)
+    finished = record is not None and path.exists()
+    if record is None:
+        path.unlink(missing_ok=True)
+    if record is None or finished:  # finished: a run was killed after its last file
+        checkpoint.unlink(missing_ok=True)
+    if record is not None:
+        tell_other_code(path, record.get("code", {}))
+    noted = (new_record(settings) if record is None else record) | json.loads(json.dumps(notes))
+    if noted != record:
+        # Written before the training, so that a checkpoint always has its settings beside it.
+        write_json(beside, noted)
+    return finished
+
+
+def confirm_weights(path: str | os.PathLike[str], settings: Settings) -> None:
+    """Raise ValueError where weights, just before they are written, are not claimed as they were.
+
+    A file system without locks does not keep another run from claiming them.
+    """
+    record = read_record(record_path(path))
+    if record is None or difference_of(record, settings):
         raise ValueError(
-            f"{folder}: holds {strange[0]} and no {FOLDER_RECORD} of this program: it was not made "
-            "by this program and is not replaced, even with --overwrite True; "
-            f"{_ways_out(settings)}"
+            f"{path}: another run has claimed it with other settings during this training; it is "
+            "not written: name another place and train again"
         )
-    difference = "" if record is None else difference_of(record, settings)
-    if record is not None and difference and _holds_results(folder):
-        _require_overwrite(folder, record, settings, difference, overwrite)
-    return difference
+
+
+def checkpoint_path(weights: Path) -> Path:
+    """Return the path of the checkpoint of the training that will write a weights file."""
+    return weights.with_name(f"{weights.name}.checkpoint")
 
 
 def check_claim(
@@ -100,8 +179,7 @@ def check_claim(
         overwrite: as for the claim.
     """
     place = Path(path)
-    beside = place / FOLDER_RECORD if place.is_dir() else record_path(place)
-    record = read_record(beside)
+    record = read_record(record_of(place))
     found = {} if record is None else dict(record["stages"])
     is_own = next(iter(found), stage) == stage
     settings = found | {stage: found.get(stage, {}) | known} if is_own else {stage: known}
@@ -109,120 +187,36 @@ def check_claim(
     check(place, record, settings, overwrite)
 
 
-def remove_outputs(
-    folder: str | os.PathLike[str], files: Sequence[str], images: Iterable[str]
-) -> None:
-    """Delete a stage's files of these images, and the folders that are then empty.
-
-    Args:
-        folder: the output folder.
-        files: the files' names in it; `{}` is an image's id.
-        images: the ids.
-    """
-    listed = list(images)
-    for name in files:
-        for image_id in listed if "{}" in name else [""]:
-            Path(folder, name.replace("{}", image_id)).unlink(missing_ok=True)
-    parents = {parent for name in files for parent in PurePosixPath(name).parents}
-    for inner in sorted(parents - {PurePosixPath()}, key=lambda inner: -len(inner.parts)):
-        place = Path(folder, inner)
-        if place.is_dir() and all(map(is_temporary, place.iterdir())):
-            remove_abandoned(place)
-        if place.is_dir() and not any(place.iterdir()):
-            place.rmdir()
-
-
-def claim_weights(
-    path: str | os.PathLike[str], settings: Settings, *, overwrite: bool = False
-) -> bool:
-    """Claim a weights file, and the checkpoint beside it, for these settings.
-
-    Returns:
-        whether the weights are finished: they exist, made with these settings.
-
-    Raises:
-        ValueError: weights or checkpoint were made with other settings, by another stage, or are
-            of unknown origin; the last two are not replaced.
-    """
-    return ranks.on_first(lambda: _claim_weights(Path(path), settings, overwrite))
-
-
-def _claim_weights(path: Path, settings: Settings, overwrite: bool) -> bool:
-    beside, checkpoint = record_path(path), checkpoint_path(path)
-    record = read_record(beside)
-    difference = _check_weights(path, record, settings, overwrite)
-    remove_abandoned(path.parent, path.name)
-    if record is not None and not difference:
-        if path.exists():
-            checkpoint.unlink(missing_ok=True)  # a run was killed after its last file
-        return path.exists()
-    for part in (path, checkpoint):
-        part.unlink(missing_ok=True)
-    # Written before the training, so that a checkpoint always has its settings beside it.
-    write_json(beside, new_record(settings))
-    return False
+def _check_folder(folder: Path, record: Record | None, settings: Settings, overwrite: bool) -> str:
+    """Return the difference from a folder's record; ValueError where it may not be replaced."""
+    if record is None:
+        if strange := _content(folder):
+            raise ValueError(
+                f"{folder}: holds {strange[0]} and no {FOLDER_RECORD} of this program: it was not "
+                "made by this program and is not replaced, even with --overwrite True; "
+                f"{_ways_out(settings)}"
+            )
+        return ""
+    difference = difference_of(record, settings)
+    if difference and _holds_results(folder):
+        _require_overwrite(folder, record, settings, difference, overwrite)
+    return difference
 
 
 def _check_weights(path: Path, record: Record | None, settings: Settings, overwrite: bool) -> str:
     """Return the difference from a record of weights; ValueError where they may not be replaced."""
-    beside, checkpoint = record_path(path), checkpoint_path(path)
-    strange = [part for part in (path, checkpoint, beside) if record is None and part.exists()]
-    if strange:
-        raise ValueError(
-            f"{strange[0]}: not made by this program with recorded settings, and not replaced, "
-            f"even with --overwrite True; {_ways_out(settings)}"
-        )
-    difference = "" if record is None else difference_of(record, settings)
-    parts = [part for part in (path, checkpoint) if part.exists()]
-    if record is not None and difference and parts:
-        _require_overwrite(parts[0], record, settings, difference, overwrite)
-    return difference
-
-
-def read_settings(path: str | os.PathLike[str]) -> dict[str, dict[str, Any]] | None:
-    """Read what shaped a folder or a weights file, by stage; None where it is not ours.
-
-    Raises:
-        ValueError: it was written by a version whose results are not continued, or is broken.
-    """
-    place = Path(path)
-    beside = place / FOLDER_RECORD if place.is_dir() else record_path(place)
-    record = read_record(beside)
+    there = [part for part in (path, checkpoint_path(path)) if part.exists()]
     if record is None:
-        return None
-    if not is_compatible(record["version"]):
-        raise ValueError(f"{place}: {other_version(record)}; make it again, or name another place")
-    stages: dict[str, dict[str, Any]] = record["stages"]
-    return stages
-
-
-def read_note(weights: str | os.PathLike[str], name: str) -> Any:
-    """Read the note of `write_note` beside a weights file; None where there is none."""
-    record = read_record(record_path(weights)) or {}
-    return record.get("notes", {}).get(name)
-
-
-def write_note(weights: str | os.PathLike[str], name: str, value: Any) -> None:
-    """Write a note beside claimed weights: what can change about them without a training.
-
-    None deletes the note. Written by the first rank.
-    """
-    path = record_path(weights)
-
-    def write() -> None:
-        record = read_record(path)
-        if record is None:
-            raise ValueError(f"{path}: no settings of this program; its stage writes them")
-        notes = {**record.get("notes", {}), name: value}
-        write_json(path, record | {"notes": {n: v for n, v in notes.items() if v is not None}})
-
-    ranks.on_first(write)
-
-
-def fingerprint(path: str | os.PathLike[str]) -> str:
-    """Compute the first 16 digits of a file's SHA-256."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        if strange := [*there, *filter(Path.exists, [record_path(path)])]:
+            raise ValueError(
+                f"{strange[0]}: not made by this program with recorded settings, and not replaced, "
+                f"even with --overwrite True; {_ways_out(settings)}"
+            )
+        return ""
+    difference = difference_of(record, settings)
+    if difference and there:
+        _require_overwrite(there[0], record, settings, difference, overwrite)
+    return difference
 
 
 def _content(folder: Path) -> list[str]:

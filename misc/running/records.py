@@ -1,147 +1,118 @@
-"""The records that lie beside results: how they are written, read and compared."""
+"""The records that lie beside results: how they are written, read and compared.
+
+A folder's record is its settings.json, that of a weights file NAME.json: the program's version and
+code, the settings by stage, those of earlier stages included, the images, a folder's files, and
+what else is known of weights.
+"""
 
 import json
-import re
+import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from misc.files.digests import sampled_digest
-from misc.running.log import logger
-from misc.settings.version import FORMER, RENAMED, RENAMED_OF, VERSION, is_compatible
+from misc.files.atomic import write_json
+from misc.machine import ranks
+from misc.running.code import program_code
+from misc.settings.metadata import record_path
+from misc.settings.version import VERSION, is_compatible
+
+FOLDER_RECORD = "settings.json"
 
 # By stage: flag names to values. The first stage is the one that writes, the others are earlier.
+# A value that is a function describes the files of a record's images, or of those it knows itself.
 Settings = Mapping[str, Mapping[str, Any]]
+Describe = Callable[[Sequence[str] | None], str]
 Record = dict[str, Any]
-
-# Of a folder that is not ours, as version 0.2 recorded it: of all names in it, and their sizes.
-_LISTING = re.compile(r"\d+ files, digest [0-9a-f]{16}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class FilesOfImages:
-    """A folder that this program did not make, as a setting: the files of images in it.
-
-    Attributes:
-        folder: the folder.
-        names: returns the names of the files of images in it.
-        ids: the images whose files are read.
-    """
-
-    folder: Path
-    names: Callable[[Sequence[str]], Sequence[str]]
-    ids: Sequence[str]
-
-    def described(self, ids: Sequence[str]) -> str:
-        """Return the number of these images, with a digest of their files."""
-        digest = sampled_digest(self.folder, self.names(ids))
-        return f"the files of {len(ids)} images, digest {digest}"
 
 
 def new_record(settings: Settings, ids: Sequence[str] | None = None) -> Record:
-    """Return the record of settings as plain JSON.
-
-    Args:
-        settings: all that shapes the results.
-        ids: the images whose files count in folders that are not ours; None for those that are
-            read.
-    """
+    """Return the record of settings as plain JSON, whose functions describe the files of `ids`."""
     stages = {
-        stage: {name: _recorded(value, ids) for name, value in values.items()}
+        stage: {name: value(ids) if callable(value) else value for name, value in values.items()}
         for stage, values in settings.items()
     }
-    return {"version": VERSION, "stages": stages}
+    return {"version": VERSION, "stages": json.loads(json.dumps(stages)), "code": program_code()}
 
 
 def read_record(path: Path) -> Record | None:
-    """Read a record; None where there is none, or another program's JSON of the same name."""
+    """Read a record; None where there is none, or another program's JSON of the same name.
+
+    Raises:
+        ValueError: it is broken, or was written by a version whose results are not continued.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not readable ({error}); name another place") from error
-    if not isinstance(content, dict):
-        return None
-    if content.keys() & RENAMED and "stages" not in content:
-        raise ValueError(
-            f"{path}: written by version 0.1 of this program, which did not keep settings by "
-            "stage; its results are not continued or replaced: move them away, or name another "
-            "place"
-        )
-    stages = content.get("stages")
+    stages = content.get("stages") if isinstance(content, dict) else None
     is_ours = (
-        isinstance(content.get("version"), str)
-        and isinstance(stages, dict)
+        isinstance(stages, dict)
         and len(stages) > 0
         and all(isinstance(values, dict) for values in stages.values())
-        and isinstance(content.get("images", []), list)
-        and isinstance(content.get("notes", {}), dict)
+        and isinstance(content.get("version"), str)
     )
     if not is_ours:
         return None
-    named = {}
-    for stage, values in content["stages"].items():
-        new_names = RENAMED | RENAMED_OF.get(stage, {})
-        named[stage] = {new_names.get(name, name): value for name, value in values.items()}
-    return content | {"stages": named}
+    version: str = content["version"]
+    if not is_compatible(version):
+        raise ValueError(
+            f"{path}: made by version {version} of this program, this is {VERSION}, which neither "
+            "continues nor replaces its results: move them away, or name another place"
+        )
+    return dict(content)
 
 
-def images_of(record: Record) -> list[str]:
-    """Return the images that a folder's files are of: ids that contain no path."""
-    return [image_id for image_id in record.get("images", []) if _is_plain(image_id)]
-
-
-def has_listing(record: Record) -> bool:
-    """Return whether a record has a folder's digest as version 0.2 made it."""
-    return any(
-        _is_listing(value) for values in record["stages"].values() for value in values.values()
-    )
-
-
-def difference_of(record: Record, wanted: Settings) -> str:
-    """Describe the first setting in which a record differs from those wanted; else empty.
-
-    Of folders that are not ours the files of the record's images are compared, so that more
-    images, and other files beside theirs, are no difference.
-    """
-    if not is_compatible(record["version"]):
-        return other_version(record)
-    ids = images_of(record) if "images" in record else None
-    found, plain = record["stages"], json.loads(json.dumps(new_record(wanted, ids)["stages"]))
-    for stage in dict.fromkeys([*plain, *found]):
-        ours, theirs = plain.get(stage, {}), found.get(stage, {})
-        # A stage that is missing from a record has no settings, of today or before.
-        theirs = theirs and {n: v for n, v in FORMER.items() if n in ours} | theirs
+def difference_of(record: Record, settings: Settings) -> str:
+    """Describe the first setting in which a record differs from those wanted; else empty."""
+    found = record["stages"]
+    wanted = new_record(settings, list(images_of(record)) or None)["stages"]
+    for stage in dict.fromkeys([*wanted, *found]):
+        ours, theirs = wanted.get(stage, {}), found.get(stage, {})
         for name in dict.fromkeys([*ours, *theirs]):
             old, new = theirs.get(name, "not set"), ours.get(name, "not set")
-            # Such a digest cannot be compared any more.
-            if old != new and not (name in ours and _is_listing(old)):
-                if name == "data_root":
-                    read = f"the images or labels of --{name}, which {stage} read,"
-                    return f"{read} were {old}, now they are {new}"
+            if old != new and name == "data_root":
+                return (
+                    f"the images or labels of --{name}, which {stage} read, were {old}, now they "
+                    f"are {new}"
+                )
+            if old != new:
                 return f"--{name} of {stage} was {old}, now it is {new}"
-    if record["version"] != VERSION:
-        logger.info("continuing results of version %s of this program", record["version"])
     return ""
 
 
-def other_version(record: Record) -> str:
-    """Say which version a record is of, and which this is."""
-    return f"it was made by version {record['version']} of this program, this is {VERSION}"
+def read_settings(path: str | os.PathLike[str]) -> dict[str, dict[str, Any]] | None:
+    """Read what shaped a folder or weights, by stage; None where it is not ours."""
+    record = read_record(record_of(path))
+    return None if record is None else dict(record["stages"])
 
 
-def _recorded(value: Any, ids: Sequence[str] | None) -> Any:
-    if not isinstance(value, FilesOfImages):
-        return value
-    return value.described(value.ids if ids is None else ids)
+def images_of(record: Record) -> dict[str, str]:
+    """Return the images of a record, with what identifies each: ids that contain no path."""
+    images = record.get("images", {})
+    found = images if isinstance(images, dict) else {}
+    return {i: identity for i, identity in found.items() if i and not set("/\0") & set(i)}
 
 
-def _is_listing(value: Any) -> bool:
-    return isinstance(value, str) and _LISTING.fullmatch(value) is not None
+def read_note(weights: str | os.PathLike[str], name: str) -> Any:
+    """Read on the first rank what the record of weights says by this name; None for nothing."""
+    return ranks.on_first(lambda: (read_record(record_path(weights)) or {}).get(name))
 
 
-def _is_plain(image_id: Any) -> bool:
-    """Return whether an id, read from a file, contains no path."""
-    return isinstance(image_id, str) and image_id != "" and not set("/\\\0") & set(image_id)
+def write_note(weights: str | os.PathLike[str], name: str, value: Any) -> None:
+    """Write into the record of claimed weights, on the first rank; None deletes what it said."""
+
+    def write() -> None:
+        record = read_record(record_path(weights))
+        assert record is not None, "weights are claimed before they are noted anything of"
+        noted = record | {name: value}
+        write_json(record_path(weights), {n: v for n, v in noted.items() if v is not None})
+
+    ranks.on_first(write)
+
+
+def record_of(place: str | os.PathLike[str]) -> Path:
+    """Return the path of the record of a folder that is there, or of a weights file."""
+    return Path(place, FOLDER_RECORD) if Path(place).is_dir() else record_path(place)

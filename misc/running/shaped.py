@@ -1,18 +1,19 @@
-"""The settings that shape a stage's outputs, as compared by provenance."""
+"""The settings that shape a stage's outputs, which its records hold."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from misc.files.cam_files import existing_cam_names
+from misc.files.digests import fingerprint, sampled_digest
 from misc.files.labels import INSTANCE_FILES, SEMANTIC_FILES
 from misc.machine.device import compute_of
+from misc.running.code import module_identity
 from misc.running.dataset import Dataset
-from misc.running.provenance import fingerprint, read_settings
-from misc.running.records import FilesOfImages
-from misc.settings.config import SETTINGS, Config
+from misc.running.records import Describe, read_settings
+from misc.settings.config import DATASETS, SETTINGS, Config
 from misc.settings.flags import resolved
+from misc.settings.metadata import MODULES
 
 # Of settings whose value counts by what is in a file, a folder or a list; a batch size often
 # follows from its list.
@@ -46,6 +47,8 @@ def _plain(config: Config, values: Mapping[str, Any], name: str) -> Any:
         return compute_of(config).precision
     if name == "deeplab_backbone":
         return values[name] or values["backbone"]
+    if name in MODULES and values[name] != SETTINGS[name].default:
+        return module_identity(values[name])
     return values[name]
 
 
@@ -62,7 +65,8 @@ def shaped_by(
     """Collect what shapes a stage's outputs, by stage: its own settings first, then earlier ones'.
 
     Paths do not count: weights are identified by the file's digest, data by name and digest, an
-    output folder by the settings that shaped it, or by the images' files in it if it is not ours.
+    output folder by the settings that shaped it, or by the images' files in it if it is not ours,
+    a module by the digest of its source.
 
     Args:
         config: the settings.
@@ -76,6 +80,8 @@ def shaped_by(
     """
     values = resolved(config)
     own: dict[str, Any] = {}
+    if config.dataset not in DATASETS:
+        own["dataset"] = module_identity(config.dataset)
     before: dict[str, dict[str, Any]] = {}
     if ids is None:
         own["data_root"] = dataset.identify()
@@ -89,19 +95,27 @@ def shaped_by(
             if earlier is not None:
                 before |= earlier
                 continue
-            value = _foreign(config, name, images if ids is None else ids)
+            value = _foreign(config, name, images if ids is None else ids, fixed=ids is not None)
         elif name.endswith("_list"):
             value = dataset.identify(ids, truth=truth)
         own[name] = value
     return {stage: own | dict(extra or {}), **before}
 
 
-def _foreign(config: Config, name: str, ids: Sequence[str]) -> FilesOfImages:
-    """Return what counts of a folder that this program did not make: the images' files."""
+def _foreign(config: Config, name: str, images: Sequence[str], *, fixed: bool) -> str | Describe:
+    """Return what counts of a folder that this program did not make: the images' files.
+
+    Where it is not fixed which images are read, it is a function of them.
+    """
     folder = Path(vars(config)[name])
-    if name == "cam_out_dir":
-        return FilesOfImages(folder=folder, names=partial(existing_cam_names, folder), ids=ids)
-    pattern = _READ[name]
-    return FilesOfImages(
-        folder=folder, names=lambda ids: [pattern.replace("{}", i) for i in ids], ids=ids
-    )
+
+    def describe(ids: Sequence[str] | None) -> str:
+        listed = images if ids is None else ids
+        names = (
+            existing_cam_names(folder, listed)
+            if name == "cam_out_dir"
+            else [_READ[name].replace("{}", image_id) for image_id in listed]
+        )
+        return f"the files of {len(listed)} images, digest {sampled_digest(folder, names)}"
+
+    return describe(None) if fixed else describe

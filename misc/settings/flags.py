@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 
 from misc.settings.config import PRESETS, SETTINGS, Config
 from misc.settings.declare import Setting, format_value
+from misc.settings.metadata import MODULES, PREDICTS, settings_of_weights
 from misc.settings.settings_file import OWN_FLAG, read_settings_file
-from misc.settings.told import MODULES, PREDICTS, told_settings
 from misc.settings.validate import check_data_set, check_together, check_used
 
 # Of a data set of one's own, named by its module.
@@ -22,8 +22,8 @@ OWN_PRESET = "folder"
 def read_config(arguments: Sequence[str] | None = None) -> Config:
     """Parse the flags (by default those of this process) on top of the preset that they choose.
 
-    A flag overrides the file of --settings, that what the weights of --predict tell, that the
-    preset, and the preset the default.
+    Flags override --settings, which overrides the metadata of --predict's weights, the preset and
+    the default.
     The preset and the data set follow from each other; without both it is the demo. --voc12_root
     is read as --dataset and --data_root. argparse ends the process with status 2 on a flag it does
     not know.
@@ -41,7 +41,7 @@ def read_config(arguments: Sequence[str] | None = None) -> Config:
     given.setdefault("preset", given["dataset"] if given["dataset"] in PRESETS else OWN_PRESET)
     values = defaults(given["preset"], run_dir=given.get("run_dir", "")) | given
     if values["predict"]:
-        values = _with_told(values, given)
+        values = _with_metadata(values, given)
     for field in SETTINGS.values():
         is_saved = field.name in saved and field.name not in flags
         source = f"--{OWN_FLAG} {flags[OWN_FLAG]}: " if is_saved else ""
@@ -215,16 +215,16 @@ def _preset_of_weights(given: Mapping[str, Any]) -> str:
     return "voc12"
 
 
-def _with_told(values: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings with those that the weights tell, where none are given."""
-    told = told_settings(values)
+def _with_metadata(values: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings, with those of the weights' metadata where none are given."""
+    found = settings_of_weights(values)
     for name in MODULES:
-        if name not in given and told.get(name, values[name]) != values[name]:
+        if name not in given and found.get(name, values[name]) != values[name]:
             raise ValueError(
-                f"--{name} {values[name]}: the weights are of the module {told[name]}; if you "
-                f"trust it, pass --{name} {told[name]}"
+                f"--{name} {values[name]}: the weights are of the module {found[name]}; if you "
+                f"trust it, pass --{name} {found[name]}"
             )
-    return {**values, **told, **given}
+    return {**values, **found, **given}
 
 
 def _reader(field: Setting) -> Callable[[str], Any]:

@@ -1,6 +1,7 @@
 """Every stage from the command line on a small folder shaped like Cityscapes, on tiny networks."""
 
 import json
+import shutil
 
 import city_tree
 import numpy as np
@@ -92,6 +93,24 @@ def test_detections_of_test_are_exported_for_the_server(finished):
         assert set(np.unique(read_label(listed.parent / name))) <= {0, 255}
         assert int(label_id) in (24, 25, 26, 27, 28, 31, 32, 33)
         assert 0 < float(score) <= 1
+
+
+def test_what_is_exported_is_of_this_list_alone(finished, tmp_path):
+    """Files of an earlier, longer list are gone; those of the user stay."""
+    shutil.copytree(finished, tmp_path / "copy")
+    folder = tmp_path / "copy/run/result/mask_rcnn_server"
+    mine = [folder / "results/mine.txt", folder / "results/masks/mine_0.png"]
+    for ids in ([*VAL, *TRAIN], VAL[:1]):
+        (tmp_path / "list.txt").write_text("\n".join(ids))
+        changes = {"mask_rcnn_server_list": tmp_path / "list.txt", "eval_mask_rcnn_pass": True}
+        assert run(tmp_path / "copy", **changes) == 0
+        assert {path.stem for path in folder.glob("results/*.txt")} - {"mine"} == set(ids)
+        masks = {path.name.rpartition("_")[0] for path in folder.glob("results/masks/*.png")}
+        assert masks - {"mine"} <= set(ids)
+        for path in mine:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("mine")
+    assert all(path.is_file() for path in mine)
 
 
 def test_a_second_run_makes_nothing_again(finished):

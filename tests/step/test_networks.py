@@ -1,7 +1,6 @@
 import json
 import shutil
 import tarfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,14 +11,12 @@ from tiny_run import arguments, articles, error_line, only
 
 import run_sample
 from demo import read_marker
-from misc.files.atomic import write_json
 from misc.files.images import read_label
 from misc.files.instance_files import load_instances, save_instances
 from misc.learning.networks import load_backbone
 from misc.learning.supervision import describe_image, supervised_path, supervision_of
 from misc.measuring.measures import end_of, read_since
 from misc.settings.config import Config
-from misc.settings.version import RENAMED
 from step.train_mask_rcnn import build_network
 from tests.own_measures import OwnMeasures
 from tests.tiny_networks import tiny_detector_and_deeplab
@@ -214,32 +211,6 @@ def test_a_second_run_trains_nothing_again(trained):
     before = (trained / "mask_rcnn.pth").stat().st_mtime_ns
     assert only("train_mask_rcnn", trained, supervision="irn", **RECORDED) == 0
     assert (trained / "mask_rcnn.pth").stat().st_mtime_ns == before
-
-
-def with_digests(old, new):
-    """Give a record's values, those that are digests from this machine's own record."""
-    return {
-        stage: {
-            name: new[stage][RENAMED.get(name, name)] if str(value).endswith(" …") else value
-            for name, value in values.items()
-        }
-        for stage, values in old.items()
-    }
-
-
-def test_results_recorded_before_the_settings_were_grouped_are_continued(trained, tmp_path):
-    """The records of a run as version 0.2.0 wrote them when each stage listed its settings."""
-    folder = tmp_path / "run"
-    shutil.copytree(trained, folder)
-    before = json.loads((Path(__file__).parent / "records_0_2_0.json").read_text())
-    for name, stages in before.items():
-        record = json.loads((folder / name).read_text())
-        write_json(folder / name, record | {"stages": with_digests(stages, record["stages"])})
-    made = [path for end in ("npz", "pth", "png") for path in folder.rglob(f"*.{end}")]
-    times = {path: path.stat().st_mtime_ns for path in made if path.name != "legend.svg"}
-    with tiny_detector_and_deeplab():
-        assert run_sample.main(arguments(folder, networks=True, **EVERY_KIND)) == 0
-    assert {path: path.stat().st_mtime_ns for path in times} == times
 
 
 def no_instances(folder):

@@ -235,10 +235,41 @@ def test_another_image_of_the_same_name_is_refused_and_replaced_on_demand(
     Image.fromarray(read_photograph(path)[:60, :50]).save(path)
     capsys.readouterr()
     assert predict() == 2
-    assert f"predictions of another {path.name}" in error_line(capsys)
+    assert f"results of another {path.name}" in error_line(capsys)
     assert predict("--overwrite") == 0
     label = read_label(elsewhere / f"result/predict/mask_rcnn/labels/{val_images[0]}.png")
     assert label.shape == (60, 50)
+
+
+def test_a_frame_of_as_many_bytes_is_another_image(elsewhere, capsys):
+    (elsewhere / "photos").mkdir()
+    for name, grey in (("a.bmp", 10), ("b.bmp", 200)):
+        Image.fromarray(np.full((40, 50, 3), grey, np.uint8)).save(elsewhere / "photos" / name)
+    words = ("--predict_network", "deeplab", "--deeplab_crf", "False")
+    assert predict(*words) == 0
+    folder = elsewhere / "result/predict/deeplab"
+    kept = (folder / "labels/a.png").stat().st_mtime_ns
+    shutil.copy(elsewhere / "photos/a.bmp", elsewhere / "photos/b.bmp")
+    capsys.readouterr()
+    assert predict(*words) == 2
+    assert "holds results of another b.bmp" in error_line(capsys)
+    assert predict(*words, "--overwrite") == 0
+    assert read_photograph(folder / "overlays/b.jpg").mean() < 128
+    assert (folder / "labels/a.png").stat().st_mtime_ns == kept
+
+
+@pytest.mark.parametrize("name", ["back\\slash", "täg 1", "[a]*", "{}"])
+def test_nothing_of_earlier_predictions_stays_whatever_the_images_are_called(elsewhere, name):
+    (elsewhere / "photos").mkdir()
+    for stem in (name, "other"):
+        Image.fromarray(np.zeros((40, 50, 3), np.uint8)).save(elsewhere / f"photos/{stem}.png")
+    words = ("--predict_network", "deeplab", "--deeplab_crf", "False")
+    assert predict(*words) == 0
+    folder = elsewhere / "result/predict/deeplab"
+    assert (folder / f"labels/{name}.png").is_file()
+    (elsewhere / f"photos/{name}.png").unlink()
+    assert predict(*words, "--deeplab_scales", "0.5", "--overwrite") == 0
+    assert {path.stem for path in folder.rglob("*.*")} == {"other", "legend", "index", "settings"}
 
 
 def test_images_of_nearly_one_name_are_kept_apart_and_long_names_are_predicted(elsewhere):
@@ -293,7 +324,7 @@ def test_weights_that_tell_nothing_name_the_training_which_notes_it(trained, val
     """As weights of an earlier version: the training, run once more, trains nothing."""
     record = elsewhere / "sess/deeplab.pth.json"
     content = json.loads(record.read_text())
-    del content["notes"]
+    del content["network"]
     record.write_text(json.dumps(content))
     weights = record.with_suffix("").read_bytes()
     assert predict("--predict_network", "deeplab") == 2

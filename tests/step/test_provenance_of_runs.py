@@ -107,14 +107,6 @@ def test_the_demo_is_the_demo_through_voc12_root_too(copied):
     assert times(copied) == before
 
 
-def test_results_whose_settings_have_their_former_name_are_continued(copied):
-    for path in [*copied.rglob("settings.json"), *copied.rglob("*.pth.json")]:
-        path.write_text(path.read_text().replace('"data_root"', '"voc12_root"'))
-    before = times(copied)
-    assert run(copied, *UP_TO_IRN, "make_ins_seg") == 0
-    assert times(copied) == before
-
-
 def test_a_list_counts_by_its_contents(copied, capsys):
     before = times(copied)
     text = (copied / RESULT / "VOC2012/ImageSets/Segmentation/train.txt").read_text()
@@ -190,19 +182,6 @@ def test_labels_of_more_images_join_those_of_the_same_cams(copied, foreign, caps
     assert run(copied, "cam_to_ir_label", limit=2, **foreign) == 2
 
 
-def test_results_of_a_listing_that_is_no_longer_made_are_continued_and_noted_anew(copied, foreign):
-    before, path = times(copied), copied / "labels" / "settings.json"
-    record = json.loads(path.read_text())
-    own = record["stages"]["cam_to_ir_label"]
-    expected = own["cam_out_dir"]
-    own["cam_out_dir"] = "5 files, digest 0123456789abcdef"
-    path.write_text(json.dumps(record))
-    assert run(copied, "cam_to_ir_label", **foreign) == 0
-    assert times(copied) == before
-    noted = json.loads(path.read_text())["stages"]["cam_to_ir_label"]
-    assert noted["cam_out_dir"] == expected
-
-
 def test_instance_labels_of_another_program_count_by_their_images(copied, tmp_path, capsys):
     mine = tmp_path / "mine"
     shutil.copytree(copied / RESULT / "ins_seg", mine)
@@ -272,18 +251,6 @@ def test_what_shapes_labels_shapes_those_of_its_stages_and_nothing_else(
     # The tiny network finds one instance an image: tests of the synthesis hold what these two do.
     without_effect = {"ins_seg_split", "small_displacement"}
     assert changed == (set() if flag in without_effect else set(shaped))
-
-
-def test_results_made_before_the_walk_could_be_left_out_are_continued(copied):
-    for path in [*copied.rglob("settings.json"), *copied.rglob("*.pth.json")]:
-        record = json.loads(path.read_text())
-        for values in record["stages"].values():
-            for name in ("walk", "walk_radius", "ins_seg_split"):
-                values.pop(name, None)
-        path.write_text(json.dumps(record))
-    before = times(copied)
-    assert run(copied, *UP_TO_IRN, *BOTH) == 0
-    assert times(copied) == before
 
 
 def test_labels_without_the_walk_are_those_of_the_cams(copied):

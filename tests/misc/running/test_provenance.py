@@ -3,16 +3,9 @@ import os
 
 import pytest
 
-from misc.running.provenance import (
-    claim_folder,
-    claim_weights,
-    fingerprint,
-    read_note,
-    read_settings,
-    remove_outputs,
-    write_note,
-)
-from misc.settings import version
+from misc.files.locks import release_all
+from misc.running.provenance import claim_folder, claim_weights, confirm_weights
+from misc.running.records import read_note, read_settings, write_note
 
 SETTINGS = {"make_sem_seg_labels": {"beta": 10, "cam_scales": (1.0, 0.5)}}
 FILES = ("{}.png", "palette/{}.png", "palette/legend.svg")
@@ -33,7 +26,15 @@ def write(folder, *names):
 
 
 def listing(folder):
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock")
+    return {str(path.relative_to(folder)) for path in files}
+
+
+@pytest.fixture(autouse=True)
+def released():
+    """End every test as a run ends."""
+    yield
+    release_all()
 
 
 @pytest.fixture
@@ -157,53 +158,10 @@ def test_a_folder_of_another_stage_is_not_replaced(made):
 def test_ids_that_lead_out_of_the_folder_are_not_followed(made, tmp_path):
     write(tmp_path, "precious.png")
     record = json.loads((made / "settings.json").read_text())
-    record["images"] += ["../precious", "", 3]
+    record["images"] |= {"../precious": "", "": ""}
     (made / "settings.json").write_text(json.dumps(record))
     claim(made, changed(beta=8), overwrite=True)
     assert (tmp_path / "precious.png").exists()
-
-
-def test_outputs_of_some_images_are_removed_and_folders_that_are_then_empty(tmp_path):
-    write(tmp_path, "deep/er/a.png", "deep/er/b.png")
-    remove_outputs(tmp_path, ["deep/er/{}.png"], ["a"])
-    assert listing(tmp_path) == {"deep/er/b.png"}
-    remove_outputs(tmp_path, ["deep/er/{}.png"], ["b"])
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("was", ["9.2.0", "0.3.0", ""])
-def test_results_of_another_version_are_refused_by_name(made, was):
-    record = json.loads((made / "settings.json").read_text())
-    (made / "settings.json").write_text(json.dumps(record | {"version": was}))
-    with pytest.raises(ValueError, match=f"made by version {was} of this program, this is"):
-        claim(made)
-    with pytest.raises(ValueError, match="make it again, or name another place"):
-        read_settings(made)
-    claim(made, overwrite=True)
-    assert listing(made) == {"settings.json"}
-
-
-def test_results_of_a_version_with_other_last_number_are_continued_and_told(made, caplog):
-    other = f"{version.VERSION.rpartition('.')[0]}.99"
-    record = json.loads((made / "settings.json").read_text())
-    (made / "settings.json").write_text(json.dumps(record | {"version": other}))
-    with caplog.at_level("INFO", logger="irnet"):
-        claim(made)
-    assert f"version {other}" in caplog.text
-
-
-@pytest.mark.parametrize("overwrite", [False, True])
-def test_settings_of_the_first_version_are_refused_in_one_line(tmp_path, overwrite):
-    flat = json.dumps({"voc12_root": "VOC2012", "beta": 10})
-    write(tmp_path, "out/a.png", "net.pth")
-    (tmp_path / "out" / "settings.json").write_text(flat)
-    (tmp_path / "net.pth.json").write_text(flat)
-    with pytest.raises(ValueError, match=r"settings.json: written by version 0.1 .* move them"):
-        claim(tmp_path / "out", overwrite=overwrite)
-    with pytest.raises(ValueError, match=r"net.pth.json: written by version 0.1"):
-        claim_weights(tmp_path / "net.pth", SETTINGS, overwrite=overwrite)
-    assert (tmp_path / "out" / "a.png").exists()
-    assert (tmp_path / "net.pth").exists()
 
 
 def test_weights_are_finished_once_they_are_there(tmp_path):
@@ -264,6 +222,7 @@ def test_weights_of_any_name_are_kept_apart_from_others(tmp_path, name):
 def test_a_folder_whose_name_has_a_dot_keeps_its_settings_inside(tmp_path):
     claim(tmp_path / "run.v1")
     assert read_settings(tmp_path / "run.v1") is not None
+    release_all()
     assert list(tmp_path.iterdir()) == [tmp_path / "run.v1"]
 
 
@@ -273,24 +232,6 @@ def test_the_users_hidden_files_beside_weights_stay(tmp_path):
         os.utime(tmp_path / name, (0, 0))
     claim_weights(tmp_path / "net.pth", SETTINGS)
     assert listing(tmp_path) == {".mine.old.tmp", "net.pth.json"}
-
-
-def test_a_note_is_beside_the_weights_and_changes_nothing_of_the_claim(tmp_path):
-    path = tmp_path / "net.pth"
-    claim_weights(path, SETTINGS)
-    assert read_note(path, "mean") is None
-    write_note(path, "mean", {"infer_list": "x"})
-    path.write_bytes(b"weights")
-    assert claim_weights(path, SETTINGS)
-    assert read_note(path, "mean") == {"infer_list": "x"}
-    write_note(path, "mean", None)
-    assert read_note(path, "mean") is None
-
-
-def test_the_fingerprint_follows_the_content(tmp_path):
-    (tmp_path / "a").write_bytes(b"1")
-    (tmp_path / "b").write_bytes(b"2")
-    assert fingerprint(tmp_path / "a") != fingerprint(tmp_path / "b")
 
 
 def test_a_folder_whose_claim_was_killed_can_be_claimed_again(tmp_path):
@@ -305,3 +246,69 @@ def test_the_checkpoint_of_finished_weights_is_deleted(tmp_path):
         (tmp_path / name).write_bytes(b"")
     assert claim_weights(tmp_path / "net.pth", SETTINGS)
     assert not (tmp_path / "net.pth.checkpoint").exists()
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("was", ["9.2.0", "0.2.0", ""])
+def test_results_of_another_version_are_refused_by_name_and_not_replaced(made, was, overwrite):
+    record = json.loads((made / "settings.json").read_text())
+    (made / "settings.json").write_text(json.dumps(record | {"version": was}))
+    for use in (lambda: claim(made, overwrite=overwrite), lambda: read_settings(made)):
+        with pytest.raises(ValueError, match=f"made by version {was} of this program, this is"):
+            use()
+    assert (made / "a.png").exists()
+
+
+def test_a_note_is_beside_the_weights_and_changes_nothing_of_the_claim(tmp_path):
+    path = tmp_path / "net.pth"
+    claim_weights(path, SETTINGS, notes={"network": 1})
+    assert read_note(path, "mean") is None
+    write_note(path, "mean", {"infer_list": "x"})
+    path.write_bytes(b"weights")
+    assert claim_weights(path, SETTINGS, notes={"network": 2})
+    assert (read_note(path, "mean"), read_note(path, "network")) == ({"infer_list": "x"}, 2)
+    write_note(path, "mean", None)
+    assert read_note(path, "mean") is None
+
+
+@pytest.mark.parametrize("image_id", ["a\\b", "ünïcode", "a b", "-rf", "*", "[x]", "{", "a\nb"])
+def test_an_image_of_any_name_is_removed_as_it_was_written(tmp_path, image_id):
+    claim(tmp_path / "out", images=[image_id])
+    write(tmp_path / "out", f"{image_id}.png", f"palette/{image_id}.png")
+    claim(tmp_path / "out", changed(beta=8), images=["c"], overwrite=True)
+    assert listing(tmp_path / "out") == {"settings.json"}
+
+
+def test_an_image_of_another_file_is_refused_or_made_again_alone(tmp_path):
+    claim(tmp_path, images={"a": "a.bmp, digest 1", "b": "b.bmp, digest 2"})
+    write(tmp_path, "a.png", "b.png", "palette/legend.png")
+    claim(tmp_path, images={"b": "b.bmp, digest 2"})
+    now = {"a": "a.bmp, digest 3"}
+    with pytest.raises(ValueError, match=r"results of another a\.bmp, digest 1 \(1 such images\)"):
+        claim(tmp_path, images=now)
+    claim(tmp_path, images=now, overwrite=True)
+    assert listing(tmp_path) == {"b.png", "palette/legend.png", "settings.json"}
+
+
+def test_what_an_earlier_run_wrote_goes_by_its_own_description(made):
+    claim_folder(made, SETTINGS, files=("results/{}_*.png",), images=["a"])
+    write(made, "results/a_0.png", "results/a_12.png", "results/mine_0.png", "results/a_x.png")
+    claim(made, changed(beta=8), overwrite=True)
+    assert listing(made) == {"settings.json", "results/mine_0.png", "results/a_x.png"}
+
+
+def test_results_of_other_code_of_the_program_are_continued_and_told(made, caplog):
+    record = json.loads((made / "settings.json").read_text())
+    record["code"]["misc/affinity.py"] = "other"
+    (made / "settings.json").write_text(json.dumps(record))
+    with caplog.at_level("INFO", logger="irnet"):
+        claim(made)
+    assert "made with other code (misc/affinity.py) and continued" in caplog.text
+
+
+def test_weights_that_another_run_has_claimed_in_between_are_not_written(tmp_path):
+    claim_weights(tmp_path / "net.pth", SETTINGS)
+    confirm_weights(tmp_path / "net.pth", SETTINGS)
+    claim_weights(tmp_path / "net.pth", changed(beta=8), overwrite=True)
+    with pytest.raises(ValueError, match="another run has claimed it"):
+        confirm_weights(tmp_path / "net.pth", SETTINGS)

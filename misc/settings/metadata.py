@@ -1,6 +1,6 @@
-"""What weights tell about themselves: classes, colours and settings, noted by their training.
+"""A network's metadata: its classes, colours and settings, in the record beside its weights.
 
-With the note in the JSON beside them, --predict needs neither a data set nor other flags.
+With it --predict needs neither a data set nor other flags.
 """
 
 import json
@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from misc.settings.config import SETTINGS
-from misc.settings.declare import format_value
 
-NOTE = "network"
+FIELD = "network"  # of the record
 # The networks whose weights each --predict_network needs.
 PREDICTS = {"mask_rcnn": ("mask_rcnn",), "deeplab": ("deeplab",), "irn": ("cam", "irn")}
 # The stages that use a network as --predict does.
@@ -25,14 +24,13 @@ STAGES = {
 }
 # Importing a module runs it: what a file names is not imported unless a flag names it, too.
 MODULES = ("cam_network", "irn_network")
-LARGEST = 1 << 20  # bytes of a record
 MOST_CLASSES = 254  # a label is 8-bit: 0 is the background, 255 is ignored
 _COLOURS = 256 * 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
-    """What is noted beside a weights file.
+class NetworkMetadata:
+    """What a weights file's record says of the network.
 
     Attributes:
         dataset: name of the data set that the network was trained on.
@@ -54,8 +52,8 @@ def record_path(weights: str | os.PathLike[str]) -> Path:
     return Path(f"{os.fspath(weights)}.json")
 
 
-def names_told(network: str) -> list[str]:
-    """Return the settings that the weights of a network tell."""
+def settings_in_use(network: str) -> list[str]:
+    """Return the settings with which a network is used, which its metadata hold."""
     stages = set(STAGES[network])
     return [
         name
@@ -73,7 +71,7 @@ def describe(
     palette: bytes,
     category_ids: Sequence[int] = (),
 ) -> dict[str, Any]:
-    """Return the note of a network, as plain JSON; `read_told` reads it.
+    """Return a network's metadata as plain JSON; `read_metadata` reads it.
 
     Args:
         network: `cam`, `irn`, `mask_rcnn` or `deeplab`.
@@ -83,7 +81,7 @@ def describe(
         palette: the colours of labels, 256 times R, G, B.
         category_ids: of the classes, in annotations; by default 1 to C.
     """
-    settings = {name: values[name] for name in names_told(network)}
+    settings = {name: values[name] for name in settings_in_use(network)}
     if network == "deeplab":
         settings["deeplab_backbone"] = values["deeplab_backbone"] or values["backbone"]
     return {
@@ -95,12 +93,12 @@ def describe(
     }
 
 
-def read_told(weights: str | os.PathLike[str], network: str) -> Told:
-    """Read what is noted beside a network's weights.
+def read_metadata(weights: str | os.PathLike[str], network: str) -> NetworkMetadata:
+    """Read what the record beside a network's weights says of it.
 
     Raises:
         FileNotFoundError: there are no such weights; names the stage that makes them.
-        ValueError: there is no note, it is broken, or a setting in it is not accepted.
+        ValueError: the record says nothing, is broken, or a setting in it is of another type.
     """
     flag, record = f"{network}_weights_name", record_path(weights)
     if not Path(weights).is_file():
@@ -108,66 +106,55 @@ def read_told(weights: str | os.PathLike[str], network: str) -> Told:
             f"--{flag} {weights}: no such file; the stage train_{network} makes it: "
             f"--train_{network}_pass True, or name the weights with --{flag}"
         )
-    note = _note(record)
-    if note is None:
+    try:
+        found = json.loads(record.read_text(encoding="utf-8")).get(FIELD)
+    except FileNotFoundError:
+        found = None
+    except (ValueError, RecursionError, AttributeError) as error:
+        raise ValueError(f"{record}: not readable ({error})") from error
+    if found is None:
         raise ValueError(
             f"--{flag} {weights}: {record} does not say what the network knows; run its training "
             f"once more, which only notes it: --train_{network}_pass True with the same flags"
         )
     try:
-        return _checked(network, note)
+        return _metadata(network, found)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f"{record}: its note is broken ({error}); run the training once more, which notes it"
+            f"{record}: its {FIELD!r} is broken ({error}); run the training once more, which "
+            "writes it anew"
         ) from error
 
 
-def told_settings(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that the weights of --predict tell, of a run's values of all settings.
+def settings_of_weights(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings in the metadata of the weights of --predict, of a run's settings.
 
-    Raises:
-        FileNotFoundError, ValueError: as `read_told`.
+    Raises as `read_metadata`.
     """
-    told: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for network in PREDICTS.get(values["predict_network"], ()):
-        told |= read_told(values[f"{network}_weights_name"], network).settings
-    return told
+        found |= read_metadata(values[f"{network}_weights_name"], network).settings
+    return found
 
 
-def _note(record: Path) -> Any:
-    try:
-        if record.stat().st_size > LARGEST:
-            raise ValueError(f"{record}: larger than a record is")
-        content = json.loads(record.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{record}: not readable ({error})") from error
-    notes = content.get("notes") if isinstance(content, dict) else None
-    return notes.get(NOTE) if isinstance(notes, dict) else None
-
-
-def _checked(network: str, note: Any) -> Told:
-    names, palette = note["class_names"], bytes.fromhex(note["palette"])
+def _metadata(network: str, found: Any) -> NetworkMetadata:
+    names, palette = found["class_names"], bytes.fromhex(found["palette"])
     if not (isinstance(names, list) and 0 < len(names) <= MOST_CLASSES):
         raise ValueError(f"accepted are 1 to {MOST_CLASSES} class_names")
-    if not all(isinstance(name, str) and 0 < len(name) <= 200 for name in names):
+    if not all(isinstance(name, str) and name for name in names):
         raise ValueError("a class has no name")
-    categories = note["category_ids"]
+    categories = found["category_ids"]
     if len(categories) != len(names) or not all(isinstance(n, int) for n in categories):
         raise ValueError("a class has no category_ids")
     if len(palette) != _COLOURS:
         raise ValueError(f"a palette of {len(palette)} bytes, accepted are {_COLOURS}")
-    stored = note["settings"]
-    settings = {n: SETTINGS[n].from_json(stored[n]) for n in names_told(network) if n in stored}
-    for name, value in settings.items():
-        rule = SETTINGS[name].rule
-        if rule is not None and value is not None and not rule.holds(value):
-            raise ValueError(f"{name} is {format_value(value)}, accepted is {rule.accepted}")
-    return Told(
-        dataset=str(note["dataset"])[:200],
+    stored = found["settings"]
+    return NetworkMetadata(
+        dataset=str(found["dataset"]),
         class_names=tuple(names),
         category_ids=tuple(categories),
         palette=palette,
-        settings=settings,
+        settings={
+            n: SETTINGS[n].from_json(stored[n]) for n in settings_in_use(network) if n in stored
+        },
     )

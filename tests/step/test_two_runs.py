@@ -1,0 +1,104 @@
+"""Two runs at once on one place: one of them ends in one line, and what is there is of one run."""
+
+import json
+import platform
+import re
+import time
+
+import pytest
+
+from tests import forked
+
+PASSES = ("--train_cam_pass", "True", "--make_cam_pass", "True")
+LONG = {"cam_num_epoches": 12, "demo_train_images": 8}
+
+
+def words(folder, seed=0, **changes):
+    return forked.arguments(folder, *PASSES, **{**LONG, "seed": seed, **changes})
+
+
+def results(folder):
+    """Give the bytes of weights and CAMs, and the settings by stage that their records name."""
+    files = [*folder.glob("sess/demo/*.pth"), *folder.glob("result/demo/cam/*.npz")]
+    records = [*folder.glob("sess/demo/*.pth.json"), *folder.glob("result/demo/cam/*.json")]
+    assert len(files) == 9
+    assert len(records) == 2
+    content = {path.relative_to(folder): path.read_bytes() for path in files}
+    stages = {p.relative_to(folder): json.loads(p.read_text())["stages"] for p in records}
+    return content, stages
+
+
+def last_line(output):
+    text = output.read_text()
+    assert "Traceback" not in text
+    return re.split(r"[\r\n]+", text.strip())[-1]
+
+
+def wait_for(folder, text, process):
+    log = folder / "result/demo/sample_train_eval.log"
+    while process.is_alive() and not (log.exists() and text in log.read_text()):
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """Give the results of runs of two seeds, each alone."""
+    found = {}
+    for seed in (0, 1):
+        folder = tmp_path_factory.mktemp(f"alone{seed}")
+        assert forked.run(words(folder, seed), folder / "output") == 0
+        found[seed] = results(folder)
+    assert found[0] != found[1]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("moment", "seeds", "overwrite"),
+    [
+        ("at once", (0, 1), False),
+        ("at once", (0, 1), True),
+        ("at once", (0, 0), False),
+        ("train_cam step", (0, 1), True),
+        ("train_cam step", (0, 0), False),
+        ("make_cam ...", (0, 1), True),
+    ],
+)
+def test_one_of_two_runs_ends_in_one_line_and_leaves_the_others_results(
+    alone, tmp_path, seeds, moment, overwrite
+):
+    outputs, runs = [tmp_path / "first", tmp_path / "second"], []
+    for seed, output in zip(seeds, outputs, strict=True):
+        runs.append(forked.start(words(tmp_path, seed, overwrite=overwrite), output))
+        if moment != "at once" and len(runs) == 1:
+            wait_for(tmp_path, moment, runs[0])
+    ended = [forked.finish(each) for each in runs]
+    assert sorted(ended) == [0, 2]
+    winner, loser = ended.index(0), ended.index(2)
+    who = rf"another run is writing to it \(host {platform.node()}, process {runs[winner].pid}\)"
+    assert re.search(f"^error: .*{who}; wait until it has ended", last_line(outputs[loser]))
+    assert results(tmp_path) == alone[seeds[winner]]
+    settings = json.loads((tmp_path / "result/demo/sample_train_eval.settings.json").read_text())
+    assert settings["settings"]["seed"] == seeds[winner]
+    curve = (tmp_path / "sess/demo/res50_cam.pth.curve.jsonl").read_text().splitlines()
+    reports = [(line["step"], *line) for line in map(json.loads, curve)]  # losses, or measures
+    assert len(reports) == len(set(reports))
+    assert not list(tmp_path.rglob("*.lock"))
+
+
+def test_the_lock_of_a_killed_run_is_taken_over_at_once(alone, tmp_path):
+    first = forked.start(words(tmp_path, 1), tmp_path / "first")
+    wait_for(tmp_path, "train_cam step", first)
+    forked.kill(first)
+    assert list(tmp_path.rglob("*.lock"))
+    assert forked.run(words(tmp_path, 0, overwrite=True), tmp_path / "second") == 0
+    assert results(tmp_path) == alone[0]
+    assert not list(tmp_path.rglob("*.lock"))
+
+
+def test_runs_of_other_stages_in_one_folder_do_not_wait_for_each_other(tmp_path):
+    assert forked.run(words(tmp_path), tmp_path / "before") == 0
+    training = forked.start(words(tmp_path, seed=1, overwrite=True), tmp_path / "first")
+    wait_for(tmp_path, "train_cam step", training)
+    other = forked.arguments(tmp_path, "--cam_to_ir_label_pass", "True", **LONG)
+    assert forked.run(other, tmp_path / "second") == 0
+    assert forked.finish(training) == 0
