@@ -15,7 +15,7 @@ MODULES = (
     "bench_loss",
     "bench_files",
     "bench_make_cam",
-    "bench_folded",
+    "bench_fused",
     "bench_precision",
     "bench_loaders",
     "bench_scale",

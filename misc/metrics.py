@@ -258,6 +258,25 @@ def mean_average_precision(average_precisions: np.ndarray) -> np.ndarray:
     return _mean_of_numbers(average_precisions)
 
 
+def ranking_precision(scores: np.ndarray, labels: np.ndarray) -> float:
+    """Compute the mAP of image-level classes, over the classes that occur.
+
+    A class's AP is the mean, over the images that show it, of the precision among all images that
+    score at least as much.
+
+    Args:
+        scores: (N, C).
+        labels: bool (N, C), whether an image shows a class; one at least does.
+    """
+    precisions = []
+    for score, shown in zip(scores.T, labels.T, strict=True):
+        if shown.any():
+            own, every = np.sort(score[shown]), np.sort(score)
+            right, found = (len(s) - np.searchsorted(s, own) for s in (own, every))
+            precisions.append((right / found).mean())
+    return float(np.mean(precisions))
+
+
 def average_precision_spread(
     records: Sequence[ImageMatches],
     repeats: int = 10,

@@ -1,13 +1,13 @@
-"""The backbone: one of torchvision's ResNets, at output stride 16 or 8."""
+"""The backbone: one of torchvision's ResNets, at output stride 32, 16 or 8."""
 
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 import torchvision
 from torch import nn
 from torchvision.models import ResNet
-
-from net.folded import FoldedConv2d, fold_batch_norm, fuses
+from torchvision.ops import FrozenBatchNorm2d
 
 LAYERS = ("layer1", "layer2", "layer3", "layer4")
 
@@ -26,8 +26,8 @@ def build_backbone(
 
     Args:
         name: one of `misc.settings.rules.BACKBONES`.
-        output_stride: 16: layer4 has stride 1, without dilation, as published; 8: layer3 and
-            layer4 have stride 1, and dilation in its place.
+        output_stride: 32: torchvision's; 16: layer4 has stride 1, without dilation, as published;
+            8: layer3 and layer4 have stride 1, and dilation in its place.
         norm_layer: makes the batch norms.
         zero_init_residual: start with residual branches of zero, which speeds up training from
             scratch; loaded weights replace them.
@@ -38,11 +38,19 @@ def build_backbone(
     if output_stride == 8:
         _keep_size(model.layer3, first=1, then=2)
         _keep_size(model.layer4, first=2, then=4)
-    else:
+    elif output_stride == 16:
         _keep_size(model.layer4, first=1, then=1)
     del model.fc, model.avgpool
-    fold_batch_norm(model)
     return model
+
+
+class FrozenBatchNorm(FrozenBatchNorm2d):
+    """Batch norm whose statistics, weight and bias never change; 16-bit maps stay 16-bit."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map (B, C, H, W) to the same shape."""
+        fixed = (self.running_mean, self.running_var, self.weight, self.bias)
+        return F.batch_norm(x, *fixed, eps=self.eps)
 
 
 def _keep_size(layer: nn.Module, *, first: int, then: int) -> None:
@@ -64,8 +72,6 @@ def stage_channels(model: nn.Module) -> list[int]:
 
 def stem(model: ResNet, image: torch.Tensor) -> torch.Tensor:
     """Apply the stem, before layer1: (B, 3, H, W) to (B, 64, ⌈H/4⌉, ⌈W/4⌉)."""
-    if isinstance(model.conv1, FoldedConv2d) and model.conv1.is_folded() and fuses(image):
-        return model.maxpool(model.conv1.fused(image))
     return model.maxpool(model.relu(model.bn1(model.conv1(image))))
 
 

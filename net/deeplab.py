@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torchvision.ops import FrozenBatchNorm2d
 
 from misc.learning.weights import load_weights
 from misc.machine import ranks
-from net.backbone import LAYERS, build_backbone, stage_channels, stem
+from misc.settings.config import Config
+from net.backbone import LAYERS, FrozenBatchNorm, build_backbone, stage_channels, stem
 
 RATES = (6, 12, 18, 24)
 
@@ -25,7 +25,7 @@ class DeepLab(nn.Module):
     def __init__(self, num_labels: int, *, backbone: str = "resnet50") -> None:
         super().__init__()
         self.resnet50 = build_backbone(
-            backbone, output_stride=8, norm_layer=FrozenBatchNorm2d, zero_init_residual=False
+            backbone, output_stride=8, norm_layer=FrozenBatchNorm, zero_init_residual=False
         )
         channels = stage_channels(self.resnet50)[-1]
         self.aspp = nn.ModuleList(_classifier(channels, num_labels, rate) for rate in RATES)
@@ -44,6 +44,11 @@ class DeepLab(nn.Module):
     def load_published(self, state: Mapping[str, torch.Tensor], *, source: str) -> None:
         """Load weights of ours; ValueError where they do not fit."""
         load_weights(self, state, source=source)
+
+
+def deeplab_of(config: Config, num_classes: int) -> DeepLab:
+    """Build the DeepLab that the settings describe, for a number of foreground classes."""
+    return DeepLab(num_classes + 1, backbone=config.deeplab_backbone or config.backbone)
 
 
 def _classifier(channels: int, num_labels: int, rate: int) -> nn.Conv2d:

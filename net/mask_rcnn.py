@@ -4,38 +4,46 @@ torchvision's pretrained detectors were trained on COCO's masks. None of them is
 networks that evaluate weak supervision must not have seen a mask.
 """
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torchvision.models.detection import MaskRCNN
-from torchvision.models.detection.backbone_utils import BackboneWithFPN, resnet_fpn_backbone
+from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
-from torchvision.ops import FeaturePyramidNetwork, FrozenBatchNorm2d
+from torchvision.models.detection.transform import GeneralizedRCNNTransform, resize_boxes
+from torchvision.ops import MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
+from torchvision.ops.poolers import LevelMapper
 
 from misc.learning.weights import load_weights
+from misc.machine.device import is_thin
 from misc.settings.config import Config
-from net.folded import fold_batch_norm
+from net.backbone import LAYERS, FrozenBatchNorm, build_backbone, stage_channels
 
 CHANNELS = 256  # torchvision's
-BOX_SIDE = 7  # cells to which a box's features are pooled
-FROZEN_LAYERS = 2  # conv1 and layer1, as is usual when a detector is fine-tuned
+BOX_SIDE, MASK_SIDE = 7, 14  # cells to which a box's features are pooled
+STRIDES = (4, 8, 16, 32)  # of the pyramid's levels that boxes are pooled from
+FROZEN = ("conv1", "bn1", "layer1")  # as is usual when a detector is fine-tuned
 
 
-class Pyramid(BackboneWithFPN):
-    """The backbone with a precision of its own; its maps are float32."""
+class Transform(GeneralizedRCNNTransform):
+    """torchvision's, but an image that is a line keeps a side of at least one pixel."""
 
-    autocast: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
-
-    def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Map normalised images (B, 3, H, W) to maps (B, channels, h, w) by pyramid level."""
-        with self.autocast:
-            levels = super().forward(image)
-        return {name: level.float() for name, level in levels.items()}
+    def resize(self, image: torch.Tensor, target: dict[str, torch.Tensor] | None = None) -> Any:
+        """Resize an image (3, H, W), and its boxes (N, 4) and masks (N, H, W)."""
+        old = image.shape[-2:]
+        scale = min(self.min_size[-1] / min(old), self.max_size / max(old))
+        new = [max(1, int(side * scale)) for side in old]
+        image = F.interpolate(image[None], new, mode="bilinear", align_corners=False)[0]
+        if target is not None:
+            masks = F.interpolate(target["masks"][:, None].float(), new)[:, 0].byte()
+            boxes = resize_boxes(target["boxes"], list(old), new)
+            target = {**target, "boxes": boxes, "masks": masks}
+        return image, target
 
 
 class Detector(MaskRCNN):
@@ -51,14 +59,19 @@ class Detector(MaskRCNN):
         targets: Sequence[Mapping[str, torch.Tensor]] | None = None,
     ) -> Any:
         """Map images (3, H, W) in [0, 1], and targets in training, as torchvision's does."""
-        device = images[0].device.type
-        self.backbone.autocast = torch.autocast(
-            device,
-            dtype=torch.get_autocast_dtype(device),
-            enabled=torch.is_autocast_enabled(device),
-        )
+        sizes = [image.shape[-2:] for image in images]
+        batch, targets = self.transform(images, targets)
+        device = batch.tensors.device.type
+        autocast = torch.is_autocast_enabled(device) and not is_thin(batch.tensors)
+        with torch.autocast(device, torch.get_autocast_dtype(device), enabled=autocast):
+            levels = self.backbone(batch.tensors)
+        levels = {name: level.float() for name, level in levels.items()}
         with torch.autocast(device, enabled=False):
-            return super().forward(images, targets)
+            proposals, proposal_losses = self.rpn(batch, levels, targets)
+            found, losses = self.roi_heads(levels, proposals, batch.image_sizes, targets)
+        if self.training:
+            return losses | proposal_losses
+        return self.transform.postprocess(found, batch.image_sizes, sizes)
 
     def load_published(self, state: Mapping[str, torch.Tensor], *, source: str) -> None:
         """Load weights of ours; ValueError where they do not fit."""
@@ -87,22 +100,29 @@ def mask_rcnn(
         channels: of the feature pyramid and of the heads; the box head's layers have four times as
             many.
     """
-    pyramid = resnet_fpn_backbone(
-        backbone_name=backbone,
-        weights=None,
-        norm_layer=FrozenBatchNorm2d,
-        trainable_layers=5 - FROZEN_LAYERS,
+    body = build_backbone(
+        backbone, output_stride=32, norm_layer=FrozenBatchNorm, zero_init_residual=False
     )
-    fold_batch_norm(pyramid.body)
-    pyramid.__class__ = Pyramid  # the same layers under the same names
-    return Detector(
+    for name in FROZEN:
+        body.get_submodule(name).requires_grad_(False)
+    pyramid = BackboneWithFPN(
+        body,
+        {layer: str(level) for level, layer in enumerate(LAYERS)},
+        stage_channels(body)[1:],
+        channels,
+        LastLevelMaxPool(),
+    )
+    model = Detector(
         pyramid,
-        **_heads(pyramid, num_classes + 1, channels),
-        min_size=min_size,
-        max_size=max_size,
+        **_heads(num_classes + 1, channels),
+        box_roi_pool=_pool(BOX_SIDE),
+        mask_roi_pool=_pool(MASK_SIDE),
         box_batch_size_per_image=sampled_boxes,
         box_nms_thresh=0.5,
     )
+    usual = model.transform
+    model.transform = Transform(min_size, max_size, usual.image_mean, usual.image_std)
+    return model
 
 
 def mask_rcnn_of(config: Config, num_classes: int) -> Detector:
@@ -117,13 +137,8 @@ def mask_rcnn_of(config: Config, num_classes: int) -> Detector:
     )
 
 
-def _heads(pyramid: BackboneWithFPN, num_labels: int, channels: int) -> dict[str, Any]:
-    """Return the arguments for heads of this width; the pyramid is narrowed where it is not 256."""
-    if channels == CHANNELS:
-        return {"num_classes": num_labels}
-    levels = [block[0].in_channels for block in pyramid.fpn.inner_blocks]
-    pyramid.fpn = FeaturePyramidNetwork(levels, channels, LastLevelMaxPool())
-    pyramid.out_channels = channels
+def _heads(num_labels: int, channels: int) -> dict[str, Any]:
+    """Return the arguments for heads of this width."""
     wide = 4 * channels
     return {
         "box_head": TwoMLPHead(channels * BOX_SIDE**2, wide),
@@ -131,6 +146,15 @@ def _heads(pyramid: BackboneWithFPN, num_labels: int, channels: int) -> dict[str
         "mask_head": MaskRCNNHeads(channels, [channels] * 4, dilation=1),
         "mask_predictor": MaskRCNNPredictor(channels, channels, num_labels),
     }
+
+
+def _pool(side: int) -> MultiScaleRoIAlign:
+    """Return torchvision's pooling, with the scales that it would take from its first image."""
+    names = [str(level) for level in range(len(STRIDES))]
+    pool = MultiScaleRoIAlign(names, side, sampling_ratio=2)
+    pool.scales = [1 / stride for stride in STRIDES]
+    pool.map_levels = LevelMapper(2, 5)  # the exponents of the first stride and the last
+    return pool
 
 
 def trainable_parameters(model: nn.Module) -> list[nn.Parameter]:

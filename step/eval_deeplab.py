@@ -9,12 +9,11 @@ import numpy as np
 from torch import nn
 
 from misc.files.labels import SEMANTIC_FILES, semantic_paths, write_semantic_label
-from misc.files.outputs import remove_outputs
 from misc.files.palette import class_entries, write_legend
 from misc.learning.label_plans import evaluation_plan, val_truths
-from misc.learning.networks import deeplab_backbone
+from misc.learning.networks import for_inference
 from misc.learning.seen import warn_of_seen
-from misc.learning.segmenting import SCORES, segment_images
+from misc.learning.segmenting import segment_images
 from misc.learning.supervision import read_trained, supervised_path, trained_with
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
@@ -30,9 +29,7 @@ from misc.running.shaped import shaped_by
 from misc.running.truths import measured
 from misc.running.workers import collect_images
 from misc.settings.config import Config
-from net.deeplab import DeepLab
-
-FILES = (*SEMANTIC_FILES, SCORES)  # in their folders; {} is an image's id
+from net.deeplab import deeplab_of
 
 
 def run(config: Config, dataset: Dataset) -> None:
@@ -41,16 +38,16 @@ def run(config: Config, dataset: Dataset) -> None:
     compute = compute_of(config)
     for name in config.supervision:
         weights = supervised_path(config.deeplab_weights_name, name)
-        model = DeepLab(len(dataset.class_names) + 1, backbone=deeplab_backbone(config))
+        model = deeplab_of(config, len(dataset.class_names))
         source = f"--deeplab_weights_name {weights}"
         model.load_published(read_trained(weights, "deeplab"), source=source)
-        model = compute.place(model).eval()
+        model = for_inference(model, compute)
         trained = trained_with(weights, "deeplab_weights_name")
         settings = shaped_by(config, dataset, "eval_deeplab", extra=trained)
         claim = partial(claim_folder, settings=settings, overwrite=config.overwrite)
 
         folder = supervised_path(config.deeplab_out_dir, name)
-        claim(folder, files=FILES, images=ids)
+        claim(folder, files=SEMANTIC_FILES, images=ids)
         label_images(config, model, dataset, ids, folder, compute=compute)
         entries = class_entries(dataset.class_names, dataset.palette)
         ranks.on_first(partial(write_legend, folder, entries))
@@ -62,7 +59,7 @@ def run(config: Config, dataset: Dataset) -> None:
         if config.deeplab_server_list:
             folder = supervised_path(config.deeplab_server_dir, name)
             listed = dataset.split(config.deeplab_server_list)
-            claim(folder, files=(*FILES, ARCHIVE), images=listed)
+            claim(folder, files=(*SEMANTIC_FILES, ARCHIVE), images=listed)
             label_images(config, model, dataset, listed, folder, compute=compute)
             archive = ranks.on_first(partial(dataset.pack, folder, listed))
             logger.info("for the evaluation server: %s", archive or f"the labels in {folder}")
@@ -70,7 +67,8 @@ def run(config: Config, dataset: Dataset) -> None:
 
 def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read and written."""
-    planned = evaluation_plan(config, dataset, "deeplab", SEMANTIC_FILES[0])
+    build = partial(deeplab_of, config, len(dataset.class_names))
+    planned = evaluation_plan(config, dataset, "deeplab", SEMANTIC_FILES[0], build=build)
     return replace(planned, modules=crf_modules(config)) if config.deeplab_crf else planned
 
 
@@ -88,14 +86,12 @@ def label_images(
         model,
         dataset,
         ids,
-        folder,
         scales=config.deeplab_scales,
         crf=config.crf if config.deeplab_crf else None,
         compute=compute,
-        outputs=lambda image_id: semantic_paths(folder, image_id)[:1],
+        outputs=partial(semantic_paths, folder),
         write=partial(write_semantic_label, folder, palette=dataset.palette),
     )
-    ranks.on_first(partial(remove_outputs, folder, [SCORES], ids))
 
 
 def count_images(

@@ -15,10 +15,10 @@ from misc.files.instance_files import load_instances
 from misc.files.labels import INSTANCE_FILES, SURE, instance_path, instance_paths, write_instances
 from misc.files.palette import object_entries, write_legend
 from misc.learning.label_plans import evaluation_plan, val_truths
+from misc.learning.networks import for_inference
 from misc.learning.seen import warn_of_seen
 from misc.learning.supervision import read_trained, supervised_path, trained_with
 from misc.learning.validation import detect_objects, load_image
-from misc.learning.weights import load_weights
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.measuring.details import network_details, plain, write_details
@@ -78,7 +78,8 @@ def run(config: Config, dataset: Dataset) -> None:
 
 def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read and written."""
-    return evaluation_plan(config, dataset, "mask_rcnn", INSTANCE_FILES[0])
+    build = partial(mask_rcnn_of, config, len(dataset.class_names))
+    return evaluation_plan(config, dataset, "mask_rcnn", INSTANCE_FILES[0], build=build)
 
 
 def detect_images(
@@ -107,8 +108,8 @@ def load_mask_rcnn(
     """Load a trained Mask R-CNN, in eval mode."""
     model = mask_rcnn_of(config, len(dataset.class_names))
     source = f"--mask_rcnn_weights_name {weights}"
-    load_weights(model, read_trained(weights, "mask_rcnn"), source=source)
-    return compute.place(model).eval()
+    model.load_published(read_trained(weights, "mask_rcnn"), source=source)
+    return for_inference(model, compute)
 
 
 def write_detections(

@@ -5,7 +5,7 @@ from functools import partial
 from misc.files.cam_files import cam_path, write_cams
 from misc.files.outputs import image_files
 from misc.learning.class_maps import scale_maps
-from misc.learning.networks import load_network, make_network
+from misc.learning.networks import check_weights, classifier, load_network
 from misc.learning.samples import LoadedScales, load_scales
 from misc.learning.weights import read_state_dict
 from misc.machine.device import compute_of
@@ -24,13 +24,7 @@ def run(config: Config, dataset: Dataset) -> None:
     """Write to --cam_out_dir the CAMs of every image that a later stage of this run needs."""
     compute = compute_of(config)
     model = load_network(
-        make_network(
-            "cam_network",
-            config.cam_network,
-            "CAM",
-            len(dataset.class_names),
-            backbone=config.backbone,
-        ),
+        classifier(config, len(dataset.class_names), "CAM"),
         config.cam_weights_name,
         flag="cam_weights_name",
         stage="train_cam",
@@ -67,9 +61,11 @@ def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read and written."""
     ids = images_needed(config, dataset)
     weights = Files.of(config.cam_weights_name)
+    build = partial(classifier, config, len(dataset.class_names), "CAM")
     return Plan(
         images=ids,
         labelled=ids,
+        networks=[partial(check_weights, build, "cam_weights_name", [config.cam_weights_name])],
         needs=[made_by("cam_weights_name", "train_cam", weights, read_state_dict)],
         claims=[config.cam_out_dir],
         writes=[Files.of_images(config.cam_out_dir, FILES[0], ids)],

@@ -14,12 +14,11 @@ from misc.files.atomic import write_bytes, write_json
 from misc.files.coco import Described, coco_dataset
 from misc.files.digests import fingerprint, sampled_digest
 from misc.files.labels import LEAST_SCORE, SURE
-from misc.files.outputs import remove_outputs
 from misc.files.palette import class_entries, object_entries, write_legend
 from misc.learning.class_maps import found_classes, scale_maps
-from misc.learning.networks import deeplab_backbone, load_network, make_network
+from misc.learning.networks import classifier, load_network
 from misc.learning.samples import LoadedScales, load_scales
-from misc.learning.segmenting import SCORES, segment_images
+from misc.learning.segmenting import segment_images
 from misc.learning.validation import detect_objects, load_image
 from misc.looking.gallery import choose_images
 from misc.looking.report import data_uri, fill_page, page_layer
@@ -36,7 +35,7 @@ from misc.running.workers import Way, collect_images, map_images, run_images
 from misc.settings.config import Config
 from misc.settings.flags import resolved
 from misc.settings.metadata import PREDICTS, read_metadata, settings_in_use
-from net.deeplab import DeepLab
+from net.deeplab import deeplab_of
 from net.mask_rcnn import mask_rcnn_of
 
 TITLES = {
@@ -165,29 +164,26 @@ def segment(
     config: Config, predictions: Predictions, ids: Sequence[str], *, compute: Compute
 ) -> None:
     """Write the labels of DeepLab."""
-    model = DeepLab(len(predictions.images.class_names) + 1, backbone=deeplab_backbone(config))
+    model = deeplab_of(config, len(predictions.images.class_names))
     segment_images(
         _loaded(model, config, "deeplab", compute),
         predictions.images,
         ids,
-        predictions.folder,
         scales=config.deeplab_scales,
         crf=config.crf if config.deeplab_crf else None,
         compute=compute,
         outputs=predictions.outputs,
         write=predictions.write_label,
     )
-    ranks.on_first(partial(remove_outputs, predictions.folder, [SCORES], ids))
 
 
 def synthesise(
     config: Config, predictions: Predictions, ids: Sequence[str], *, compute: Compute
 ) -> None:
     """Write the pseudo labels of the classes that the classification network finds."""
-    build = partial(make_network, "cam_network", config.cam_network)
     num_classes = len(predictions.images.class_names)
     net, cam = (
-        _loaded(build(form, num_classes, backbone=config.backbone), config, "cam", compute)
+        _loaded(classifier(config, num_classes, form), config, "cam", compute)
         for form in ("Net", "CAM")
     )
     irnet = load_irnet(config, compute)

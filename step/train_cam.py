@@ -10,13 +10,20 @@ import torch.nn.functional as F
 from torch import nn
 
 from misc.imutils import normalize_crop
-from misc.learning.networks import WEIGHTS_BYTES, make_network, pretrained_need
+from misc.learning.networks import (
+    WEIGHTS_BYTES,
+    check_backbone,
+    check_weights,
+    classifier,
+    pretrained_need,
+)
 from misc.learning.pretrained import load_pretrained
 from misc.learning.samples import ClassificationSamples
 from misc.learning.stages import train_network
-from misc.learning.validation import mean_over_crops
+from misc.learning.validation import measure_crops
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
+from misc.metrics import ranking_precision
 from misc.running.dataset import Dataset
 from misc.running.open_dataset import label_rows
 from misc.running.plan import Files, Plan
@@ -43,7 +50,7 @@ def run(config: Config, dataset: Dataset) -> None:
         ),
         losses=classification_loss,
         validate=partial(
-            validation_loss,
+            validation_measures,
             dataset=dataset,
             ids=val_ids,
             crop_size=config.cam_crop_size,
@@ -56,6 +63,13 @@ def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read and written."""
     train_ids = dataset.split(config.train_list)
     ids = [*train_ids, *dataset.split(config.val_list)]
+    num_classes = len(dataset.class_names)
+    build = partial(untrained_network, config, num_classes)
+    check = (
+        partial(check_weights, build, "cam_network", [])
+        if config.pretrained == "none"
+        else partial(check_backbone, build, "resnet50", config, num_classes, config.backbone)
+    )
     return Plan(
         claims=[config.cam_weights_name],
         batches={"cam_batch_size": len(train_ids)},
@@ -63,6 +77,7 @@ def plan(config: Config, dataset: Dataset) -> Plan:
         labelled=ids,
         learnt={"train_list": train_ids},
         needs=pretrained_need(config.pretrained),
+        networks=[check],
         writes=[Files.of(config.cam_weights_name)],
         bytes_each=WEIGHTS_BYTES,
     )
@@ -70,18 +85,15 @@ def plan(config: Config, dataset: Dataset) -> Plan:
 
 def build_network(config: Config, num_classes: int) -> Any:
     """Build the classification network with its initial weights: ImageNet's, a file's or random."""
-    from_scratch = config.pretrained == "none"
-    model = make_network(
-        "cam_network",
-        config.cam_network,
-        "Net",
-        num_classes,
-        train_whole=from_scratch,
-        backbone=config.backbone,
-    )
-    if not from_scratch:
+    model = untrained_network(config, num_classes)
+    if config.pretrained != "none":
         load_pretrained(model.resnet50, config.pretrained, name=config.backbone)
     return model
+
+
+def untrained_network(config: Config, num_classes: int) -> Any:
+    """Build the classification network with random weights."""
+    return classifier(config, num_classes, "Net", train_whole=config.pretrained == "none")
 
 
 def classification_loss(model: nn.Module, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -94,18 +106,21 @@ def classification_loss(model: nn.Module, batch: Sequence[torch.Tensor]) -> dict
     return {"loss": F.multilabel_soft_margin_loss(logit, label) * ranks.part(len(label))}
 
 
-def validation_loss(
+def validation_measures(
     model: nn.Module, dataset: Dataset, ids: Sequence[str], *, crop_size: int, compute: Compute
 ) -> dict[str, float]:
-    """Compute the mean loss and the label accuracy over all images of a list."""
-    labels = dict(zip(ids, torch.from_numpy(label_rows(dataset, ids)), strict=True))
-
-    def measure(image_id: str, logit: torch.Tensor) -> torch.Tensor:
-        logit, label = logit.cpu(), labels[image_id][None]
-        loss = F.multilabel_soft_margin_loss(logit, label)
-        return torch.stack([loss, ((logit > 0) == (label > 0)).float().mean()])
-
-    loss, right = mean_over_crops(
-        model, measure, dataset, ids, crop_size=crop_size, compute=compute, description="validate"
+    """Compute the mean loss over the images of a list, and the mAP of their classes."""
+    labels = torch.from_numpy(label_rows(dataset, ids))
+    logits = measure_crops(
+        model,
+        lambda _, logit: logit[0],
+        dataset,
+        ids,
+        crop_size=crop_size,
+        compute=compute,
+        description="validate",
     )
-    return {"val_loss": float(loss), "val_accuracy": float(right)}
+    found = {"val_loss": float(F.multilabel_soft_margin_loss(logits, labels))}
+    if labels.any():
+        found["val_mAP"] = ranking_precision(logits.numpy(), labels.numpy() > 0)
+    return found

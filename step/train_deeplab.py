@@ -8,7 +8,7 @@ from torch import nn
 
 from misc.imutils import IGNORE, normalize_crop
 from misc.learning.label_plans import training_plan
-from misc.learning.networks import deeplab_backbone, load_backbone
+from misc.learning.networks import load_backbone
 from misc.learning.samples import SegmentationSamples
 from misc.learning.stages import train_on_labels
 from misc.learning.supervision import Supervision
@@ -16,7 +16,7 @@ from misc.learning.validation import validation_iou
 from misc.running.dataset import Dataset
 from misc.running.plan import Plan
 from misc.settings.config import Config
-from net.deeplab import DeepLab, label_loss
+from net.deeplab import DeepLab, deeplab_of, label_loss
 
 
 def run(config: Config, dataset: Dataset) -> None:
@@ -36,14 +36,21 @@ def run(config: Config, dataset: Dataset) -> None:
 
 def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read and written."""
-    return training_plan(config, dataset, "deeplab", config.deeplab_weights_name)
+    return training_plan(
+        config,
+        dataset,
+        "deeplab",
+        config.deeplab_weights_name,
+        build=partial(deeplab_of, config, len(dataset.class_names)),
+        part="resnet50",
+        backbone=config.deeplab_backbone or config.backbone,
+    )
 
 
 def build_network(config: Config, num_classes: int) -> DeepLab:
     """Build DeepLab with its backbone's weights."""
-    backbone = deeplab_backbone(config)
-    model = DeepLab(num_classes + 1, backbone=backbone)
-    load_backbone(model.resnet50, config, name=backbone)
+    model = deeplab_of(config, num_classes)
+    load_backbone(model.resnet50, config, name=config.deeplab_backbone or config.backbone)
     return model
 
 

@@ -16,14 +16,14 @@ from misc.indexing import PathIndex
 from misc.learning.networks import (
     WEIGHTS_BYTES,
     backbone_need,
+    check_backbone,
     load_backbone,
-    load_network,
     make_network,
 )
 from misc.learning.samples import RelationSamples
 from misc.learning.stages import train_network
-from misc.learning.validation import mean_over_crops
-from misc.learning.weights import save_weights
+from misc.learning.validation import measure_crops
+from misc.learning.weights import read_state_dict, save_weights
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.running.dataset import Dataset
@@ -87,6 +87,16 @@ def plan(config: Config, dataset: Dataset) -> Plan:
         batches={"irn_batch_size": len(ids)},
         images=[*ids, *dataset.split(config.infer_list)],
         needs=needs + backbone_need(config),
+        networks=[
+            partial(
+                check_backbone,
+                partial(untrained_network, config),
+                "resnet50",
+                config,
+                len(dataset.class_names),
+                config.backbone,
+            )
+        ],
         writes=[Files.of(config.irn_weights_name)],
         bytes_each=WEIGHTS_BYTES,
     )
@@ -137,14 +147,9 @@ def renew_mean(
         weights,
         config.infer_list,
     )
-    model = load_network(
-        untrained_network(config),
-        str(weights),
-        flag="irn_weights_name",
-        stage="train_irn",
-        compute=compute,
-    )
-    mean_over(model)
+    model = untrained_network(config)
+    model.load_published(read_state_dict(weights), source=f"--irn_weights_name {weights}")
+    mean_over(compute.place(model).eval())
     write_note(weights, MEAN, None)
     ranks.on_first(partial(save_weights, model, weights))
     write_note(weights, MEAN, mean_of)
@@ -159,7 +164,7 @@ def set_mean(
     """
     model.mean_shift.running_mean.zero_()
     model.mean_shift.running_mean.copy_(
-        mean_over_crops(
+        measure_crops(
             lambda image: model.displacement(model.features(image)),
             lambda _, displacement: displacement.mean(dim=(0, 2, 3)),
             dataset,
@@ -167,7 +172,7 @@ def set_mean(
             crop_size=crop_size,
             compute=compute,
             description="mean displacement",
-        )
+        ).mean(dim=0)
     )
 
 

@@ -40,7 +40,15 @@ def run(config: Config, dataset: Dataset) -> None:
 
 def plan(config: Config, dataset: Dataset) -> Plan:
     """Return what is read and written."""
-    return training_plan(config, dataset, "mask_rcnn", config.mask_rcnn_weights_name)
+    return training_plan(
+        config,
+        dataset,
+        "mask_rcnn",
+        config.mask_rcnn_weights_name,
+        build=partial(mask_rcnn_of, config, len(dataset.class_names)),
+        part="backbone.body",
+        backbone=config.backbone,
+    )
 
 
 def build_network(config: Config, num_classes: int) -> Any:

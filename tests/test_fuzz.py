@@ -20,7 +20,6 @@ from PIL import Image
 from misc.files.cam_files import read_cams, write_cams
 from misc.files.images import read_image, read_label, read_photograph
 from misc.files.instance_files import load_instances, save_instances
-from misc.learning.segmenting import read_scores, write_scores
 from misc.learning.weights import read_state_dict, read_tensors
 from misc.running.records import read_settings
 from misc.settings.config import Config
@@ -65,7 +64,6 @@ def foreign(folder, ending, wrap=np.asarray):
 def make_seeds(folder):
     maps = [torch.rand(2, 3, 4)]
     state = {"a.weight": torch.rand(3, 2), "a.bias": torch.zeros(3)}
-    steps = np.random.default_rng(2).integers(0, 65535, (3, 3, 4)).astype(np.uint16)
     detections = {
         "score": np.ones(2, np.float32),
         "mask": np.eye(18).reshape(2, 9, 18) > 0,
@@ -99,7 +97,6 @@ def make_seeds(folder):
             *foreign(folder, ".pt", torch.as_tensor),
             written(folder, "bomb.pt", lambda path: torch.save({"keys": Bomb()}, path)),
         ],
-        "scores": [written(folder, "s.npz", lambda path: write_scores(path, steps))],
         "instances": [written(folder, "i.npz", lambda path: save_instances(path, detections))],
         "pth": [
             written(folder, "a.pth", lambda path: torch.save(state, path)),
@@ -183,7 +180,6 @@ READERS = {
     "another program's cams": ("npy", read_cams),
     "another program's cams, torch": ("pt", read_cams),
     "instances": ("instances", load_instances),
-    "DeepLab's scores": ("scores", lambda path: read_scores(path, (9, 14))),
     "weights": ("pth", read_state_dict),
     "checkpoint": ("pth", read_tensors),
     "annotation": ("xml", read_classes),

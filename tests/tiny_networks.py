@@ -4,13 +4,11 @@ import contextlib
 from unittest import mock
 
 from torch import nn
-from torchvision.models.detection.backbone_utils import BackboneWithFPN
-from torchvision.ops import FrozenBatchNorm2d
 
 from net import resnet50_cam, resnet50_irn
 
 
-def backbone(_name="", *, norm_layer=nn.BatchNorm2d, **_):
+def backbone(_name="", *, output_stride=16, norm_layer=nn.BatchNorm2d, **_):
     def layer(channels, out_channels, stride):
         convolution = nn.Conv2d(
             channels, out_channels, 1, stride=stride, groups=channels // 2, bias=False
@@ -21,7 +19,8 @@ def backbone(_name="", *, norm_layer=nn.BatchNorm2d, **_):
     model.conv1 = nn.Conv2d(3, 64, 3, stride=2, padding=1, bias=False)
     model.bn1, model.relu, model.maxpool = norm_layer(64), nn.ReLU(), nn.MaxPool2d(3, 2, 1)
     model.layer1, model.layer2 = layer(64, 256, 1), layer(256, 512, 2)
-    model.layer3, model.layer4 = layer(512, 1024, 2), layer(1024, 2048, 1)
+    last = 2 if output_stride == 32 else 1
+    model.layer3, model.layer4 = layer(512, 1024, 2), layer(1024, 2048, last)
     return model
 
 
@@ -56,15 +55,8 @@ Net, CAM, AffinityDisplacementLoss, EdgeDisplacement = networks_on(backbone)
 @contextlib.contextmanager
 def tiny_detector_and_deeplab():
     """Build Mask R-CNN and DeepLab, which no flag names, on the small backbone as well."""
-
-    def pyramid(**_):
-        levels = {f"layer{number}": str(number) for number in (1, 2, 3, 4)}
-        return BackboneWithFPN(
-            backbone(norm_layer=FrozenBatchNorm2d), levels, [256, 512, 1024, 2048], 8
-        )
-
     with (
-        mock.patch("net.mask_rcnn.resnet_fpn_backbone", pyramid),
+        mock.patch("net.mask_rcnn.build_backbone", backbone),
         mock.patch("net.deeplab.build_backbone", backbone),
     ):
         yield

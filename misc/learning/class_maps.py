@@ -33,7 +33,7 @@ def scale_maps(
     maps = []
     for image in images:
         pair = with_mirror(normalize(compute.put(image)))
-        with compute.autocast():
+        with compute.autocast(pair):
             maps.append(model(pair)[index].float())
     return maps
 
@@ -53,6 +53,6 @@ def found_classes(
     Returns:
         int64 (K,), the classes, 0-based.
     """
-    with compute.autocast():
+    with compute.autocast(image):
         logit = model(normalize(compute.put(image))[None])[0]
     return np.flatnonzero(logit.float().sigmoid().cpu().numpy() >= least)

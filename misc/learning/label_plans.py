@@ -1,12 +1,13 @@
 """What training on labels, and measuring what was trained, reads and writes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from misc.files.images import read_label
 from misc.files.instance_files import load_instances
 from misc.files.labels import INSTANCE_FILES, SEMANTIC_FILES
-from misc.learning.networks import WEIGHTS_BYTES, backbone_need
+from misc.learning.networks import WEIGHTS_BYTES, backbone_need, check_backbone, check_weights
 from misc.learning.supervision import KINDS, supervised_path
 from misc.learning.weights import read_state_dict
 from misc.running.dataset import Dataset
@@ -27,8 +28,27 @@ def labels_needs(config: Config, dataset: Dataset, *, semantic: bool) -> list[Ne
     return needs
 
 
-def training_plan(config: Config, dataset: Dataset, network: str, weights_name: str) -> Plan:
-    """Return what a training on labels reads and writes."""
+def training_plan(
+    config: Config,
+    dataset: Dataset,
+    network: str,
+    weights_name: str,
+    *,
+    build: Callable[[], Any],
+    part: str,
+    backbone: str,
+) -> Plan:
+    """Return what a training on labels reads and writes.
+
+    Args:
+        config: the settings.
+        dataset: the data set.
+        network: `mask_rcnn` or `deeplab`.
+        weights_name: its --NETWORK_weights_name.
+        build: builds it with random weights.
+        part: its attribute that is the backbone, dotted.
+        backbone: the backbone's name.
+    """
     ids, val_ids = dataset.split(config.infer_list), dataset.split(config.val_list)
     kind = KINDS[network]
     weights = [supervised_path(weights_name, name) for name in config.supervision]
@@ -38,12 +58,15 @@ def training_plan(config: Config, dataset: Dataset, network: str, weights_name: 
         images=[*ids, *val_ids],
         truths=[val_truths(config, val_ids, kind), *learnt_truths(config, ids, kind)],
         needs=labels_needs(config, dataset, semantic=kind == "semantic") + backbone_need(config),
+        networks=[partial(check_backbone, build, part, config, len(dataset.class_names), backbone)],
         writes=[Files.of(*weights)],
         bytes_each=WEIGHTS_BYTES,
     )
 
 
-def evaluation_plan(config: Config, dataset: Dataset, network: str, pattern: str) -> Plan:
+def evaluation_plan(
+    config: Config, dataset: Dataset, network: str, pattern: str, *, build: Callable[[], Any]
+) -> Plan:
     """Return what a network's evaluation reads and writes; `{}` in the pattern is an image."""
 
     def of(name: str) -> Any:
@@ -53,13 +76,15 @@ def evaluation_plan(config: Config, dataset: Dataset, network: str, pattern: str
     places = [(of("out_dir"), ids)]
     if of("server_list"):
         places.append((of("server_dir"), dataset.split(of("server_list"))))
-    weights = Files.of(*(supervised_path(of("weights_name"), n) for n in config.supervision))
+    paths = [supervised_path(of("weights_name"), name) for name in config.supervision]
+    flag, weights = f"{network}_weights_name", Files.of(*paths)
     kind = KINDS[network]
     return Plan(
+        networks=[partial(check_weights, build, flag, paths)],
         claims=[supervised_path(folder, n) for folder, _ in places for n in config.supervision],
         images=list(dict.fromkeys(image_id for _, listed in places for image_id in listed)),
         truths=[val_truths(config, ids, kind)],
-        needs=[made_by(f"{network}_weights_name", f"train_{network}", weights, read_state_dict)],
+        needs=[made_by(flag, f"train_{network}", weights, read_state_dict)],
         writes=[
             Files.of_images(supervised_path(folder, name), pattern, listed)
             for folder, listed in places

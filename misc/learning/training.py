@@ -80,7 +80,9 @@ def make_optimizer(
     first, second = groups
     rated = [{"params": first, "lr": rate}, {"params": second, "lr": factors[name] * rate}]
     if name == "adamw":
-        return torch.optim.AdamW(rated, weight_decay=weight_decay, fused=True)
+        # Fused is several times faster; not all versions of torch have it on mps.
+        fused = all(parameter.device.type != "mps" for parameter in [*first, *second])
+        return torch.optim.AdamW(rated, weight_decay=weight_decay, fused=fused)
     return torch.optim.SGD(rated, momentum=momentum, weight_decay=weight_decay)
 
 

@@ -21,7 +21,7 @@ from misc.running.workers import collect_images
 MASK_THRESHOLD = 0.5
 
 
-def mean_over_crops(
+def measure_crops(
     network: Callable[[torch.Tensor], torch.Tensor],
     measure: Callable[[str, torch.Tensor], torch.Tensor],
     dataset: Dataset,
@@ -31,7 +31,7 @@ def mean_over_crops(
     compute: Compute,
     description: str,
 ) -> torch.Tensor:
-    """Compute the mean over images of a measure of each's top left crop, padded with zeros.
+    """Measure each image's top left crop, padded with zeros.
 
     Args:
         network: maps the crop, normalised (1, 3, crop, crop), to what is measured.
@@ -41,22 +41,25 @@ def mean_over_crops(
         crop_size: side of the crop, pixels.
         compute: device, precision and loader processes.
         description: of the progress bar.
+
+    Returns:
+        the measures, (N, ...), in the order of the images.
     """
 
     def process(image_id: str, loaded: Sequence[torch.Tensor]) -> torch.Tensor:
         with torch.inference_mode():
-            with compute.autocast():
+            with compute.autocast(loaded[0]):
                 found = network(normalize_crop(*compute.put(loaded))[None])
             return measure(image_id, found.float()).cpu()
 
-    measures = collect_images(
+    found = collect_images(
         ids,
         partial(_load_crop, dataset, crop_size),
         process=process,
         num_workers=compute.num_workers,
         description=description,
     )
-    return torch.stack(measures).mean(dim=0)
+    return torch.stack(found)
 
 
 def as_detections(output: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
@@ -129,7 +132,7 @@ def probabilities(
     """
     total: Any = 0
     for image in images:
-        with compute.autocast():
+        with compute.autocast(image):
             logit = model(with_mirror(normalize(compute.put(image))))
         found = F.softmax(logit.float(), dim=1)
         found = F.interpolate(found, grid, mode="bilinear", align_corners=False)

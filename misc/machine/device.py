@@ -37,11 +37,22 @@ class Compute:
             return {name: self.put(part) for name, part in value.items()}
         return [self.put(part) for part in value]
 
-    def autocast(self) -> contextlib.AbstractContextManager[Any]:
-        """Return the context in which networks run: bfloat16 autocast, or none."""
-        if self.precision != "bf16":
+    def autocast(
+        self, images: torch.Tensor | None = None
+    ) -> contextlib.AbstractContextManager[Any]:
+        """Return the context in which networks run: bfloat16 autocast, or none; see `is_thin`."""
+        if self.precision != "bf16" or (images is not None and is_thin(images)):
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+
+def is_thin(images: torch.Tensor) -> bool:
+    """Return whether maps of images (..., H, W) are at most 2 pixels wide or high at stride 16.
+
+    Their networks run in float32: with bfloat16 a convolution of such maps gives other values each
+    time on processors with AMX.
+    """
+    return min(images.shape[-2:]) <= 32
 
 
 def pick_device(name: str) -> torch.device:

@@ -23,7 +23,7 @@ from misc.files.labels import (
 )
 from misc.files.palette import class_entries, object_entries, write_legend
 from misc.imutils import planes
-from misc.learning.networks import load_network, make_network
+from misc.learning.networks import check_weights, irnet, load_network
 from misc.learning.weights import read_state_dict
 from misc.machine.device import Compute, compute_of
 from misc.running.dataset import Dataset
@@ -136,6 +136,14 @@ def plan_labels(
             made_by("irn_weights_name", "train_irn", weights, read_state_dict),
         ],
         modules=crf_modules(config) if crf else {},
+        networks=[
+            partial(
+                check_weights,
+                partial(irnet, config),
+                "irn_weights_name",
+                [config.irn_weights_name],
+            )
+        ],
         claims=[folder],
         writes=[Files.of_images(folder, pattern, ids) for pattern in patterns],
         bytes_each=6_000,
@@ -145,13 +153,7 @@ def plan_labels(
 def load_irnet(config: Config, compute: Compute) -> Any:
     """Load IRNet in its inference form, from --irn_weights_name."""
     return load_network(
-        make_network(
-            "irn_network",
-            config.irn_network,
-            "EdgeDisplacement",
-            crop_size=config.irn_pad,
-            backbone=config.backbone,
-        ),
+        irnet(config),
         config.irn_weights_name,
         flag="irn_weights_name",
         stage="train_irn",

@@ -1,6 +1,5 @@
 """The one place that opens the data set of a run, and what every stage reads of it."""
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -15,6 +14,7 @@ from misc.machine import ranks
 from misc.running.dataset import Dataset
 from misc.running.plan import Truths
 from misc.settings.config import DATASETS, Config
+from misc.settings.modules import import_module
 
 # By --dataset. The demo is laid out like VOC, and read by its reader.
 OPENERS: Mapping[str, Callable[[Config], Dataset]] = {
@@ -38,8 +38,8 @@ def open_dataset(config: Config) -> Dataset:
 def _opener_of(module: str) -> Callable[[Config], Dataset]:
     """Return the `from_config` of a module that --dataset names."""
     try:
-        opener: Callable[[Config], Dataset] = importlib.import_module(module).from_config
-    except (ModuleNotFoundError, AttributeError) as error:
+        opener: Callable[[Config], Dataset] = import_module(module).from_config
+    except (ImportError, AttributeError) as error:
         raise ValueError(
             f"--dataset {module}: no module with from_config ({error}); accepted are "
             f"{', '.join(DATASETS)}, or a module that can be imported from here"

@@ -1,6 +1,6 @@
 """What a stage will read and write, declared for the preflight."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -93,6 +93,9 @@ class Plan:
         needs: what other stages make.
         batches: by the flag of a batch size, the number of images to fill it.
         modules: modules that it imports, and the packages that have them.
+        networks: for each network that it builds a check, ValueError where the network cannot be
+            built or the weights to load do not fit; called with the files that will be written
+            before.
         writes: the files that it makes.
         claims: the folders and weights that its run claims for its settings.
         bytes_each: their usual size, where none exists yet.
@@ -105,6 +108,7 @@ class Plan:
     needs: Sequence[Need] = ()
     batches: Mapping[str, int] = field(default_factory=dict)
     modules: Mapping[str, str] = field(default_factory=dict)
+    networks: Sequence[Callable[[Collection[Path]], None]] = ()
     writes: Sequence[Files] = ()
     claims: Sequence[str | Path] = ()
     bytes_each: int = 0

@@ -108,6 +108,12 @@ def _lacking(config: Config, dataset: Dataset, plans: Plans) -> Iterator[Excepti
                     f"--{need.flag}: {first} is missing ({len(missing)} of "
                     f"{len(files.names)} missing), and {name} reads it; {need.remedy}"
                 )
+        written = {folder / each for folder, names in coming.items() for each in names}
+        for check in plan.networks:
+            try:
+                check(written)
+            except (ValueError, OSError) as error:
+                yield error
         for files in plan.writes:
             coming.setdefault(files.folder, set()).update(files.names)
 

@@ -87,7 +87,7 @@ def label_settings_from(config: Config, kind: str) -> LabelSettings:
 def apply_irnet(model: Any, compute: Compute, image: torch.Tensor) -> Fields:
     """Apply IRNet to an image, uint8 (3, H, W): boundary (1, h, w), displacement (2, h, w)."""
     pair = with_mirror(normalize(compute.put(image)))
-    with torch.inference_mode(), compute.autocast():
+    with torch.inference_mode(), compute.autocast(pair):
         boundary, displacement = model(pair)
     return boundary, displacement
 

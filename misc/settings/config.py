@@ -292,7 +292,7 @@ class Config:
     )
     irn_network: str = setting(
         "net.resnet50_irn",
-        "module with Net, AffinityDisplacementLoss and EdgeDisplacement",
+        "module with AffinityDisplacementLoss and EdgeDisplacement",
         affects=("train_irn", *LABELS),
     )
     irn_crop_size: int = setting(

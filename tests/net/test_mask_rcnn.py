@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import FrozenBatchNorm2d
 
 from misc.learning.pretrained import load_pretrained
@@ -91,14 +92,14 @@ def seen_by(module, monkeypatch):
 
 
 def test_under_autocast_the_backbone_alone_computes_in_16_bits(tiny, monkeypatch):
-    parts = (tiny.backbone.body.layer4[0], tiny.backbone.fpn.layer_blocks[0], tiny.backbone)
-    layer, pyramid, backbone = (seen_by(part, monkeypatch) for part in parts)
+    parts = (tiny.backbone.body.layer4[0], tiny.backbone.fpn.layer_blocks[0])
+    layer, pyramid = (seen_by(part, monkeypatch) for part in parts)
     head, boxes = seen_by(tiny.rpn.head, monkeypatch), seen_by(tiny.roi_heads, monkeypatch)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         (found,) = tiny.eval()([torch.rand(3, 600, 800)])
     assert layer[0][1].dtype == pyramid[0][1].dtype == torch.bfloat16
-    (_, levels), (_, (logits, deltas)), ((_, proposals, *_), _) = backbone[0], head[0], boxes[0]
-    for tensor in (*levels.values(), *logits, *deltas, *proposals, found["boxes"], found["masks"]):
+    ((levels,), (logits, deltas)), ((_, proposals, *_), _) = head[0], boxes[0]
+    for tensor in (*levels, *logits, *deltas, *proposals, found["boxes"], found["masks"]):
         assert tensor.dtype == torch.float32
 
 
@@ -144,6 +145,80 @@ def test_without_autocast_it_computes_what_torchvisions_does(tiny):
         ours = tiny.eval()([image])
         theirs = torchvision.models.detection.MaskRCNN.forward(tiny, [image])
     torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+
+
+SIZES = [(64, 80), (80, 64), (500, 375), (333, 500), (600, 800), (37, 91), (1, 1), (200, 4)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_images_boxes_and_masks_are_resized_as_torchvisions_does(tiny, size):
+    image, masks = torch.rand(3, *size), torch.rand(2, *size).round().byte()
+    target = {"boxes": torch.tensor([[0.0, 0, 1, 1], [0.5, 0.25, size[1], size[0]]])}
+    target["masks"] = masks
+    usual = GeneralizedRCNNTransform(tiny.transform.min_size, 800, [0.5] * 3, [0.25] * 3)
+    expected = usual.eval().resize(image, dict(target))
+    torch.testing.assert_close(
+        tiny.transform.eval().resize(image, target), expected, atol=0, rtol=0
+    )
+
+
+@pytest.fixture
+def small():
+    with tiny_detector_and_deeplab():
+        model = mask_rcnn(4, min_size=64, max_size=96, sampled_boxes=8)
+    model.roi_heads.score_thresh = 0.0
+    return model
+
+
+def found_in(model, images):
+    with torch.no_grad():
+        return [found for image in images for found in model([image])]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_detections_of_an_image_do_not_depend_on_the_images_before_it(precision):
+    images = [torch.rand(3, *size) for size in ((70, 90), (20, 300), (300, 20), (64, 64))]
+    orders = []
+    for order in ([0, 1, 2, 3], [1, 3, 2, 0]):
+        torch.manual_seed(0)
+        model = mask_rcnn(4, min_size=64, max_size=96, backbone="resnet18", channels=16).eval()
+        model.roi_heads.score_thresh = 0.0
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            found = found_in(model, [images[place] for place in order])
+        orders.append(dict(zip(order, found, strict=True)))
+    for place in range(4):
+        assert len(orders[0][place]["scores"]) > 0
+        for name, tensor in orders[0][place].items():
+            assert torch.equal(tensor, orders[1][place][name])
+
+
+def test_boxes_are_pooled_at_the_scales_of_the_pyramid(model):
+    with torch.no_grad():
+        batch, _ = model.eval().transform([torch.rand(3, 64, 96)])
+        levels = list(model.backbone(batch.tensors).values())
+    scales = [level.shape[-1] / 96 for level in levels[:4]]
+    assert model.roi_heads.box_roi_pool.scales == scales
+    assert model.roi_heads.mask_roi_pool.scales == scales
+
+
+@pytest.mark.parametrize("size", [(1, 1700), (1700, 1), (2, 5000)])
+def test_an_image_that_is_a_line_is_detected_and_learnt(small, size):
+    (found,) = found_in(small.eval(), [torch.rand(3, *size)])
+    assert found["masks"].shape[2:] == size
+    assert len(found["scores"]) > 0
+    target = {"boxes": torch.tensor([[0.0, 0, size[1], size[0]]]), "labels": torch.ones(1).long()}
+    target["masks"] = torch.ones(1, *size, dtype=torch.uint8)
+    losses = small.train()([torch.rand(3, *size)], [target])
+    assert all(loss.isfinite() for loss in losses.values())
+
+
+def test_in_bfloat16_a_thin_image_is_detected_in_float32(small):
+    thin, wide = torch.rand(3, 20, 600), torch.rand(3, 60, 80)
+    exact = found_in(small.eval(), [thin, wide])
+    with torch.autocast("cpu", torch.bfloat16):
+        found = found_in(small, [thin, wide])
+    assert torch.equal(found[0]["scores"], exact[0]["scores"])
+    assert not torch.equal(found[1]["scores"], exact[1]["scores"])
 
 
 def test_detections_have_sure_masks_and_classes_from_0():

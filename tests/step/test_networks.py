@@ -209,7 +209,8 @@ def test_tables_without_measures_name_the_stages_that_measure(tmp_path, capsys):
 
 def test_a_second_run_trains_nothing_again(trained):
     before = (trained / "mask_rcnn.pth").stat().st_mtime_ns
-    assert only("train_mask_rcnn", trained, supervision="irn", **RECORDED) == 0
+    with tiny_detector_and_deeplab():
+        assert only("train_mask_rcnn", trained, supervision="irn", **RECORDED) == 0
     assert (trained / "mask_rcnn.pth").stat().st_mtime_ns == before
 
 
@@ -235,7 +236,8 @@ def test_images_without_an_instance_are_left_out_and_counted(copied, capsys):
 
 def test_labels_without_any_instance_name_the_flag_that_mends_it(copied, capsys):
     no_instances(copied)
-    assert only("train_mask_rcnn", copied) == 2
+    with tiny_detector_and_deeplab():
+        assert only("train_mask_rcnn", copied) == 2
     assert "--ins_seg_bg_thres" in error_line(capsys)
 
 

@@ -1,5 +1,11 @@
 """Networks of other shapes through the real command line."""
 
+import shutil
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
 import pytest
 import torch
 from tiny_run import NETWORKS_OFF, arguments, error_line, only
@@ -7,7 +13,12 @@ from tiny_run import NETWORKS_OFF, arguments, error_line, only
 import run_sample
 from misc.files.cam_files import read_cams
 from misc.files.images import read_label
+from misc.learning.curves import read_curves
+from misc.machine.device import Compute
 from misc.measuring.measures import read_since
+from net.resnet50_cam import Net
+from step.train_cam import validation_measures
+from voc12 import Dataset
 
 PLAIN = {"cam_network": "tests.plain_networks", "irn_network": "tests.plain_networks"}
 REAL = {
@@ -82,3 +93,81 @@ def test_deeplab_takes_a_backbone_of_its_own(of_resnet18, tmp_path, capsys):
     changes["deeplab_weights_name"] = tmp_path / "deeplab.pth"
     assert only("train_deeplab", of_resnet18, **changes) == 2
     assert "their backbone is resnet18, here it is resnet34" in error_line(capsys)
+
+
+@pytest.mark.parametrize("dry", [True, False])
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"irn_network": "nope.net"}, "--irn_network nope.net: No module named 'nope'"),
+        ({"cam_network": "json"}, "--cam_network json: module 'json' has no attribute 'Net'"),
+        ({"cam_network": "tests.plain_networks"}, "the backbone, here resnet18, is filled from"),
+        ({"deeplab_backbone": "resnet34"}, "their backbone is resnet18, here it is resnet34"),
+    ],
+)
+def test_networks_that_cannot_run_are_refused_before_the_first_stage(
+    tmp_path, capsys, changes, words, dry
+):
+    changes = {**REAL, **changes, "dry_run": dry}
+    assert run_sample.main(arguments(tmp_path, networks=True, limit=2, **changes)) == 2
+    said = capsys.readouterr()
+    assert words in (said.out if dry else said.err)
+    assert not (tmp_path / "cam.pth").exists()
+
+
+@pytest.mark.parametrize(
+    ("stage", "changes", "words"),
+    [
+        ("train_deeplab", {"deeplab_backbone": "resnet34"}, "resnet18, here it is resnet34"),
+        ("eval_deeplab", {"deeplab_backbone": "resnet34"}, "resnet18, here it is resnet34"),
+        ("eval_mask_rcnn", {"mask_rcnn_channels": 16}, "these weights are of another network"),
+        ("make_ins_seg", {"irn_network": "tests.plain_networks"}, "of another network"),
+    ],
+)
+def test_weights_of_another_network_are_refused_before_the_first_stage(
+    of_resnet18, tmp_path, capsys, stage, changes, words
+):
+    """The stage before, which would run, is not begun."""
+    place = {"ir_label_out_dir": tmp_path / "labels", "cam_to_ir_label_pass": True}
+    places = {f"{network}_out_dir": tmp_path / network for network in ("mask_rcnn", "deeplab")}
+    changes = {**REAL, **place, **places, "ins_seg_out_dir": tmp_path / "ins", **changes}
+    if stage == "train_deeplab":
+        changes["deeplab_weights_name"] = tmp_path / "deeplab.pth"
+    for dry in (True, False):
+        given = {"limit": 2, "dry_run": dry, f"{stage}_pass": True, **changes}
+        assert run_sample.main(arguments(of_resnet18, **given)) == 2
+        said = capsys.readouterr()
+        assert words in (said.out if dry else said.err)
+    assert not (tmp_path / "labels").exists()
+
+
+def test_weights_that_will_be_made_anew_are_not_compared(of_resnet18, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(of_resnet18, folder)
+    changes = {**REAL, "backbone": "resnet34", "limit": 2, "dry_run": True, "overwrite": True}
+    assert run_sample.main(arguments(folder, **changes)) == 0
+
+
+def test_modules_of_the_current_folder_are_found(tmp_path):
+    (tmp_path / "mine.py").write_text("from net.resnet50_irn import *\n")
+    words = arguments(tmp_path, **{**REAL, "irn_network": "mine"}, limit=2, dry_run=True)
+    program = [sys.executable, Path(run_sample.__file__), *words]
+    found = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+    (tmp_path / "mine.py").write_text("import no_such_package\n")
+    found = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True)
+    assert found.returncode == 2
+    assert "--irn_network mine: No module named 'no_such_package'" in found.stdout
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_a_validation_in_training_is_one_of_the_written_weights(tmp_path, optimizer):
+    changes = {**REAL, "cam_optimizer": optimizer, "cam_learning_rate": 1e-3}
+    assert only("train_cam", tmp_path, **changes, cam_num_epoches=3) == 0
+    noted = read_curves(tmp_path / "cam.pth.curve.jsonl")
+    model, dataset = Net(20, backbone="resnet18"), Dataset(tmp_path / "VOC2012")
+    model.load_published(torch.load(tmp_path / "cam.pth", weights_only=True), source="")
+    compute = Compute(device=torch.device("cpu"))
+    measures = partial(validation_measures, model.eval(), dataset, dataset.split("val"))
+    for name, value in measures(crop_size=64, compute=compute).items():
+        assert noted[name][1][-1] == pytest.approx(value, rel=1e-5)

@@ -1,0 +1,193 @@
+"""Networks are plain modules: they learn, export, pickle and take hooks as any other."""
+
+import copy
+import pickle
+
+import pytest
+import torch
+from torch import nn
+from torchvision.ops import FrozenBatchNorm2d
+
+from misc.indexing import PathIndex
+from misc.learning.networks import for_inference
+from misc.learning.training import make_optimizer
+from misc.machine.device import Compute
+from net.deeplab import DeepLab
+from net.mask_rcnn import mask_rcnn
+from net.resnet50_cam import CAM, Net
+from net.resnet50_irn import AffinityDisplacementLoss, EdgeDisplacement
+
+SMALL = {"backbone": "resnet18"}
+BUILDERS = {
+    "Net": lambda: Net(4, **SMALL),
+    "Net, from scratch": lambda: Net(4, train_whole=True, **SMALL),
+    "CAM": lambda: CAM(4, **SMALL),
+    "IRNet": lambda: EdgeDisplacement(64, **SMALL),
+    "DeepLab": lambda: DeepLab(5, **SMALL),
+}
+PAIR = torch.randn(2, 3, 64, 48, generator=torch.Generator().manual_seed(1))
+CPU = Compute(device=torch.device("cpu"))
+
+
+def scrambled(model):
+    """Let the batch norms of a network change what goes through them."""
+    torch.manual_seed(0)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d | FrozenBatchNorm2d):
+            with torch.no_grad():
+                module.running_mean.normal_(0, 0.1)
+                module.running_var.uniform_(0.5, 2)
+                module.weight.uniform_(0.2, 0.6)
+                module.bias.normal_(0, 0.1)
+    return model
+
+
+@pytest.fixture(params=BUILDERS)
+def build(request):
+    return lambda: scrambled(BUILDERS[request.param]())
+
+
+def flat(found):
+    return torch.cat([part.flatten() for part in (found if isinstance(found, tuple) else (found,))])
+
+
+def applied(model, images=PAIR):
+    with torch.inference_mode():
+        return flat(model(images))
+
+
+def relative(found, expected):
+    return ((found - expected).abs().max() / expected.abs().max()).item()
+
+
+def training_steps(model, optimizer, losses):
+    for _ in range(2):
+        optimizer.zero_grad()
+        losses(model).backward()
+        optimizer.step()
+
+
+def optimizer_of(name, groups):
+    factors = {"sgd": 1.0, "adamw": 1.0}
+    return make_optimizer(name, groups, rate=1e-2, factors=factors, momentum=0.9, weight_decay=0)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("name", ["Net", "Net, from scratch", "DeepLab"])
+def test_in_eval_mode_a_training_network_is_a_fresh_one_with_its_weights(name, optimizer):
+    model = scrambled(BUILDERS[name]())
+    steps = optimizer_of(optimizer, model.trainable_parameters())
+    before = applied(model.eval())
+    for _ in range(2):
+        training_steps(model.train(), steps, lambda network: network(PAIR).square().mean())
+        found, fresh = applied(model.eval()), BUILDERS[name]()
+        fresh.load_state_dict(model.state_dict())
+        assert relative(found, applied(fresh.eval())) < 1e-6
+        assert relative(found, before) > 1e-3
+        before = found
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_in_eval_mode_irnet_in_training_is_its_inference_form_with_its_weights(optimizer):
+    model = AffinityDisplacementLoss(PathIndex(5, (16, 16)), **SMALL)
+    label = torch.zeros(2, 16, 16, dtype=torch.uint8)
+    label[:, 4:9, 3:8] = 2
+
+    def losses(network):
+        return torch.stack(list(network(PAIR[..., :48, :48], label[:, :12, :12]).values())).sum()
+
+    steps = optimizer_of(optimizer, model.trainable_parameters())
+    for _ in range(2):
+        training_steps(model.train(), steps, losses)
+        model.eval()
+        with torch.inference_mode():
+            found = model.displacement(model.features(PAIR))[0]
+            fresh = EdgeDisplacement(0, **SMALL)
+            fresh.load_state_dict(model.state_dict())
+            assert relative(found, fresh.eval()(PAIR)[1]) < 1e-6
+
+
+def test_for_inference_it_gives_the_same_within_rounding(build):
+    model = build().eval()
+    expected = applied(model)
+    assert relative(applied(for_inference(copy.deepcopy(model), CPU)), expected) < 2e-6
+    exact = applied(model.double(), PAIR.double())
+    assert relative(applied(for_inference(model, CPU), PAIR.double()), exact) < 1e-10
+
+
+def test_for_inference_no_batch_norm_is_left():
+    for model in (BUILDERS["CAM"](), BUILDERS["DeepLab"](), detector()):
+        left = for_inference(model, CPU).modules()
+        assert not any(isinstance(m, nn.BatchNorm2d | FrozenBatchNorm2d) for m in left)
+
+
+def test_for_inference_what_is_not_applied_in_order_stays():
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)
+
+        def forward(self, x):
+            return self.conv(self.norm(x))
+
+    model = scrambled(nn.Sequential(Own(), nn.ReLU(), nn.BatchNorm2d(3))).eval()
+    expected = applied(model)
+    assert relative(applied(for_inference(model, CPU)), expected) < 1e-6
+
+
+def detector():
+    return scrambled(mask_rcnn(3, min_size=64, max_size=96, channels=16, **SMALL))
+
+
+def test_hooks_on_batch_norm_and_relu_are_called(build):
+    model, seen = build().eval(), set()
+    parts = {n: m for n, m in model.named_modules() if n.endswith(("bn1", "bn2", ".relu"))}
+    parts = {n: m for n, m in parts.items() if n.startswith("resnet50")}
+    for name, part in parts.items():
+        part.register_forward_hook(lambda *_, name=name: seen.add(name))
+    applied(model)
+    assert len(parts) > 10
+    assert seen == set(parts)
+
+
+def test_a_pickled_network_holds_each_tensor_once(build):
+    model = build().eval()
+    applied(model)
+    size = sum(tensor.nbytes for tensor in model.state_dict().values())
+    assert len(pickle.dumps(model)) < 1.05 * size
+    assert torch.equal(applied(pickle.loads(pickle.dumps(model))), applied(model))
+
+
+@pytest.mark.parametrize("grad", [False, True])
+def test_it_exports(build, grad):
+    model = build().eval()
+    with torch.set_grad_enabled(grad):
+        exported = torch.export.export(model, (PAIR,), strict=False).module()
+        traced = torch.jit.trace(model, PAIR, check_trace=False)
+    for form in (exported, traced):
+        assert relative(applied(form), applied(model)) < 1e-5
+
+
+@pytest.mark.filterwarnings("ignore")  # torchvision's code is full of what tracing warns about
+def test_a_detector_is_traced():
+    model, image = detector().eval(), torch.rand(3, 64, 80)
+    model.roi_heads.score_thresh = 0.0
+
+    class Boxes(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, image):
+            return self.model([image])[0]["boxes"]
+
+    with torch.no_grad():
+        traced = torch.jit.trace(Boxes(), image, check_trace=False)
+        torch.testing.assert_close(traced(image), model([image])[0]["boxes"])
+
+
+def test_it_exports_to_onnx(build, tmp_path):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxscript")
+    torch.onnx.export(build().eval(), (PAIR,), tmp_path / "network.onnx")
+    assert (tmp_path / "network.onnx").is_file()
