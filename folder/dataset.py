@@ -57,7 +57,8 @@ class Dataset(dataset.Dataset):
         limit: int | None = None,
     ) -> None:
         self.root, self.limit = Path(root), limit
-        self._labels, self._names, self._mask_root = map(_path, (labels, class_names, masks))
+        given = (None if path is None else Path(path) for path in (labels, class_names, masks))
+        self._labels, self._names, self._mask_root = given
         self._val_share, self._seed = val_share, seed
         if not self.root.is_dir():
             raise FileNotFoundError(f"--data_root {self.root}: no such folder")
@@ -70,11 +71,7 @@ class Dataset(dataset.Dataset):
 
     @cached_property
     def _masks(self) -> Masks:
-        index = self._index
-        masks = Masks(self._mask_root, index.class_names, list(index.paths.values()))
-        labelled = (i for i, row in index.rows.items() if index.labels[row].any())
-        masks.check_values([index.paths[image_id] for image_id in labelled])
-        return masks
+        return Masks(self._mask_root, self.root, self._index)
 
     @cached_property
     def class_names(self) -> Sequence[str]:  # type: ignore[override]  # known once it is read
@@ -87,12 +84,12 @@ class Dataset(dataset.Dataset):
         It covers each image's id, size and pieces of its file, its label, and the class names;
         with `truth` its masks, too.
         """
-        ids = list(self._index.rows) if ids is None else ids
+        ids = list(self._index.labels) if ids is None else ids
         digest = hashlib.sha256("\n".join([super().identify(ids), *self.class_names]).encode())
         digest.update(content_digest(self.image_path(i) for i in ids).encode())
         digest.update(np.packbits(self.image_labels(ids).astype(bool)).tobytes())
         if truth:
-            masks = (m for i in ids for m in self._masks.files(self.file_name(i), truth))
+            masks = (m for i in ids for m in self._masks.files(i, truth))
             digest.update(content_digest(masks).encode())
         return f"folder, {len(ids)} images, digest {digest.hexdigest()[:16]}"
 
@@ -118,7 +115,7 @@ class Dataset(dataset.Dataset):
         return ids[: self.limit]
 
     def _split(self, name: str) -> list[str]:
-        ids = list(self._index.rows)
+        ids = list(self._index.labels)
         if name == "all" or len(ids) == 1:
             return ids
         # By a digest of each id, so that more images move few from one side to the other.
@@ -148,25 +145,23 @@ class Dataset(dataset.Dataset):
         """
         return read_photograph(self.image_path(image_id))
 
-    def image_labels(self, ids: Sequence[str]) -> np.ndarray:
-        """Return the image-level labels: float32 (N, C), 1 where an image shows a class, else 0.
+    def classes(self, image_id: str) -> list[int]:
+        """Return the classes of the image-level label, from 0.
 
         Raises:
-            FileNotFoundError: an image has no label.
+            FileNotFoundError: the image has no label.
         """
-        rows = [self._index.rows.get(image_id) for image_id in ids]
-        if None in rows:
-            raise FileNotFoundError(f"image {ids[rows.index(None)]!r} has no image-level label")
-        found = self._index.labels[np.array(rows, np.int64)]
-        return found.astype(np.float32).reshape(len(ids), len(self.class_names))
+        if image_id not in self._index.labels:
+            raise FileNotFoundError(f"image {image_id!r} has no image-level label")
+        return list(self._index.labels[image_id])
 
     def with_labels(self, ids: Sequence[str]) -> list[str]:
         """Return those of the ids, in their order, that have a label: one may have no class."""
-        return [image_id for image_id in ids if image_id in self._index.rows]
+        return [image_id for image_id in ids if image_id in self._index.labels]
 
     def has_truth(self, image_id: str, *, kinds: Sequence[str] = KINDS) -> bool:
         """Return whether an image has masks of these kinds: `semantic`, `instance`."""
-        return self._masks.has(kinds, self.file_name(image_id), self._keys(image_id))
+        return self._masks.has(kinds, image_id)
 
     def with_truth(self, ids: Sequence[str], *, kinds: Sequence[str] = KINDS) -> list[str]:
         """Return those of the ids, in their order, that have masks of these kinds."""
@@ -179,19 +174,14 @@ class Dataset(dataset.Dataset):
             FileNotFoundError: the image has none.
             ValueError: the file is no label map, of another size, or has other values.
         """
-        return self._masks.semantic(self.image_path(image_id), self.file_name(image_id))
+        return self._masks.semantic(image_id)
 
     def instance_label(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
         """Read the instances: masks, bool (N, H, W), and their classes, int64 (N,), from 0.
 
         Raises as `semantic_label`.
         """
-        path, keys = self.file_name(image_id), self._keys(image_id)
-        return self._masks.instances(self.image_path(image_id), path, keys)
-
-    def _keys(self, image_id: str) -> np.ndarray:
-        row = self._index.rows.get(image_id)
-        return np.zeros(0, np.int64) if row is None else np.flatnonzero(self._index.labels[row])
+        return self._masks.instances(image_id)
 
 
 def from_config(config: Config) -> Dataset:
@@ -205,7 +195,3 @@ def from_config(config: Config) -> Dataset:
         seed=config.seed,
         limit=config.limit,
     )
-
-
-def _path(given: str | os.PathLike[str] | None) -> Path | None:
-    return None if given is None else Path(given)

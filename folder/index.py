@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from folder.doubts import SPLITS, doubts, is_background
 from folder.tags import ACCEPTED, HEADINGS, Row, Tags, normal, read_names, read_tags
 from folder.tree import Names, files_below
@@ -25,15 +23,13 @@ class Index(NamedTuple):
         paths: path below the root of each image, by id.
         broken: why an image cannot be read, by id of those.
         class_names: the names of the classes.
-        rows: by id of each image that has a label, and can be read, its row in `labels`.
-        labels: uint8 (N, C), 1 where an image shows a class.
+        labels: the classes, from 0, of each image that has a label and can be read.
     """
 
     paths: Mapping[str, str]
     broken: Mapping[str, str]
     class_names: tuple[str, ...]
-    rows: Mapping[str, int]
-    labels: np.ndarray
+    labels: Mapping[str, Sequence[int]]
 
 
 def read_index(
@@ -61,7 +57,6 @@ def read_index(
     if not 0 < len(names) <= MOST_CLASSES:
         raise ValueError(f"{source}: {len(names)} classes, accepted are 1 to {MOST_CLASSES}")
     broken = _broken(root, paths)
-    ids = [image_id for image_id in paths if image_id in found and image_id not in broken]
     if len(found) < len(paths):
         lacking = next(path for image_id, path in paths.items() if image_id not in found)
         logger.info(
@@ -71,14 +66,9 @@ def read_index(
             len(paths),
             lacking,
         )
-    rows = {image_id: row for row, image_id in enumerate(ids)}
-    return Index(
-        paths=paths,
-        broken=broken,
-        class_names=tuple(names),
-        rows=rows,
-        labels=_label_rows(found, rows, names),
-    )
+    classes = _numbered(found, names)
+    known = {i: classes[i] for i in paths if i in classes and i not in broken}
+    return Index(paths=paths, broken=broken, class_names=tuple(names), labels=known)
 
 
 def _broken(root: Path, paths: Mapping[str, str]) -> dict[str, str]:
@@ -158,18 +148,16 @@ def _match(
     return found
 
 
-def _label_rows(
-    found: Mapping[str, Row], places: Mapping[str, int], names: Sequence[str]
-) -> np.ndarray:
+def _numbered(found: Mapping[str, Row], names: Sequence[str]) -> dict[str, list[int]]:
+    """Return the numbers of the classes of each image."""
     number = {name: place for place, name in enumerate(names)}
-    labels = np.zeros((len(places), len(names)), np.uint8)
-    ignored = set()
+    labels, ignored = dict[str, list[int]](), set()
     for image_id, row in found.items():
+        labels[image_id] = sorted({number[name] for name in row.classes if name in number})
         for name in row.classes:
             if name in number:
-                if image_id in places:
-                    labels[places[image_id], number[name]] = 1
-            elif is_background(name):
+                continue
+            if is_background(name):
                 ignored.add(name)
             else:
                 near = difflib.get_close_matches(name, names, n=1)

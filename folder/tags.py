@@ -217,11 +217,9 @@ def _read_coco(path: Path, content: Mapping[str, Any]) -> Tags:
 def _ids(parts: Sequence[Mapping[str, Any]], key: str) -> list[str]:
     """Return ids, numbers or text, as text."""
     ids = [part[key] for part in parts]
-    strange = [
-        value for value in ids if isinstance(value, bool) or not isinstance(value, int | str)
-    ]
-    if strange:
-        raise ValueError(f"the {key} {reprlib.repr(strange[0])} is neither a number nor text")
+    for value in ids:
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            raise ValueError(f"the {key} {reprlib.repr(value)} is neither a number nor text")
     found = list(map(str, ids))
     if key == "id" and len(set(found)) < len(found):
         raise ValueError(f"the id {Counter(found).most_common(1)[0][0]} is in it twice")
