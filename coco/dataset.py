@@ -15,7 +15,7 @@ from coco.published import PUBLISHED
 from coco.ready_masks import FLAG, is_raw, read_mask
 from coco.shapes import draw_masks
 from misc.files.atomic import names_in, write_bytes
-from misc.files.coco import encode_rle
+from misc.files.coco import instance_records
 from misc.files.coco_precision import CocoMatches, coco_measures, match_masks
 from misc.files.digests import content_digest
 from misc.files.images import read_image
@@ -114,14 +114,13 @@ class Dataset(dataset.Dataset):
         digest of the ready-made masks in their place.
         """
         ids = self._lists.all_ids() if ids is None else ids
-        digest = hashlib.sha256("\n".join([*ids, *map(str, self._lists.sizes(ids))]).encode())
-        digest.update(np.packbits(self._lists.labels(ids)).tobytes())
-        known = f"{self.name}, {len(ids)} images, digest {digest.hexdigest()[:16]}"
+        labels = hashlib.sha256(np.packbits(self._lists.labels(ids)).tobytes()).hexdigest()[:16]
+        known = f"{super().identify(ids)}, labels {labels}"
         if not truth:
             return known
         if truth == "semantic" and self._masks is not None:
             return f"{known}, masks {content_digest(map(self._mask_path, ids))}"
-        jsons = {self._lists.find(image_id)[1].path for image_id in ids}
+        jsons = {self._lists.find(image_id).json.path for image_id in ids}
         known = f"{known}, annotations {content_digest(sorted(jsons))}"
         rules = f", truth {self._truth}, crowds {self._crowd}"
         return known + (rules if truth == "semantic" else "")
@@ -164,18 +163,11 @@ class Dataset(dataset.Dataset):
         return self._lists.known(ids)
 
     def with_truth(self, ids: Sequence[str], *, kinds: Sequence[str] = KINDS) -> list[str]:
-        """Return those of the ids, in their order, that have ground truth of these kinds.
-
-        Raises:
-            ValueError: ready-made masks are of other classes than the annotations.
-        """
+        """Return those of the ids, in their order, that have ground truth of these kinds."""
         known = self._lists.known(ids)
         if self._masks is None or "semantic" not in kinds:
             return known
-        found = [i for i, path in zip(known, map(self._mask_path, known), strict=True) if _is(path)]
-        if found:
-            _ = self._masks_are_raw
-        return found
+        return [i for i, path in zip(known, map(self._mask_path, known), strict=True) if _is(path)]
 
     def semantic_label(self, image_id: str) -> np.ndarray:
         """Read a semantic label: uint8 (H, W), 0 background, class id + 1, 255 ignore.
@@ -246,17 +238,10 @@ class Dataset(dataset.Dataset):
         detections = []
         for image_id, number in zip(ids, self.image_numbers(ids), strict=True):
             found = load_instances(instance_path(folder, image_id))
-            detections += [
-                {
-                    "image_id": number,
-                    "category_id": int(CATEGORY_IDS[class_id]),
-                    "segmentation": encode_rle(mask),
-                    "score": float(score),
-                }
-                for mask, class_id, score in zip(
-                    found["mask"], found["class"], found["score"], strict=True
-                )
-            ]
+            for record in instance_records(found, self.category_ids()):
+                # With a box, an area would be the box's.
+                kept = {name: record[name] for name in ("category_id", "segmentation", "score")}
+                detections.append({"image_id": number, **kept})
         path = folder / RESULTS
         write_bytes(path, json.dumps(detections).encode())
         return path
@@ -271,7 +256,7 @@ class Dataset(dataset.Dataset):
     def _mask_path(self, image_id: str) -> Path:
         """Return the path of a ready-made mask: DIR/ID.png, or DIR/SPLIT/ID.png."""
         assert self._masks is not None
-        inside = self._masks / self._lists.folder_of(image_id)
+        inside = self._masks / f"{self._lists.find(image_id).split}{self._lists.year}"
         return (inside if inside.is_dir() else self._masks) / f"{image_id}.png"
 
     @cached_property
