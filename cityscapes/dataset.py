@@ -1,5 +1,6 @@
 """The images and labels of a Cityscapes folder."""
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from functools import cache, cached_property
@@ -7,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cityscapes import layout, truth
+from cityscapes import truth
 from cityscapes.export import PACKED, pack
-from cityscapes.identity import identify
+from cityscapes.layout import EXPECTED_COUNTS, IMAGE, TRUTH, Layout
 from cityscapes.names import EVALUATED_IDS, label_ids, names_of, palette_of
 from cityscapes.precision import OVERLAPS, ImageOverlaps, average_precision, overlaps_of
 from misc.files.digests import content_digest
@@ -17,10 +18,10 @@ from misc.files.images import read_image
 from misc.files.labels import LEAST_SCORE
 from misc.metrics import mean_average_precision
 from misc.running import dataset
+from misc.running.dataset import KINDS
 from misc.running.log import logger
 from misc.settings.config import Config
 
-KINDS = ("semantic", "instance")
 # An aggregator attributes it to IRNet; network, classes and protocol are not known.
 PUBLISHED: dict[tuple[str, str], dict[str, float]] = {("eval_deeplab", "val"): {"mIoU": 0.3348}}
 
@@ -51,16 +52,11 @@ class Dataset(dataset.Dataset):
         num_classes: int = 8,
         limit: int | None = None,
     ) -> None:
-        self.root = Path(root)
         self.limit = limit
-        if not (self.root / layout.IMAGES).is_dir():
-            raise FileNotFoundError(
-                f"--data_root {self.root}: no folder {layout.IMAGES} in it; that of Cityscapes "
-                f"holds {layout.IMAGES} and {layout.TRUTH}"
-            )
         self.label_ids = label_ids(num_classes)
         self.class_names = names_of(self.label_ids)
-        self._occurring: dict[str, list[int]] = {}  # of the images whose truth has been read
+        self._layout = Layout(Path(root))
+        self._classes: dict[str, list[int]] = {}  # of the images whose truth has been read
 
     @cached_property
     def palette(self) -> np.ndarray:  # type: ignore[override]
@@ -70,54 +66,50 @@ class Dataset(dataset.Dataset):
     def published(self, stage: str, split: str) -> Mapping[str, float]:
         """Return the published figures for a stage's measures on a split; see PUBLISHED."""
         figures = PUBLISHED.get((stage, split), {})
-        expected = layout.EXPECTED_COUNTS.get(split)
-        own = figures and len(layout.read_split(self.root, split)) == expected
-        return figures if own else {}
+        return figures if figures and len(self.split(split)) == EXPECTED_COUNTS[split] else {}
 
     def identify(self, ids: Sequence[str] | None = None, *, truth: str = "") -> str:
-        """Return the identity of the data set, or of a list of it, independent of its path."""
-        known = identify(self.root, ids, num_classes=len(self.class_names))
+        """Return the name, classes, number of images, and a digest of ids and file sizes.
+
+        With `truth` it has a digest of these files, too.
+        """
+        if ids is None:
+            ids = [i for i, place in self._layout.places.items() if not place.startswith("test/")]
+        paths = (self._layout.path(TRUTH["semantic"], image_id) for image_id in ids)
+        sizes = [path.stat().st_size if path.is_file() else 0 for path in paths]
+        labels = hashlib.sha256(str(sizes).encode()).hexdigest()[:16]
+        known = f"{super().identify(ids)}, {len(self.class_names)} classes, labels {labels}"
         if not truth:
             return known
-        files = (layout.truth_path(self.root, truth, image_id) for image_id in ids or ())
+        files = (self._layout.path(TRUTH[truth], image_id) for image_id in ids)
         return f"{known}, {truth} truth {content_digest(files)}"
 
     def split(self, name_or_file: str | os.PathLike[str]) -> list[str]:
-        """Return the ids of a split or of a text file of ids; see cityscapes.layout.read_split."""
-        return layout.read_split(self.root, name_or_file)[: self.limit]
+        """Return the ids of a split or of a text file of ids; see cityscapes.layout."""
+        return self._layout.split(name_or_file)[: self.limit]
 
     def image_path(self, image_id: str) -> Path:
         """Return the path of an image's file."""
-        return layout.image_path(self.root, image_id)
+        return self._layout.path(IMAGE, image_id)
 
     def image(self, image_id: str) -> np.ndarray:
         """Read an image: uint8 RGB (H, W, 3); raises as misc.files.images.read_image."""
         return read_image(self.image_path(image_id))
 
-    def image_labels(self, ids: Sequence[str]) -> np.ndarray:
-        """Return the image-level labels: float32 (N, C), 1 where a class occurs in labelIds.
-
-        Raises as cityscapes.truth.semantic_label.
-        """
-        occurring = np.zeros((len(ids), len(EVALUATED_IDS)), np.float32)
-        for row, image_id in zip(occurring, ids, strict=True):
-            if image_id not in self._occurring:
-                path = layout.truth_path(self.root, "semantic", image_id)
-                self._occurring[image_id] = truth.occurring_ids(path)
-            row[self._occurring[image_id]] = 1
-        return occurring[:, np.isin(EVALUATED_IDS, self.label_ids)]
+    def classes(self, image_id: str) -> list[int]:
+        """Return the classes that occur in labelIds; raises as `semantic_label`."""
+        if image_id not in self._classes:
+            found = truth.occurring(self._read("semantic", image_id))
+            self._classes[image_id] = np.flatnonzero(np.isin(self.label_ids, found)).tolist()
+        return self._classes[image_id]
 
     def with_labels(self, ids: Sequence[str]) -> list[str]:
         """Return those of the ids, in their order, that have an image-level label."""
         return self.with_truth(ids, kinds=("semantic",))
 
-    def has_truth(self, image_id: str, *, kinds: Sequence[str] = KINDS) -> bool:
-        """Return whether an image has ground truth of these kinds: `semantic`, `instance`."""
-        return all(layout.has_truth(self.root, kind, image_id) for kind in kinds)
-
     def with_truth(self, ids: Sequence[str], *, kinds: Sequence[str] = KINDS) -> list[str]:
         """Return those of the ids, in their order, that have ground truth of these kinds."""
-        return [image_id for image_id in ids if self.has_truth(image_id, kinds=kinds)]
+        return [i for i in ids if all(self._layout.has_truth(i, kind) for kind in kinds)]
 
     def semantic_label(self, image_id: str) -> np.ndarray:
         """Read a semantic label: uint8 (H, W), 0 background, class id + 1, 255 void.
@@ -126,18 +118,22 @@ class Dataset(dataset.Dataset):
             FileNotFoundError: the image has no label.
             ValueError: the file is no label map, of another size than the image, or has other ids.
         """
-        return truth.semantic_label(self.root, image_id, self.label_ids)
+        return truth.semantic_label(self._read("semantic", image_id), self.label_ids)
 
     def instance_label(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
         """Read the instances: masks, bool (N, H, W), and their classes, int64 (N,), from 0.
 
         Groups are none. Raises as `semantic_label`.
         """
-        return truth.instances(self.root, image_id, self.label_ids)
+        return truth.instances(self._read("instance", image_id), self.label_ids)
 
     def ignored_regions(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
         """Read the groups: masks, bool (M, H, W), and their classes, int64 (M,), from 0."""
-        return truth.groups(self.root, image_id, self.label_ids)
+        return truth.groups(self._read("instance", image_id), self.label_ids)
+
+    def _read(self, kind: str, image_id: str) -> np.ndarray:
+        path = self._layout.path(TRUTH[kind], image_id)
+        return truth.read_ids(path, self.image_path(image_id))
 
     def match_instances(
         self, image_id: str, masks: np.ndarray, classes: np.ndarray, scores: np.ndarray
@@ -152,7 +148,7 @@ class Dataset(dataset.Dataset):
             classes: (N,), their classes, from 0.
             scores: (N,), their scores.
         """
-        numbers = truth.instance_numbers(self.root, image_id)
+        numbers = self._read("instance", image_id)
         kept = np.asarray(scores) >= LEAST_SCORE
         ids = self.label_ids[np.asarray(classes, np.int64)[kept]]
         return overlaps_of(numbers, masks[kept], ids, scores[kept])

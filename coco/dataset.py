@@ -24,9 +24,9 @@ from misc.files.labels import instance_path
 from misc.files.palette import voc_palette
 from misc.imutils import IGNORE
 from misc.running import dataset
+from misc.running.dataset import KINDS
 from misc.settings.config import Config
 
-KINDS = ("semantic", "instance")
 RESULTS = "detections.json"
 
 
