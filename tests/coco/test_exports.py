@@ -158,3 +158,11 @@ def test_without_a_true_object_coco_ap_is_left_out_and_the_rest_recorded(root, t
     known = official(root, "val")
     assert {each["image_id"] for each in results} <= set(known.imgs)
     assert {each["category_id"] for each in results} <= set(known.cats)
+    predict = ["--predict", str(root / "val2017"), "--run_dir", str(tmp_path / "run")]
+    predict += ["--supervision", "full", "--num_workers", "0", "--mask_rcnn_weights_name"]
+    with tiny_detector_and_deeplab():
+        assert run_sample.main([*predict, str(tmp_path / "run/sess/mask_rcnn_full.pth")]) == 0
+    predicted = json.loads((tmp_path / "run/result/predict/mask_rcnn/instances.json").read_text())
+    assert {c["id"]: c["name"] for c in predicted["categories"]} == {
+        number: category["name"] for number, category in known.cats.items()
+    }
