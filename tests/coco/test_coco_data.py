@@ -267,7 +267,8 @@ def test_what_shapes_the_truth_is_in_the_identity_of_images_that_learn_from_it(o
     plain = open_coco(own).identify(ids)
     rules = [{}, {"truth": "small_first"}, {"crowd": "ignore"}]
     assert len({known("semantic", **rule) for rule in rules} | {plain}) == 4
-    assert {known("instance", **rule) for rule in rules} == {plain}
+    (instances_alone,) = {known("instance", **rule) for rule in rules}
+    assert instances_alone.startswith(plain)
     found = set()
     for size in (1, 2):
         masks = tmp_path / f"masks{size}"
