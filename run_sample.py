@@ -103,7 +103,7 @@ def run_stages(config: "Config", dataset: "Dataset") -> None:
 
     chosen = [stage for stage in STAGES if config.runs_stage(stage.flag)]
     look = dry_run if config.dry_run else check_inputs
-    ranks.on_first(lambda: look(config, dataset, chosen))
+    ranks.on_first(lambda: look(config, dataset, STAGES))
     if config.dry_run:
         return
     # Not before the locks are this run's: the file may be that of another run, which works.

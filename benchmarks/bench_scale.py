@@ -117,7 +117,7 @@ def resume(folder: Path) -> None:
     """Begin make_cam where half of the images have their CAMs."""
     config = config_of(folder, f"--make_cam_pass --cam_weights_name {folder}/weights.pth")
     dataset = open_dataset(config)
-    check_inputs(config, dataset, [stage for stage in STAGES if config.runs_stage(stage.flag)])
+    check_inputs(config, dataset, STAGES)
     with mock.patch.object(make_cam, "scale_maps", side_effect=Reached):
         make_cam.run(config, dataset)
 

@@ -8,8 +8,8 @@ from misc.files.labels import label_path
 from misc.files.outputs import image_files
 from misc.files.palette import PALETTE_FILES, class_entries, palette_path, write_legend
 from misc.relation import relation_label
+from misc.running.cam_forms import cam_folder
 from misc.running.dataset import Dataset
-from misc.running.plan import Files, Plan, cam_folder, cams_need, crf_modules
 from misc.running.provenance import claim_folder
 from misc.running.shaped import shaped_by
 from misc.running.workers import run_images
@@ -46,19 +46,6 @@ def run(config: Config, dataset: Dataset) -> None:
         outputs=partial(image_files, config.ir_label_out_dir, FILES),
         num_workers=config.num_workers,
         description="cam_to_ir_label",
-    )
-
-
-def plan(config: Config, dataset: Dataset) -> Plan:
-    """Return what is read and written."""
-    ids = dataset.split(config.train_list)
-    return Plan(
-        images=ids,
-        needs=[cams_need(config, dataset, ids)],
-        modules=crf_modules(config),
-        claims=[config.ir_label_out_dir],
-        writes=[Files.of_images(config.ir_label_out_dir, FILES[0], ids)],
-        bytes_each=8_000,
     )
 
 

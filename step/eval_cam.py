@@ -24,10 +24,9 @@ from misc.metrics import (
     mean_iou,
     threshold_confusions,
 )
+from misc.running.cam_forms import cam_folder
 from misc.running.dataset import Dataset
-from misc.running.open_dataset import evaluated_truths
-from misc.running.plan import Plan, Truths, cam_folder, cams_need
-from misc.running.truths import measured, to_measure
+from misc.running.open_dataset import evaluated_images
 from misc.running.workers import map_images
 from misc.settings.config import Config
 
@@ -43,7 +42,9 @@ def run(config: Config, dataset: Dataset) -> None:
     The components' AP50 is that at the threshold which suits them best, and beside it the one at
     the threshold of the best mIoU.
     """
-    ids = measured(dataset, _truths(config, dataset), "eval_cam")
+    # Where truth may be missing, the components are measured on those images that have it.
+    kinds = ("semantic",) if dataset.may_lack_truth else ("semantic", "instance")
+    ids = evaluated_images(config, dataset, kinds, stage="eval_cam")
     if not ids:
         return
     thresholds = np.append(CURVE, config.cam_eval_thres)
@@ -84,18 +85,6 @@ def run(config: Config, dataset: Dataset) -> None:
         if config.suggest_thresholds:
             suggest_thresholds(best)
     write_details(config, "eval_cam", details)
-
-
-def plan(config: Config, dataset: Dataset) -> Plan:
-    """Return what is read."""
-    truths = _truths(config, dataset)
-    return Plan(truths=[truths], needs=[cams_need(config, dataset, to_measure(dataset, truths))])
-
-
-def _truths(config: Config, dataset: Dataset) -> Truths:
-    # Where truth may be missing, the components are measured on those images that have it.
-    kinds = ("semantic",) if dataset.may_lack_truth else ("semantic", "instance")
-    return evaluated_truths(config, dataset, kinds)
 
 
 def evaluate_image(

@@ -1,7 +1,6 @@
 """Evaluate DeepLab on val_list, and pack its labels for the server (METHOD section 9)."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,11 +9,10 @@ from torch import nn
 
 from misc.files.labels import SEMANTIC_FILES, semantic_paths, write_semantic_label
 from misc.files.palette import class_entries, write_legend
-from misc.learning.label_plans import evaluation_plan, val_truths
-from misc.learning.networks import for_inference
+from misc.learning.networks import check_weights, for_inference
 from misc.learning.seen import warn_of_seen
 from misc.learning.segmenting import segment_images
-from misc.learning.supervision import read_trained, supervised_path, trained_with
+from misc.learning.supervision import read_trained, trained_with
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.measuring.details import Confusions, network_details, semantic_details, write_details
@@ -23,10 +21,10 @@ from misc.measuring.measures import record_measures
 from misc.metrics import mean_iou
 from misc.running.dataset import ARCHIVE, Dataset
 from misc.running.log import logger
-from misc.running.plan import Plan, crf_modules
 from misc.running.provenance import claim_folder
 from misc.running.shaped import shaped_by
-from misc.running.truths import measured
+from misc.running.stage import supervised_path
+from misc.running.truth import images_with_ground_truth
 from misc.running.workers import collect_images
 from misc.settings.config import Config
 from net.deeplab import deeplab_of
@@ -51,9 +49,11 @@ def run(config: Config, dataset: Dataset) -> None:
         label_images(config, model, dataset, ids, folder, compute=compute)
         entries = class_entries(dataset.class_names, dataset.palette)
         ranks.on_first(partial(write_legend, folder, entries))
-        truths = val_truths(config, ids, "semantic")
-        if truth_ids := measured(dataset, truths, "eval_deeplab"):
-            warn_of_seen(weights, dataset, replace(truths, ids=truth_ids))
+        source = f"--val_list {config.val_list}"
+        if truth_ids := images_with_ground_truth(
+            dataset, ids, ("semantic",), stage="eval_deeplab", source=source
+        ):
+            warn_of_seen(weights, dataset, truth_ids, source=source)
             counts = count_images(dataset, truth_ids, folder, num_workers=config.num_workers)
             ranks.on_first(partial(write_measures, config, dataset, name, counts))
         if config.deeplab_server_list:
@@ -65,11 +65,11 @@ def run(config: Config, dataset: Dataset) -> None:
             logger.info("for the evaluation server: %s", archive or f"the labels in {folder}")
 
 
-def plan(config: Config, dataset: Dataset) -> Plan:
-    """Return what is read and written."""
+def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
+    """Check the weights of each --supervision; see `check_weights`."""
     build = partial(deeplab_of, config, len(dataset.class_names))
-    planned = evaluation_plan(config, dataset, "deeplab", SEMANTIC_FILES[0], build=build)
-    return replace(planned, modules=crf_modules(config)) if config.deeplab_crf else planned
+    paths = [supervised_path(config.deeplab_weights_name, name) for name in config.supervision]
+    check_weights(build, "deeplab_weights_name", paths, coming)
 
 
 def label_images(

@@ -1,7 +1,6 @@
 """Evaluate Mask R-CNN on val_list (METHOD sections 8 and 9)."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,9 @@ from misc.files.coco_precision import CocoMatches, coco_measures, match_masks
 from misc.files.instance_files import load_instances
 from misc.files.labels import INSTANCE_FILES, SURE, instance_path, instance_paths, write_instances
 from misc.files.palette import object_entries, write_legend
-from misc.learning.label_plans import evaluation_plan, val_truths
-from misc.learning.networks import for_inference
+from misc.learning.networks import check_weights, for_inference
 from misc.learning.seen import warn_of_seen
-from misc.learning.supervision import read_trained, supervised_path, trained_with
+from misc.learning.supervision import read_trained, trained_with
 from misc.learning.validation import detect_objects, load_image
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
@@ -32,10 +30,10 @@ from misc.measuring.measures import record_measures
 from misc.metrics import ImageMatches, average_precision
 from misc.running.dataset import Dataset
 from misc.running.log import logger
-from misc.running.plan import Plan
 from misc.running.provenance import claim_folder, remove_recorded
 from misc.running.shaped import shaped_by
-from misc.running.truths import measured
+from misc.running.stage import supervised_path
+from misc.running.truth import images_with_ground_truth
 from misc.running.workers import collect_images, run_images
 from misc.settings.config import Config
 from net.mask_rcnn import mask_rcnn_of
@@ -61,9 +59,11 @@ def run(config: Config, dataset: Dataset) -> None:
         claim(folder, files=INSTANCE_FILES, images=ids)
         detect_images(model, dataset, ids, folder, compute=compute, supervision=name)
         ranks.on_first(partial(write_legend, folder, object_entries()))
-        truths = val_truths(config, ids, "instance")
-        if truth_ids := measured(dataset, truths, "eval_mask_rcnn"):
-            warn_of_seen(weights, dataset, replace(truths, ids=truth_ids))
+        source = f"--val_list {config.val_list}"
+        if truth_ids := images_with_ground_truth(
+            dataset, ids, ("instance",), stage="eval_mask_rcnn", source=source
+        ):
+            warn_of_seen(weights, dataset, truth_ids, source=source)
             matched = match_images(config, dataset, truth_ids, folder)
             ranks.on_first(partial(write_measures, config, dataset, name, *matched))
         if config.mask_rcnn_server_list:
@@ -76,10 +76,11 @@ def run(config: Config, dataset: Dataset) -> None:
             logger.info("for the evaluation server: %s", packed or f"the detections in {folder}")
 
 
-def plan(config: Config, dataset: Dataset) -> Plan:
-    """Return what is read and written."""
+def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
+    """Check the weights of each --supervision; see `check_weights`."""
     build = partial(mask_rcnn_of, config, len(dataset.class_names))
-    return evaluation_plan(config, dataset, "mask_rcnn", INSTANCE_FILES[0], build=build)
+    paths = [supervised_path(config.mask_rcnn_weights_name, name) for name in config.supervision]
+    check_weights(build, "mask_rcnn_weights_name", paths, coming)
 
 
 def detect_images(

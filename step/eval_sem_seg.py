@@ -2,23 +2,19 @@
 
 from functools import partial
 
-from misc.files.images import read_label
-from misc.files.labels import SEMANTIC_FILES
 from misc.measuring.details import Confusions, semantic_details, write_details
 from misc.measuring.evaluation import count_image
 from misc.measuring.measures import record_measures
 from misc.metrics import mean_iou
 from misc.running.dataset import Dataset
-from misc.running.open_dataset import evaluated_truths
-from misc.running.plan import Files, Plan, Truths, made_by
-from misc.running.truths import measured, to_measure
+from misc.running.open_dataset import evaluated_images
 from misc.running.workers import map_images
 from misc.settings.config import Config
 
 
 def run(config: Config, dataset: Dataset) -> None:
     """Compute mIoU on --chainer_eval_set, of each class and image too."""
-    ids = measured(dataset, _truths(config, dataset), "eval_sem_seg")
+    ids = evaluated_images(config, dataset, ("semantic",), stage="eval_sem_seg")
     if not ids:
         return
     load = partial(count_image, dataset, config.sem_seg_out_dir)
@@ -29,16 +25,3 @@ def run(config: Config, dataset: Dataset) -> None:
         found.add(image_id, count)
     record_measures(config, dataset, "eval_sem_seg", {"mIoU": float(mean_iou(found.total))})
     write_details(config, "eval_sem_seg", semantic_details(found))
-
-
-def plan(config: Config, dataset: Dataset) -> Plan:
-    """Return what is read."""
-    truths = _truths(config, dataset)
-    ids = to_measure(dataset, truths)
-    files = Files.of_images(config.sem_seg_out_dir, SEMANTIC_FILES[0], ids)
-    need = made_by("sem_seg_out_dir", "make_sem_seg", files, read_label)
-    return Plan(truths=[truths], needs=[need])
-
-
-def _truths(config: Config, dataset: Dataset) -> Truths:
-    return evaluated_truths(config, dataset, ("semantic",))

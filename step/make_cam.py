@@ -1,17 +1,17 @@
 """Compute class attention maps with the trained classification network (METHOD section 2)."""
 
+from collections.abc import Collection
 from functools import partial
+from pathlib import Path
 
 from misc.files.cam_files import cam_path, write_cams
 from misc.files.outputs import image_files
 from misc.learning.class_maps import scale_maps
 from misc.learning.networks import check_weights, classifier, load_network
 from misc.learning.samples import LoadedScales, load_scales
-from misc.learning.weights import read_state_dict
 from misc.machine.device import compute_of
 from misc.running.dataset import Dataset
 from misc.running.open_dataset import image_labels
-from misc.running.plan import Files, Plan, made_by
 from misc.running.provenance import claim_folder
 from misc.running.shaped import shaped_by
 from misc.running.workers import Way, run_images
@@ -57,20 +57,10 @@ def run(config: Config, dataset: Dataset) -> None:
     )
 
 
-def plan(config: Config, dataset: Dataset) -> Plan:
-    """Return what is read and written."""
-    ids = images_needed(config, dataset)
-    weights = Files.of(config.cam_weights_name)
+def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
+    """Check the weights; see `check_weights`."""
     build = partial(classifier, config, len(dataset.class_names), "CAM")
-    return Plan(
-        images=ids,
-        labelled=ids,
-        networks=[partial(check_weights, build, "cam_weights_name", [config.cam_weights_name])],
-        needs=[made_by("cam_weights_name", "train_cam", weights, read_state_dict)],
-        claims=[config.cam_out_dir],
-        writes=[Files.of_images(config.cam_out_dir, FILES[0], ids)],
-        bytes_each=25_000,
-    )
+    check_weights(build, "cam_weights_name", [config.cam_weights_name], coming)
 
 
 def images_needed(config: Config, dataset: Dataset) -> list[str]:

@@ -1,33 +1,44 @@
 """Write instances as COCO annotations, for other programs."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 from misc.files.atomic import write_bytes
-from misc.learning.label_plans import labels_needs, learnt_truths, val_truths
 from misc.learning.supervision import (
     annotations,
-    supervised_path,
     supervision_of,
 )
 from misc.running.dataset import Dataset
 from misc.running.log import logger
-from misc.running.plan import Files, Plan
-from misc.running.truths import measured, to_measure
+from misc.running.stage import supervised_path
+from misc.running.truth import images_with_ground_truth
 from misc.settings.config import Config
 
 
 def run(config: Config, dataset: Dataset) -> None:
     """Write the pseudo instances of infer_list, and the ground truth of val_list."""
-    truths = val_truths(config, dataset.split(config.val_list), "instance")
-    has_truth = bool(measured(dataset, truths, "make_cocoann", use="export as ground truth"))
-    for path, (split, name) in exported(config, has_truth=has_truth).items():
+    has_truth = images_with_ground_truth(
+        dataset,
+        dataset.split(config.val_list),
+        ("instance",),
+        stage="make_cocoann",
+        source=f"--val_list {config.val_list}",
+        use="exported",
+    )
+    for path, (split, name) in exported(config, has_truth=bool(has_truth)).items():
         supervision = supervision_of(config, dataset, name)
         ids = supervision.labelled(dataset.split(split), "instance")
         content = annotations(supervision, ids, num_workers=config.num_workers)
         write_bytes(path, json.dumps(content).encode())
         counts = len(content["annotations"]), len(content["images"])
         logger.info("%s: %d instances in %d images", path, *counts)
+
+
+def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
+    """Raise as `exported`, for the preflight."""
+    found = dataset.with_truth(dataset.split(config.val_list), kinds=("instance",))
+    exported(config, has_truth=bool(found))
 
 
 def exported(config: Config, *, has_truth: bool) -> dict[Path, tuple[str, str]]:
@@ -48,16 +59,3 @@ def exported(config: Config, *, has_truth: bool) -> dict[Path, tuple[str, str]]:
                 f"{config.infer_list}; give the two lists files of different names"
             )
     return files
-
-
-def plan(config: Config, dataset: Dataset) -> Plan:
-    """Return what is read and written."""
-    ids, val_ids = dataset.split(config.infer_list), dataset.split(config.val_list)
-    truths = val_truths(config, val_ids, "instance")
-    files = exported(config, has_truth=bool(to_measure(dataset, truths)))
-    return Plan(
-        truths=[truths, *learnt_truths(config, ids, "instance")],
-        needs=labels_needs(config, dataset, semantic=False),
-        writes=[Files.of(*files)],
-        bytes_each=10_000_000,
-    )

@@ -1,9 +1,10 @@
 """Make instance labels (METHOD section 6)."""
 
-from misc.files.labels import INSTANCE_FILES
+from collections.abc import Collection
+from pathlib import Path
+
 from misc.running.dataset import Dataset
-from misc.running.label_synthesis import make_labels, plan_labels
-from misc.running.plan import Plan
+from misc.running.label_synthesis import check_irnet, make_labels
 from misc.settings.config import Config
 
 
@@ -15,7 +16,6 @@ def run(config: Config, dataset: Dataset) -> None:
     make_labels(config, dataset, "instance", *["semantic"] * config.runs_stage("make_sem_seg_pass"))
 
 
-def plan(config: Config, dataset: Dataset) -> Plan:
-    """Return what is read and written."""
-    folder, crf = config.ins_seg_out_dir, config.ins_seg_crf
-    return plan_labels(config, dataset, folder, INSTANCE_FILES[:2], crf=crf)
+def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
+    """Check IRNet's weights; see `check_irnet`."""
+    check_irnet(config, coming)

@@ -1,9 +1,10 @@
 """Make semantic labels (METHOD section 7)."""
 
-from misc.files.labels import SEMANTIC_FILES
+from collections.abc import Collection
+from pathlib import Path
+
 from misc.running.dataset import Dataset
-from misc.running.label_synthesis import make_labels, plan_labels
-from misc.running.plan import Plan
+from misc.running.label_synthesis import check_irnet, make_labels
 from misc.settings.config import Config
 
 
@@ -12,7 +13,6 @@ def run(config: Config, dataset: Dataset) -> None:
     make_labels(config, dataset, "semantic")
 
 
-def plan(config: Config, dataset: Dataset) -> Plan:
-    """Return what is read and written."""
-    folder, crf = config.sem_seg_out_dir, config.sem_seg_crf
-    return plan_labels(config, dataset, folder, SEMANTIC_FILES[:2], crf=crf)
+def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
+    """Check IRNet's weights; see `check_irnet`."""
+    check_irnet(config, coming)

@@ -11,7 +11,6 @@ import numpy as np
 from misc.files.atomic import write_bytes
 from misc.files.palette import class_entries, css_colour
 from misc.learning.curves import curve_path, read_curves
-from misc.learning.supervision import supervised_path
 from misc.looking.charts import bar_chart, confusion_chart, line_chart
 from misc.looking.gallery import choose_images
 from misc.looking.layers import (
@@ -29,7 +28,7 @@ from misc.running.dataset import Dataset
 from misc.running.label_synthesis import load_irnet
 from misc.running.log import logger
 from misc.running.open_dataset import evaluated_ids, image_labels
-from misc.running.plan import Files, Plan
+from misc.running.stage import supervised_path
 from misc.running.workers import map_images
 from misc.settings.config import Config
 from step import STAGES
@@ -92,11 +91,6 @@ def run(config: Config, dataset: Dataset) -> None:
     page = fill_page(parts, images).encode()
     write_bytes(config.report_file, page)
     logger.info("%s: %d images, %.1f MB", config.report_file, len(images), len(page) / 1e6)
-
-
-def plan(config: Config, dataset: Dataset) -> Plan:
-    """Return what is written; missing inputs are left out of the page."""
-    return Plan(writes=[Files.of(config.report_file)], bytes_each=2_000_000)
 
 
 def gallery(config: Config, dataset: Dataset) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Train the classification network (METHOD section 1)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,9 @@ from torch import nn
 
 from misc.imutils import normalize_crop
 from misc.learning.networks import (
-    WEIGHTS_BYTES,
     check_backbone,
     check_weights,
     classifier,
-    pretrained_need,
 )
 from misc.learning.pretrained import load_pretrained
 from misc.learning.samples import ClassificationSamples
@@ -26,7 +24,6 @@ from misc.machine.device import Compute, compute_of
 from misc.metrics import ranking_precision
 from misc.running.dataset import Dataset
 from misc.running.open_dataset import label_rows
-from misc.running.plan import Files, Plan
 from misc.settings.config import Config
 
 
@@ -59,28 +56,14 @@ def run(config: Config, dataset: Dataset) -> None:
     )
 
 
-def plan(config: Config, dataset: Dataset) -> Plan:
-    """Return what is read and written."""
-    train_ids = dataset.split(config.train_list)
-    ids = [*train_ids, *dataset.split(config.val_list)]
+def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
+    """Check the network, and the weights that it begins with; see `check_backbone`."""
     num_classes = len(dataset.class_names)
     build = partial(untrained_network, config, num_classes)
-    check = (
-        partial(check_weights, build, "cam_network", [])
-        if config.pretrained == "none"
-        else partial(check_backbone, build, "resnet50", config, num_classes, config.backbone)
-    )
-    return Plan(
-        claims=[config.cam_weights_name],
-        batches={"cam_batch_size": len(train_ids)},
-        images=ids,
-        labelled=ids,
-        learnt={"train_list": train_ids},
-        needs=pretrained_need(config.pretrained),
-        networks=[check],
-        writes=[Files.of(config.cam_weights_name)],
-        bytes_each=WEIGHTS_BYTES,
-    )
+    if config.pretrained == "none":
+        check_weights(build, "cam_network", [], coming)
+    else:
+        check_backbone(build, "resnet50", config, num_classes, config.backbone, coming)
 
 
 def build_network(config: Config, num_classes: int) -> Any:

@@ -1,20 +1,19 @@
 """Train DeepLab-v2 on semantic labels (METHOD section 9)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import nn
 
 from misc.imutils import IGNORE, normalize_crop
-from misc.learning.label_plans import training_plan
-from misc.learning.networks import load_backbone
+from misc.learning.networks import check_backbone, load_backbone
 from misc.learning.samples import SegmentationSamples
 from misc.learning.stages import train_on_labels
 from misc.learning.supervision import Supervision
 from misc.learning.validation import validation_iou
 from misc.running.dataset import Dataset
-from misc.running.plan import Plan
 from misc.settings.config import Config
 from net.deeplab import DeepLab, deeplab_of, label_loss
 
@@ -34,17 +33,11 @@ def run(config: Config, dataset: Dataset) -> None:
     )
 
 
-def plan(config: Config, dataset: Dataset) -> Plan:
-    """Return what is read and written."""
-    return training_plan(
-        config,
-        dataset,
-        "deeplab",
-        config.deeplab_weights_name,
-        build=partial(deeplab_of, config, len(dataset.class_names)),
-        part="resnet50",
-        backbone=config.deeplab_backbone or config.backbone,
-    )
+def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
+    """Check the weights that the backbone begins with; see `check_backbone`."""
+    num_classes, backbone = len(dataset.class_names), config.deeplab_backbone or config.backbone
+    build = partial(deeplab_of, config, num_classes)
+    check_backbone(build, "resnet50", config, num_classes, backbone, coming)
 
 
 def build_network(config: Config, num_classes: int) -> DeepLab:

@@ -1,6 +1,6 @@
 """Train IRNet: boundaries and displacements from relation labels (METHOD section 4)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,6 @@ from misc.files.labels import label_path
 from misc.imutils import normalize_crop
 from misc.indexing import PathIndex
 from misc.learning.networks import (
-    WEIGHTS_BYTES,
-    backbone_need,
     check_backbone,
     load_backbone,
     make_network,
@@ -28,7 +26,6 @@ from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.running.dataset import Dataset
 from misc.running.log import logger
-from misc.running.plan import Files, Plan, made_by
 from misc.running.records import read_note, write_note
 from misc.running.shaped import shaped_by
 from misc.settings.config import Config
@@ -77,29 +74,10 @@ def run(config: Config, dataset: Dataset) -> None:
         renew_mean(config, weights, mean_of, mean_over=mean_over, compute=compute)
 
 
-def plan(config: Config, dataset: Dataset) -> Plan:
-    """Return what is read and written."""
-    ids = dataset.split(config.train_list)
-    labels = Files.of_images(config.ir_label_out_dir, "{}.png", ids)
-    needs = [made_by("ir_label_out_dir", "cam_to_ir_label", labels, read_label)]
-    return Plan(
-        claims=[config.irn_weights_name],
-        batches={"irn_batch_size": len(ids)},
-        images=[*ids, *dataset.split(config.infer_list)],
-        needs=needs + backbone_need(config),
-        networks=[
-            partial(
-                check_backbone,
-                partial(untrained_network, config),
-                "resnet50",
-                config,
-                len(dataset.class_names),
-                config.backbone,
-            )
-        ],
-        writes=[Files.of(config.irn_weights_name)],
-        bytes_each=WEIGHTS_BYTES,
-    )
+def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
+    """Check the network, and the weights that it begins with; see `check_backbone`."""
+    build = partial(untrained_network, config)
+    check_backbone(build, "resnet50", config, len(dataset.class_names), config.backbone, coming)
 
 
 def build_network(config: Config) -> Any:

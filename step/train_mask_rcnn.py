@@ -1,21 +1,20 @@
 """Train Mask R-CNN on instance labels (METHOD section 9)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from misc.learning.label_plans import training_plan
-from misc.learning.networks import load_backbone
+from misc.learning.networks import check_backbone, load_backbone
 from misc.learning.samples import DetectionSamples, detector_image
 from misc.learning.stages import train_on_labels
 from misc.learning.supervision import Supervision
 from misc.learning.validation import validation_precision
 from misc.machine import ranks
 from misc.running.dataset import Dataset
-from misc.running.plan import Plan
 from misc.settings.config import Config
 from net.mask_rcnn import mask_rcnn_of, trainable_parameters
 
@@ -38,17 +37,11 @@ def run(config: Config, dataset: Dataset) -> None:
     )
 
 
-def plan(config: Config, dataset: Dataset) -> Plan:
-    """Return what is read and written."""
-    return training_plan(
-        config,
-        dataset,
-        "mask_rcnn",
-        config.mask_rcnn_weights_name,
-        build=partial(mask_rcnn_of, config, len(dataset.class_names)),
-        part="backbone.body",
-        backbone=config.backbone,
-    )
+def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
+    """Check the weights that the backbone begins with; see `check_backbone`."""
+    num_classes = len(dataset.class_names)
+    build = partial(mask_rcnn_of, config, num_classes)
+    check_backbone(build, "backbone.body", config, num_classes, config.backbone, coming)
 
 
 def build_network(config: Config, num_classes: int) -> Any:

@@ -20,13 +20,8 @@ from torchvision.ops import FrozenBatchNorm2d
 from misc.learning.pretrained import load_pretrained
 from misc.learning.weights import OtherNetwork, load_weights, read_state_dict
 from misc.machine.device import Compute
-from misc.running.plan import Files, Need, made_by
 from misc.settings.config import Config
 from misc.settings.modules import import_module
-
-# Of a ResNet-50, with the checkpoint beside it during training.
-WEIGHTS_BYTES = 400_000_000
-
 
 # What stages ask of each class of a plugged-in module; docs/ARCHITECTURE.md says what it does.
 USED = {
@@ -174,23 +169,6 @@ def _outline(build: Callable[[], Any]) -> Any:
 def _outlines() -> contextlib.AbstractContextManager[Any]:
     # torch warns that weights loaded into an outline are not kept.
     return warnings.catch_warnings(action="ignore", category=UserWarning)
-
-
-def pretrained_need(pretrained: str) -> list[Need]:
-    """Return the need for the file of pretrained weights, if --pretrained names one."""
-    if pretrained in ("imagenet", "none"):
-        return []
-    remedy = "accepted are imagenet, none, or a file of the backbone's weights"
-    files = Files.of(pretrained)
-    return [Need(flag="pretrained", files=files, read=read_state_dict, remedy=remedy)]
-
-
-def backbone_need(config: Config) -> list[Need]:
-    """Return the need for a backbone's weights: see `load_backbone`."""
-    if config.pretrained != "none":
-        return pretrained_need(config.pretrained)
-    weights = Files.of(config.cam_weights_name)
-    return [made_by("cam_weights_name", "train_cam", weights, read_state_dict)]
 
 
 def _backbone_file(config: Config) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from misc.running.dataset import Dataset
 from misc.running.log import logger
-from misc.running.plan import Truths
 from misc.running.records import read_note
 
 FIELD = "images"  # of the record beside the weights
@@ -19,15 +18,16 @@ def training_images(dataset: Dataset, ids: Sequence[str]) -> dict[str, dict[str,
     return {FIELD: {image_id: _size(dataset, image_id) for image_id in ids}}
 
 
-def warn_of_seen(weights: str | os.PathLike[str], dataset: Dataset, truths: Truths) -> None:
-    """Warn in one line of measured images that the network was trained on, where it is known."""
+def warn_of_seen(
+    weights: str | os.PathLike[str], dataset: Dataset, ids: Sequence[str], *, source: str
+) -> None:
+    """Warn in one line of a list's images that the network was trained on, where it is known."""
     known = read_note(weights, FIELD) or {}
-    seen = [i for i in truths.ids if i in known and known[i] == _size(dataset, i)]
+    seen = [i for i in ids if i in known and known[i] == _size(dataset, i)]
     if seen:
         logger.warning(
-            "%d of %d images of --%s %s were trained on (%s): the measures are not of unseen "
-            "images",
-            *(len(seen), len(truths.ids), truths.flag, truths.name, weights),
+            "%d of %d images of %s were trained on (%s): the measures are not of unseen images",
+            *(len(seen), len(ids), source, weights),
         )
 
 

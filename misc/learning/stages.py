@@ -11,7 +11,6 @@ import torch
 
 from misc.learning.checkpoints import finish
 from misc.learning.curves import TrainingCurve, curve_path
-from misc.learning.label_plans import val_truths
 from misc.learning.seen import training_images
 from misc.learning.supervision import (
     KINDS,
@@ -19,7 +18,6 @@ from misc.learning.supervision import (
     images_to_learn_from,
     note_split,
     supervised_by,
-    supervised_path,
     supervisions,
 )
 from misc.learning.training import Samples, Schedule, Terms, make_optimizer, train
@@ -27,11 +25,11 @@ from misc.machine import ranks
 from misc.machine.device import compute_of
 from misc.running.dataset import Dataset
 from misc.running.log import logger
-from misc.running.plan import unfilled
 from misc.running.provenance import checkpoint_path, claim_weights, confirm_weights
 from misc.running.records import Settings
 from misc.running.shaped import shaped_by
-from misc.running.truths import measured, require_truth
+from misc.running.stage import supervised_path, unfilled
+from misc.running.truth import images_with_ground_truth
 from misc.settings.config import Config
 from misc.settings.flags import resolved
 from misc.settings.metadata import FIELD, describe
@@ -189,9 +187,14 @@ def train_on_labels(
         options: the other arguments of `train_network`.
     """
     kind = KINDS[network]
-    truths = val_truths(config, dataset.split(config.val_list), kind)
-    require_truth(dataset, truths, f"train_{network}")
-    val_ids = measured(dataset, truths, f"train_{network}", use="validate on")[:VALIDATED_IMAGES]
+    val_ids = images_with_ground_truth(
+        dataset,
+        dataset.split(config.val_list),
+        (kind,),
+        stage=f"train_{network}",
+        source=f"--val_list {config.val_list}",
+        use="validated on",
+    )[:VALIDATED_IMAGES]
     compute = compute_of(config)
     for supervision in supervisions(config, dataset):
         ids = supervision.labelled(dataset.split(config.infer_list), kind)

@@ -21,10 +21,9 @@ from misc.files.labels import (
 )
 from misc.instances import component_detections
 from misc.learning.weights import read_state_dict
+from misc.running.cam_forms import cam_folder
 from misc.running.dataset import Dataset
 from misc.running.log import logger
-from misc.running.plan import cam_folder
-from misc.running.truths import with_truth
 from misc.running.workers import collect_images
 from misc.settings.config import Config
 
@@ -108,7 +107,15 @@ class Supervision:
             ids: the images.
             kind: of labels, `semantic` or `instance`.
         """
-        return with_truth(self.dataset, ids, kind) if self.name == "full" else list(ids)
+        if self.name != "full":
+            return list(ids)
+        found = self.dataset.with_truth(ids, kinds=(kind,))
+        if len(found) < len(ids):
+            words = (
+                "--supervision full: %d of %d images have ground truth (%s labels), taking those"
+            )
+            logger.info(words, len(found), len(ids), kind)
+        return found
 
 
 def supervisions(config: Config, dataset: Dataset) -> list[Supervision]:
@@ -126,12 +133,6 @@ def supervision_of(config: Config, dataset: Dataset, name: str) -> Supervision:
         cams=cam_folder(config, dataset),
         cam_threshold=config.cam_eval_thres,
     )
-
-
-def supervised_path(path: str, name: str) -> Path:
-    """Return the path of a result of a supervision: `irn` has the plain name."""
-    place = Path(path)
-    return place if name == "irn" else place.with_name(f"{place.stem}_{name}{place.suffix}")
 
 
 def supervised_by(name: str, kind: str) -> tuple[str, ...]:

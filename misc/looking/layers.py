@@ -12,13 +12,13 @@ from misc.files.instance_files import load_instances
 from misc.files.labels import SURE, instance_path, label_path, semantic_paths
 from misc.files.palette import class_entries, object_entries, object_palette
 from misc.imutils import IGNORE, planes
-from misc.learning.supervision import supervised_path
 from misc.looking.panel import Layer
 from misc.looking.pictures import arrow_picture, centroid_picture, grey, heat_colours, label_colours
 from misc.machine.device import Compute
 from misc.masks import counted_order, numbered_map
+from misc.running.cam_forms import cam_folder
 from misc.running.dataset import Dataset, Images
-from misc.running.plan import cam_folder
+from misc.running.stage import supervised_path
 from misc.running.synthesis import apply_irnet
 from misc.settings.config import Config
 

@@ -12,10 +12,10 @@ from misc.looking.layers import Fields, image_layers, irnet_fields
 from misc.looking.panel import Cell, panel
 from misc.looking.pictures import lay
 from misc.machine.device import compute_of
+from misc.running.cam_forms import cam_folder
 from misc.running.dataset import Dataset
 from misc.running.label_synthesis import load_irnet
 from misc.running.log import logger
-from misc.running.plan import cam_folder
 from misc.settings.config import Config
 
 _WIDTH = 300  # of a picture that is smaller; pixels

@@ -26,10 +26,10 @@ from misc.measuring.swept import (
     write_record,
 )
 from misc.metrics import confusion, mean_iou
+from misc.running.cam_forms import cam_folder
 from misc.running.dataset import Dataset
 from misc.running.label_synthesis import Loaded, load_image, load_irnet
 from misc.running.log import logger
-from misc.running.plan import cam_folder
 from misc.running.synthesis import (
     Label,
     LabelSettings,

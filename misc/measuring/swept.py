@@ -7,10 +7,9 @@ from typing import Any
 from misc.files.atomic import write_json
 from misc.files.locks import hold
 from misc.running.dataset import Dataset
-from misc.running.open_dataset import evaluated_truths
+from misc.running.open_dataset import evaluated_images
 from misc.running.records import Settings, difference_of, new_record, read_record
 from misc.running.shaped import shaped_by
-from misc.running.truths import measured, require_truth
 from misc.settings.config import SETTINGS, Config
 from misc.settings.declare import format_value
 
@@ -39,10 +38,7 @@ def measured_images(config: Config, dataset: Dataset, axes: Axes) -> dict[str, l
             f"--sweep {config.sweep}: shapes no labels of the chosen stages; leave their flags "
             "out, or pass --make_sem_seg_pass True or --make_ins_seg_pass True"
         )
-    truths = {kind: evaluated_truths(config, dataset, [kind]) for kind in kinds}
-    for needed in truths.values():
-        require_truth(dataset, needed, "--sweep")
-    ids = {kind: measured(dataset, needed, "--sweep") for kind, needed in truths.items()}
+    ids = {kind: evaluated_images(config, dataset, [kind], stage="--sweep") for kind in kinds}
     found = {kind: listed for kind, listed in ids.items() if listed}
     if not found:
         raise ValueError(

@@ -1,6 +1,5 @@
-"""Which programs' forms the files of --cam_out_dir have, said once, before the first stage."""
+"""The folder of --cam_out_dir: which programs' forms its files have, and whose classes."""
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,43 +7,50 @@ from pathlib import Path
 import numpy as np
 
 from misc.files.atomic import names_in
+from misc.files.cam_files import ENDINGS, CamFolder, existing_cam_names
 from misc.running.dataset import Dataset
 from misc.running.log import logger
-from misc.running.plan import Need, cam_folder
 from misc.running.records import FOLDER_RECORD
 from misc.running.workers import map_images
 from misc.settings.config import Config
 
-# By image, the keys of its file.
-Keys = Mapping[str, np.ndarray]
 # The part of files whose keys are the image's classes plus 1 that is no chance any more.
 NEARLY_ALL = 0.9
 
 
-def log_forms(config: Config, dataset: Dataset, needs: Sequence[Need]) -> None:
-    """Log the forms of the CAM files that the needs name, and how many files have each.
+def cam_folder(config: Config, dataset: Dataset) -> CamFolder:
+    """Return the folder of --cam_out_dir, to read CAMs from."""
+    return CamFolder(path=config.cam_out_dir, num_classes=len(dataset.class_names))
 
-    Classes that are not in an image's label are warned of.
-    Nothing is said of a folder that make_cam has made or will make.
+
+def other_names(folder: Path, names: Sequence[str]) -> str:
+    """Name a file of a folder of CAMs that is no image's, as its name may be meant otherwise."""
+    others = sorted(names_in(folder) - set(names))
+    alike = [name for name in others if Path(name).suffix.lower() in (*ENDINGS, ".png")]
+    if not alike or FOLDER_RECORD in others:
+        return ""
+    return f" ({alike[0]} is there, and of no image by its name; accepted is ID.npz, .npy or .pt)"
+
+
+def log_forms(config: Config, dataset: Dataset, ids: Sequence[str]) -> None:
+    """Log the forms of the images' CAM files, and warn of classes outside the images' labels.
+
+    Nothing is said of files that are missing, and of a folder that make_cam has made.
 
     Raises:
         ValueError: a file has no known form, or two images have the same file.
     """
     folder = cam_folder(config, dataset)
-    if (Path(folder.path) / FOLDER_RECORD).is_file():
-        return
-    there: dict[str, None] = {}
-    for need in needs:
-        listed = names_in(need.files.folder)
-        named = zip(need.ids, need.files.names, strict=False)
-        there |= {image_id: None for image_id, name in named if name in listed}
-    if not there:
+    listed = names_in(Path(folder.path))
+    named = zip(ids, existing_cam_names(folder.path, ids), strict=True)
+    there = [image_id for image_id, name in named if name in listed]
+    if not there or FOLDER_RECORD in listed:
         return
     forms: Counter[str] = Counter()
     keys: dict[str, np.ndarray] = {}
     images: dict[Path, str] = {}
     for image_id, (form, path, found) in map_images(
-        list(there), folder.form, num_workers=config.num_workers, description="forms of CAMs"
+        there, folder.form, num_workers=config.num_workers, description="forms of CAMs"
     ):
         if (other := images.setdefault(path, image_id)) != image_id:
             raise ValueError(f"{path}: is the only file for both {other!r} and {image_id!r}")
@@ -52,10 +58,10 @@ def log_forms(config: Config, dataset: Dataset, needs: Sequence[Need]) -> None:
         keys[image_id] = found
     counts = "; ".join(f"{count} of the form '{form}'" for form, count in forms.most_common())
     logger.info("--cam_out_dir %s: %d files: %s", folder.path, len(there), counts)
-    _warn_of_classes(dataset, folder.path, keys)
+    _warn_of_classes(dataset, config.cam_out_dir, keys)
 
 
-def _warn_of_classes(dataset: Dataset, path: str | os.PathLike[str], keys: Keys) -> None:
+def _warn_of_classes(dataset: Dataset, path: str, keys: Mapping[str, np.ndarray]) -> None:
     """Warn of classes outside the images' labels, and of keys that seem to count from 1."""
     labelled = dataset.with_labels(list(keys))
     rows = dataset.image_labels(labelled)

@@ -3,7 +3,7 @@
 Both kinds of label come from one forward pass where both are requested.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,10 +24,9 @@ from misc.files.labels import (
 from misc.files.palette import class_entries, object_entries, write_legend
 from misc.imutils import planes
 from misc.learning.networks import check_weights, irnet, load_network
-from misc.learning.weights import read_state_dict
 from misc.machine.device import Compute, compute_of
+from misc.running.cam_forms import cam_folder
 from misc.running.dataset import Dataset
-from misc.running.plan import Files, Plan, cam_folder, cams_need, crf_modules, made_by
 from misc.running.provenance import claim_folder
 from misc.running.shaped import shaped_by
 from misc.running.synthesis import (
@@ -123,31 +122,9 @@ def claim_labels(config: Config, dataset: Dataset, ids: Sequence[str], kind: str
     write_legend(folder, entries)
 
 
-def plan_labels(
-    config: Config, dataset: Dataset, folder: str, patterns: Sequence[str], *, crf: bool
-) -> Plan:
-    """Return what is read and written: files of the patterns, in which `{}` is an image."""
-    ids = dataset.split(config.infer_list)
-    weights = Files.of(config.irn_weights_name)
-    return Plan(
-        images=ids,
-        needs=[
-            cams_need(config, dataset, ids),
-            made_by("irn_weights_name", "train_irn", weights, read_state_dict),
-        ],
-        modules=crf_modules(config) if crf else {},
-        networks=[
-            partial(
-                check_weights,
-                partial(irnet, config),
-                "irn_weights_name",
-                [config.irn_weights_name],
-            )
-        ],
-        claims=[folder],
-        writes=[Files.of_images(folder, pattern, ids) for pattern in patterns],
-        bytes_each=6_000,
-    )
+def check_irnet(config: Config, coming: Collection[Path]) -> None:
+    """Check IRNet's weights; see `check_weights`."""
+    check_weights(partial(irnet, config), "irn_weights_name", [config.irn_weights_name], coming)
 
 
 def load_irnet(config: Config, compute: Compute) -> Any:

@@ -12,7 +12,7 @@ import folder
 import voc12
 from misc.machine import ranks
 from misc.running.dataset import Dataset
-from misc.running.plan import Truths
+from misc.running.truth import images_with_ground_truth
 from misc.settings.config import DATASETS, Config
 from misc.settings.modules import import_module
 
@@ -58,10 +58,13 @@ def evaluated_ids(config: Config, dataset: Dataset) -> list[str]:
         return []
 
 
-def evaluated_truths(config: Config, dataset: Dataset, kinds: Sequence[str]) -> Truths:
-    """Return the need for ground truth of all images of --chainer_eval_set."""
+def evaluated_images(
+    config: Config, dataset: Dataset, kinds: Sequence[str], *, stage: str
+) -> list[str]:
+    """Return those images of --chainer_eval_set that have ground truth of these kinds."""
     name = config.chainer_eval_set
-    return Truths(flag="chainer_eval_set", name=name, ids=dataset.split(name), kinds=kinds)
+    source = f"--chainer_eval_set {name}"
+    return images_with_ground_truth(dataset, dataset.split(name), kinds, stage=stage, source=source)
 
 
 def label_rows(dataset: Dataset, ids: Sequence[str]) -> np.ndarray:

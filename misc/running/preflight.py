@@ -6,30 +6,40 @@ Every run checks that its stages' inputs exist or will be made by an earlier one
 
 import importlib
 import importlib.util
-import os
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from misc.files.atomic import names_in
+from misc.files.cam_files import read_cams
+from misc.files.images import read_label
+from misc.files.instance_files import load_instances
 from misc.files.locks import hold
 from misc.learning.curves import NO_TENSORBOARD
+from misc.learning.weights import read_state_dict
 from misc.measuring.measures import table
-from misc.running.cam_forms import log_forms
+from misc.running.cam_forms import log_forms, other_names
 from misc.running.dataset import Dataset
 from misc.running.log import logger
-from misc.running.plan import Files, Plan, unfilled
 from misc.running.provenance import check_claim
 from misc.running.shaped import known_before
-from misc.running.stage import Stage
-from misc.running.truths import lacking
+from misc.running.stage import Stage, unfilled
+from misc.running.stage_files import StageFiles
+from misc.running.truth import missing_truth
 from misc.running.understood import tell_understood
 from misc.running.workers import map_images
 from misc.settings.config import Config
 
-Plans = Sequence[tuple[str, Plan]]
 SHOWN = 10
+PYDENSECRF = "pydensecrf2 (on Python 3.11 or 3.12, with g++), or pass --crf torch: the same labels"
+# Folders that a stage writes and another reads; all else are weights.
+READERS: Mapping[str, Callable[[Any], Any]] = {
+    "cam_out_dir": read_cams,
+    "ir_label_out_dir": read_label,
+    "ins_seg_out_dir": load_instances,
+    "sem_seg_out_dir": read_label,
+}
 
 
 def check_inputs(config: Config, dataset: Dataset, stages: Sequence[Stage]) -> None:
@@ -38,7 +48,7 @@ def check_inputs(config: Config, dataset: Dataset, stages: Sequence[Stage]) -> N
     Args:
         config: the settings.
         dataset: the data set.
-        stages: the chosen stages, in their order.
+        stages: all stages, in their order.
 
     Raises:
         FileNotFoundError: the first file that no stage will have made, and the stage that makes it.
@@ -46,30 +56,27 @@ def check_inputs(config: Config, dataset: Dataset, stages: Sequence[Stage]) -> N
             is writing the same results.
         ModuleNotFoundError: a package that a later stage imports is not installed.
     """
-    plans = _plans(config, dataset, stages)
-    for place in (place for _, plan in plans for place in plan.claims):
+    preflight = Preflight(config, dataset, stages)
+    for _, place in preflight.claims():
         hold(place)
-    tell_understood(dataset, [plan for _, plan in plans])
-    for error in (*_lacking(config, dataset, plans), *_claimed(config, plans)):
+    tell_understood(preflight, preflight.chosen)
+    for error in preflight.problems():
         raise error
-    log_forms(config, dataset, [need for _, plan in plans for need in plan.needs])
+    preflight.log_forms()
 
 
 def dry_run(config: Config, dataset: Dataset, stages: Sequence[Stage]) -> None:
     """Read all inputs of the chosen stages, and report what they would write.
 
     Raises:
-        ValueError: some of it is missing or broken, or the disk is too small; all is listed.
+        ValueError: some of it is missing or broken; all is listed.
     """
-    plans = _plans(config, dataset, stages)
-    tell_understood(dataset, [plan for _, plan in plans])
-    problems = [str(error) for error in _lacking(config, dataset, plans)]
-    problems += [str(error) for error in _claimed(config, plans)]
-    problems += _broken(dataset, plans, num_workers=config.num_workers)
+    preflight = Preflight(config, dataset, stages)
+    tell_understood(preflight, preflight.chosen)
+    problems = [*map(str, preflight.problems()), *preflight.broken()]
     if not problems:
-        log_forms(config, dataset, [need for _, plan in plans for need in plan.needs])
-    logger.info("\n%s", table(_rows(dataset, plans)))
-    problems += _disk(plans)
+        preflight.log_forms()
+    logger.info("\n%s", table(preflight.rows()))
     for problem in problems[:SHOWN]:
         logger.info("%s", problem)
     if problems:
@@ -80,118 +87,191 @@ def dry_run(config: Config, dataset: Dataset, stages: Sequence[Stage]) -> None:
     logger.info("--dry_run: nothing is missing or broken; nothing was run")
 
 
-def _plans(config: Config, dataset: Dataset, stages: Sequence[Stage]) -> Plans:
-    return [(stage.name, stage.plan(config, dataset)) for stage in stages]
+class Preflight(StageFiles):
+    """The checks of the chosen stages; see `StageFiles` for the arguments."""
 
+    def __init__(self, config: Config, dataset: Dataset, stages: Sequence[Stage]) -> None:
+        super().__init__(config, dataset, stages)
+        self.chosen = [stage for stage in stages if config.runs_stage(stage.flag)]
 
-def _lacking(config: Config, dataset: Dataset, plans: Plans) -> Iterator[Exception]:
-    """Yield an error for each need that neither the disk nor an earlier stage meets."""
-    trains = any(name.startswith("train_") for name, _ in plans)
-    if config.tensorboard and trains and not _can_import("tensorboard"):
-        yield ModuleNotFoundError(NO_TENSORBOARD)
-    yield from _lacking_labels(dataset, plans)
-    yield from _without_a_class(config, dataset, plans)
-    coming: dict[Path, set[str]] = {}
-    for name, plan in plans:
-        for module, package in plan.modules.items():
-            if not _can_import(module):
-                yield ModuleNotFoundError(f"{name} needs {module}: pip install {package}")
-        for flag, images in plan.batches.items():
-            if error := unfilled(config, flag, images):
+    def problems(self) -> Iterator[Exception]:
+        """Yield an error for each need that neither the disk nor an earlier stage meets."""
+        if self.config.tensorboard and any(s.name.startswith("train_") for s in self.chosen):
+            yield from _not_installed("tensorboard", NO_TENSORBOARD)
+        yield from self._without_annotations()
+        yield from self._without_truth()
+        yield from self._without_a_class()
+        coming: dict[Path, set[str]] = {}
+        weights: set[Path] = set()
+        for stage in self.chosen:
+            if self._is_crf_external(stage):
+                words = f"{stage.name} needs pydensecrf.densecrf: pip install {PYDENSECRF}"
+                yield from _not_installed("pydensecrf.densecrf", words)
+            if stage.batch and (error := unfilled(self.config, stage.batch, len(self.ids(stage)))):
                 yield error
-        for need in plan.needs:
-            files = need.files
-            missing = set(files.names).difference(files.there, coming.get(files.folder, ()))
-            if missing:
-                first = next(files.folder / each for each in files.names if each in missing)
-                yield FileNotFoundError(
-                    f"--{need.flag}: {first} is missing ({len(missing)} of "
-                    f"{len(files.names)} missing), and {name} reads it; {need.remedy}"
+            yield from self._missing(stage, coming)
+            yield from self._unfit(stage, weights)
+            for folder, names in self.outputs(stage):
+                coming.setdefault(folder, set()).update(names)
+                weights.update(folder / name for name in names if not stage.files)
+        yield from self._claimed()
+
+    def claims(self) -> Iterator[tuple[Stage, Path]]:
+        """Yield the folders and weights that a run of the stages claims for its settings."""
+        for stage in self.chosen:
+            for folder, names in self.outputs(stage) if stage.writes != "report_file" else ():
+                places = [folder] if stage.files else [folder / name for name in names]
+                yield from ((stage, place) for place in places)
+
+    def log_forms(self) -> None:
+        """Log the forms of the CAM files that are read."""
+        readers = [stage for stage in self.chosen if "cam_out_dir" in dict(self.inputs(stage))]
+        ids = dict.fromkeys(image_id for stage in readers for image_id in self.ids(stage))
+        log_forms(self.config, self.dataset, list(ids))
+
+    def _without_annotations(self) -> Iterator[Exception]:
+        labelled = [i for stage in self.chosen if stage.image_labels for i in self.images(stage)]
+        labelled = list(dict.fromkeys(labelled))
+        annotated = set(self.dataset.with_labels(labelled))
+        bare = [image_id for image_id in labelled if image_id not in annotated]
+        if bare:
+            yield FileNotFoundError(
+                f"{len(bare)} of {len(labelled)} images have no annotation, the first is "
+                f"{bare[0]!r}: --train_list, --val_list and --infer_list take images with "
+                "image-level labels"
+            )
+
+    def _without_truth(self) -> Iterator[Exception]:
+        """Yield an error for each list without the ground truth that is read, once."""
+        said = set()
+        for stage in self.chosen:
+            for flag in self.truth_lists(stage):
+                ids = self.split(self.values[flag])
+                # Where none is needed, too: what is there may be of a wrong form.
+                found = self.with_truth(stage, ids)
+                source, wanted = f"--{flag} {self.values[flag]}", "reads that of all"
+                is_enough = len(found) == len(ids) or self.dataset.may_lack_truth
+                if flag != stage.measures:
+                    source, wanted = f"{source} --supervision full", "none to train on"
+                    is_enough = bool(found)
+                if not is_enough and source not in said:
+                    said.add(source)
+                    about = {"stage": stage.name, "source": source, "wanted": wanted}
+                    kinds = self.kinds(stage)
+                    yield ValueError(missing_truth(self.dataset, ids, found, kinds, **about))
+
+    def _without_a_class(self) -> Iterator[Exception]:
+        """Yield an error where the images to learn classes from show none."""
+        for stage in self.chosen:
+            if not (stage.image_labels and stage.batch):
+                continue
+            ids = self.ids(stage)
+            # The first image ends it, where there is anything to learn.
+            if ids and not any(map(self._may_show, self.dataset.with_labels(ids))):
+                yield ValueError(
+                    f"--{stage.lists[0]} {self.values[stage.lists[0]]}: none of its {len(ids)} "
+                    f"images shows a class, and {stage.name} learns classes; name a list of images "
+                    "with labels, or look whether these are all that the data set has"
                 )
-        written = {folder / each for folder, names in coming.items() for each in names}
-        for check in plan.networks:
+
+    def _may_show(self, image_id: str) -> bool:
+        try:
+            return bool(self.dataset.image_labels([image_id]).any())
+        except (ValueError, OSError):
+            return True  # broken: told where it is read
+
+    def _is_crf_external(self, stage: Stage) -> bool:
+        return self.config.crf == "pydensecrf" and bool(stage.crf and self.values[stage.crf])
+
+    def _missing(self, stage: Stage, coming: Mapping[Path, set[str]]) -> Iterator[Exception]:
+        for flag, (folder, names) in self.inputs(stage):
+            missing = set(names).difference(names_in(folder), coming.get(folder, ()))
+            if not missing:
+                continue
+            first = next(folder / name for name in names if name in missing)
+            remedy = "accepted are imagenet, none, or a file of the backbone's weights"
+            if flag in self.makers:
+                maker = self.makers[flag]
+                remedy = (
+                    f"the stage {maker.name} makes it: --{maker.flag} True, or name a place that "
+                    f"has it{other_names(folder, names) if flag == 'cam_out_dir' else ''}"
+                )
+            yield FileNotFoundError(
+                f"--{flag}: {first} is missing ({len(missing)} of {len(names)} missing), and "
+                f"{stage.name} reads it; {remedy}"
+            )
+
+    def _unfit(self, stage: Stage, coming: Collection[Path]) -> Iterator[Exception]:
+        """Yield the error of the function `check` that a stage's module may have.
+
+        It is called with the settings, the data set, and the weights that earlier stages write.
+        """
+        check = getattr(importlib.import_module(f"step.{stage.name}"), "check", None)
+        if check is not None:
             try:
-                check(written)
+                check(self.config, self.dataset, coming)
             except (ValueError, OSError) as error:
                 yield error
-        for files in plan.writes:
-            coming.setdefault(files.folder, set()).update(files.names)
 
+    def _claimed(self) -> Iterator[Exception]:
+        """Yield an error for each output that other settings claim, as far as they are known.
 
-def _claimed(config: Config, plans: Plans) -> Iterator[ValueError]:
-    """Yield an error for each output that is claimed by other settings, as far as they are known.
-
-    What an earlier stage's results decide is found out when the stage starts.
-    """
-    for name, plan in plans:
-        for place in plan.claims:
+        What an earlier stage's results decide is found out when the stage starts.
+        """
+        for stage, place in self.claims():
             try:
-                known = known_before(config, name)
-                check_claim(place, name, known, overwrite=config.overwrite)
+                known = known_before(self.config, stage.name)
+                check_claim(place, stage.name, known, overwrite=self.config.overwrite)
             except ValueError as error:
                 yield error
 
-
-def _lacking_labels(dataset: Dataset, plans: Plans) -> Iterator[Exception]:
-    """Yield an error for each list with missing annotations or ground truth, once."""
-    labelled = list(dict.fromkeys(i for _, plan in plans for i in plan.labelled))
-    annotated = set(dataset.with_labels(labelled))
-    bare = [image_id for image_id in labelled if image_id not in annotated]
-    if bare:
-        yield FileNotFoundError(
-            f"{len(bare)} of {len(labelled)} images have no annotation, the first is {bare[0]!r}: "
-            "--train_list, --val_list and --infer_list take images with image-level labels"
+    def broken(self) -> list[str]:
+        """Read every file that is there to be read; return the problems found."""
+        readers: dict[str, Callable[[Any], Any]] = {
+            "image": self.dataset.image,
+            "annotation": partial(_read_annotation, self.dataset),
+            "semantic": self.dataset.semantic_label,
+            "instance": self.dataset.instance_label,
+            **READERS,
+            "cam_out_dir": partial(read_cams, num_classes=len(self.dataset.class_names)),
+        }
+        items: dict[str, None] = {}
+        for stage in self.chosen:
+            images = self.images(stage)
+            read = [("image", images)]
+            read += [("annotation", self.dataset.with_labels(images))] * stage.image_labels
+            read += [(kind, self.truth(stage)) for kind in self.kinds(stage)]
+            for flag, (folder, names) in self.inputs(stage):
+                there = names_in(folder)
+                read.append((flag, [str(folder / name) for name in names if name in there]))
+                readers.setdefault(flag, read_state_dict)
+            items |= {f"{kind}\t{value}": None for kind, listed in read for value in listed}
+        found = map_images(
+            list(items),
+            partial(_problem, readers),
+            num_workers=self.config.num_workers,
+            description="reading",
         )
-    said = set()
-    for name, plan in plans:
-        for truths in plan.truths:
-            error = lacking(dataset, truths, name)
-            if error is not None and (truths.flag, truths.name) not in said:
-                said.add((truths.flag, truths.name))
-                yield error
+        return [problem for _, problem in found if problem]
 
-
-def _without_a_class(config: Config, dataset: Dataset, plans: Plans) -> Iterator[ValueError]:
-    """Yield an error for each list to learn from of which no image shows a class."""
-    for name, plan in plans:
-        for flag, ids in plan.learnt.items():
-            # The first image ends it, where there is anything to learn.
-            if ids and not any(_may_show(dataset, i) for i in dataset.with_labels(ids)):
-                yield ValueError(
-                    f"--{flag} {vars(config)[flag]}: none of its {len(ids)} images shows a "
-                    f"class, and {name} learns classes; name a list of images with labels, or look "
-                    "whether these are all that the data set has"
-                )
-
-
-def _may_show(dataset: Dataset, image_id: str) -> bool:
-    try:
-        return bool(dataset.image_labels([image_id]).any())
-    except (ValueError, OSError):
-        return True  # broken: told where it is read
-
-
-def _broken(dataset: Dataset, plans: Plans, *, num_workers: int) -> list[str]:
-    """Read every existing file that the plans read; return the problems found."""
-    readers: dict[str, Callable[[Any], Any]] = {
-        "image": dataset.image,
-        "annotation": partial(_annotation, dataset),
-        "semantic": dataset.semantic_label,
-        "instance": dataset.instance_label,
-    }
-    items: dict[str, None] = {}
-    for _, plan in plans:
-        ids = [("image", plan.images), ("annotation", dataset.with_labels(plan.labelled))]
-        for truths in plan.truths:
-            there = dataset.with_truth(truths.ids, kinds=truths.kinds)
-            ids += [(kind, there) for kind in truths.kinds]
-        items |= {f"{kind}\t{i}": None for kind, listed in ids for i in listed}
-        for need in plan.needs:
-            readers[need.flag] = need.read
-            items |= {f"{need.flag}\t{need.files.folder / n}": None for n in need.files.there}
-    load = partial(_problem, readers)
-    found = map_images(list(items), load, num_workers=num_workers, description="reading")
-    return [problem for _, problem in found if problem]
+    def rows(self) -> list[list[str]]:
+        """Return the table of what is read and written: a row for each stage, below a head."""
+        rows = [["stage", "reads", "writes", "there"]]
+        for stage in self.chosen:
+            images = self.images(stage)
+            reads = [f"{len(images)} images"] * bool(images)
+            reads += [f"{len(images)} annotations"] * stage.image_labels
+            truth = self.truth(stage)
+            reads += [f"{len(truth)} segmentation labels"] * bool(truth)
+            reads += [f"{len(names)} of --{flag}" for flag, (_, names) in self.inputs(stage)]
+            written = self.outputs(stage)
+            count = sum(len(names) for _, names in written)
+            there = sum(len(names_in(folder).intersection(names)) for folder, names in written)
+            writes = "measures"
+            if stage.writes:
+                writes = f"{count} in {written[0][0]}" if written else self.values[stage.writes]
+            rows.append([stage.name, ", ".join(reads), writes, str(there) if written else ""])
+        return rows
 
 
 def _problem(readers: Mapping[str, Callable[[Any], Any]], item: str) -> str:
@@ -203,63 +283,14 @@ def _problem(readers: Mapping[str, Callable[[Any], Any]], item: str) -> str:
     return ""
 
 
-def _annotation(dataset: Dataset, image_id: str) -> None:
+def _read_annotation(dataset: Dataset, image_id: str) -> None:
     dataset.image_labels([image_id])
 
 
-def _rows(dataset: Dataset, plans: Plans) -> list[list[str]]:
-    rows = [["stage", "reads", "writes", "there", "to be made, MB"]]
-    for name, plan in plans:
-        reads = [f"{len(plan.images)} images"] * bool(plan.images)
-        reads += [f"{len(plan.labelled)} annotations"] * bool(plan.labelled)
-        truths = {i for t in plan.truths for i in dataset.with_truth(t.ids, kinds=t.kinds)}
-        reads += [f"{len(truths)} segmentation labels"] * bool(truths)
-        reads += [f"{len(need.files.names)} of --{need.flag}" for need in plan.needs]
-        there = sum(len(files.there) for files in plan.writes)
-        count = sum(len(files.names) for files in plan.writes)
-        writes = f"{count} in {_common_folder(plan.writes)}" if plan.writes else "measures"
-        size = f"{_bytes_to_come(plan) / 1e6:.1f}" if plan.writes else ""
-        rows.append([name, ", ".join(reads), writes, str(there), size])
-    return rows
-
-
-def _common_folder(writes: Sequence[Files]) -> str:
-    """Return the common folder of files, absolute where any of them is."""
-    folders = {files.folder for files in writes}
-    if any(folder.is_absolute() for folder in folders):
-        folders = {folder.absolute() for folder in folders}
-    return os.path.commonpath(folders) if folders else ""
-
-
-def _bytes_to_come(plan: Plan) -> int:
-    there = [(files.folder / n).stat().st_size for files in plan.writes for n in files.there]
-    each = sum(there) // len(there) if there else plan.bytes_each
-    return (sum(len(files.names) for files in plan.writes) - len(there)) * each
-
-
-def _disk(plans: Plans) -> list[str]:
-    """Compare the size of the outputs with the free space, by disk, so that links count too."""
-    needed: dict[int, int] = {}
-    free: dict[int, tuple[int, Path]] = {}
-    for _, plan in plans:
-        if plan.writes:
-            place = plan.writes[0].folder.absolute()
-            folder = next(p for p in (place, *place.parents) if p.is_dir())
-            disk = folder.stat().st_dev
-            needed[disk] = needed.get(disk, 0) + _bytes_to_come(plan)
-            free[disk] = (shutil.disk_usage(folder).free, folder)
-    problems = []
-    for disk, size in needed.items():
-        space, folder = free[disk]
-        words = f"some {size / 1e6:.0f} MB are to be written, {space / 1e6:.0f} MB are free"
-        logger.info("disk of %s: %s", folder, words)
-        if size > space:
-            problems.append(f"the disk of {folder} is too small: {words}")
-    return problems
-
-
-def _can_import(module: str) -> bool:
+def _not_installed(module: str, words: str) -> Iterator[Exception]:
     try:
-        return importlib.util.find_spec(module) is not None
+        is_there = importlib.util.find_spec(module) is not None
     except (ModuleNotFoundError, ValueError):
-        return False
+        is_there = False
+    if not is_there:
+        yield ModuleNotFoundError(words)

@@ -8,27 +8,32 @@ from misc.files.images import is_turned
 from misc.imutils import IGNORE
 from misc.running.dataset import Dataset
 from misc.running.log import logger
-from misc.running.plan import Plan, Truths
+from misc.running.stage import Stage
+from misc.running.stage_files import StageFiles
 
 SHOWN = 20  # classes in a line
 # Images that are looked at, spread over all: a file's head, and a mask.
 HEADS, MASKS = 1000, 20
 FITTING = 0.9
 
+# By a list's flag and value, and the kinds of ground truth: the images that have it.
+Truths = Mapping[tuple[str, Sequence[str]], Sequence[str]]
 
-def tell_understood(dataset: Dataset, plans: Sequence[Plan]) -> None:
-    """Log the classes of the images that the plans read, and warn of what is probably not meant.
+
+def tell_understood(files: StageFiles, stages: Sequence[Stage]) -> None:
+    """Log the classes of the images that stages read, and warn of what is probably not meant.
 
     What cannot be read is left to the stages, which say so.
     """
-    lists: dict[str, Sequence[str]] = {}
-    truths: dict[str, Truths] = {}
-    images: dict[str, None] = {}
-    for plan in plans:
-        lists |= plan.learnt
-        truths |= {f"{truth.flag} {truth.kinds}": truth for truth in plan.truths}
-        read = (plan.images, plan.labelled, *(truth.ids for truth in plan.truths))
-        images |= dict.fromkeys(image_id for ids in read for image_id in ids)
+    dataset = files.dataset
+    lists = {s.lists[0]: files.ids(s) for s in stages if s.image_labels and s.batch}
+    images = dict.fromkeys(image_id for stage in stages for image_id in files.images(stage))
+    truths: dict[tuple[str, Sequence[str]], Sequence[str]] = {}
+    for stage in stages:
+        for flag in files.truth_lists(stage):
+            ids, source = files.split(files.values[flag]), f"--{flag} {files.values[flag]}"
+            images |= dict.fromkeys(ids)
+            truths[source, files.kinds(stage)] = files.with_truth(stage, ids)
     try:
         ids = dataset.with_labels(list(images))
         labels = dict(zip(ids, dataset.image_labels(ids).astype(bool), strict=True))
@@ -55,10 +60,10 @@ def _classes(dataset: Dataset, labels: Mapping[str, np.ndarray]) -> str:
     return f"{words}; {without} images without any" if without else words
 
 
-def _rotation(dataset: Dataset, images: Sequence[str], truths: Mapping[str, Truths]) -> str:
+def _rotation(dataset: Dataset, images: Sequence[str], truths: Truths) -> str:
     """Return how many images EXIF turns; where they are read as stored, of those with truth."""
     if not dataset.upright:
-        images = [i for t in truths.values() for i in dataset.with_truth(t.ids, kinds=t.kinds)]
+        images = [image_id for ids in truths.values() for image_id in ids]
     looked_at = _spread(list(dict.fromkeys(images)), HEADS)
     turned = [image_id for image_id in looked_at if is_turned(dataset.image_path(image_id))]
     if not turned:
@@ -88,14 +93,13 @@ def _lists(
 
 
 def _contradictions(
-    dataset: Dataset, labels: Mapping[str, np.ndarray], truths: Mapping[str, Truths]
+    dataset: Dataset, labels: Mapping[str, np.ndarray], truths: Truths
 ) -> Iterator[str]:
     """Yield a warning where masks show other classes than the image-level labels."""
-    for truth in truths.values():
-        there = dataset.with_truth(truth.ids, kinds=truth.kinds)
-        there = _spread([i for i in there if i in labels and labels[i].any()], MASKS)
+    for (source, kinds), ids in truths.items():
+        there = _spread([i for i in ids if i in labels and labels[i].any()], MASKS)
         pairs = {
-            i: (_true_classes(dataset, i, truth.kinds), set(np.flatnonzero(labels[i]).tolist()))
+            i: (_true_classes(dataset, i, kinds), set(np.flatnonzero(labels[i]).tolist()))
             for i in there
         }
         total = sum(len(shown) for shown, _ in pairs.values())
@@ -111,7 +115,7 @@ def _contradictions(
         image_id = next(i for i, (shown, label) in pairs.items() if shown - label)
         shown, label = (_names(dataset, sorted(classes)) for classes in pairs[image_id])
         yield (
-            f"--{truth.flag} {truth.name}: ground truth contradicts the image-level labels{count}; "
+            f"{source}: ground truth contradicts the image-level labels{count}; "
             f"for example of {image_id}: masks show {shown}, the label says {label}"
         )
 

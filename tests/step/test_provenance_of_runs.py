@@ -14,9 +14,9 @@ from misc.files.cam_files import find_cams, read_cams
 from misc.files.images import read_label
 from misc.instances import upsample_scores
 from misc.measuring.measures import read_since, record_measures
+from misc.running.cam_forms import cam_folder
 from misc.running.label_synthesis import load_image
 from misc.running.open_dataset import open_dataset
-from misc.running.plan import cam_folder
 from misc.settings.flags import read_config
 from step import train_irn
 from tests import forked

@@ -4,7 +4,6 @@ import pytest
 
 from misc.files.locks import release_all
 from misc.learning.seen import training_images, warn_of_seen
-from misc.running.plan import Truths
 from misc.running.provenance import claim_weights
 
 
@@ -31,8 +30,7 @@ def note(data, ids):
 
 def warned(data, ids, caplog):
     caplog.clear()
-    truths = Truths(flag="val_list", name="val", ids=ids, kinds=["semantic"])
-    warn_of_seen(data.root / "w.pth", data, truths)
+    warn_of_seen(data.root / "w.pth", data, ids, source="--val_list val")
     return [record.getMessage() for record in caplog.records]
 
 

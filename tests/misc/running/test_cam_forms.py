@@ -3,8 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from misc.running.cam_forms import log_forms
-from misc.running.plan import cams_need
+from misc.running.cam_forms import log_forms, other_names
 from misc.settings.flags import read_config
 
 
@@ -33,7 +32,7 @@ def log_of(folder, caplog, *ids):
         read_config(["--voc12_root", "x"]), cam_out_dir=str(folder), num_workers=0
     )
     with caplog.at_level("INFO"):
-        log_forms(config, Labelled(), [cams_need(config, Labelled(), ids)] * 2)
+        log_forms(config, Labelled(), ids)
     return caplog.text
 
 
@@ -91,13 +90,6 @@ def test_one_file_of_two_images_is_refused(folder, caplog):
 def test_where_files_are_missing_one_of_another_name_is_named(tmp_path, name):
     (tmp_path / name).touch()
     (tmp_path / "README.txt").touch()
-    config = dataclasses.replace(read_config(["--voc12_root", "x"]), cam_out_dir=str(tmp_path))
-    assert f"({name} is there, and of no image" in cams_need(config, Labelled(), ["a"]).remedy
+    assert f"({name} is there, and of no image" in other_names(tmp_path, ["a.npz"])
     (tmp_path / "settings.json").touch()  # ours, of other images
-    assert "is there" not in cams_need(config, Labelled(), ["a"]).remedy
-
-
-def test_the_file_that_is_there_is_the_one_that_is_needed(folder):
-    config = dataclasses.replace(read_config(["--voc12_root", "x"]), cam_out_dir=str(folder))
-    need = cams_need(config, Labelled(), ["x_000002", "x_000009"])
-    assert list(need.files.names) == ["000002.npy", "x_000009.npz"]
+    assert other_names(tmp_path, ["a.npz"]) == ""

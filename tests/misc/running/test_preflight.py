@@ -2,13 +2,11 @@
 
 import shutil
 import sys
-import types
 
 import pytest
 import torch
 
 import run_sample
-from misc.running import preflight as look_ahead
 from tests import forked
 from tests.tiny_networks import tiny_detector_and_deeplab
 from voc12 import Dataset
@@ -47,7 +45,6 @@ def test_a_dry_run_says_what_each_stage_reads_and_writes_and_makes_nothing(folde
     assert cells[2] == "4 images, 4 annotations, 1 of --cam_weights_name"
     assert cells[3] == f"4 in {folder / 'result/demo/cam'}"
     assert cells[4] == "0"
-    assert "MB are to be written" in out
     assert {p.name for p in (folder / "result/demo").iterdir()} <= {
         "VOC2012",
         "sample_train_eval.log",
@@ -61,7 +58,7 @@ def test_outputs_that_are_there_are_counted(folder, capsys):
     capsys.readouterr()
     assert dry_run(folder, "make_cam", "eval_cam") == 0
     (row,) = [line for line in capsys.readouterr().out.splitlines() if "| make_cam " in line]
-    assert [cell.strip() for cell in row.split("|")][4:6] == ["4", "0.0"]
+    assert [cell.strip() for cell in row.split("|")][4] == "4"
 
 
 def test_images_for_the_evaluation_server_are_looked_at_too(folder, capsys):
@@ -157,14 +154,6 @@ def test_a_package_that_a_later_stage_needs_is_missed_before_the_first(folder, c
     captured = capsys.readouterr()
     assert "pip install pydensecrf2" in captured.err
     assert "train_cam ..." not in captured.out
-
-
-def test_a_disk_that_is_too_small_is_said(folder, capsys, monkeypatch):
-    monkeypatch.setattr(
-        look_ahead.shutil, "disk_usage", lambda _: types.SimpleNamespace(free=1_000_000)
-    )
-    assert dry_run(folder, "train_cam") == 2
-    assert "too small: some 400 MB are to be written, 1 MB are free" in capsys.readouterr().out
 
 
 def test_a_limit_takes_the_first_images_of_every_list(folder):
