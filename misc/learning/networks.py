@@ -1,6 +1,7 @@
 """Networks as named in the settings: their modules, weights and backbones."""
 
 import contextlib
+import importlib
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
@@ -21,7 +22,6 @@ from misc.learning.pretrained import load_pretrained
 from misc.learning.weights import OtherNetwork, load_weights, read_state_dict
 from misc.machine.device import Compute
 from misc.settings.config import Config
-from misc.settings.modules import import_module
 
 # What stages ask of each class of a plugged-in module; docs/ARCHITECTURE.md says what it does.
 USED = {
@@ -52,7 +52,7 @@ def make_network(flag: str, name: str, form: str, *arguments: Any, **options: An
         ValueError: there is no such module, or it lacks what stages use.
     """
     try:
-        network = getattr(import_module(name), form)(*arguments, **options)
+        network = getattr(importlib.import_module(name), form)(*arguments, **options)
         for part in USED[form]:
             attrgetter(part)(network)
     except (ImportError, AttributeError, TypeError) as error:

@@ -1,5 +1,6 @@
 """The one place that opens the data set of a run, and what every stage reads of it."""
 
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -14,7 +15,6 @@ from misc.machine import ranks
 from misc.running.dataset import Dataset
 from misc.running.truth import images_with_ground_truth
 from misc.settings.config import DATASETS, Config
-from misc.settings.modules import import_module
 
 # By --dataset. The demo is laid out like VOC, and read by its reader.
 OPENERS: Mapping[str, Callable[[Config], Dataset]] = {
@@ -38,7 +38,7 @@ def open_dataset(config: Config) -> Dataset:
 def _opener_of(module: str) -> Callable[[Config], Dataset]:
     """Return the `from_config` of a module that --dataset names."""
     try:
-        opener: Callable[[Config], Dataset] = import_module(module).from_config
+        opener: Callable[[Config], Dataset] = importlib.import_module(module).from_config
     except (ImportError, AttributeError) as error:
         raise ValueError(
             f"--dataset {module}: no module with from_config ({error}); accepted are "

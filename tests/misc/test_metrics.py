@@ -11,6 +11,7 @@ from misc.metrics import (
     match_detections,
     mean_average_precision,
     mean_iou,
+    ranking_precision,
     threshold_confusions,
 )
 
@@ -222,6 +223,14 @@ def test_average_precision_is_by_hand():
     assert result[0, 0] == pytest.approx(1 / 3 + 2 / 3 / 3)
     assert np.isnan(result[0, 1])
     assert mean_average_precision(result)[0] == result[0, 0]
+
+
+def test_the_ranking_precision_of_classes_is_by_hand():
+    labels = np.array([[1, 0], [0, 0], [1, 0], [0, 0]]) > 0  # nothing shows the second class
+    first = np.array([0.9, 0.8, 0.7, 0.6])
+    scores = np.stack([first, first], axis=1)
+    assert ranking_precision(scores, labels) == pytest.approx((1 + 2 / 3) / 2)
+    assert ranking_precision(np.zeros((4, 2)), labels) == 0.5  # nothing is known: half show it
 
 
 def test_a_detection_mostly_on_an_ignored_region_is_neither_right_nor_wrong():

@@ -2,9 +2,12 @@
 
 import json
 import shutil
+import sys
+from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from pycocotools.coco import COCO
 from tiny_run import NETWORKS, arguments, error_line
@@ -270,6 +273,63 @@ def test_nothing_of_earlier_predictions_stays_whatever_the_images_are_called(els
     (elsewhere / f"photos/{name}.png").unlink()
     assert predict(*words, "--deeplab_scales", "0.5", "--overwrite") == 0
     assert {path.stem for path in folder.rglob("*.*")} == {"other", "legend", "index", "settings"}
+
+
+@pytest.mark.parametrize("network", OWN_FLAGS)
+def test_thin_images_are_predicted_in_float32_whatever_the_precision(network, elsewhere):
+    (elsewhere / "photos").mkdir()
+    values = np.random.default_rng(0).integers(0, 255, (20, 1700, 3), dtype=np.uint8)
+    Image.fromarray(values[:1]).save(elsewhere / "photos/line.png")
+    Image.fromarray(values[:, :300]).save(elsewhere / "photos/thin.png")
+    words = ("--predict_network", network, "--deeplab_crf", "False", *OWN_FLAGS[network][:2])
+    for precision in ("fp32", "bf16"):
+        assert predict(*words, "--precision", precision, "--predict_dir", precision) == 0
+    results = [elsewhere / precision / network for precision in ("fp32", "bf16")]
+    assert read_label(results[0] / "labels/line.png").shape == (1, 1700)
+    for name in ("labels/line.png", "labels/thin.png", "instances/line.npz", "instances/thin.npz"):
+        if (results[0] / name).exists():
+            assert (results[0] / name).read_bytes() == (results[1] / name).read_bytes()
+
+
+class NoCRF:
+    """Stands for pydensecrf: it leaves probabilities as they are, or is killed."""
+
+    killed = False
+
+    def __init__(self, width, height, labels):
+        pass
+
+    def addPairwiseGaussian(self, **_):
+        pass
+
+    addPairwiseBilateral = addPairwiseGaussian
+
+    def setUnaryEnergy(self, energy):
+        self.energy = energy
+
+    def inference(self, _):
+        if self.killed:
+            raise KeyboardInterrupt
+        return np.exp(-self.energy)
+
+
+def test_nothing_of_a_killed_run_is_in_the_predictions_of_new_weights(
+    val_images, elsewhere, monkeypatch
+):
+    package = ModuleType("pydensecrf")
+    package.densecrf = ModuleType("densecrf")
+    package.densecrf.DenseCRF2D = NoCRF
+    monkeypatch.setitem(sys.modules, "pydensecrf", package)
+    words = ("--predict_network", "deeplab", "--crf", "pydensecrf")
+    monkeypatch.setattr(NoCRF, "killed", True)
+    assert predict(*words) == 130
+    weights = torch.load("sess/deeplab.pth", weights_only=True)
+    weights["aspp.0.bias"][7] += 100
+    torch.save(weights, "sess/deeplab.pth")
+    monkeypatch.setattr(NoCRF, "killed", False)
+    assert predict(*words, "--overwrite") == 0
+    for image_id in val_images:
+        assert (read_label(f"result/predict/deeplab/labels/{image_id}.png") == 7).all()
 
 
 def test_images_of_nearly_one_name_are_kept_apart_and_long_names_are_predicted(elsewhere):
