@@ -106,17 +106,6 @@ def test_killed_at_20_moments_over_all_stages_nothing_is_lost(whole, tmp_path):
     assert_same(tmp_path, expected)
 
 
-def test_an_interrupt_stops_the_run_with_one_line(tmp_path):
-    words = forked.arguments(tmp_path, cam_num_epoches=1000, num_workers=1)
-    process = forked.start(words, tmp_path / "output")
-    log = tmp_path / "result/demo/sample_train_eval.log"
-    while process.is_alive() and not (log.exists() and "train_cam step" in log.read_text()):
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: its loader processes too
-    assert forked.finish(process) == 130
-    assert last_line(tmp_path / "output").startswith("error: interrupted; run the same command")
-
-
 @pytest.fixture
 def copied(whole, tmp_path):
     shutil.copytree(whole[0], tmp_path / "run", ignore=shutil.ignore_patterns("output"))

@@ -48,28 +48,41 @@ def assert_none_is_left(group):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """Give a run that no signal ended, and its seconds."""
+    """Give a run that no signal ended."""
     folder = tmp_path_factory.mktemp("whole")
-    start = time.monotonic()
     assert forked.run(forked.arguments(folder, *PASSES), folder / "output") == 0
     (folder / "result/demo/metrics.jsonl").touch()
-    return folder, time.monotonic() - start
+    return folder
 
 
-@pytest.mark.parametrize("number", STATUS)
-def test_a_signal_at_a_random_moment_loses_nothing(whole, tmp_path, number):
-    expected, seconds = whole
+@pytest.mark.parametrize(
+    ("number", "stage"),
+    [(signal.SIGINT, "settings"), (signal.SIGTERM, "train_cam"), (signal.SIGHUP, "make_cam")],
+)
+def test_a_signal_at_a_random_moment_of_a_stage_loses_nothing(whole, tmp_path, number, stage):
     words = forked.arguments(tmp_path, *PASSES, checkpoint_every=0, num_workers=1)
-    output = tmp_path / "output"
-    moments = random.Random(number)
+    output, log = tmp_path / "output", tmp_path / "result/demo/sample_train_eval.log"
     process = forked.start(words, output, call=as_a_command)
-    time.sleep(moments.uniform(0.3, 0.8) * seconds)
+    while process.is_alive() and not (log.exists() and stage in log.read_text()):
+        time.sleep(0.01)
+    time.sleep(random.Random(number).uniform(0, 0.2))
     os.kill(process.pid, number)
     assert_ended_by(number, forked.finish(process, 10), output)
     assert_none_is_left(process.pid)
     assert forked.run(words, output) == 0
     (tmp_path / "result/demo/metrics.jsonl").touch()
-    assert_same(tmp_path, expected)
+    assert_same(tmp_path, whole)
+
+
+def test_ctrl_c_reaches_the_loader_processes_of_a_training_too(tmp_path):
+    words = forked.arguments(tmp_path, cam_num_epoches=1000, num_workers=1)
+    process = forked.start(words, tmp_path / "output", call=as_a_command)
+    log = tmp_path / "result/demo/sample_train_eval.log"
+    while process.is_alive() and not (log.exists() and "train_cam step" in log.read_text()):
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    assert_ended_by(signal.SIGINT, forked.finish(process, 10), tmp_path / "output")
+    assert_none_is_left(process.pid)
 
 
 def signal_while_writing(name, number, *words):
