@@ -17,7 +17,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from inspect import isgenerator
 from multiprocessing.connection import Connection
@@ -265,16 +265,16 @@ def _work(load: Load, place: int, pipes: Sequence[tuple[Connection, Connection]]
             own.close()
     start_worker()
     _, pipe = pipes[place]
-    while True:
-        try:
-            job = pickle.loads(pipe.recv_bytes())
-        except EOFError:
-            return
-        try:
-            answer = _packed((load(job) if isinstance(job, str) else job(), None, ""))
-        except Exception as error:
-            answer = _packed((None, error, traceback.format_exc()))
-        pipe.send_bytes(answer)
+    with suppress(EOFError, ConnectionError):  # the parent is gone
+        while True:
+            pipe.send_bytes(_answer(load, pickle.loads(pipe.recv_bytes())))
+
+
+def _answer(load: Load, job: Job) -> memoryview:
+    try:
+        return _packed((load(job) if isinstance(job, str) else job(), None, ""))
+    except Exception as error:
+        return _packed((None, error, traceback.format_exc()))
 
 
 class _InWorker(Exception):
