@@ -1,6 +1,7 @@
 """Progress bars, which say where in the whole of a run they are."""
 
 import contextlib
+import threading
 from collections.abc import Iterator
 
 from tqdm import tqdm
@@ -8,6 +9,8 @@ from tqdm import tqdm
 from misc.machine import ranks
 
 _place = ""
+# Only this process has bars: tqdm's own lock, of processes, is told as leaked where a signal ends it.
+tqdm.set_lock(threading.RLock())
 
 
 @contextlib.contextmanager
