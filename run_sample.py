@@ -113,7 +113,8 @@ def run_stages(config: "Config", dataset: "Dataset") -> None:
     compute = compute_of(config)
     logger.info("on %s", describe_machine(compute))
     logger.info("%d stage%s", len(chosen), "s" * (len(chosen) != 1))
-    if config.device == "auto" and (reason := unused_gpu(compute.device)):
+    reason = unused_gpu(compute.device) if config.device == "auto" else None
+    if reason:
         logger.warning("--device auto chose the CPU, though this machine has a GPU: %s", reason)
     rows: list[Sequence[str]] = [("stage", "seconds", "measure", "value", "published")]
     for number, stage in enumerate(chosen, 1):

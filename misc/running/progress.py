@@ -9,7 +9,7 @@ from tqdm import tqdm
 from misc.machine import ranks
 
 _place = ""
-# Only this process has bars: tqdm's own lock, of processes, is told as leaked where a signal ends it.
+# One process has bars: tqdm's own lock is of many, and told as leaked where a signal ends this one.
 tqdm.set_lock(threading.RLock())
 
 
