@@ -69,8 +69,13 @@ def make_seeds(folder):
         "mask": np.eye(18).reshape(2, 9, 18) > 0,
         "class": np.array([3, 4]),
     }
-    classes = {"dataset": "demo", "class_names": ["cat"], "palette": bytes(768)}
-    note = describe("mask_rcnn", Config().values(), **classes)
+    classes = {
+        "dataset": "demo",
+        "class_names": ["cat"],
+        "category_ids": [1],
+        "palette": bytes(768),
+    }
+    note = describe("mask_rcnn", vars(Config()), **classes)
     bomb = pickle.dumps(Bomb())
     header = written(folder, "bomb.npy", lambda path: np.save(path, {"keys": Bomb()}))
     images = [image_bytes("JPEG"), image_bytes("PNG"), image_bytes("PNG", "P")]

@@ -7,7 +7,8 @@ import numpy as np
 
 from misc.files.images import read_label, write_label
 from misc.files.instance_files import load_instances, save_instances
-from misc.files.palette import PALETTE_FILES, object_palette, palette_path
+from misc.files.outputs import image_files
+from misc.files.palette import PALETTE_FILES, object_palette
 from misc.masks import numbered_map
 
 SURE = 0.5  # least score at which a network's detections are shown
@@ -29,7 +30,7 @@ def write_instances(
 
 def instance_path(folder: str | Path, image_id: str) -> Path:
     """Return the path of an image's instance labels."""
-    return Path(folder) / f"{image_id}.npz"
+    return instance_paths(folder, image_id)[0]
 
 
 def read_instance_labels(folder: str | Path, image_id: str) -> dict[str, np.ndarray]:
@@ -63,14 +64,14 @@ def write_semantic_label(
     write_label(grey, label)
 
 
-def instance_paths(folder: str | Path, image_id: str) -> tuple[Path, Path]:
+def instance_paths(folder: str | Path, image_id: str) -> list[Path]:
     """Return the paths of an image's instance labels, and of the palette picture of them."""
-    return instance_path(folder, image_id), palette_path(folder, image_id)
+    return image_files(folder, INSTANCE_FILES, image_id)
 
 
-def semantic_paths(folder: str | Path, image_id: str) -> tuple[Path, Path]:
+def semantic_paths(folder: str | Path, image_id: str) -> list[Path]:
     """Return the paths of an image's semantic label: grey indices, and a coloured copy."""
-    return Path(folder) / f"{image_id}.png", palette_path(folder, image_id)
+    return image_files(folder, SEMANTIC_FILES, image_id)
 
 
 def label_path(folder: str, image_id: str) -> Path:

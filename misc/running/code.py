@@ -1,9 +1,10 @@
 """The code behind a result: digests of the program's own files, and of modules that flags name."""
 
 import ast
+import contextlib
 import hashlib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -64,26 +65,20 @@ def _sources(name: str, home: Path) -> dict[str, bytes]:
             continue
         found[module] = path.read_bytes()
         package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-        waiting += _imports(found[module], package)
+        with contextlib.suppress(SyntaxError, ImportError):  # importing it says so
+            waiting += _imports(ast.parse(found[module]), package)
     return found
 
 
-def _imports(source: bytes, package: str) -> list[str]:
-    """Return the modules that a source may import, and the names that it takes from them."""
-    try:
-        nodes = list(ast.walk(ast.parse(source)))
-    except (SyntaxError, ValueError):
-        return []  # importing it says so
-    found: list[str] = []
-    for node in nodes:
+def _imports(source: ast.Module, package: str) -> Iterator[str]:
+    """Yield the modules that a source imports, and the names from them, which may be modules."""
+    for node in ast.walk(source):
         if isinstance(node, ast.Import):
-            found += [each.name for each in node.names]
+            yield from (each.name for each in node.names)
         elif isinstance(node, ast.ImportFrom):
-            # `..` leads one package up.
-            parents = package.split(".")[: len(package.split(".")) + 1 - node.level]
-            base = ".".join([*(parents if node.level else []), *filter(None, [node.module])])
-            found += [base, *(f"{base}.{each.name}" for each in node.names)]
-    return found
+            base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            yield base
+            yield from (f"{base}.{each.name}" for each in node.names)
 
 
 def _digest(content: bytes) -> str:

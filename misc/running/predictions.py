@@ -11,24 +11,24 @@ from misc.files.coco import instance_records
 from misc.files.images import image_size, read_label, write_photograph
 from misc.files.instance_files import load_instances
 from misc.files.labels import (
+    INSTANCE_FILES,
+    SEMANTIC_FILES,
     instance_path,
     semantic_paths,
     write_instances,
     write_semantic_label,
 )
 from misc.files.outputs import image_files
-from misc.files.palette import LEGEND
 from misc.imutils import resize
 from misc.looking.layers import Layer, class_layer, instance_layer
 from misc.looking.panel import overlay_panel
 from misc.masks import counted_order, numbered_map
 from misc.running.photographs import Photographs
 
-LABELS = ("labels/{}.png", "labels/palette/{}.png")
-INSTANCES = ("instances/{}.npz", "instances/palette/{}.png")
+LABELS = tuple(f"labels/{name}" for name in SEMANTIC_FILES)
+INSTANCES = tuple(f"instances/{name}" for name in INSTANCE_FILES)
 OVERLAYS = "overlays/{}.jpg"
 COCO, PAGE = "instances.json", "index.html"
-ONCE = (COCO, PAGE, f"labels/{LEGEND}", f"instances/{LEGEND}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,18 +50,13 @@ class Predictions:
     least: float = 0.0
 
     @property
-    def files_of_images(self) -> tuple[str, ...]:
-        """Return the names of the files that every image has; see misc.files.outputs."""
-        return (*LABELS, OVERLAYS, *(INSTANCES if self.has_instances else ()))
-
-    @property
     def files(self) -> tuple[str, ...]:
-        """Return the names of all that is written."""
-        return (*self.files_of_images, *ONCE)
+        """Return the names of all that is written; see misc.files.outputs."""
+        return (*LABELS, OVERLAYS, PAGE, *((*INSTANCES, COCO) if self.has_instances else ()))
 
     def outputs(self, image_id: str) -> list[Path]:
         """Return the paths of an image's files."""
-        return image_files(self.folder, self.files_of_images, image_id)
+        return image_files(self.folder, self.files, image_id)
 
     def write_label(self, image_id: str, label: np.ndarray) -> None:
         """Write an image's label, uint8 (H, W) of the image as the network took it."""

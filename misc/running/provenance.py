@@ -7,13 +7,14 @@ never replaced.
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from misc.files.atomic import is_temporary, remove_abandoned, write_json
 from misc.files.locks import hold
 from misc.files.outputs import image_files, remove_outputs
+from misc.files.palette import LEGEND
 from misc.machine import ranks
 from misc.running.code import tell_other_code
 from misc.running.records import (
@@ -29,7 +30,6 @@ from misc.running.records import (
 from misc.settings.metadata import record_path
 
 PREDICTION = "predict"  # what the settings of --predict, which is no stage, begin with
-LEGEND = "legend.svg"  # of the palette's colours, of no image
 
 
 def claim_folder(
@@ -68,7 +68,7 @@ def _claim_folder(
     hold(folder)
     path = folder / FOLDER_RECORD
     record = read_record(path)
-    difference = _check_folder(folder, record, settings, overwrite)
+    difference = _check(folder, record, settings, overwrite)
     known = {} if record is None else images_of(record)
     earlier = [] if record is None else record.get("files", [])
     written = list(dict.fromkeys([*earlier, *files]))
@@ -132,7 +132,7 @@ def _claim_weights(
     hold(path)
     beside, checkpoint = record_path(path), checkpoint_path(path)
     record = read_record(beside)
-    if _check_weights(path, record, settings, overwrite):
+    if _check(path, record, settings, overwrite):
         record = None
     remove_abandoned(path.parent, path.name, seconds=0)
     finished = record is not None and path.exists()
@@ -170,83 +170,51 @@ def checkpoint_path(weights: Path) -> Path:
 def check_claim(
     path: str | os.PathLike[str], stage: str, known: Mapping[str, Any], *, overwrite: bool
 ) -> None:
-    """Raise as claiming a folder or weights will, by those settings of its stage that are known.
-
-    Args:
-        path: the output folder, or the weights file.
-        stage: the stage that will claim it.
-        known: settings that shape its outputs, not all of them.
-        overwrite: as for the claim.
-    """
+    """Raise as claiming a folder or weights will, by those settings of its stage that are known."""
     place = Path(path)
     record = read_record(record_of(place))
     found = {} if record is None else dict(record["stages"])
     is_own = next(iter(found), stage) == stage
     settings = found | {stage: found.get(stage, {}) | known} if is_own else {stage: known}
-    check = _check_folder if place.is_dir() else _check_weights
-    check(place, record, settings, overwrite)
+    _check(place, record, settings, overwrite)
 
 
-def _check_folder(folder: Path, record: Record | None, settings: Settings, overwrite: bool) -> str:
-    """Return the difference from a folder's record; ValueError where it may not be replaced."""
+def _check(place: Path, record: Record | None, settings: Settings, overwrite: bool) -> str:
+    """Return the difference from a record; ValueError where results may not be replaced."""
+    result = next(_results(place, is_ours=record is not None), None)
     if record is None:
-        if strange := _content(folder):
+        if result is not None:
             raise ValueError(
-                f"{folder}: holds {strange[0]} and no {FOLDER_RECORD} of this program: it was not "
-                "made by this program and is not replaced, even with --overwrite True; "
-                f"{_ways_out(settings)}"
+                f"{result}: not made by this program ({record_of(place).name} does not say so) and "
+                f"not replaced, even with --overwrite True; {_ways_out(settings)}"
             )
         return ""
     difference = difference_of(record, settings)
-    if difference and _holds_results(folder):
-        _require_overwrite(folder, record, settings, difference, overwrite)
-    return difference
-
-
-def _check_weights(path: Path, record: Record | None, settings: Settings, overwrite: bool) -> str:
-    """Return the difference from a record of weights; ValueError where they may not be replaced."""
-    there = [part for part in (path, checkpoint_path(path)) if part.exists()]
-    if record is None:
-        if strange := [*there, *filter(Path.exists, [record_path(path)])]:
-            raise ValueError(
-                f"{strange[0]}: not made by this program with recorded settings, and not replaced, "
-                f"even with --overwrite True; {_ways_out(settings)}"
-            )
-        return ""
-    difference = difference_of(record, settings)
-    if difference and there:
-        _require_overwrite(there[0], record, settings, difference, overwrite)
-    return difference
-
-
-def _content(folder: Path) -> list[str]:
-    """List a folder without the temporary files of killed runs."""
-    if not folder.is_dir():
-        return []
-    return sorted(path.name for path in folder.iterdir() if not is_temporary(path))
-
-
-def _holds_results(folder: Path) -> bool:
-    """Return whether a claimed folder has a file besides those that claiming it writes."""
-    own = (FOLDER_RECORD, LEGEND)
-    return any(p.is_file() and p.name not in own and not is_temporary(p) for p in folder.rglob("*"))
-
-
-def _require_overwrite(
-    path: Path, record: Record, settings: Settings, difference: str, overwrite: bool
-) -> None:
-    """Raise ValueError unless existing outputs may be replaced."""
+    if not difference or result is None:
+        return difference
     (was, *_), (now, *_) = record["stages"], settings
     if was != now:
         raise ValueError(
-            f"{path}: made by the stage {was}, and {now} would write there; it is not replaced, "
+            f"{place}: made by the stage {was}, and {now} would write there; it is not replaced, "
             "even with --overwrite True: name another place"
         )
     if not overwrite:
         raise ValueError(
-            f"{path}: made with other settings: {difference}; pass --overwrite True to replace "
-            f"it, or {_ways_out(settings)}"
+            f"{place if place.is_dir() else result}: made with other settings: {difference}; pass "
+            f"--overwrite True to replace it, or {_ways_out(settings)}"
         )
+    return difference
+
+
+def _results(place: Path, *, is_ours: bool) -> Iterator[Path]:
+    """Yield what lies in a claimed place, of ours without what claiming it writes."""
+    if place.is_dir():
+        own = (FOLDER_RECORD, Path(LEGEND).name) if is_ours else ()
+        there = (path for path in place.rglob("*") if path.is_file() and path.name not in own)
+        yield from (path for path in there if not is_temporary(path))
+    else:
+        parts = [place, checkpoint_path(place), *([] if is_ours else [record_path(place)])]
+        yield from (path for path in parts if path.exists())
 
 
 def _ways_out(settings: Settings) -> str:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from misc.settings.config import PRESETS, SETTINGS, Config
 from misc.settings.declare import Setting, format_value
-from misc.settings.metadata import MODULES, PREDICTS, settings_of_weights
+from misc.settings.metadata import MODULES, PREDICTS, read_metadata
 from misc.settings.settings_file import OWN_FLAG, read_settings_file
 from misc.settings.validate import check_data_set, check_together, check_used
 
@@ -217,7 +217,9 @@ def _preset_of_weights(given: Mapping[str, Any]) -> str:
 
 def _with_metadata(values: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings, with those of the weights' metadata where none are given."""
-    found = settings_of_weights(values)
+    found: dict[str, Any] = {}
+    for network in PREDICTS.get(values["predict_network"], ()):
+        found |= read_metadata(values[f"{network}_weights_name"], network).settings
     for name in MODULES:
         if name not in given and found.get(name, values[name]) != values[name]:
             raise ValueError(

@@ -25,7 +25,7 @@ STAGES = {
 # Importing a module runs it: what a file names is not imported unless a flag names it, too.
 MODULES = ("cam_network", "irn_network")
 MOST_CLASSES = 254  # a label is 8-bit: 0 is the background, 255 is ignored
-_COLOURS = 256 * 3
+COLOURS = 256 * 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,26 +68,17 @@ def describe(
     *,
     dataset: str,
     class_names: Sequence[str],
+    category_ids: Sequence[int],
     palette: bytes,
-    category_ids: Sequence[int] = (),
 ) -> dict[str, Any]:
-    """Return a network's metadata as plain JSON; `read_metadata` reads it.
-
-    Args:
-        network: `cam`, `irn`, `mask_rcnn` or `deeplab`.
-        values: of all settings, by flag, as plain JSON.
-        dataset: name of the data set.
-        class_names: of the foreground classes.
-        palette: the colours of labels, 256 times R, G, B.
-        category_ids: of the classes, in annotations; by default 1 to C.
-    """
+    """Return the metadata of a network with these values of all settings, as plain JSON."""
     settings = {name: values[name] for name in settings_in_use(network)}
     if network == "deeplab":
         settings["deeplab_backbone"] = values["deeplab_backbone"] or values["backbone"]
     return {
         "dataset": dataset,
         "class_names": list(class_names),
-        "category_ids": list(category_ids or range(1, len(class_names) + 1)),
+        "category_ids": list(category_ids),
         "palette": palette.hex(),
         "settings": settings,
     }
@@ -126,33 +117,17 @@ def read_metadata(weights: str | os.PathLike[str], network: str) -> NetworkMetad
         ) from error
 
 
-def settings_of_weights(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings in the metadata of the weights of --predict, of a run's settings.
-
-    Raises as `read_metadata`.
-    """
-    found: dict[str, Any] = {}
-    for network in PREDICTS.get(values["predict_network"], ()):
-        found |= read_metadata(values[f"{network}_weights_name"], network).settings
-    return found
-
-
 def _metadata(network: str, found: Any) -> NetworkMetadata:
     names, palette = found["class_names"], bytes.fromhex(found["palette"])
-    if not (isinstance(names, list) and 0 < len(names) <= MOST_CLASSES):
+    if not (isinstance(names, list) and 0 < len(names) <= MOST_CLASSES and all(names)):
         raise ValueError(f"accepted are 1 to {MOST_CLASSES} class_names")
-    if not all(isinstance(name, str) and name for name in names):
-        raise ValueError("a class has no name")
-    categories = found["category_ids"]
-    if len(categories) != len(names) or not all(isinstance(n, int) for n in categories):
-        raise ValueError("a class has no category_ids")
-    if len(palette) != _COLOURS:
-        raise ValueError(f"a palette of {len(palette)} bytes, accepted are {_COLOURS}")
+    if len(found["category_ids"]) != len(names) or len(palette) != COLOURS:
+        raise ValueError(f"accepted are category_ids of all classes and {COLOURS} colour values")
     stored = found["settings"]
     return NetworkMetadata(
-        dataset=str(found["dataset"]),
+        dataset=found["dataset"],
         class_names=tuple(names),
-        category_ids=tuple(categories),
+        category_ids=tuple(found["category_ids"]),
         palette=palette,
         settings={
             n: SETTINGS[n].from_json(stored[n]) for n in settings_in_use(network) if n in stored

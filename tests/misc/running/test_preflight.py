@@ -143,8 +143,8 @@ def test_a_place_of_unknown_origin_is_said_before_the_first_stage(folder, capsys
     (folder / "sess/demo/res50_irn.pth").write_text("mine")
     assert dry_run(folder) == 2
     out = capsys.readouterr().out
-    assert "sem_seg: holds mine.png and no settings.json of this program" in out
-    assert "res50_irn.pth: not made by this program with recorded settings" in out
+    assert "sem_seg/mine.png: not made by this program" in out
+    assert "res50_irn.pth: not made by this program" in out
 
 
 def test_a_package_that_a_later_stage_needs_is_missed_before_the_first(folder, capsys, monkeypatch):

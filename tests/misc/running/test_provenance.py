@@ -122,7 +122,9 @@ def test_an_overwrite_that_was_killed_can_be_given_again(made):
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_folder_of_unknown_origin_is_not_touched(tmp_path, overwrite):
     write(tmp_path, "mine.txt", "a.png", "photos/b.png")
-    with pytest.raises(ValueError, match=r"holds a\.png and no settings\.json of this program"):
+    with pytest.raises(
+        ValueError, match=r"not made by this program \(settings\.json does not say so\)"
+    ):
         claim(tmp_path, overwrite=overwrite)
     assert listing(tmp_path) == {"mine.txt", "a.png", "photos/b.png"}
 
@@ -131,7 +133,7 @@ def test_a_folder_of_unknown_origin_is_not_touched(tmp_path, overwrite):
 def test_a_settings_file_of_another_program_does_not_make_a_folder_ours(tmp_path, content):
     write(tmp_path, "a.png")
     (tmp_path / "settings.json").write_text(content)
-    with pytest.raises(ValueError, match="not made by this program and is not replaced"):
+    with pytest.raises(ValueError, match="not made by this program"):
         claim(tmp_path, overwrite=True)
     assert (tmp_path / "settings.json").read_text() == content
 

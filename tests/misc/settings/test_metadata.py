@@ -17,7 +17,8 @@ PALETTE = bytes(range(256)) * 3
 
 def note_of(network, *words):
     values = resolved(read_config(words))
-    return describe(network, values, dataset="demo", class_names=["cat", "dog"], palette=PALETTE)
+    classes = {"class_names": ["cat", "dog"], "category_ids": [1, 2], "palette": PALETTE}
+    return describe(network, values, dataset="demo", **classes)
 
 
 def place(folder, network, note):
@@ -61,8 +62,9 @@ def test_deeplab_tells_its_own_backbone():
     [
         ({"class_names": []}, "accepted are 1 to 254 class_names"),
         ({"class_names": ["a"] * 255}, "accepted are 1 to 254 class_names"),
-        ({"class_names": [3]}, "a class has no name"),
-        ({"palette": "00"}, "a palette of 1 bytes, accepted are 768"),
+        ({"class_names": ["cat", ""]}, "accepted are 1 to 254 class_names"),
+        ({"category_ids": [1]}, "accepted are category_ids of all classes"),
+        ({"palette": "00"}, "accepted are category_ids of all classes and 768 colour values"),
         ({"palette": "no colours"}, "its 'network' is broken"),
         ({"settings": {"mask_rcnn_min_size": "8"}}, "mask_rcnn_min_size is '8', accepted is int"),
         ({"settings": 3}, "its 'network' is broken"),

@@ -16,13 +16,13 @@ def refused(*words, match):
 
 
 def refused_prediction(words, match, monkeypatch):
-    monkeypatch.setattr("misc.settings.flags.settings_of_weights", lambda _: {})
+    monkeypatch.setattr("misc.settings.flags.PREDICTS", {})
     refused("--predict", ".", *words, match=match)
 
 
 @pytest.mark.parametrize(("one", "other"), [*itertools.combinations(INSTEAD, 2)])
 def test_of_what_takes_the_stages_place_a_command_does_one(monkeypatch, one, other):
-    monkeypatch.setattr("misc.settings.flags.settings_of_weights", lambda _: {})
+    monkeypatch.setattr("misc.settings.flags.PREDICTS", {})
     words = [word for name in (one, other) for word in (f"--{name}", INSTEAD[name])]
     refused(*words, match=rf"^--{one} and --{other}: a command does one of them")
 
@@ -55,7 +55,7 @@ def test_a_flag_of_another_network_is_refused(monkeypatch, network, flag, value,
 
 
 def test_a_flag_of_the_network_that_predicts_is_taken(monkeypatch):
-    monkeypatch.setattr("misc.settings.flags.settings_of_weights", lambda _: {})
+    monkeypatch.setattr("misc.settings.flags.PREDICTS", {})
     words = ["--predict", ".", "--predict_network", "irn", "--predict_score", "0.9"]
     assert read_config(words).predict_score == 0.9
 
