@@ -42,7 +42,7 @@ def content_digest(paths: Iterable[str | os.PathLike[str]]) -> str:
 
 
 def _sample(path: Path) -> bytes:
-    """Return a file's digest, or b"missing"."""
+    """Return a file's digest; that of none where it cannot be read."""
     try:
         with open(path, "rb", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
@@ -53,5 +53,5 @@ def _sample(path: Path) -> bytes:
                 file.seek(start)
                 digest.update(file.read(PIECE))
             return digest.digest()
-    except FileNotFoundError:
-        return b"missing"
+    except OSError:
+        return b"not readable"  # its reader says so

@@ -14,9 +14,6 @@ from misc.files.cam_files import find_cams, read_cams
 from misc.files.images import read_label
 from misc.instances import upsample_scores
 from misc.measuring.measures import read_since, record_measures
-from misc.running.cam_forms import cam_folder
-from misc.running.label_synthesis import load_image
-from misc.running.open_dataset import open_dataset
 from misc.settings.flags import read_config
 from step import train_irn
 from tests import forked
@@ -260,18 +257,6 @@ def test_labels_without_the_walk_are_those_of_the_cams(copied):
         cams = read_cams(find_cams(copied / RESULT / "cam", path.stem))
         scores = upsample_scores(torch.from_numpy(cams.cam)[:, None], label.shape)
         assert (label == label_map(scores, cams.keys, 0.25)).all()
-
-
-def test_cams_are_raised_to_the_power_before_the_walk_alone(copied):
-    config = read_config(forked.arguments(copied))
-    dataset = open_dataset(config)
-    image_id = dataset.split("train")[0]
-    folder = cam_folder(config, dataset)
-    plain, raised = (load_image(dataset, folder, power, image_id) for power in (1, 1.3))
-    stored = read_cams(find_cams(config.cam_out_dir, image_id))
-    assert (plain.cam.numpy() == stored.cam).all()
-    torch.testing.assert_close(raised.cam, torch.from_numpy(stored.cam) ** 1.3)
-    assert (plain.image == raised.image).all()
 
 
 def test_overwrite_deletes_no_folder_and_no_file_of_the_users(copied, tmp_path, capsys):
