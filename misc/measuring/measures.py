@@ -101,6 +101,19 @@ def stage_rows(stage: str, seconds: str, measures: Sequence[Mapping[str, Any]]) 
     return rows
 
 
+def known_measures(measures: Mapping[str, float], stage: str, split: str) -> dict[str, float]:
+    """Return the measures without NaN, which a split without objects has, and which is logged."""
+    unknown = [name for name, value in measures.items() if math.isnan(value)]
+    if unknown:
+        logger.warning(
+            "%s: no %s: the ground truth of %s has no object, or nothing but ignored pixels",
+            stage,
+            " and ".join(unknown),
+            split,
+        )
+    return {name: value for name, value in measures.items() if name not in unknown}
+
+
 def record_measures(
     config: Config,
     dataset: Dataset,
@@ -117,26 +130,17 @@ def record_measures(
             published figures stand beside measures with a preset of the data set alone.
         dataset: the evaluated data set.
         stage: the evaluation.
-        measures: names to values; those that are NaN, of a split without any object, are told and
-            left out.
+        measures: names to values; see `known_measures`.
         split: the evaluated split.
         supervision: the training labels, of networks trained on labels.
     """
     split = (split or config.chainer_eval_set) + (f"[:{config.limit}]" if config.limit else "")
-    unknown = [name for name, value in measures.items() if math.isnan(value)]
-    if unknown:
-        logger.warning(
-            "%s: no %s: the ground truth of %s has no object, or nothing but ignored pixels",
-            stage,
-            " and ".join(unknown),
-            split,
-        )
     compares = supervision == "irn" and config.preset.startswith(dataset.name)
     record(
         config.metrics_file,
         stage=stage,
         split=split,
         supervision=supervision,
-        measures={name: v for name, v in measures.items() if name not in unknown},
+        measures=known_measures(measures, stage, split),
         published=dataset.published(stage, split) if compares else {},
     )

@@ -4,7 +4,6 @@ The labels of a setting are those that the label stages make with it, and so are
 they are made in memory, and nothing is written but a table, a chart and what they are made with.
 """
 
-import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from misc.looking.sweep_page import write_page
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.measuring.evaluation import instance_truth, match_found, precision_measures
+from misc.measuring.measures import known_measures
 from misc.measuring.swept import (
     check_place,
     measured_images,
@@ -69,15 +69,15 @@ def run(config: Config, dataset: Dataset) -> None:
         FileNotFoundError: CAMs or IRNet's weights are missing.
     """
     axes = read_grid(str(config.sweep))
-    measured = measured_images(config, dataset, axes)
+    listed = measured_images(config, dataset, axes)
+    measured = {kind: set(ids) for kind, ids in listed.items()}
     # In the order of the evaluations: equal scores are ranked by it.
-    wanted = set(itertools.chain(*measured.values()))
+    wanted = set().union(*measured.values())
     ids = [i for i in dataset.split(config.chainer_eval_set) if i in wanted]
     require_cams(config.cam_out_dir, ids)
-    folder = cam_folder(config, dataset)
     compute = compute_of(config)
     model = load_irnet(config, compute)
-    record = settings_of(config, dataset, axes, measured)
+    record = settings_of(config, dataset, axes, listed)
     ranks.on_first(partial(check_place, config, record))
     grid = points(axes)
     at_points = [
@@ -93,32 +93,30 @@ def run(config: Config, dataset: Dataset) -> None:
     )
     if config.dry_run:
         return
+    num_classes = len(dataset.class_names)
     results = map_images(
         ranks.share(ids),
-        partial(load, dataset, folder, {kind: set(listed) for kind, listed in measured.items()}),
-        process=partial(measure_image, model, compute, settings, len(dataset.class_names)),
+        partial(load, dataset, cam_folder(config, dataset), measured),
+        process=partial(measure_image, model, compute, settings, num_classes),
         num_workers=compute.num_workers,
         description="sweep",
     )
-    values = measures_of(settings, (found for _, found in results), len(dataset.class_names))
-    unknown = [kind for kind, one in at_points[0].items() if not values[one]]
-    if unknown:
-        logger.warning(
-            "--sweep: no measure of %s labels: the ground truth of --chainer_eval_set %s has no "
-            "object, or nothing but ignored pixels",
-            " and ".join(unknown),
-            config.chainer_eval_set,
-        )
-    if len(unknown) == len(measured):
-        return
+    values = measures_of(settings, (found for _, found in results), num_classes)
     rows = [
         {name: value for one in at_point.values() for name, value in values[one].items()}
         for at_point in at_points
     ]
-    depends = {n: shaping(kind, axes) for kind, at in at_points[0].items() for n in values[at]}
-    if ranks.is_first():
+    # What is NaN is so at every point: it is the ground truth that lacks an object.
+    names = known_measures(rows[0], "--sweep", config.chainer_eval_set)
+    depends = {
+        name: shaping(kind, axes)
+        for kind, one in at_points[0].items()
+        for name in values[one]
+        if name in names
+    }
+    if names and ranks.is_first():
         write_record(config, record)
-        write_page(config, grid, rows, depends, len(ids))
+        write_page(config, grid, [{n: row[n] for n in names} for row in rows], depends, len(ids))
 
 
 def load(
@@ -205,10 +203,7 @@ def measures_of(
     for one, records in matches.items():
         known = [record for record in ranks.gather(records) if record is not None]
         measures[one] = precision_measures(known, num_classes)
-    return {
-        one: {name: value for name, value in found.items() if not math.isnan(value)}
-        for one, found in measures.items()
-    }
+    return measures
 
 
 def _packed(array: np.ndarray) -> Packed:

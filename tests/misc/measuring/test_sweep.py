@@ -237,6 +237,12 @@ def test_what_cannot_be_swept_is_one_line(copied, capsys, changes, passes, words
     assert words in error[0]
 
 
+def test_the_report_shows_the_sweeps_chart(copied):
+    assert run(copied, sweep="sem_seg_bg_thres=0.1,0.3") == 0
+    assert run(copied, "report") == 0
+    assert "sweep: by --sem_seg_bg_thres" in (copied / RESULT / "report.html").read_text()
+
+
 def test_a_dry_run_checks_and_measures_nothing(copied, capsys):
     assert run(copied, sweep="beta=2,10", dry_run=True) == 0
     assert "2 settings, 4 images" in capsys.readouterr().out
