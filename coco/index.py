@@ -5,6 +5,7 @@ The file is parsed once; an image's annotations are read at their bytes of the J
 
 import json
 import os
+from array import array
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -134,20 +135,19 @@ def _parse(path: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
     it is a crowd, offset and length.
     """
     names: list[str] = []
-    images: list[tuple[int, int, int]] = []
-    annotations: list[tuple[int, int, bool, int, int]] = []
+    images, annotations = array("q"), array("q")  # tuples would take twenty times the memory
     lists = set[str]()
     for section, offset, length, value in elements(path, lists=lists):
         try:
             if section == "images":
                 names.append(_file_name(value["file_name"]))
-                images.append((int(value["id"]), int(value["height"]), int(value["width"])))
+                images.extend((int(value["id"]), int(value["height"]), int(value["width"])))
             elif section == "annotations":
                 category, crowd = _known(int(value["category_id"])), bool(value.get("iscrowd", 0))
-                annotations.append((int(value["image_id"]), category, crowd, offset, length))
+                annotations.extend((int(value["image_id"]), category, crowd, offset, length))
             elif section == "categories":
                 _check_category(int(value["id"]), str(value["name"]))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             reason = error if isinstance(error, ValueError) else f"no instances JSON: {error!r}"
             raise ValueError(f"{path}: byte {offset}, one of its {section}: {reason}") from error
     if not images or "annotations" not in lists:
@@ -156,7 +156,8 @@ def _parse(path: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
             f"{path}: no instances JSON of COCO, its list of {lacking}; it has "
             f"{', '.join(sorted(lists)) or 'no list at all'}"
         )
-    return names, np.array(images, np.int64).T, np.array(annotations, np.int64).reshape(-1, 5).T
+    listed, annotated = np.array(images, np.int64), np.array(annotations, np.int64)
+    return names, listed.reshape(-1, 3).T, annotated.reshape(-1, 5).T
 
 
 def _known(category: int) -> int:

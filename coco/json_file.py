@@ -1,13 +1,14 @@
 """An instances JSON read element by element: parsed as a whole, 450 MB would take gigabytes."""
 
 import json
-import mmap
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
-_blank = re.compile(r"[ \t\n\r]*")
+CHUNK = 1 << 23
+LARGEST_ELEMENT = 1 << 26
+_blank = re.compile(r"[ \t\n\r]*").match
 _decode = json.JSONDecoder().raw_decode
 
 
@@ -30,37 +31,38 @@ def elements(path: Path, *, lists: set[str]) -> Iterator[Element]:
     Raises:
         ValueError: it is cut short, or no JSON with an outer object.
     """
-    text = _Text(path)
-    text.take("{")
-    while text.peek() != "}":
-        _, _, section = text.value()
-        text.take(":")
-        if text.peek() == "[":
-            lists.add(section)
-            yield from (Element(section, *found) for found in text.listed())
-        else:
-            text.value()
-        if text.take(",}") == "}":
-            return
+    with path.open("rb") as file:
+        yield from _Reader(path, file).elements(lists)
 
 
-class _Text:
-    """The text of a file, read as Latin-1, so that a character is a byte."""
+class _Reader:
+    """The text of a file by pieces. It is read as Latin-1, so that a character is a byte."""
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.place, self.text = path, 0, ""
-        if path.stat().st_size:
-            with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as m:
-                self.text = str(m, "latin-1")
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self.path, self.file = path, file
+        self.text, self.place = "", 0
+        self.start = 0  # the offset in the file of the text's begin
+        self.ended = False
+        self.more()
         if self.text.startswith("\xef\xbb\xbf"):
             self.place = 3
 
+    def more(self) -> None:
+        """Read on, and drop the text before the place."""
+        piece = self.file.read(CHUNK)
+        self.ended = not piece
+        self.text = self.text[self.place :] + piece.decode("latin-1")
+        self.start += self.place
+        self.place = 0
+
     def peek(self) -> str:
         """Return the next character that is not blank; empty at the end."""
-        found = _blank.match(self.text, self.place)
-        assert found is not None
-        self.place = found.end()
-        return self.text[self.place : self.place + 1]
+        while True:
+            found = _blank(self.text, self.place)
+            self.place = found.end() if found else self.place
+            if self.place < len(self.text) or self.ended:
+                return self.text[self.place : self.place + 1]
+            self.more()
 
     def take(self, accepted: str) -> str:
         """Return the next character, one of those accepted, and step over it."""
@@ -70,33 +72,52 @@ class _Text:
         self.place += 1
         return found
 
-    def value(self) -> tuple[int, int, Any]:
-        """Return the offset, the length and the value that is next, and step over it."""
+    def value(self) -> Any:
+        """Return the next value, and step over it."""
         self.peek()
-        offset = self.place
-        try:
-            value, end = _decode(self.text, offset)
-            if not (text := self.text[offset:end]).isascii():
-                value = json.loads(text.encode("latin-1"))
-        except (ValueError, RecursionError) as error:
-            raise self.broken(str(error).partition(":")[0]) from error
-        self.place = end
-        return offset, len(text), value
+        while True:
+            try:
+                value, end = _decode(self.text, self.place)
+            except (ValueError, RecursionError) as error:
+                if self.ended or len(self.text) - self.place > LARGEST_ELEMENT:
+                    raise self.broken(str(error).partition(":")[0]) from error
+            else:
+                if end < len(self.text) or self.ended:
+                    break
+            self.more()
+        text, self.place = self.text[self.place : end], end
+        return value if text.isascii() else json.loads(text.encode("latin-1"))
 
-    def listed(self) -> Iterator[tuple[int, int, Any]]:
-        """Yield the elements of the list that is next, as `value` returns them."""
+    def broken(self, reason: str) -> ValueError:
+        """Return the error of a file that cannot be read on."""
+        kind = "is cut short, or no JSON" if self.ended else "is no JSON"
+        where = self.start + self.place
+        return ValueError(f"{self.path}: {kind} at byte {where} ({reason}); download it again")
+
+    def elements(self, lists: set[str]) -> Iterator[Element]:
+        """Yield the elements of all outer lists, and add the lists' names to `lists`."""
+        self.take("{")
+        while self.peek() != "}":
+            section = self.value()
+            self.take(":")
+            if self.peek() == "[":
+                lists.add(section)
+                yield from self.listed(section)
+            else:
+                self.value()
+            if self.take(",}") == "}":
+                return
+
+    def listed(self, section: str) -> Iterator[Element]:
+        """Yield the elements of the list that comes next."""
         self.take("[")
         if self.peek() == "]":
             self.take("]")
             return
         while True:
-            yield self.value()
+            self.peek()
+            offset = self.start + self.place
+            value = self.value()
+            yield Element(section, offset, self.start + self.place - offset, value)
             if self.take(",]") == "]":
                 return
-
-    def broken(self, reason: str) -> ValueError:
-        """Return the error of a file that cannot be read on."""
-        return ValueError(
-            f"{self.path}: is cut short, or no JSON at byte {self.place} ({reason}); download it "
-            "again"
-        )

@@ -457,6 +457,15 @@ def test_a_name_in_other_letters_is_read_as_utf8(own):
     assert dataset.semantic_label(dataset.split("train")[0]).any()
 
 
+def test_lists_read_by_pieces_are_the_same(root, monkeypatch):
+    before = open_coco(root)
+    labels = [before.semantic_label(i) for i in ids_of("train")]
+    monkeypatch.setattr("coco.json_file.CHUNK", 61)
+    after = open_coco(root)
+    assert after.identify() == before.identify()
+    assert all(map(np.array_equal, labels, map(after.semantic_label, ids_of("train"))))
+
+
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory):
     """Give the sample of real photographs, laid out like COCO's val."""
