@@ -73,7 +73,7 @@ def dry_run(config: Config, dataset: Dataset, stages: Sequence[Stage]) -> None:
     """
     preflight = Preflight(config, dataset, stages)
     tell_understood(preflight, preflight.chosen)
-    problems = [*map(str, preflight.problems()), *preflight.broken()]
+    problems = list(dict.fromkeys([*map(str, preflight.problems()), *preflight.broken()]))
     if not problems:
         preflight.log_forms()
     logger.info("\n%s", table(preflight.rows()))

@@ -318,7 +318,7 @@ def test_a_network_module_that_lacks_a_name_is_refused(copied, capsys):
     assert only("make_cam", copied, cam_network="json", **place) == 2
     assert "--cam_network json: module 'json' has no attribute 'CAM';" in capsys.readouterr().err
     assert only("make_cam", copied, cam_network="no.such", **place) == 2
-    assert "--cam_network no.such: cannot be imported" in capsys.readouterr().err
+    assert "--cam_network no.such: No module named 'no'" in capsys.readouterr().err
 
 
 def test_a_users_mistake_leaves_no_traceback_on_the_terminal(copied, capsys):

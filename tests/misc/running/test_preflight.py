@@ -16,7 +16,7 @@ from voc12 import Dataset
 def made(tmp_path_factory):
     """Give a folder in which only the demo data have been made."""
     folder = tmp_path_factory.mktemp("made")
-    assert run_sample.main(forked.arguments(folder, "--dry_run", "True")) == 0
+    assert dry_run(folder) == 0
     return folder
 
 
@@ -28,7 +28,8 @@ def folder(made, tmp_path):
 
 def dry_run(folder, *passes, **changes):
     words = [word for stage in passes for word in (f"--{stage}_pass", "True")]
-    return run_sample.main(forked.arguments(folder, "--dry_run", "True", *words, **changes))
+    with tiny_detector_and_deeplab():
+        return run_sample.main(forked.arguments(folder, "--dry_run", "True", *words, **changes))
 
 
 def run(folder, *passes, **changes):
