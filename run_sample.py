@@ -57,7 +57,8 @@ def run(config: "Config") -> None:
         ranks.start(config.device)
         start_log(f"{config.log_name}.log", resolved(config), rank=ranks.rank())
         logger.debug("version %s", VERSION)
-        if (here := os.getcwd()) not in sys.path:
+        here = os.getcwd()
+        if here not in sys.path:
             sys.path.append(here)  # it may have the modules that flags name
         if config.show or config.sweep or config.tables or config.predict or config.dry_run:
             ranks.on_first(lambda: write_settings(config))

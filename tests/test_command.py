@@ -1,5 +1,6 @@
 """What the command line says before anything runs, and what `main` returns."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -37,6 +38,8 @@ def test_an_old_python_is_one_line():
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True)
     assert ended.returncode == 2
     assert ended.stderr.decode() == "error: Python 3.8.1: this program needs 3.11 or newer\n"
+    # It comes to say so only if it can parse the file.
+    ast.parse((ROOT / "run_sample.py").read_text(), feature_version=(3, 7))
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs Linux")
