@@ -197,9 +197,7 @@ def test_ranks_share_the_images_and_make_equal_labels(one, tmp_path, number):
     assert run_ranks(words, tmp_path / "output", number, tell_loops) == [0] * number
     assert labels(folder) == labels(one)
     evaluations = "eval_mask_rcnn", "eval_deeplab"
-    assert_shared(
-        tmp_path / "output", number, "detect_irn_", "deeplab", "deeplab_labels", *evaluations
-    )
+    assert_shared(tmp_path / "output", number, "detect_irn_", "deeplab", *evaluations)
     assert measures(folder, *evaluations) == measures(one, *evaluations)
     log = (folder / "result/demo/metrics.jsonl").read_text()
     assert log.count('"eval_deeplab"') == 2  # one rank's, and now once
