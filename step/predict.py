@@ -12,7 +12,7 @@ from torch import nn
 from misc.cams import strided_cam
 from misc.files.atomic import write_bytes, write_json
 from misc.files.coco import Described, coco_dataset
-from misc.files.digests import fingerprint, sampled_digest
+from misc.files.digests import content_digest, fingerprint
 from misc.files.labels import LEAST_SCORE, SURE
 from misc.files.palette import class_entries, object_entries, write_legend
 from misc.learning.class_maps import found_classes, scale_maps
@@ -118,7 +118,7 @@ def claim(config: Config, predictions: Predictions, compute: Compute) -> None:
     stage = {f"{PREDICTION} {network}": own}
     images = predictions.images
     named = images.files.items()
-    known = {i: f"{name}, digest {sampled_digest(images.folder, [name])}" for i, name in named}
+    known = {i: f"{name}, digest {content_digest([images.folder / name])}" for i, name in named}
     claim_folder(folder, stage, files=files, images=known, overwrite=config.overwrite)
     write_legend(folder / "labels", class_entries(images.class_names, images.palette))
     if predictions.has_instances:

@@ -15,28 +15,12 @@ def fingerprint(path: str | os.PathLike[str]) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
-def sampled_digest(folder: str | os.PathLike[str], names: Iterable[str]) -> str:
-    """Return 16 digits of a digest of files, by name, size and pieces of their content.
+def content_digest(paths: Iterable[str | os.PathLike[str]]) -> str:
+    """Return 16 digits of a digest of files by size and pieces of their content, in their order.
 
     Files of up to PIECES times PIECE bytes count whole; of larger ones that many pieces are read,
     from the first byte to the last. The last piece of an `.npz`, `.pt` or `.png` has a checksum of
     all of it, or of its parts.
-
-    Args:
-        folder: their folder.
-        names: their names in it, in any order; a file that is missing counts as that.
-    """
-    digest = hashlib.sha256()
-    for name in sorted(names):
-        digest.update(f"{name}\0".encode(errors="surrogateescape"))
-        digest.update(_sample(Path(folder, name)))
-    return digest.hexdigest()[:16]
-
-
-def content_digest(paths: Iterable[str | os.PathLike[str]]) -> str:
-    """Return 16 digits of a digest of files by size and pieces of their content, in their order.
-
-    Their names do not count; see `sampled_digest` for the pieces.
     """
     return hashlib.sha256(b"".join(_sample(Path(path)) for path in paths)).hexdigest()[:16]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from misc.files.cam_files import existing_cam_names
-from misc.files.digests import fingerprint, sampled_digest
+from misc.files.digests import content_digest, fingerprint
 from misc.files.labels import INSTANCE_FILES, SEMANTIC_FILES
 from misc.machine.device import compute_of
 from misc.running.code import module_identity
@@ -116,6 +116,7 @@ def _foreign(config: Config, name: str, images: Sequence[str], *, fixed: bool) -
             if name == "cam_out_dir"
             else [_READ[name].replace("{}", image_id) for image_id in listed]
         )
-        return f"the files of {len(listed)} images, digest {sampled_digest(folder, names)}"
+        digest = content_digest(folder / name for name in sorted(names))
+        return f"the files of {len(listed)} images, digest {digest}"
 
     return describe(None) if fixed else describe
