@@ -20,11 +20,11 @@ from misc.measuring.evaluation import count_image
 from misc.measuring.measures import record_measures
 from misc.metrics import mean_iou
 from misc.running.dataset import ARCHIVE, Dataset
+from misc.running.ground_truth import images_with_ground_truth
 from misc.running.log import logger
 from misc.running.provenance import claim_folder
 from misc.running.shaped import shaped_by
 from misc.running.stage import supervised_path
-from misc.running.truth import images_with_ground_truth
 from misc.running.workers import collect_images
 from misc.settings.config import Config
 from net.deeplab import deeplab_of

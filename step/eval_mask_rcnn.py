@@ -29,11 +29,11 @@ from misc.measuring.evaluation import (
 from misc.measuring.measures import record_measures
 from misc.metrics import ImageMatches, average_precision
 from misc.running.dataset import Dataset
+from misc.running.ground_truth import images_with_ground_truth
 from misc.running.log import logger
 from misc.running.provenance import claim_folder, remove_recorded
 from misc.running.shaped import shaped_by
 from misc.running.stage import supervised_path
-from misc.running.truth import images_with_ground_truth
 from misc.running.workers import collect_images, run_images
 from misc.settings.config import Config
 from net.mask_rcnn import mask_rcnn_of

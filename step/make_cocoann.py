@@ -10,9 +10,9 @@ from misc.learning.supervision import (
     supervision_of,
 )
 from misc.running.dataset import Dataset
+from misc.running.ground_truth import images_with_ground_truth
 from misc.running.log import logger
 from misc.running.stage import supervised_path
-from misc.running.truth import images_with_ground_truth
 from misc.settings.config import Config
 
 

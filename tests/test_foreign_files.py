@@ -1,5 +1,8 @@
 """Files of other programs and of odd sizes, on a folder shaped like VOC."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 
@@ -104,7 +107,7 @@ def test_keys_that_seem_to_count_from_one_stop_no_run(root, run, tmp_path):
 
 @pytest.mark.parametrize(
     ("label", "words"),
-    [(np.full((72, 96), 21, np.uint8), "21"), (np.zeros((9, 14), np.uint8), r"(9, 14)")],
+    [(np.full((72, 96), 21, np.uint8), "21"), (np.zeros((9, 14), np.uint8), "14 × 9 pixels")],
 )
 def test_a_label_that_cannot_be_measured_names_its_file(root, run, tmp_path, label, words):
     for image_id in TRAIN:
@@ -136,6 +139,28 @@ def test_a_mat_file_that_is_cut_is_one_line(voc_folder, tmp_path):
         path.write_bytes(whole.read_bytes()[:length])
         with pytest.raises(ValueError, match=rf"{TRAIN[0]}\.mat: not a readable \.mat"):
             Dataset(root, sbd_root=tmp_path / "SBD").semantic_label(TRAIN[0])
+
+
+def write_grey(path, values, bits):
+    """Write a grey PNG of 1, 2, 4 or 8 bits, which PIL cannot."""
+    height, width = values.shape
+    digits = np.unpackbits(values[..., None], axis=2)[..., 8 - bits :]
+    rows = np.packbits(digits.reshape(height, -1), axis=1)
+    data = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    head = struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0)
+    chunks = b"\x89PNG\r\n\x1a\n"
+    for name, content in ((b"IHDR", head), (b"IDAT", data), (b"IEND", b"")):
+        chunks += struct.pack(">I", len(content)) + name + content
+        chunks += struct.pack(">I", zlib.crc32(name + content))
+    path.write_bytes(chunks)
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_truth_of_few_bits_has_the_values_that_are_stored(root, bits):
+    path = root / "SegmentationClass" / f"{TRAIN[0]}.png"
+    values = np.arange(72 * 96, dtype=np.uint8).reshape(72, 96) % 2**bits
+    write_grey(path, values, bits)
+    np.testing.assert_array_equal(Dataset(root).semantic_label(TRAIN[0]), values)
 
 
 @pytest.mark.slow

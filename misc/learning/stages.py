@@ -24,12 +24,12 @@ from misc.learning.training import Samples, Schedule, Terms, make_optimizer, tra
 from misc.machine import ranks
 from misc.machine.device import compute_of
 from misc.running.dataset import Dataset
+from misc.running.ground_truth import images_with_ground_truth
 from misc.running.log import logger
 from misc.running.provenance import checkpoint_path, claim_weights, confirm_weights
 from misc.running.records import Settings
 from misc.running.shaped import shaped_by
 from misc.running.stage import supervised_path, unfilled
-from misc.running.truth import images_with_ground_truth
 from misc.settings.config import Config
 from misc.settings.flags import resolved
 from misc.settings.metadata import FIELD, describe

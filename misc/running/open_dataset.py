@@ -13,7 +13,7 @@ import folder
 import voc12
 from misc.machine import ranks
 from misc.running.dataset import Dataset
-from misc.running.truth import images_with_ground_truth
+from misc.running.ground_truth import images_with_ground_truth
 from misc.settings.config import DATASETS, Config
 
 # By --dataset. The demo is laid out like VOC, and read by its reader.

@@ -21,12 +21,12 @@ from misc.learning.weights import read_state_dict
 from misc.measuring.measures import table
 from misc.running.cam_forms import log_forms, other_names
 from misc.running.dataset import Dataset
+from misc.running.ground_truth import missing_truth
 from misc.running.log import logger
 from misc.running.provenance import check_claim
 from misc.running.shaped import known_before
 from misc.running.stage import Stage, unfilled
 from misc.running.stage_files import StageFiles
-from misc.running.truth import missing_truth
 from misc.running.understood import tell_understood
 from misc.running.workers import map_images
 from misc.settings.config import Config

@@ -3,6 +3,7 @@
 import sys
 import time
 import types
+from pathlib import Path
 
 import numpy as np
 
@@ -20,6 +21,9 @@ class Many(Dataset):
 
     def split(self, name_or_file):
         return [f"{name_or_file}{number:06d}" for number in range(IMAGES)]
+
+    def image_path(self, image_id):
+        return Path(image_id)
 
     def classes(self, image_id):
         return [0]
