@@ -70,14 +70,14 @@ def run(config: "Config") -> None:
 
 
 def _run(config: "Config") -> None:
-    from misc.looking import make_tables, show
+    from misc.looking import show, tables
     from misc.machine import ranks
     from misc.measuring import sweep
     from misc.running.open_dataset import open_dataset
     from step import predict
 
     if config.tables:
-        ranks.on_first(lambda: make_tables.run(config))
+        ranks.on_first(lambda: tables.run(config))
         return
     if config.predict:
         predict.run(config)
@@ -94,7 +94,7 @@ def _run(config: "Config") -> None:
 
 def run_stages(config: "Config", dataset: "Dataset") -> None:
     """Check what the chosen stages read, run them, and end with one table of their measures."""
-    from misc.looking import make_tables
+    from misc.looking import tables
     from misc.machine import ranks
     from misc.machine.device import compute_of
     from misc.machine.facts import describe_machine, unused_gpu
@@ -130,7 +130,7 @@ def run_stages(config: "Config", dataset: "Dataset") -> None:
             measures.record_seconds(f"{config.details_dir}/seconds.jsonl", stage.name, seconds)
     logger.info("\n%s\non %s", measures.table(rows), describe_machine(compute))
     if ranks.on_first(lambda: measures.end_of(config.metrics_file)):
-        ranks.on_first(lambda: make_tables.run(config))
+        ranks.on_first(lambda: tables.run(config))
 
 
 def _stop(reason: str, *, status: int = 2) -> int:

@@ -21,7 +21,7 @@ from misc.learning.samples import LoadedScales, load_scales
 from misc.learning.segmenting import segment_images
 from misc.learning.validation import detect_objects, load_image
 from misc.looking.gallery import choose_images
-from misc.looking.report import data_uri, fill_page, page_layer
+from misc.looking.report import fill_page, gallery, page_image
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.machine.facts import describe_machine
@@ -242,12 +242,12 @@ def write_page(config: Config, predictions: Predictions, ids: Sequence[str]) -> 
         num_workers=config.num_workers,
         description="page",
     )
-    parts = {
-        "title": f"Predictions: {predictions.title}",
-        "subtitle": f"{len(ids)} images; the overlays of all are in overlays/",
-        "gallery_note": f"{len(chosen)} images, spread over all.",
-    }
-    page = fill_page(parts, [entry for _, entry in drawn], only="gallery")
+    page = fill_page(
+        f"Predictions: {predictions.title}",
+        f"{len(ids)} images; the overlays of all are in overlays/",
+        {"Gallery": gallery(f"{len(chosen)} images, spread over all.")},
+        [entry for _, entry in drawn],
+    )
     write_bytes(predictions.folder / PAGE, page.encode())
 
 
@@ -274,11 +274,5 @@ def _write_pseudo_labels(
 
 def _page_entry(predictions: Predictions, image_id: str) -> dict[str, Any]:
     image = predictions.images.whole_image(image_id)
-    return {
-        "id": predictions.images.files[image_id],
-        "words": "",
-        "classes": [],
-        "size": image.shape[1::-1],
-        "photo": data_uri(image),
-        "layers": [page_layer(layer) for layer in (None, *predictions.layers(image_id))],
-    }
+    name = predictions.images.files[image_id]
+    return page_image(name, image, predictions.layers(image_id))

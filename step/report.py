@@ -1,7 +1,6 @@
 """Write the report: one page of all results on disk, for any browser."""
 
 import time
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from misc.files.atomic import write_bytes
-from misc.files.palette import class_entries, css_colour
+from misc.files.palette import class_entries
 from misc.learning.curves import curve_path, read_curves
-from misc.looking.charts import bar_chart, confusion_chart, line_chart
+from misc.looking import report
 from misc.looking.gallery import choose_images
 from misc.looking.layers import (
     image_layers,
@@ -20,10 +19,10 @@ from misc.looking.layers import (
     learnt_from,
     semantic_sources,
 )
-from misc.looking.report import cards, data_uri, fill_page, html_table, page_layer
+from misc.looking.plots import bar_chart, confusion_chart, line_chart
 from misc.looking.run_facts import changed_settings, measure_rows
 from misc.machine.device import compute_of
-from misc.measuring.details import read_details, threshold_chart
+from misc.measuring.details import read_details
 from misc.running.dataset import Dataset
 from misc.running.label_synthesis import load_irnet
 from misc.running.log import logger
@@ -33,67 +32,52 @@ from misc.running.workers import map_images
 from misc.settings.config import Config
 from step import STAGES
 
-# Sources of per-class values, side by side: a name, and the breakdown that holds them.
-IOU_SOURCES = (
-    ("CAM", "eval_cam"),
-    ("semantic labels", "eval_sem_seg"),
-    ("DeepLab", "eval_deeplab"),
+# By measure: what has it by class, and the evaluation that measures it.
+MEASURED = {
+    "IoU": {"CAM": "eval_cam", "semantic labels": "eval_sem_seg", "DeepLab": "eval_deeplab"},
+    "AP50": {
+        "CAM components": "eval_cam",
+        "instance labels": "eval_ins_seg",
+        "Mask R-CNN": "eval_mask_rcnn",
+    },
+}
+CAUTION = (
+    "Choosing a threshold by these curves is for analysis only: labels made with it would have "
+    "used ground truth, not only image-level labels."
 )
-AP_SOURCES = (
-    ("CAM components", "eval_cam"),
-    ("instance labels", "eval_ins_seg"),
-    ("Mask R-CNN", "eval_mask_rcnn"),
-)
-CONFUSIONS = ("eval_sem_seg", "eval_deeplab")
-
-
-def trainings(config: Config) -> list[tuple[str, Path]]:
-    """Return the trainings, each with the weights beside its curves."""
-    networks = [
-        (f"{stage}{learnt_from(name)}", supervised_path(weights, name))
-        for stage, weights in (
-            ("train_mask_rcnn", config.mask_rcnn_weights_name),
-            ("train_deeplab", config.deeplab_weights_name),
-        )
-        for name in config.supervision
-    ]
-    labels = [("train_cam", config.cam_weights_name), ("train_irn", config.irn_weights_name)]
-    return [*((name, Path(weights)) for name, weights in labels), *networks]
 
 
 def run(config: Config, dataset: Dataset) -> None:
     """Write --report_file from the stages' results on disk."""
-    images = gallery(config, dataset)
-    settings = changed_settings(config)
-    reasons = "The images are the worst and the best by IoU, then others to show every class."
-    preset = f"preset {config.preset}, evaluated on {config.chainer_eval_set}"
-    parts = {
-        "title": "IRNet: report of a run",
-        "subtitle": f"{preset}; written {time.strftime('%Y-%m-%d %H:%M')}",
-        "measures": html_table(
-            ("stage", "seconds", "measure", "value", "reference"),
-            measure_rows(config, [stage.name for stage in STAGES]),
-            numbers=(1, 3),
+    images = draw_images(config, dataset)
+    stages = [stage.name for stage in STAGES]
+    rows = measure_rows(config, stages)
+    missing = [name for name in stages[:-1] if not any(name == row[0] for row in rows)]
+    curves = report.figures(threshold_charts(config))
+    sections = {
+        "Measures": report.html_table(
+            ("stage", "seconds", "measure", "split", "value", "published"), rows, numbers=(1, 4, 5)
         )
-        + '<p class="soft">Seconds are those of a stage\'s longest run: a run that finds its work '
-        "done takes none.</p>",
-        "settings": html_table(("flag", "preset", "this run"), settings) if settings else "None.",
-        "thresholds": cards(
-            threshold_charts(config),
-            "No curve yet: the stage eval_cam and --sweep draw them.",
+        + report.note("Seconds are those of a stage's longest run.")
+        + report.note(f"No results yet: {', '.join(missing)}." if missing else ""),
+        "Gallery": report.gallery(
+            "The images are the worst and the best by IoU, then others to show every class."
         ),
-        "training": cards(training_charts(config), "No curve yet: the trainings write them."),
-        "gallery_note": reasons,
-        "classes": cards(
-            class_charts(config, dataset), "No measure by class yet: the evaluations write them."
+        "Settings": report.html_table(
+            ("flag", "preset", "this run", "stages"), changed_settings(config)
         ),
+        "Thresholds": report.note(CAUTION) + curves if curves else "",
+        "Training": report.figures(training_charts(config)),
+        "Classes": report.figures(class_charts(config, dataset)),
     }
-    page = fill_page(parts, images).encode()
+    about = f"preset {config.preset}, evaluated on {config.chainer_eval_set}"
+    subtitle = f"{about}; written {time.strftime('%Y-%m-%d %H:%M')}"
+    page = report.fill_page("IRNet: report of a run", subtitle, sections, images).encode()
     write_bytes(config.report_file, page)
     logger.info("%s: %d images, %.1f MB", config.report_file, len(images), len(page) / 1e6)
 
 
-def gallery(config: Config, dataset: Dataset) -> list[dict[str, Any]]:
+def draw_images(config: Config, dataset: Dataset) -> list[dict[str, Any]]:
     """Draw the gallery's images, each with the overlays of every stage that has run."""
     chosen, scores = gallery_images(config, dataset)
     keys = image_labels(dataset, list(chosen))
@@ -106,15 +90,8 @@ def gallery(config: Config, dataset: Dataset) -> list[dict[str, Any]]:
         iou = scores.get(image_id)
         words = chosen[image_id] + ("" if iou is None else f", IoU {iou:.3f}")
         labels = [int(key) + 1 for key in keys[image_id]]
-        names = class_entries(dataset.class_names, dataset.palette, labels)
-        return {
-            "id": image_id,
-            "words": words,
-            "classes": [(name, css_colour(colour)) for name, colour in names],
-            "size": image.shape[1::-1],
-            "photo": data_uri(image),
-            "layers": [page_layer(None), *map(page_layer, layers)],
-        }
+        classes = class_entries(dataset.class_names, dataset.palette, labels)
+        return report.page_image(image_id, image, layers, words=words, classes=classes)
 
     results = map_images(
         list(chosen),
@@ -150,60 +127,63 @@ def gallery_images(config: Config, dataset: Dataset) -> tuple[dict[str, str], di
     return chosen, scores
 
 
-def training_charts(config: Config) -> list[str]:
+def threshold_charts(config: Config) -> dict[str, bytes]:
+    """Draw the CAMs' measures over their threshold, and take the chart of --sweep."""
+    charts = {}
+    if curve := read_details(config, "eval_cam").get("thresholds"):
+        marks = {f"{word} {curve[word]:g}": curve[word] for word in ("used", "best")}
+        name = f"--{curve['flag']}"
+        charts[f"eval_cam: by {name}"] = line_chart(curve["lines"], x_label=name, marks=marks)
+    sweep = Path(f"{config.sweep_name}.svg")
+    if sweep.is_file():
+        charts[f"--sweep, as in {sweep.stem}.md"] = sweep.read_bytes()
+    return charts
+
+
+def training_charts(config: Config) -> dict[str, bytes]:
     """Draw each training's curves, a chart for each loss term or measure."""
-    charts = []
-    for stage, weights in trainings(config):
-        curves = read_curves(curve_path(weights))
+    trainings = {
+        "train_cam": Path(config.cam_weights_name),
+        "train_irn": Path(config.irn_weights_name),
+    }
+    for stage, weights in (
+        ("train_mask_rcnn", config.mask_rcnn_weights_name),
+        ("train_deeplab", config.deeplab_weights_name),
+    ):
+        for name in config.supervision:
+            trainings[f"{stage}{learnt_from(name)}"] = supervised_path(weights, name)
+    charts = {}
+    for training, path in trainings.items():
+        curves = read_curves(curve_path(path))
         for name in dict.fromkeys(name.removeprefix("val_") for name in curves):
             lines = {n: curves[n] for n in (name, f"val_{name}") if n in curves}
-            charts.append(line_chart(f"{stage}: {name}", lines, x_label="step"))
+            charts[f"{training}: {name}"] = line_chart(lines, x_label="step")
     return charts
 
 
-def threshold_charts(config: Config) -> list[str]:
-    """Draw the CAMs' measures over their threshold, and take the chart of --sweep."""
-    details, swept = read_details(config, "eval_cam"), Path(f"{config.sweep_name}.svg")
-    charts = [threshold_chart("eval_cam", details)] if "thresholds" in details else []
-    return charts + ([swept.read_text(encoding="utf-8")] if swept.is_file() else [])
-
-
-def class_charts(config: Config, dataset: Dataset) -> list[str]:
+def class_charts(config: Config, dataset: Dataset) -> dict[str, bytes]:
     """Draw IoU and AP50 by class, and the confusion of classes."""
     names = ["background", *dataset.class_names]
-    charts = []
-    for title, key, sources, first in (
-        ("IoU by class", "IoU", IOU_SOURCES, 0),
-        ("AP50 by class", "AP50", AP_SOURCES, 1),
-    ):
-        found = {n: d for n, s in sources if key in (d := read_details(config, s))}
-        series = [f"{name}, {details['split']}" for name, details in found.items()]
-        values = [details[key] for details in found.values()]
+    charts, confusions = {}, {}
+    for measure, sources in MEASURED.items():
+        series = {}
+        for source, stage in sources.items():
+            details = read_details(config, stage)
+            if measure in details:
+                series[f"{source}, {details['split']}"] = np.array(details[measure], np.float64)
+            if stage != "eval_cam" and "confusion" in details:
+                matrix = np.array(details["confusion"])
+                seen = np.flatnonzero(matrix.sum(axis=0) + matrix.sum(axis=1))
+                confusions[f"Confusion of classes: {source}, {details['split']}"] = confusion_chart(
+                    [names[label] for label in seen], matrix[np.ix_(seen, seen)]
+                )
         if series:
-            bars = _bars(names[first:], values, dataset.palette[first:])
-            charts.append(bar_chart(title, bars, series))
-    for name, stage in IOU_SOURCES:
-        details = read_details(config, stage)
-        if stage in CONFUSIONS and "confusion" in details:
-            matrix = np.array(details["confusion"])
-            seen = np.flatnonzero(matrix.sum(axis=0) + matrix.sum(axis=1))
-            title = f"Confusion of classes: {name}, {details['split']}"
-            charts.append(
-                confusion_chart(title, [names[i] for i in seen], matrix[np.ix_(seen, seen)])
+            known = np.flatnonzero(~np.isnan(list(series.values())).all(axis=0))
+            rows = names[len(names) - len(next(iter(series.values()))) :]
+            charts[f"{measure} by class"] = bar_chart(
+                [rows[row] for row in known], {name: row[known] for name, row in series.items()}
             )
-    return charts
-
-
-def _bars(
-    names: Sequence[str], values: Sequence[Sequence[float | None]], colours: np.ndarray
-) -> list[tuple[str, str, list[float]]]:
-    """Return name, colour and values of each label that has any; of each its own colour."""
-    rows = zip(names, colours, zip(*values, strict=True), strict=False)
-    return [
-        (name, css_colour(colour), [np.nan if v is None else v for v in row])
-        for name, colour, row in rows
-        if any(value is not None for value in row)
-    ]
+    return charts | confusions
 
 
 def _read_image(dataset: Dataset, image_id: str) -> np.ndarray:

@@ -50,6 +50,7 @@ def drive(page, script, folder, *, dark=False):
         "--disable-dev-shm-usage",
         f"--user-data-dir={folder / 'profile'}",
         "--virtual-time-budget=5000",
+        "--window-size=1400,900",
         *(["--blink-settings=preferredColorScheme=0"] if dark else []),
     ]
     done = subprocess.run(

@@ -153,11 +153,6 @@ def write_label(
     write_bytes(path, encode_png(np.asarray(label, dtype=np.uint8), palette=palette))
 
 
-def write_photograph(path: str | os.PathLike[str], picture: np.ndarray) -> None:
-    """Write a picture, uint8 (H, W, 3), as JPEG."""
-    write_bytes(path, encode_jpeg(picture))
-
-
 def encode_jpeg(picture: np.ndarray, *, quality: int = 85) -> bytes:
     """Encode uint8 (H, W, 3) as JPEG."""
     buffer = io.BytesIO()

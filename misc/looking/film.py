@@ -1,25 +1,23 @@
 """The two walks as a film: pixels move to their centroids, and scores spread up to boundaries."""
 
-import io
-
 import cv2
 import numpy as np
 import torch
-from PIL import Image
 
 from misc.centroids import cluster_centroids, find_centroids
 from misc.files.palette import OBJECT_COLOURS
 from misc.indexing import propagate_to_edge
 from misc.instances import upsample_scores
-from misc.looking.panel import Cell, panel
-from misc.looking.pictures import heat_colours, lay
+from misc.looking.panel import overlay
+from misc.looking.pictures import Layer, heat_colours
+from misc.looking.plots import new_figure, pixels, style
 
 MOVES = (0, 1, 2, 4, 6, 8, 11, 16, 23, 32, 45, 64, 90, 128, 181, 256, 300)
-_LAST = 8  # frames for which the end is held
+_WIDTH = 2.6  # of each of the two pictures, inches
 _LATTICE = 32  # points along the longer side
-_DURATION = 160  # milliseconds a frame
 
 
+@style()
 def film(
     image: np.ndarray,
     cam: np.ndarray,
@@ -30,7 +28,6 @@ def film(
     beta: float,
     exp_times: int,
     radius: int = 5,
-    width: int = 260,
 ) -> list[np.ndarray]:
     """Draw both walks side by side, frame by frame, from few steps to all of them.
 
@@ -43,36 +40,44 @@ def film(
         beta: power of the affinities in the random walk.
         exp_times: the random walk takes 2 to this power steps.
         radius: of the random walk, stride-4 pixels.
-        width: of each of the two pictures, pixels.
 
     Returns:
         uint8 frames of one size.
     """
-    height = round(width * image.shape[0] / image.shape[1])
-    large = np.asarray(Image.fromarray(image).resize((width, height)))
-    centroids = find_centroids(displacement)
-    instance_map = cluster_centroids(centroids, displacement, threshold=small_displacement)
-    # Under the scores' colours the image's own would look like scores.
-    colourless = np.repeat(large.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
-    powers = np.linspace(-1, exp_times, len(MOVES)).round().astype(int)
+    size = image.shape[:2]
+    height = _WIDTH * float(np.clip(size[0] / size[1], 0.2, 3))
+    figure = new_figure(2 * _WIDTH, height + 0.3, constrained=False)
+    left, right = figure.subplots(1, 2)
+    figure.subplots_adjust(0.01, 0.01, 0.99, height / (height + 0.3), wspace=0.02)
+    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    ends = find_centroids(displacement)
+    instances = cluster_centroids(ends, displacement, threshold=small_displacement)
+    step = max(1, round(max(instances.shape) / _LATTICE))
+    lattice = np.s_[step // 2 :: step, step // 2 :: step]
+    colours = OBJECT_COLOURS[instances[lattice].ravel() % len(OBJECT_COLOURS)] / 255
+    stride = size[1] / instances.shape[1]
     frames = []
-    for moves, power in zip(MOVES, powers, strict=True):
+    for moves, power in zip(
+        MOVES, np.linspace(-1, exp_times, len(MOVES)).round().astype(int), strict=True
+    ):
+        y, x = (find_centroids(displacement, iterations=moves)[:, *lattice] + 0.5) * stride
+        left.clear()
+        overlay(left, image // 2, Layer(title=f"centroids, moves: {moves}"))
+        left.scatter(x.ravel(), y.ravel(), s=14, c=colours)
+        scores = heat_colours(
+            _scores(cam, boundary, size, radius=radius, beta=beta, power=int(power))
+        )
+        right.clear()
         steps = 0 if power < 0 else 2**power
-        scores = _scores(cam, boundary, image.shape[:2], radius=radius, beta=beta, power=int(power))
-        spread = lay(colourless, heat_colours(scores), 0.7)
-        moved = _points(large, displacement, instance_map, moves)
-        cells = [
-            Cell(title=f"centroids, moves: {moves}", picture=moved, note="a colour: one instance"),
-            Cell(title=f"scores, steps: {steps}", picture=spread, scale="heat"),
-        ]
-        frames.append(panel(cells, (height, width), columns=2))
-    return frames + [frames[-1]] * _LAST
+        overlay(right, grey, Layer(title=f"scores, steps: {steps}", picture=scores, opacity=0.7))
+        frames.append(pixels(figure))
+    return frames
 
 
 def _scores(
     cam: np.ndarray,
     boundary: np.ndarray,
-    size: tuple[int, int],
+    size: tuple[int, ...],
     *,
     radius: int,
     beta: float,
@@ -86,36 +91,4 @@ def _scores(
         walked = (maps * (1 - edge))[:, None]
     else:
         walked = propagate_to_edge(maps, edge, radius, beta, power)
-    return upsample_scores(walked, size).amax(dim=0).numpy()
-
-
-def _points(
-    image: np.ndarray, displacement: np.ndarray, instance_map: np.ndarray, moves: int
-) -> np.ndarray:
-    """Draw the positions of a lattice of pixels after some moves, in their instances' colours."""
-    picture = (image * 0.45).astype(np.uint8)
-    centroids = find_centroids(displacement, iterations=moves)
-    height, width = instance_map.shape
-    scale = image.shape[1] / width
-    step = max(1, round(max(height, width) / _LATTICE))
-    for y in range(step // 2, height, step):
-        for x in range(step // 2, width, step):
-            to_y, to_x = centroids[:, y, x]
-            colour = OBJECT_COLOURS[instance_map[y, x] % len(OBJECT_COLOURS)]
-            centre = round((to_x + 0.5) * scale), round((to_y + 0.5) * scale)
-            cv2.circle(picture, centre, 3, tuple(map(int, colour)), -1, cv2.LINE_AA)
-    return picture
-
-
-def encode_gif(frames: list[np.ndarray]) -> bytes:
-    """Encode frames as a looping GIF with one shared palette."""
-    # A few pixels of every frame, so that colours of only some frames are in the palette.
-    some = np.concatenate([frame[::2, ::2] for frame in frames])
-    colours = Image.fromarray(some).quantize(256, kmeans=2, dither=Image.Dither.NONE)
-    pages = [
-        Image.fromarray(frame).quantize(palette=colours, dither=Image.Dither.NONE)
-        for frame in frames
-    ]
-    buffer = io.BytesIO()
-    pages[0].save(buffer, "GIF", save_all=True, append_images=pages[1:], duration=_DURATION, loop=0)
-    return buffer.getvalue()
+    return upsample_scores(walked, (size[0], size[1])).amax(dim=0).numpy()

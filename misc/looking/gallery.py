@@ -1,22 +1,18 @@
 """Selection of a gallery's images: the worst, the best, every class, then others."""
 
-from collections.abc import Mapping, Sequence
-from itertools import islice
-
-import numpy as np
+from collections.abc import Iterable, Mapping, Sequence
 
 
 def choose_images(
     ids: Sequence[str],
-    classes: Mapping[str, Sequence[int] | np.ndarray],
+    classes: Mapping[str, Iterable[int]],
     scores: Mapping[str, float | None],
     count: int,
 ) -> dict[str, str]:
     """Choose the images of a gallery.
 
-    A sixth are the worst and a sixth the best by score. Then each class that is still missing, the
-    rarest first, gets the image that shows most missing classes and is nearest to the median
-    score; images spaced evenly over the list fill up.
+    A sixth are the worst and a sixth the best by score; then one of each class that is still
+    missing, the rarest first; images spaced evenly over the list fill up.
 
     Args:
         ids: the images.
@@ -32,26 +28,15 @@ def choose_images(
     ends = min(count // 6, len(ranked) // 2)
     chosen = dict.fromkeys(ranked[:ends], "among the worst")
     chosen |= dict.fromkeys(ranked[len(ranked) - ends :][::-1], "among the best")
-    middle = float(np.median(list(known.values()))) if known else 0.0
 
-    owners: dict[int, list[str]] = {}
+    images_of: dict[int, list[str]] = {}
     for image_id in ids:
         for class_id in classes[image_id]:
-            owners.setdefault(int(class_id), []).append(image_id)
-    missing = set(owners) - _shown(classes, chosen)
-    while missing and len(chosen) < count:
-        rarest = min(missing, key=lambda class_id: (len(owners[class_id]), class_id))
-        shown = {i: missing & _shown(classes, [i]) for i in owners[rarest]}
-        best = max(shown, key=lambda i: (len(shown[i]), -abs(known.get(i, middle) - middle)))
-        chosen[best] = "for its classes"
-        missing -= shown[best]
+            images_of.setdefault(int(class_id), []).append(image_id)
+    for images in sorted(images_of.values(), key=len):
+        if len(chosen) < count and chosen.keys().isdisjoint(images):
+            chosen[images[len(images) // 2]] = "for its classes"
     rest = [image_id for image_id in ids if image_id not in chosen]
-    spread = rest[:: max(1, len(rest) // max(1, count - len(chosen)))]
-    chosen |= dict.fromkeys(islice(spread, count - len(chosen)), "from the list")
-    return chosen
-
-
-def _shown(
-    classes: Mapping[str, Sequence[int] | np.ndarray], ids: Sequence[str] | Mapping[str, str]
-) -> set[int]:
-    return {int(class_id) for image_id in ids for class_id in classes[image_id]}
+    needed = count - len(chosen)
+    spread = rest[:: max(1, len(rest) // max(1, needed))][:needed]
+    return chosen | dict.fromkeys(spread, "from the list")

@@ -12,8 +12,13 @@ from misc.files.instance_files import load_instances
 from misc.files.labels import SURE, instance_path, label_path, semantic_paths
 from misc.files.palette import class_entries, object_entries, object_palette
 from misc.imutils import IGNORE, planes
-from misc.looking.panel import Layer
-from misc.looking.pictures import arrow_picture, centroid_picture, grey, heat_colours, label_colours
+from misc.looking.pictures import (
+    Layer,
+    field_picture,
+    grey,
+    heat_colours,
+    label_colours,
+)
 from misc.machine.device import Compute
 from misc.masks import counted_order, numbered_map
 from misc.running.cam_forms import cam_folder
@@ -23,6 +28,7 @@ from misc.running.synthesis import apply_irnet
 from misc.settings.config import Config
 
 Fields = tuple[np.ndarray, np.ndarray]
+HEAT = "score: dark blue 0, yellow 1"
 
 
 def instance_sources(config: Config) -> list[tuple[str, Path, float]]:
@@ -82,7 +88,7 @@ def _cams(config: Config, dataset: Dataset, image_id: str) -> Iterator[Layer]:
         return
     for key, scores in zip(cams.keys, cams.high_res, strict=True):
         name = f"CAM: {dataset.class_names[key]}"
-        yield Layer(title=name, picture=heat_colours(scores), opacity=0.6, scale="heat")
+        yield Layer(title=name, picture=heat_colours(scores), opacity=0.6, note=HEAT)
 
 
 def _relation(config: Config, dataset: Dataset, image_id: str) -> Iterator[Layer]:
@@ -94,22 +100,20 @@ def _relation(config: Config, dataset: Dataset, image_id: str) -> Iterator[Layer
 
 
 def _fields(config: Config, boundary: np.ndarray, displacement: np.ndarray) -> Iterator[Layer]:
-    yield Layer(title="boundary", picture=grey(boundary), opacity=1.0, note="white: probability 1")
+    yield Layer(title="boundary", picture=grey(boundary), note="white: probability 1")
     longest = max(4.0, float(np.percentile(np.hypot(*displacement), 98)))
     yield Layer(
         title="displacement",
-        picture=arrow_picture(displacement, longest=longest),
-        opacity=1.0,
-        note=f"hue: direction; at the rim {4 * longest:.0f} pixels or more",
-        scale="wheel",
+        picture=field_picture(displacement, longest=longest),
+        note=f"arrows: half the way; full colour: {4 * longest:.0f} pixels or more",
     )
-    centroids = find_centroids(displacement)
-    instance_map = cluster_centroids(centroids, displacement, threshold=config.small_displacement)
+    ends = find_centroids(displacement)
+    instances = cluster_centroids(ends, displacement, threshold=config.small_displacement)
     yield Layer(
         title="centroids",
-        picture=centroid_picture(centroids, instance_map),
-        opacity=1.0,
-        note="a disc: where pixels gather; a tint: the pixels of one instance",
+        picture=label_colours(instances % 255 + 1, object_palette()),
+        opacity=0.5,
+        note="a colour: pixels that gather at one centroid",
     )
 
 

@@ -1,135 +1,100 @@
-"""Titled pictures with legends, in rows on one page."""
+"""Images with overlays, titles and legends, drawn by matplotlib."""
 
+import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
-from misc.files.palette import Entry
-from misc.imutils import rescale
-from misc.looking.pictures import colour_wheel, heat_colours, lay
+from misc.looking.pictures import Layer
+from misc.looking.plots import DPI, new_figure, style
 
-_TITLE, _GAP, _LINE, _SWATCH = 24, 10, 19, 12
-_WHEEL = 56
-_SHORTEST, _LONGEST, _NARROWEST, _MOST = 300, 1200, 120, 40
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-
-@dataclass(frozen=True, kw_only=True)
-class Cell:
-    """One picture of a page.
-
-    Attributes:
-        title: what it is, above it.
-        picture: uint8 (h, w, 3).
-        entries: names and colours below it.
-        note: how to read it, below it, before the entries.
-        scale: "" or what is drawn below it: "heat" for a bar from 0 to 1, "wheel" for directions.
-    """
-
-    title: str
-    picture: np.ndarray
-    entries: Sequence[Entry] = field(default=())
-    note: str = ""
-    scale: str = ""
+_LINE, _GAP = 0.21, 0.2  # height of a line of text, and between pictures, inches
+_SMALLEST = 2.6, 0.5  # width and height of a picture's place, inches
+_MOST_ENTRIES = 40
 
 
-@dataclass(frozen=True, kw_only=True)
-class Layer(Cell):
-    """An overlay: a stage's result for an image; its picture may be (h, w, 4), with transparency.
-
-    Attributes:
-        opacity: its initial opacity over the image.
-    """
-
-    opacity: float
-
-
-def overlay_panel(title: str, image: np.ndarray, layers: Sequence[Layer]) -> np.ndarray:
-    """Lay overlays on an image, uint8 (H, W, 3), side by side with their legends.
+@style()
+def panel(
+    image: np.ndarray, layers: Sequence[Layer], *, columns: int = 1, longest: int = 1200
+) -> "Figure":
+    """Draw overlays on an image, each with its title above it and its legend below it.
 
     Args:
-        title: of the image.
-        image: in any size; it is drawn 300 to 1200 pixels long.
-        layers: the overlays, each with 40 entries of its legend at most.
+        image: uint8 (H, W, 3).
+        layers: the overlays; a legend names 40 entries at most.
+        columns: pictures in a row.
+        longest: the longer side of a picture is 300 to this many pixels long.
     """
-    longest = max(image.shape[:2])
-    small = rescale(image, min(max(_SHORTEST, longest), _LONGEST) / longest)
-    cells = [
-        Cell(
-            title=f"{title}: {layer.title}",
-            picture=lay(small, layer.picture, layer.opacity),
-            entries=layer.entries[:_MOST],
-            note=layer.note,
+    size = np.array(image.shape[1::-1])
+    large = size * np.clip(size.max(), 300, longest) / size.max() / DPI
+    width, height = (float(side) for side in np.maximum(large, _SMALLEST))
+    letters = int(width * 12)  # of a line
+    above = _LINE * max(_lines(layer.title, letters) + 0.5 for layer in layers)
+    below = _LINE * max(
+        _lines(layer.note, letters) + _rows(layer, letters) + 0.5 for layer in layers
+    )
+    row_height = above + height + below
+    whole = columns * (width + _GAP) + _GAP, -(-len(layers) // columns) * row_height
+    figure = new_figure(*whole, constrained=False)
+    for number, layer in enumerate(layers):
+        row, column = divmod(number, columns)
+        left, bottom = _GAP + column * (width + _GAP), whole[1] - (row + 1) * row_height + below
+        axes = figure.add_axes(
+            (left / whole[0], bottom / whole[1], width / whole[0], height / whole[1])
         )
-        for layer in layers
-    ]
-    height, width = small.shape[:2]
-    return panel(cells, (height, max(width, _NARROWEST)), columns=len(cells))
+        overlay(axes, image, layer)
+        axes.set_title(textwrap.fill(layer.title, letters), loc="left")
+        _add_legend(axes, layer, letters)
+    return figure
 
 
-def panel(cells: Sequence[Cell], size: tuple[int, int], columns: int) -> np.ndarray:
-    """Lay out cells in rows on a white page, each picture resized to `size` = (H, W)."""
-    height, width = size
-    strips = [_strip(cell, width) for cell in cells]
-    rows = [range(i, min(i + columns, len(cells))) for i in range(0, len(cells), columns)]
-    heights = [_TITLE + height + max(strips[i].height for i in row) + _GAP for row in rows]
-    page = Image.new("RGB", (columns * (width + _GAP) + _GAP, sum(heights) + _GAP), "white")
-    draw, font = ImageDraw.Draw(page), ImageFont.load_default(size=15)
-    y = _GAP
-    for row, row_height in zip(rows, heights, strict=True):
-        for column, i in enumerate(row):
-            x = _GAP + column * (width + _GAP)
-            draw.text((x, y), cells[i].title, fill="black", font=font)
-            picture = Image.fromarray(cells[i].picture)
-            resized = picture.resize((width, height), Image.Resampling.BICUBIC)
-            page.paste(resized, (x, y + _TITLE))
-            page.paste(strips[i], (x, y + _TITLE + height + 2))
-        y += row_height
-    return np.asarray(page)
+def overlay(axes: "Axes", image: np.ndarray, layer: Layer) -> None:
+    """Draw an overlay on an image, uint8 (H, W, 3), under its title."""
+    height, width = image.shape[:2]
+    extent = (0, width, height, 0)
+    axes.set_axis_off()
+    axes.imshow(image, extent=extent, aspect="equal")
+    if layer.picture is not None:
+        smooth = "nearest" if layer.picture.shape[2] == 4 else "bilinear"
+        axes.imshow(layer.picture, extent=extent, alpha=layer.opacity, interpolation=smooth)
+    axes.set_title(layer.title, loc="left")
 
 
-def _strip(cell: Cell, width: int) -> Image.Image:
-    """Draw a picture's legend: a scale, a note, names and colours, in lines."""
-    font = ImageFont.load_default(size=12)
-    strip = Image.new("RGB", (width, 600), "white")
-    draw, y = ImageDraw.Draw(strip), 2
-    if cell.scale == "heat":
-        length = min(100, width - 28)
-        bar = heat_colours(np.linspace(0, 1, length)[None].repeat(10, axis=0))
-        strip.paste(Image.fromarray(bar), (12, y + 4))
-        draw.text((0, y + 9), "0", fill="black", font=font, anchor="lm")
-        draw.text((length + 17, y + 9), "1", fill="black", font=font, anchor="lm")
-        y += _LINE
-    if cell.scale == "wheel":
-        strip.paste(Image.fromarray(colour_wheel(_WHEEL)), (0, y))
-        for number, words in enumerate(_wrapped(cell.note, font, width - _WHEEL - 8)):
-            draw.text((_WHEEL + 8, y + _LINE * number), words, fill="black", font=font)
-        return strip.crop((0, 0, width, y + _WHEEL))
-    for words in _wrapped(cell.note, font, width):
-        draw.text((0, y), words, fill="black", font=font)
-        y += _LINE - 3
-    x = 0
-    for name, colour in cell.entries:
-        needed = _SWATCH + 5 + int(font.getlength(name)) + 10
-        if x and x + needed > width:
-            x, y = 0, y + _LINE
-        draw.rectangle(
-            (x, y + 3, x + _SWATCH, y + 3 + _SWATCH), fill=tuple(colour), outline="black"
-        )
-        draw.text((x + _SWATCH + 5, y + 9), name, fill="black", font=font, anchor="lm")
-        x += needed
-    return strip.crop((0, 0, width, y + (_LINE if x else 2)))
+def _add_legend(axes: "Axes", layer: Layer, letters: int) -> None:
+    from matplotlib.patches import Patch
+
+    entries = list(layer.entries[:_MOST_ENTRIES])
+    if more := len(layer.entries) - len(entries):
+        entries.append((f"and {more} more", (255, 255, 255)))
+    legend = axes.legend(
+        [Patch(color=np.array(colour) / 255) for _, colour in entries],
+        [" "] * len(entries),  # a label that begins with "_" would be left out here
+        title=textwrap.fill(layer.note, letters),
+        ncols=_columns(layer, letters),
+        loc="upper left",
+        bbox_to_anchor=(0, 0),
+        alignment="left",
+        handlelength=1.2,
+        borderaxespad=0.2,
+        borderpad=0,
+        frameon=False,
+    )
+    for text, (name, _) in zip(legend.get_texts(), entries, strict=True):
+        text.set_text(name)
 
 
-def _wrapped(
-    words: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int
-) -> list[str]:
-    lines: list[str] = []
-    for word in words.split():
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and font.getlength(longer) <= width:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return lines
+def _columns(layer: Layer, letters: int) -> int:
+    return max(1, letters // (6 + max((len(name) for name, _ in layer.entries), default=0)))
+
+
+def _rows(layer: Layer, letters: int) -> int:
+    return -(-min(len(layer.entries), _MOST_ENTRIES + 1) // _columns(layer, letters))
+
+
+def _lines(words: str, letters: int) -> int:
+    return len(textwrap.wrap(words, letters))

@@ -1,16 +1,37 @@
-"""Pictures of the stages' results: scores, labels, fields and centroids as colours.
+"""Pictures of the stages' results: scores, labels and fields as colours.
 
 A picture is uint8 (h, w, 3), or (h, w, 4) with transparency.
 """
 
-import colorsys
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from misc.files.palette import OBJECT_COLOURS
+from misc.files.palette import Entry
 
 _ARROWS = 14  # along the longer side of a field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """An overlay: a stage's result for an image.
+
+    Attributes:
+        title: what it is.
+        picture: uint8 (h, w, 3), or (h, w, 4) with transparency, in any size; None is the image
+            itself.
+        opacity: its initial opacity over the image.
+        entries: names and colours of its legend.
+        note: how to read it.
+    """
+
+    title: str
+    picture: np.ndarray | None = None
+    opacity: float = 1.0
+    entries: Sequence[Entry] = ()
+    note: str = ""
 
 
 def heat_colours(scores: np.ndarray) -> np.ndarray:
@@ -31,90 +52,25 @@ def label_colours(label: np.ndarray, palette: np.ndarray) -> np.ndarray:
     return np.dstack([palette[label], opaque]).astype(np.uint8)
 
 
-def field_picture(displacement: np.ndarray, *, longest: float = 12.0) -> np.ndarray:
-    """Draw a displacement field (2, h, w): the hue is its direction, the saturation its length.
+def field_picture(displacement: np.ndarray, *, longest: float, scale: int = 4) -> np.ndarray:
+    """Draw a displacement field (2, h, w) as colours, and as arrows of half its length.
 
-    Full saturation is `longest` pixels of the field's grid or more. uint8 (h, w, 3).
+    At full length the arrows would overlap. The hue is the direction, the saturation the length,
+    full at `longest` pixels of the field's grid. uint8 (scale·h, scale·w, 3).
     """
-    dy, dx = displacement
-    hue = (np.arctan2(dy, dx) / (2 * np.pi)) % 1.0
-    strength = np.clip(np.hypot(dy, dx) / longest, 0, 1)
-    colours = np.array([colorsys.hsv_to_rgb(step / 256, 1, 1) for step in range(256)])
-    picture = 1 - strength[..., None] * (1 - colours[(hue * 255).astype(int)])
-    return (picture * 255).astype(np.uint8)
-
-
-def arrow_picture(displacement: np.ndarray, *, longest: float, scale: int = 4) -> np.ndarray:
-    """Draw a field as `field_picture`, upscaled by `scale`, with arrows of half its length.
-
-    At full length they would overlap.
-    """
-    colours = field_picture(displacement, longest=longest)
-    picture = cv2.resize(colours, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
-    _, height, width = displacement.shape
+    dy, dx = displacement.astype(np.float32)
+    saturation = np.clip(np.hypot(dy, dx) / longest, 0, 1)
+    hue = np.degrees(np.arctan2(dy, dx)) % 360
+    colours = cv2.cvtColor(np.dstack([hue, saturation, np.ones_like(hue)]), cv2.COLOR_HSV2RGB)
+    picture = cv2.resize(np.rint(colours * 255).astype(np.uint8), None, fx=scale, fy=scale)
+    height, width = hue.shape
     step = max(2, round(max(height, width) / _ARROWS))
     for y in range(step // 2, height, step):
         for x in range(step // 2, width, step):
-            dy, dx = displacement[:, y, x]
-            if np.hypot(dy, dx) > 1:
-                start = _pixel(x, y, scale)
-                cv2.arrowedLine(
-                    picture,
-                    start,
-                    _pixel(x + dx / 2, y + dy / 2, scale),
-                    (30, 30, 30),
-                    1,
-                    cv2.LINE_AA,
-                )
+            if np.hypot(dy[y, x], dx[y, x]) > 1:
+                start, end = _pixel(x, y, scale), _pixel(x + dx[y, x] / 2, y + dy[y, x] / 2, scale)
+                cv2.arrowedLine(picture, start, end, (30, 30, 30), 1, cv2.LINE_AA)
     return picture
-
-
-def colour_wheel(size: int = 96) -> np.ndarray:
-    """Draw the colour wheel of `field_picture`: uint8 (size, size, 3)."""
-    radius = (size - 1) / 2
-    field = np.indices((size, size), dtype=np.float64) - radius
-    wheel = field_picture(field, longest=radius)
-    wheel[np.hypot(*field) > radius] = 255
-    return wheel
-
-
-def centroid_picture(
-    centroids: np.ndarray, instance_map: np.ndarray, *, scale: int = 4
-) -> np.ndarray:
-    """Draw the centroids, in the colour of their instance, on a tint of its pixels.
-
-    Args:
-        centroids: integer (2, h, w), y and x of each pixel's centroid.
-        instance_map: integer (h, w), ids 0..n-1.
-        scale: size of a pixel of this grid.
-
-    Returns:
-        uint8 (scale·h, scale·w, 4); a disc's area is the number of pixels with that centroid.
-    """
-    height, width = instance_map.shape
-    colours = OBJECT_COLOURS[instance_map % len(OBJECT_COLOURS)]
-    tint = np.dstack([colours, np.full((height, width), 110, np.uint8)])
-    picture = np.repeat(np.repeat(tint, scale, axis=0), scale, axis=1)
-    gathered = np.bincount(
-        (centroids[0] * width + centroids[1]).reshape(-1), minlength=height * width
-    )
-    for place in np.flatnonzero(gathered > max(1, gathered.sum() // 300)):
-        y, x = divmod(int(place), width)
-        colour = OBJECT_COLOURS[instance_map[y, x] % len(OBJECT_COLOURS)]
-        radius = max(2, round(scale * np.sqrt(gathered[place] / np.pi) / 4))
-        centre = _pixel(x, y, scale)
-        cv2.circle(picture, centre, radius, (*map(int, colour), 255), -1, cv2.LINE_AA)
-        cv2.circle(picture, centre, radius, (0, 0, 0, 255), 1, cv2.LINE_AA)
-    return picture
-
-
-def lay(image: np.ndarray, picture: np.ndarray, opacity: float) -> np.ndarray:
-    """Overlay a picture, resized to the image's size, on a uint8 image (H, W, 3)."""
-    height, width = image.shape[:2]
-    method = cv2.INTER_LINEAR if picture.shape[2] == 3 else cv2.INTER_NEAREST
-    large = cv2.resize(picture, (width, height), interpolation=method).astype(np.float32)
-    share = opacity * (large[..., 3:] / 255 if picture.shape[2] == 4 else 1)
-    return (image * (1 - share) + large[..., :3] * share).astype(np.uint8)
 
 
 def _pixel(x: float, y: float, scale: int) -> tuple[int, int]:

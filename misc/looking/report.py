@@ -12,9 +12,8 @@ import numpy as np
 from PIL import Image
 
 from misc.files.images import encode_jpeg, encode_png
-from misc.files.palette import css_colour
-from misc.looking.panel import Layer
-from misc.looking.pictures import colour_wheel, heat_colours
+from misc.files.palette import Entry, css_colour
+from misc.looking.pictures import Layer
 
 LONGEST = 480  # of an embedded picture's sides, pixels
 _TEMPLATE = Path(__file__).with_name("report_page.html")
@@ -22,46 +21,52 @@ _QUALITY = 80
 
 
 def fill_page(
-    parts: Mapping[str, str], images: Sequence[Mapping[str, Any]], *, only: str = ""
+    title: str, subtitle: str, sections: Mapping[str, str], images: Sequence[Mapping[str, Any]]
 ) -> str:
     """Render the page.
 
     Args:
-        parts: HTML for each {{placeholder}} of report_page.html but `data`.
-        images: the gallery: for each image `id`, `words`, `classes` (name, CSS colour), `size`
-            (width, height), `photo` and `layers`, each with `name`, `src` (none for the image
-            itself), `clear`, `opacity`, `entries`, `note` and `scale`.
-        only: the id of the one section that the page has, without the table of all; empty: all.
+        title: of the page.
+        subtitle: below it.
+        sections: by heading their HTML; empty ones are left out. `Gallery` has the images.
+        images: for each image `id`, `words`, `classes` (name, CSS colour), `size` (width, height),
+            `photo` and `layers`, as `page_image` returns them.
 
     Returns:
         the whole page.
-
-    Raises:
-        KeyError: a placeholder is not filled, or a part has none.
     """
-    bar = heat_colours(np.linspace(0, 1, 120)[None].repeat(12, axis=0))
-    data = {"images": images, "wheel": data_uri(colour_wheel(120)), "heat": data_uri(bar)}
-    # "<" is escaped: "</script>" in a name would end the data.
-    places = {**parts, "data": json.dumps(data).replace("<", "\\u003c")}
+    full = {heading: text for heading, text in sections.items() if text}
+    places = {
+        "title": escape(title),
+        "subtitle": escape(subtitle),
+        "links": " ".join(f'<a href="#{heading.lower()}">{heading}</a>' for heading in full),
+        "sections": "".join(
+            f'<section id="{heading.lower()}"><h2>{heading}</h2>{text}</section>'
+            for heading, text in full.items()
+        ),
+        # "<" is escaped: "</script>" in a name would end the data.
+        "data": json.dumps({"images": images}).replace("<", "\\u003c"),
+    }
     template = _TEMPLATE.read_text(encoding="utf-8")
-    if only:
-        other = rf'<section id="(?!{only}").*?</section>|<nav.*?</nav>'
-        template = re.sub(other, "", template, flags=re.DOTALL)
-    head, *pieces = template.split("{{")
-    page, filled = [head], set()
-    for piece in pieces:
-        name, rest = piece.split("}}", 1)
-        page += [places[name], rest]
-        filled.add(name)
-    if unknown := set(places) - filled:
-        raise KeyError(f"the page has no placeholder for {sorted(unknown)}")
-    return "".join(page)
+    return re.sub(r"\{\{(\w+)\}\}", lambda place: places[place[1]], template)
+
+
+def gallery(words: str) -> str:
+    """Return the HTML of the section `Gallery`."""
+    return (
+        f'<p class="soft">{escape(words)} Click a picture to enlarge it; then <kbd>←</kbd> '
+        "<kbd>→</kbd> step through its pictures, <kbd>↑</kbd> <kbd>↓</kbd> through the images, "
+        "<kbd>Esc</kbd> closes.</p><noscript><p>The gallery needs JavaScript; everything else does "
+        'not.</p></noscript><div id="images"></div>'
+    )
 
 
 def html_table(
     head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[int] = ()
 ) -> str:
-    """Format an HTML table; the columns `numbers` are right-aligned."""
+    """Format an HTML table, empty without rows; the columns `numbers` are right-aligned."""
+    if not rows:
+        return ""
     look = [' class="number"' if column in numbers else "" for column in range(len(head))]
 
     def line(tag: str, cells: Sequence[str]) -> str:
@@ -69,14 +74,23 @@ def html_table(
         return "<tr>" + "".join(f"<{tag}{k}>{escape(c)}</{tag}>" for c, k in pairs) + "</tr>"
 
     body = "".join(line("td", row) for row in rows)
-    return f"<table><thead>{line('th', head)}</thead><tbody>{body}</tbody></table>"
+    table = f"<table><thead>{line('th', head)}</thead><tbody>{body}</tbody></table>"
+    return f'<div class="card">{table}</div>'
 
 
-def cards(charts: Sequence[str], otherwise: str) -> str:
-    """Put each chart on a card; the text `otherwise` where there is none."""
-    if not charts:
-        return f'<p class="card">{escape(otherwise)}</p>'
-    return "".join(f'<figure class="card" style="margin:0">{chart}</figure>' for chart in charts)
+def note(words: str) -> str:
+    """Return a paragraph in a soft colour."""
+    return f'<p class="soft">{escape(words)}</p>' if words else ""
+
+
+def figures(charts: Mapping[str, bytes]) -> str:
+    """Put each chart, an SVG, on a card under its title."""
+    cards = "".join(
+        f'<figure class="card"><figcaption>{escape(title)}</figcaption>'
+        f'<img src="{_uri("svg+xml", chart)}" alt="{escape(title)}"></figure>'
+        for title, chart in charts.items()
+    )
+    return f'<div class="row">{cards}</div>' if cards else ""
 
 
 def data_uri(picture: np.ndarray) -> str:
@@ -93,19 +107,36 @@ def data_uri(picture: np.ndarray) -> str:
     return _uri("jpeg", encode_jpeg(picture, quality=_QUALITY))
 
 
-def page_layer(layer: Layer | None) -> dict[str, Any]:
-    """Convert an overlay to the page's JSON; None is the image itself."""
-    if layer is None:
-        return {"name": "image", "src": None, "opacity": 1, "entries": [], "note": "", "scale": ""}
+def page_image(
+    name: str,
+    image: np.ndarray,
+    layers: Sequence[Layer],
+    *,
+    words: str = "",
+    classes: Sequence[Entry] = (),
+) -> dict[str, Any]:
+    """Convert an image, uint8 (H, W, 3), and its overlays to the page's JSON."""
     return {
-        "name": layer.title,
-        "src": data_uri(layer.picture),
-        "clear": layer.picture.shape[2] == 4,
-        "opacity": layer.opacity,
-        "entries": [(name, css_colour(colour)) for name, colour in layer.entries],
-        "note": layer.note,
-        "scale": layer.scale,
+        "id": name,
+        "words": words,
+        "classes": _css(classes),
+        "size": image.shape[1::-1],
+        "photo": data_uri(image),
+        "layers": [
+            {
+                "name": layer.title,
+                "src": None if layer.picture is None else data_uri(layer.picture),
+                "opacity": layer.opacity,
+                "entries": _css(layer.entries),
+                "note": layer.note,
+            }
+            for layer in (Layer(title="image"), *layers)
+        ],
     }
+
+
+def _css(entries: Sequence[Entry]) -> list[tuple[str, str]]:
+    return [(name, css_colour(colour)) for name, colour in entries]
 
 
 def _uri(kind: str, content: bytes) -> str:

@@ -1,16 +1,17 @@
 """Draw one image through every stage, as one wide picture and a short film: `--show ID`."""
 
-from dataclasses import replace
+import io
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from misc.files.atomic import write_bytes
-from misc.files.images import encode_png
-from misc.looking.film import encode_gif, film
+from misc.looking.film import film
 from misc.looking.layers import Fields, image_layers, irnet_fields
-from misc.looking.panel import Cell, panel
-from misc.looking.pictures import lay
+from misc.looking.panel import panel
+from misc.looking.pictures import Layer
+from misc.looking.plots import encode
 from misc.machine.device import compute_of
 from misc.running.cam_forms import cam_folder
 from misc.running.dataset import Dataset
@@ -18,7 +19,7 @@ from misc.running.label_synthesis import load_irnet
 from misc.running.log import logger
 from misc.settings.config import Config
 
-_WIDTH = 300  # of a picture that is smaller; pixels
+_MILLISECONDS = 160  # of a frame; the last is held eight times as long
 
 
 def run(config: Config, dataset: Dataset) -> None:
@@ -32,24 +33,14 @@ def run(config: Config, dataset: Dataset) -> None:
     if Path(config.irn_weights_name).is_file():
         compute = compute_of(config)
         fields = irnet_fields(load_irnet(config, compute), compute, image)
-    page, count = draw_panel(config, dataset, image_id, image, fields)
+    layers = image_layers(config, dataset, image_id, fields)
+    pictures = [Layer(title=f"image {image_id}"), *layers]
+    figure = panel(image, pictures, columns=-(-len(pictures) // 2), longest=500)
     path = Path(config.show_dir) / f"{image_id}.png"
-    write_bytes(path, encode_png(page))
-    logger.info("%s: %d pictures", path, count)
+    write_bytes(path, encode(figure, "png"))
+    logger.info("%s: %d pictures", path, len(pictures))
     if fields is not None:
         write_film(config, dataset, image_id, image, fields)
-
-
-def draw_panel(
-    config: Config, dataset: Dataset, image_id: str, image: np.ndarray, fields: Fields | None
-) -> tuple[np.ndarray, int]:
-    """Draw the panel of an image, uint8 (H, W, 3); also return its number of pictures."""
-    layers = image_layers(config, dataset, image_id, fields)
-    laid = [replace(each, picture=lay(image, each.picture, each.opacity)) for each in layers]
-    cells = [Cell(title=f"image {image_id}", picture=image), *laid]
-    width = max(_WIDTH, image.shape[1])
-    height = round(width * image.shape[0] / image.shape[1])
-    return panel(cells, (height, width), columns=-(-len(cells) // 2)), len(cells)
 
 
 def write_film(
@@ -70,5 +61,11 @@ def write_film(
         radius=config.walk_radius,
     )
     path = Path(config.show_dir) / f"{image_id}.gif"
-    write_bytes(path, encode_gif(frames))
+    pages = [Image.fromarray(frame).quantize(128) for frame in frames]
+    durations = [_MILLISECONDS] * (len(pages) - 1) + [8 * _MILLISECONDS]
+    content = io.BytesIO()
+    pages[0].save(
+        content, "GIF", save_all=True, append_images=pages[1:], duration=durations, loop=0
+    )
+    write_bytes(path, content.getvalue())
     logger.info("%s: %d frames", path, len(frames))

@@ -1,18 +1,20 @@
 """The table and the chart of --sweep."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from misc.files.atomic import write_bytes
-from misc.looking.charts import Line, line_chart
+from misc.looking.plots import Line, line_chart
+from misc.looking.tables import number
 from misc.measuring.measures import table
 from misc.running.log import logger
 from misc.settings.config import SETTINGS, Config
 from misc.settings.declare import format_value
 
-MOST_LINES = 5  # of a chart: each has a colour of its own
+MOST_LINES = 5  # of a chart: each has dashes of its own
 CAUTION = (
     "Chosen on ground truth, the best is for analysis only: labels made with it would have used "
     "more than image-level supervision."
@@ -35,31 +37,29 @@ def write_page(
         shaping: for each measure the settings that it depends on.
         images: number of images that are measured.
     """
-    head = [*grid[0], *rows[0]]
     cells = [
-        [*map(format_value, point.values()), *(f"{value:.4f}" for value in row.values())]
+        [*map(format_value, point.values()), *(number(value, 4) for value in row.values())]
         for point, row in zip(grid, rows, strict=True)
     ]
-    best = [
-        f"Best {name} {rows[at][name]:.4f} at {_words(grid[at], shaping[name])}."
-        for name in _main_measures(rows)
-        for at in [int(np.argmax(np.nan_to_num([row[name] for row in rows])))]
-    ]
-    same = [
-        f"{name} does not depend on {' and '.join(others)}."
-        for name in _main_measures(rows)
-        if (others := [other for other in grid[0] if other not in shaping[name]])
-    ]
-    found = f"{table([head, *cells])}\n\n" + "\n".join([*best, *same, CAUTION])
+    words = []
+    for name in _main_measures(rows):
+        best = int(np.nanargmax([row[name] for row in rows]))
+        at = _words(grid[best], shaping[name])
+        words.append(f"Best {name} {rows[best][name]:.4f} at {at}.")
+        if others := [other for other in grid[0] if other not in shaping[name]]:
+            words.append(f"{name} does not depend on {' and '.join(others)}.")
+    found = f"{table([[*grid[0], *rows[0]], *cells])}\n\n" + "\n".join([*words, CAUTION])
     about = f"{config.chainer_eval_set}, {images} images; `--sweep '{config.sweep}'`."
-    page = f"# Sweep\n\n{about}\n\n{found}\n"
-    write_bytes(f"{config.sweep_name}.md", page.encode())
-    write_bytes(f"{config.sweep_name}.svg", chart(grid, rows, shaping).encode())
+    write_bytes(f"{config.sweep_name}.md", f"# Sweep\n\n{about}\n\n{found}\n".encode())
+    across, lines = chart_lines(grid, rows, shaping)
+    write_bytes(f"{config.sweep_name}.svg", line_chart(lines, x_label=f"--{across}"))
     logger.info("%s.md, %s.svg\n%s", config.sweep_name, config.sweep_name, found)
 
 
-def chart(grid: Sequence[Point], rows: Sequence[Row], shaping: Shaping) -> str:
-    """Draw the main measures over the setting with the most values, as SVG.
+def chart_lines(
+    grid: Sequence[Point], rows: Sequence[Row], shaping: Shaping
+) -> tuple[str, dict[str, Line]]:
+    """Return the setting with the most values, and the lines of the main measures over it.
 
     A line for each combination of the others, or their best one where those would be too many.
     """
@@ -68,23 +68,22 @@ def chart(grid: Sequence[Point], rows: Sequence[Row], shaping: Shaping) -> str:
     every: dict[str, dict[float, float]] = {}
     best: dict[str, dict[float, float]] = {}
     for point, row in zip(grid, rows, strict=True):
-        place = float(point[across])
+        x = float(point[across])
         for name in _main_measures(rows):
             others = _words(point, [other for other in shaping[name] if other != across])
-            every.setdefault(f"{name} {others}".strip(), {})[place] = row[name]
+            every.setdefault(f"{name} {others}".strip(), {})[x] = row[name]
             line = best.setdefault(f"best {name}", {})
-            line[place] = float(np.fmax(line.get(place, np.nan), row[name]))
+            line[x] = float(np.fmax(line.get(x, np.nan), row[name]))
     chosen = every if len(every) <= MOST_LINES else best
-    lines: dict[str, Line] = {
-        name: (sorted(line), [line[place] for place in sorted(line)])
-        for name, line in chosen.items()
+    return across, {
+        name: (sorted(line), [line[x] for x in sorted(line)]) for name, line in chosen.items()
     }
-    width = max(480, round(sum(44 + 6.6 * len(name) for name in lines)) + 60)
-    return line_chart(f"sweep: by --{across}", lines, x_label=across, size=(width, 300))
 
 
 def _main_measures(rows: Sequence[Row]) -> list[str]:
-    return [name for name in ("mIoU", "AP50") if name in rows[0]]
+    """Return those of mIoU and AP50 that are defined anywhere."""
+    names = [name for name in ("mIoU", "AP50") if name in rows[0]]
+    return [name for name in names if any(math.isfinite(row[name]) for row in rows)]
 
 
 def _words(point: Point, names: Sequence[str]) -> str:

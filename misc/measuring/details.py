@@ -1,25 +1,24 @@
 """The breakdown of the measures: curves over the threshold, classes, confusions, images.
 
-An evaluation writes it to --details_dir as JSON, and its curve as a picture; the report reads
-the JSON.
+An evaluation writes it to --details_dir as JSON; the report draws it.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from misc.files.atomic import write_bytes, write_json
-from misc.looking.charts import Line, line_chart
+from misc.files.atomic import write_json
 from misc.measuring.measures import table
 from misc.metrics import iou_per_class, mean_iou
 from misc.running.log import logger
 from misc.settings.config import Config
 
 Details = Mapping[str, Any]
+Line = tuple[Sequence[float], Sequence[float]]
 
 
 def plain(values: np.ndarray) -> Any:
@@ -101,14 +100,12 @@ def network_details(stage: str, supervision: str) -> str:
 
 
 def write_details(config: Config, stage: str, details: Details, *, split: str = "") -> None:
-    """Write the breakdown of a stage's measures on a split, and draw its curve.
+    """Write the breakdown of a stage's measures on a split.
 
     The split is --chainer_eval_set by default.
     """
-    path = details_path(config, stage)
-    write_json(path, {"stage": stage, "split": split or config.chainer_eval_set, **details})
-    if details.get("thresholds"):
-        write_bytes(path.with_suffix(".svg"), threshold_chart(stage, details).encode())
+    content = {"stage": stage, "split": split or config.chainer_eval_set, **details}
+    write_json(details_path(config, stage), content)
 
 
 def read_details(config: Config, stage: str) -> dict[str, Any]:
@@ -126,17 +123,3 @@ def read_details(config: Config, stage: str) -> dict[str, Any]:
 def details_path(config: Config, stage: str) -> Path:
     """Return the path of a stage's breakdown."""
     return Path(config.details_dir) / f"{stage}.json"
-
-
-def threshold_chart(stage: str, details: Details) -> str:
-    """Draw the measures of a stage over its threshold, as SVG."""
-    curve = details["thresholds"]
-    marks = {f"best {curve['best']:g}": curve["best"]}
-    if curve["used"] is not None:
-        marks = {f"used {curve['used']:g}": curve["used"]} | marks
-    return line_chart(
-        f"{stage}: by --{curve['flag']}",
-        curve["lines"],
-        x_label=f"{curve['flag']} (background's score)",
-        marks=marks,
-    )

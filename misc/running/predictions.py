@@ -1,14 +1,15 @@
 """What is predicted for images without labels, on disk: labels, instances, overlays."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from misc.files.atomic import write_bytes
 from misc.files.coco import instance_records
-from misc.files.images import image_size, read_label, write_photograph
+from misc.files.images import image_size, read_label
 from misc.files.instance_files import load_instances
 from misc.files.labels import (
     INSTANCE_FILES,
@@ -20,8 +21,10 @@ from misc.files.labels import (
 )
 from misc.files.outputs import image_files
 from misc.imutils import resize
-from misc.looking.layers import Layer, class_layer, instance_layer
-from misc.looking.panel import overlay_panel
+from misc.looking.layers import class_layer, instance_layer
+from misc.looking.panel import panel
+from misc.looking.pictures import Layer
+from misc.looking.plots import encode
 from misc.masks import counted_order, numbered_map
 from misc.running.photographs import Photographs
 
@@ -112,8 +115,9 @@ class Predictions:
     def _write(
         self, image_id: str, image: np.ndarray, label: np.ndarray, layers: list[Layer]
     ) -> None:
-        page = overlay_panel(self.images.files[image_id], image, layers)
-        write_photograph(self._overlay(image_id), page)
+        name = self.images.files[image_id]
+        titled = [replace(layer, title=f"{name}: {layer.title}") for layer in layers]
+        write_bytes(self._overlay(image_id), encode(panel(image, titled), "jpg"))
         write_semantic_label(self.folder / "labels", image_id, label, palette=self.images.palette)
 
     def _overlay(self, image_id: str) -> Path:

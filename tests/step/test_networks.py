@@ -14,8 +14,9 @@ from demo import read_marker
 from misc.files.images import read_label
 from misc.files.instance_files import load_instances, save_instances
 from misc.learning.networks import load_backbone
-from misc.learning.supervision import describe_image, supervised_path, supervision_of
+from misc.learning.supervision import describe_image, supervision_of
 from misc.measuring.measures import end_of, read_since
+from misc.running.stage import supervised_path
 from misc.settings.config import Config
 from step.train_mask_rcnn import build_network
 from tests.own_measures import OwnMeasures

@@ -5,33 +5,12 @@ import pytest
 from browser import drive, needs_chromium
 
 from misc.files.palette import voc_palette
-from misc.looking.pictures import (
-    arrow_picture,
-    centroid_picture,
-    grey,
-    heat_colours,
-    label_colours,
-)
-from misc.looking.report import data_uri, fill_page, html_table
+from misc.looking.pictures import Layer, field_picture, grey, heat_colours, label_colours
+from misc.looking.plots import bar_chart, line_chart
+from misc.looking.report import data_uri, figures, fill_page, gallery, html_table, page_image
 
-PLACES = (
-    "title",
-    "subtitle",
-    "measures",
-    "settings",
-    "thresholds",
-    "training",
-    "gallery_note",
-    "classes",
-)
-PARTS = {name: f"[{name}]" for name in PLACES}
-
-
-def layer(name, picture, **changes):
-    plain = {"opacity": 0.6, "entries": [], "note": "", "scale": ""}
-    clear = picture is not None and picture.shape[2] == 4
-    src = None if picture is None else data_uri(picture)
-    return {"name": name, "src": src, "clear": clear, **plain, **changes}
+SECTIONS = ("Measures", "Gallery", "Settings", "Thresholds", "Training", "Classes")
+PARTS = {name: gallery("Some.") if name == "Gallery" else f"[{name}]" for name in SECTIONS}
 
 
 def photograph(size, rng):
@@ -50,34 +29,25 @@ def gallery_of(count, size=(375, 500)):
         label = (photo[..., 0] // 90).astype(np.uint8)
         stride4 = photo[::4, ::4] / 255
         field = 60 * (stride4[..., :2].transpose(2, 0, 1) - 0.5)
-        points = (stride4[..., :2].transpose(2, 0, 1) * 90).astype(int)
-        layers = [layer("image", None, opacity=1)]
-        layers += [layer("CAM: cat", heat_colours(photo[..., 0] / 255), scale="heat")] * (
-            1 + number % 2
-        )
-        layers.append(layer("boundary", grey(stride4[..., 2])))
-        layers.append(layer("displacement", arrow_picture(field, longest=30), scale="wheel"))
-        layers.append(layer("centroids", centroid_picture(points, label[::4, ::4])))
+        layers = [Layer(title="CAM: cat", picture=heat_colours(photo[..., 0] / 255), opacity=0.6)]
+        layers *= 1 + number % 2
+        layers.append(Layer(title="boundary", picture=grey(stride4[..., 2])))
+        layers.append(Layer(title="displacement", picture=field_picture(field, longest=30)))
+        colours = label_colours(label, voc_palette())
+        layers.append(Layer(title="centroids", picture=colours[::4, ::4]))
+        entries = [("cat", (64, 0, 0))]
         layers += [
-            layer(f"label {n}", label_colours(label, voc_palette()), entries=[["cat", "#400000"]])
+            Layer(title=f"label {n}", picture=colours, opacity=0.6, entries=entries)
             for n in range(4)
         ]
-        images.append(
-            {
-                "id": f"image_{number}",
-                "words": "</script> & <b>",
-                "classes": [["cat", "#400000"]],
-                "size": size[::-1],
-                "photo": data_uri(photo),
-                "layers": layers,
-            }
-        )
+        words = "</script> & <b>"
+        images.append(page_image(f"image_{number}", photo, layers, words=words, classes=entries))
     return images
 
 
 @pytest.fixture(scope="module")
 def page():
-    return fill_page(PARTS, gallery_of(24))
+    return fill_page("A title", "below it", PARTS, gallery_of(24))
 
 
 def test_a_page_of_24_images_of_vocs_size_is_below_10_mb(page):
@@ -93,13 +63,10 @@ def test_the_page_names_nothing_outside_itself(page):
     assert "@import" not in page
 
 
-def test_every_place_is_filled_and_an_unknown_part_is_refused(page):
+def test_every_section_is_on_the_page_but_an_empty_one(page):
     assert "{{" not in page
-    assert all(f"[{name}]" in page for name in PLACES)
-    with pytest.raises(KeyError, match="no place"):
-        fill_page({**PARTS, "other": ""}, [])
-    with pytest.raises(KeyError, match="title"):
-        fill_page({name: "" for name in PLACES if name != "title"}, [])
+    assert all(part in page for part in PARTS.values())
+    assert "Classes" not in fill_page("", "", {**PARTS, "Classes": ""}, [])
 
 
 def test_large_pictures_are_brought_to_480_pixels_and_keep_their_shape():
@@ -173,20 +140,40 @@ def test_a_reader_who_prefers_dark_gets_light_words_on_dark_ground(tmp_path):
     const style = getComputedStyle(document.body);
     return [style.backgroundColor, style.color];
     """
-    outcome = drive(fill_page(PARTS, []), script, tmp_path, dark=True)
+    outcome = drive(fill_page("", "", PARTS, []), script, tmp_path, dark=True)
     assert outcome["errors"] == []
     assert outcome["found"] == ["rgb(14, 16, 21)", "rgb(228, 231, 238)"]
 
 
 @needs_chromium
 def test_an_error_of_a_page_is_seen(tmp_path):
-    broken = fill_page(PARTS, []).replace("data.images.forEach", "data.pictures.forEach")
+    broken = fill_page("", "", PARTS, []).replace("data.images.forEach", "data.pictures.forEach")
     assert "forEach" in drive(broken, "return 1", tmp_path)["errors"][0]
 
 
-def test_the_pictures_come_before_the_curves_and_the_links_follow_the_sections(page):
-    sections = re.findall(r'<section id="(\w+)">', page)
-    assert sections.index("gallery") < min(
-        map(sections.index, ("thresholds", "training", "classes"))
+@needs_chromium
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_part_of_the_page_is_wider_than_the_window(page, tmp_path, width):
+    chart = line_chart({"loss": ([0, 1], [1, 0])}, x_label="step")
+    bars = bar_chart(["a class with a long name"], {"labels, train": [0.5]})
+    table = html_table(["a column"] * 9, [["words"] * 9])
+    sections = {"Measures": table, "Training": figures({"loss": chart, "bars": bars})}
+    script = (
+        f"document.body.style.width = '{width}px';"
+        + """
+    const wide = [...document.querySelectorAll("main > section, .card")];
+    return [wide.length, Math.max(...wide.map(part => part.getBoundingClientRect().right))];
+    """
     )
+    page = fill_page("A title", "below it", sections, [])
+    outcome = drive(page, script, tmp_path)
+    assert outcome["errors"] == outcome["asked"] == []
+    count, right = outcome["found"]
+    assert count == 5
+    assert right <= width
+
+
+def test_the_links_follow_the_sections(page):
+    sections = re.findall(r'<section id="(\w+)">', page)
+    assert sections == [name.lower() for name in SECTIONS]
     assert re.findall(r'<a href="#(\w+)">', page) == sections

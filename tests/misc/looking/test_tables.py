@@ -48,7 +48,9 @@ def test_a_bound_that_was_not_measured_is_left_empty():
     assert cells(text, "| DeepLab")[3:7] == ["", "0.500", "", ""]
 
 
-def test_lines_of_older_files_without_supervision_are_ours():
-    old = line("eval_deeplab", "mIoU", 0.5, split="val")
-    del old["supervision"]
-    assert cells(make_tables([old]), "| DeepLab")[4] == "0.500"
+def test_a_measure_without_a_value_is_a_dash():
+    nan = float("nan")
+    text = make_tables([line("eval_ins_seg", "AP50", nan, published=0.4)])
+    assert cells(text, "| instance")[3:] == ["–", "0.400", ""]
+    lines = [line("eval_deeplab", "mIoU", nan, supervision=name) for name in ("irn", "full")]
+    assert cells(make_tables(lines), "| DeepLab")[3:7] == ["", "–", "–", ""]

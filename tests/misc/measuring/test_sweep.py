@@ -67,7 +67,7 @@ def test_each_row_is_what_the_stages_measure_with_its_settings(copied, grid, row
     assert run(copied, sweep=grid, num_workers=1) == 0
     found = table_of(copied)
     assert len(found) == rows
-    assert (copied / RESULT / "sweep.svg").read_text().startswith("<svg")
+    assert (copied / RESULT / "sweep.svg").read_text().startswith("<?xml")
     names = [part.split("=")[0] for part in grid.split()]
     for row in (found[0], found[-1]):
         changes = {name: row[name] for name in names} | {"overwrite": True}
