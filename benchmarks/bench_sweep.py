@@ -11,7 +11,8 @@ import torch
 
 from benchmarks.harness import Row
 from benchmarks.scenes import blobs, boundary, displacement
-from misc.files.cam_files import cam_path, write_cams
+from misc.files.cam_files import write_cams
+from misc.files.cam_names import cam_path
 from misc.machine.device import Compute
 from misc.measuring import sweep
 from misc.running.dataset import Dataset

@@ -2,7 +2,8 @@
 
 from functools import partial
 
-from misc.files.cam_files import CamFolder, require_cams
+from misc.files.cam_files import CamFolder
+from misc.files.cam_names import require_cams
 from misc.files.images import write_label
 from misc.files.labels import label_path
 from misc.files.outputs import image_files

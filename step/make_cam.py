@@ -4,7 +4,8 @@ from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 
-from misc.files.cam_files import cam_path, write_cams
+from misc.files.cam_files import write_cams
+from misc.files.cam_names import cam_path
 from misc.files.outputs import image_files
 from misc.learning.class_maps import scale_maps
 from misc.learning.networks import check_weights, classifier, load_network

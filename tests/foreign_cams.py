@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from misc.files.cam_files import ENDINGS, read_cams
+from misc.files.cam_files import read_cams
+from misc.files.cam_names import ENDINGS
 
 ALL = 5  # classes of the data set
 

@@ -5,11 +5,9 @@ point: some 20 KB per image where the published program's float32 `high_res` tak
 """
 
 import os
-import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,9 @@ import numpy as np
 import torch
 
 from misc.cams import CAMs, combine_scales, high_res_of, strided_of, within_unit
-from misc.files.atomic import atomic_path, names_in
+from misc.files.atomic import atomic_path
 from misc.files.cam_formats import ACCEPTED, ExternalCams, interpret
+from misc.files.cam_names import find_cams
 from misc.files.safe_pickles import read_npy_object, read_pt_object
 
 _STEPS = 65535
@@ -53,16 +52,6 @@ def write_cams(
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
-def cam_path(folder: str | os.PathLike[str], image_id: str) -> Path:
-    """Return the path of an image's CAMs in our format."""
-    return Path(folder) / f"{image_id}.npz"
-
-
-ENDINGS = (".npz", ".npy", ".pt")
-# A name before a number, as COCO_train2014_ is: some programs keep it in their files' names.
-_PREFIXED = re.compile(r"[A-Za-z]\w*_(\d+)")
-
-
 @dataclass(frozen=True, kw_only=True)
 class CamFolder:
     """A folder of CAMs, ours or another program's; picklable.
@@ -87,66 +76,6 @@ class CamFolder:
             return "make_cam's own", path, _read_ours(path, self.num_classes)[0]
         maps = _read_external(path, self.num_classes)
         return maps.form, path, maps.keys
-
-
-def find_cams(folder: str | os.PathLike[str], image_id: str) -> Path:
-    """Find an image's CAMs, ours (`.npz`) or another program's (`.npz`, `.npy`, `.pt`).
-
-    Where one of id and name is a number and the other that number behind a prefix, as in
-    `COCO_train2014_000000000009`, they belong together.
-
-    Raises:
-        FileNotFoundError: there are none; names the stage that makes them.
-        ValueError: several files have this number.
-    """
-    place = cam_path(folder, image_id)
-    if not place.is_file():  # seen by itself, as a listing may be some milliseconds old
-        place = existing_cams(folder, image_id)
-    if not place.is_file():
-        raise FileNotFoundError(
-            f"{place}: no CAMs for this image (nor a .npy or .pt); the stage make_cam makes them: "
-            "--make_cam_pass True, or name a folder that has them with --cam_out_dir"
-        )
-    return place
-
-
-def existing_cams(folder: str | os.PathLike[str], image_id: str) -> Path:
-    """Return the path of an image's CAMs: the file that there is, else where ours would be."""
-    place = Path(folder)
-    return place / _existing_name(place, names_in(place), image_id)
-
-
-def existing_cam_names(folder: str | os.PathLike[str], ids: Sequence[str]) -> list[str]:
-    """Return the name of each image's CAMs in a folder, as `existing_cams`."""
-    place = Path(folder)
-    names = names_in(place)
-    return [_existing_name(place, names, image_id) for image_id in ids]
-
-
-def _existing_name(folder: Path, names: frozenset[str], image_id: str) -> str:
-    ours = f"{image_id}{ENDINGS[0]}"
-    if not names or ours in names:
-        return ours
-    match = _PREFIXED.fullmatch(image_id)
-    stems = [image_id, match[1]] if match else [image_id]
-    named = [stem + ending for stem in stems for ending in ENDINGS if stem + ending in names][:1]
-    if not named and image_id.isdecimal():
-        named = _by_number(names).get(image_id, [])
-    if len(named) > 1:
-        raise ValueError(f"{folder}: {' and '.join(named)} are of the number of {image_id!r}")
-    return named[0] if named else ours
-
-
-@lru_cache(maxsize=8)
-def _by_number(names: frozenset[str]) -> dict[str, list[str]]:
-    """Collect the CAM files whose names are a number behind a prefix, by that number."""
-    found: dict[str, list[str]] = {}
-    for name in sorted(names):
-        stem, ending = os.path.splitext(name)
-        match = _PREFIXED.fullmatch(stem)
-        if match and ending in ENDINGS:
-            found.setdefault(match[1], []).append(name)
-    return found
 
 
 def read_cams(
@@ -293,9 +222,3 @@ def _dequantized(steps: np.ndarray, peaks: np.ndarray) -> torch.Tensor:
     if 0 in steps.shape[1:]:
         raise ValueError(f"an empty map {steps.shape}")
     return torch.from_numpy(steps * (peaks.astype(np.float32) / np.float32(_STEPS))[:, None, None])
-
-
-def require_cams(folder: str, ids: Sequence[str]) -> None:
-    """Raise as `find_cams` does if an image's CAMs are missing."""
-    for image_id in ids:
-        find_cams(folder, image_id)

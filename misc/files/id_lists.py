@@ -71,7 +71,8 @@ def _parse_line(line: str, place: str) -> str:
         image_id = published["id"]
     if not is_image_id(image_id):
         raise ValueError(
-            f"{place}: {image_id!r} is no image id; it may hold no '/', '\\', '..' or control "
-            "character"
+            f"{place}: {image_id!r} is no image id, which has no '/', '\\', '..' or control "
+            "character: write the name of the image's file without its ending (with --dataset "
+            "folder a_b for a/b.jpg)"
         )
     return image_id

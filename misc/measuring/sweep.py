@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from misc.files.cam_files import CamFolder, require_cams
+from misc.files.cam_files import CamFolder
+from misc.files.cam_names import require_cams
 from misc.looking.sweep_page import write_page
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from misc.files.atomic import names_in
-from misc.files.cam_files import ENDINGS, CamFolder, existing_cam_names
+from misc.files.cam_files import CamFolder
+from misc.files.cam_names import ENDINGS, cam_names
 from misc.running.dataset import Dataset
 from misc.running.log import logger
 from misc.running.records import FOLDER_RECORD
@@ -42,7 +43,7 @@ def log_forms(config: Config, dataset: Dataset, ids: Sequence[str]) -> None:
     """
     folder = cam_folder(config, dataset)
     listed = names_in(Path(folder.path))
-    named = zip(ids, existing_cam_names(folder.path, ids), strict=True)
+    named = zip(ids, cam_names(folder.path, ids), strict=True)
     there = [image_id for image_id, name in named if name in listed]
     if not there or FOLDER_RECORD in listed:
         return

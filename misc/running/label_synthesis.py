@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from misc.files.cam_files import CamFolder, require_cams
+from misc.files.cam_files import CamFolder
+from misc.files.cam_names import require_cams
 from misc.files.labels import (
     INSTANCE_FILES,
     SEMANTIC_FILES,

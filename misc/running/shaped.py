@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from misc.files.cam_files import existing_cam_names
+from misc.files.cam_names import cam_names
 from misc.files.digests import content_digest, fingerprint
 from misc.files.labels import INSTANCE_FILES, SEMANTIC_FILES
 from misc.machine.device import compute_of
@@ -112,7 +112,7 @@ def _foreign(config: Config, name: str, images: Sequence[str], *, fixed: bool) -
     def describe(ids: Sequence[str] | None) -> str:
         listed = images if ids is None else ids
         names = (
-            existing_cam_names(folder, listed)
+            cam_names(folder, listed)
             if name == "cam_out_dir"
             else [_READ[name].replace("{}", image_id) for image_id in listed]
         )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from misc.files.cam_files import existing_cam_names
+from misc.files.cam_names import cam_names
 from misc.running.dataset import Dataset
 from misc.running.stage import Stage, supervised_path
 from misc.settings.config import Config
@@ -87,7 +87,7 @@ class StageFiles:
     def _files(self, flag: str, ids: Sequence[str]) -> Files:
         place, maker = Path(self.values[flag]), self.makers.get(flag)
         if flag == "cam_out_dir":
-            return place, existing_cam_names(place, ids)
+            return place, cam_names(place, ids)
         if maker is not None and maker.files:
             return place, [maker.files[0].replace("{}", image_id) for image_id in ids]
         names = self.config.supervision if maker is not None and maker.supervised else ["irn"]

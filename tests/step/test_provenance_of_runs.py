@@ -10,7 +10,8 @@ import torch
 import run_sample
 from misc.argmax import label_map
 from misc.files.atomic import write_json
-from misc.files.cam_files import find_cams, read_cams
+from misc.files.cam_files import read_cams
+from misc.files.cam_names import find_cams
 from misc.files.images import read_label
 from misc.instances import upsample_scores
 from misc.measuring.measures import read_since, record_measures

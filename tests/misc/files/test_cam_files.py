@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 
 from misc.cams import combine_scales
-from misc.files.cam_files import cam_path, find_cams, read_cams, write_cams
+from misc.files.cam_files import read_cams, write_cams
+from misc.files.cam_names import cam_path, find_cams
 
 SIZE = (75, 101)
 SCALES = (1.0, 0.5, 1.5, 2.0)

@@ -6,7 +6,8 @@ import torch
 
 from misc.argmax import label_map
 from misc.cams import high_res_cam, strided_cam
-from misc.files.cam_files import CamFolder, find_cams, read_cams, write_cams
+from misc.files.cam_files import CamFolder, read_cams, write_cams
+from misc.files.cam_names import find_cams
 from misc.indexing import propagate_to_edge
 from misc.instances import upsample_scores
 from tests import foreign_cams
