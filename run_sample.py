@@ -13,10 +13,10 @@ if sys.version_info < (3, 11):  # noqa: UP036
 
 from misc.files.locks import release_all
 from misc.machine.signals import AGAIN, end_on_signals
-from misc.running.log import logger, start_log
+from misc.run.log import logger, start_log
 
 if TYPE_CHECKING:
-    from misc.running.dataset import Dataset
+    from misc.files.dataset import Dataset
     from misc.settings.config import Config
 
 
@@ -70,10 +70,10 @@ def run(config: "Config") -> None:
 
 
 def _run(config: "Config") -> None:
-    from misc.looking import show, tables
+    from misc.evaluate import sweep
     from misc.machine import ranks
-    from misc.measuring import sweep
-    from misc.running.open_dataset import open_dataset
+    from misc.run.open_dataset import open_dataset
+    from misc.view import show, tables
     from step import predict
 
     if config.tables:
@@ -94,14 +94,14 @@ def _run(config: "Config") -> None:
 
 def run_stages(config: "Config", dataset: "Dataset") -> None:
     """Check what the chosen stages read, run them, and end with one table of their measures."""
-    from misc.looking import tables
+    from misc.evaluate import measures
     from misc.machine import ranks
     from misc.machine.device import compute_of
     from misc.machine.facts import describe_machine, unused_gpu
-    from misc.measuring import measures
-    from misc.running import progress
-    from misc.running.preflight import check_inputs, dry_run
+    from misc.run import progress
+    from misc.run.preflight import check_inputs, dry_run
     from misc.settings.settings_file import write_settings
+    from misc.view import tables
     from step import STAGES
 
     chosen = [stage for stage in STAGES if config.runs_stage(stage.flag)]

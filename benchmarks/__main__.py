@@ -5,7 +5,7 @@ import importlib
 from pathlib import Path
 
 from benchmarks.harness import Row, machine, markdown
-from misc.measuring.measures import table
+from misc.evaluate.measures import table
 
 MODULES = (
     "bench_walk",

@@ -19,7 +19,7 @@ from benchmarks.harness import Row, in_fresh_process, interleaved, peak_memory
 from demo.scene import draw_scene
 from misc.crf import BACKENDS, crf_inference_labels
 from misc.relation import relation_label
-from misc.running.workers import run_images
+from misc.run.workers import run_images
 
 HEIGHT, WIDTH = 375, 500
 KEYS = np.array([3, 14])

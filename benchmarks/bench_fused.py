@@ -10,8 +10,8 @@ import torch
 
 from benchmarks.bench_make_cam import SIZES
 from benchmarks.harness import Row, fastest
-from misc.learning.networks import for_inference
 from misc.machine.device import Compute
+from misc.train.networks import for_inference
 from net.resnet50_cam import CAM
 from net.resnet50_irn import EdgeDisplacement
 

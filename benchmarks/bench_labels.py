@@ -17,9 +17,9 @@ from benchmarks.harness import Row, interleaved
 from benchmarks.scenes import GRID, SIZE, blobs, boundary, displacement
 from misc.files.palette import voc_palette
 from misc.machine.device import Compute
-from misc.running import synthesis
-from misc.running.label_synthesis import Loaded, write_labels
-from misc.running.workers import Way, map_images
+from misc.run import synthesis
+from misc.run.label_synthesis import Loaded, write_labels
+from misc.run.workers import Way, map_images
 from net.resnet50_irn import EdgeDisplacement
 
 KEYS = np.array([0, 7])

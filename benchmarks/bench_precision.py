@@ -9,18 +9,18 @@ import torch
 from benchmarks.harness import Row
 from misc.argmax import label_map
 from misc.cams import strided_cam
+from misc.files.dataset import Dataset
 from misc.imutils import normalize, with_mirror
 from misc.indexing import propagate_to_edge
 from misc.instances import upsample_scores
-from misc.learning.class_maps import scale_maps
-from misc.learning.networks import load_network
-from misc.learning.samples import load_scales
 from misc.machine.device import Compute
 from misc.metrics import confusion, mean_iou
-from misc.running.dataset import Dataset
-from misc.running.open_dataset import image_labels, open_dataset
+from misc.run.open_dataset import image_labels, open_dataset
 from misc.settings.config import Config
 from misc.settings.flags import read_config
+from misc.train.class_maps import scale_maps
+from misc.train.networks import load_network
+from misc.train.samples import load_scales
 from net.resnet50_cam import CAM
 from net.resnet50_irn import EdgeDisplacement
 

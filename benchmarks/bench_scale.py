@@ -21,11 +21,11 @@ from PIL import Image
 
 from benchmarks.harness import Row, in_fresh_process
 from coco.categories import CATEGORY_IDS
-from misc.learning import stages
-from misc.running.open_dataset import open_dataset
-from misc.running.preflight import check_inputs
+from misc.run.open_dataset import open_dataset
+from misc.run.preflight import check_inputs
 from misc.settings.config import Config
 from misc.settings.flags import read_config
+from misc.train import stages
 from net.resnet50_cam import Net
 from step import STAGES, make_cam, train_cam
 

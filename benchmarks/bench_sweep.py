@@ -11,12 +11,12 @@ import torch
 
 from benchmarks.harness import Row
 from benchmarks.scenes import blobs, boundary, displacement
+from misc.evaluate import sweep
 from misc.files.cam_files import write_cams
 from misc.files.cam_names import cam_path
+from misc.files.dataset import Dataset
 from misc.machine.device import Compute
-from misc.measuring import sweep
-from misc.running.dataset import Dataset
-from misc.running.open_dataset import image_labels, open_dataset
+from misc.run.open_dataset import image_labels, open_dataset
 from misc.settings.config import Config
 from misc.settings.flags import read_config
 from net.resnet50_irn import EdgeDisplacement
@@ -33,8 +33,8 @@ def rows(*, full: bool = False) -> list[Row]:
     """Measure it on drawn data, with fields and CAMs as a trained network's."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        mock.patch("misc.running.label_synthesis.load_irnet", _irnet),
-        mock.patch("misc.measuring.sweep.load_irnet", _irnet),
+        mock.patch("misc.run.label_synthesis.load_irnet", _irnet),
+        mock.patch("misc.evaluate.sweep.load_irnet", _irnet),
     ):
         data = {"run_dir": folder, "demo_train_images": IMAGES, "demo_val_images": 1}
         flags = {**data, "precision": "fp32", "sweep": GRID, "backbone": "resnet18"}

@@ -14,12 +14,12 @@ import torch
 
 from benchmarks.harness import interleaved
 from benchmarks.scenes import boundary
+from misc.evaluate.measures import table
 from misc.imutils import normalize, with_mirror
 from misc.indexing import PathIndex, propagate_to_edge
-from misc.learning.class_maps import scale_maps
 from misc.machine.device import Compute, allow_tf32, pick_device
 from misc.machine.facts import describe_machine
-from misc.measuring.measures import table
+from misc.train.class_maps import scale_maps
 from net.resnet50_cam import CAM, Net
 from net.resnet50_irn import AffinityDisplacementLoss, EdgeDisplacement
 from step.train_cam import classification_loss

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from misc.measuring.measures import table
+from misc.evaluate.measures import table
 
 
 @dataclass(kw_only=True)

@@ -13,13 +13,13 @@ from cityscapes.export import PACKED, pack
 from cityscapes.layout import EXPECTED_COUNTS, IMAGE, TRUTH, Layout
 from cityscapes.names import EVALUATED_IDS, label_ids, names_of, palette_of
 from cityscapes.precision import OVERLAPS, ImageOverlaps, average_precision, overlaps_of
+from misc.files import dataset
+from misc.files.dataset import KINDS
 from misc.files.digests import content_digest
 from misc.files.images import read_image
 from misc.files.labels import LEAST_SCORE
 from misc.metrics import mean_average_precision
-from misc.running import dataset
-from misc.running.dataset import KINDS
-from misc.running.log import logger
+from misc.run.log import logger
 from misc.settings.config import Config
 
 # An aggregator attributes it to IRNet; network, classes and protocol are not known.

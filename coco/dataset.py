@@ -14,17 +14,17 @@ from coco.lists import Lists
 from coco.published import PUBLISHED
 from coco.ready_masks import FLAG, is_raw, read_mask
 from coco.shapes import draw_masks
+from misc.files import dataset
 from misc.files.atomic import names_in, write_bytes
 from misc.files.coco import instance_records
 from misc.files.coco_precision import CocoMatches, coco_measures, match_masks
+from misc.files.dataset import KINDS
 from misc.files.digests import content_digest
 from misc.files.images import read_image
 from misc.files.instance_files import load_instances
 from misc.files.labels import instance_path
 from misc.files.palette import voc_palette
 from misc.imutils import IGNORE
-from misc.running import dataset
-from misc.running.dataset import KINDS
 from misc.settings.config import Config
 
 RESULTS = "detections.json"

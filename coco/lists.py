@@ -11,7 +11,7 @@ from coco.categories import CLASS_NAMES
 from coco.index import Index, make_index
 from misc.files.atomic import names_in
 from misc.files.id_lists import list_file, read_list
-from misc.running.log import logger
+from misc.run.log import logger
 
 SPLITS = ("train", "val")
 EXPECTED_COUNTS = {

@@ -5,9 +5,9 @@ from functools import partial
 from pathlib import Path
 
 from demo.making import make_demo, read_marker
+from misc.files.dataset import Dataset
 from misc.machine import ranks
-from misc.running.dataset import Dataset
-from misc.running.log import logger
+from misc.run.log import logger
 from misc.settings.config import Config
 
 

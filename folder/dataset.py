@@ -11,11 +11,11 @@ import numpy as np
 from folder.index import Index, read_index
 from folder.masks import KINDS, Masks
 from folder.tree import Names
+from misc.files import dataset
 from misc.files.digests import content_digest
 from misc.files.id_lists import list_file, read_list
 from misc.files.images import read_photograph
 from misc.files.palette import voc_palette
-from misc.running import dataset
 from misc.settings.config import Config
 
 SPLITS = ("train", "val", "all")

@@ -10,7 +10,7 @@ from folder.tags import ACCEPTED, HEADINGS, Row, Tags, normal, read_names, read_
 from folder.tree import Names, files_below
 from misc.files.images import photograph_problem
 from misc.files.photograph_ids import photograph_ids
-from misc.running.log import logger
+from misc.run.log import logger
 
 # Values of an 8-bit label map without background, 255 for ignore, and one left free.
 MOST_CLASSES = 253

@@ -11,7 +11,7 @@ from folder.tree import files_below
 from misc.files.images import is_turned, photograph_formats, photograph_size, read_numbers
 from misc.files.object_maps import read_class_map, split_objects
 from misc.imutils import IGNORE
-from misc.running.log import logger
+from misc.run.log import logger
 
 KINDS = ("semantic", "instance")
 LOOKED_AT = 20  # masks, to see whether they hold numbers of classes and objects

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from misc.files.safe_pickles import read_npy_object
-from misc.running.log import logger
+from misc.run.log import logger
 
 ACCEPTED = (
     "a CSV or TSV of `path,class;class` (commas, tabs or, throughout, semicolons), a JSON of "

@@ -1,7 +1,7 @@
 """The stages, in the order in which they run, and what each reads and writes."""
 
 from misc.files.labels import INSTANCE_FILES, SEMANTIC_FILES
-from misc.running.stage import Stage
+from misc.run.stage import Stage
 
 STAGES = (
     Stage(

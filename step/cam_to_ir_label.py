@@ -4,16 +4,16 @@ from functools import partial
 
 from misc.files.cam_files import CamFolder
 from misc.files.cam_names import require_cams
+from misc.files.dataset import Dataset
 from misc.files.images import write_label
 from misc.files.labels import label_path
 from misc.files.outputs import image_files
 from misc.files.palette import PALETTE_FILES, class_entries, palette_path, write_legend
 from misc.relation import relation_label
-from misc.running.cam_forms import cam_folder
-from misc.running.dataset import Dataset
-from misc.running.provenance import claim_folder
-from misc.running.shaped import shaped_by
-from misc.running.workers import run_images
+from misc.run.cam_forms import cam_folder
+from misc.run.provenance import claim_folder
+from misc.run.shaped import shaped_by
+from misc.run.workers import run_images
 from misc.settings.config import Config
 
 FILES = ("{}.png", *PALETTE_FILES)  # in --ir_label_out_dir; {} is an image's id

@@ -5,17 +5,18 @@ from typing import Any
 
 import numpy as np
 
-from misc.files.cam_files import CamFolder
-from misc.instances import component_detections
-from misc.measuring.details import plain, threshold_details, write_details
-from misc.measuring.evaluation import (
+from misc.evaluate.details import plain, threshold_details, write_details
+from misc.evaluate.evaluation import (
     MatchBuffer,
     SparseConfusion,
     instance_truth,
     match_found,
 )
-from misc.measuring.measures import record_measures
-from misc.measuring.thresholds import suggest_thresholds
+from misc.evaluate.measures import record_measures
+from misc.evaluate.thresholds import suggest_thresholds
+from misc.files.cam_files import CamFolder
+from misc.files.dataset import Dataset
+from misc.instances import component_detections
 from misc.metrics import (
     ImageMatches,
     average_precision,
@@ -24,10 +25,9 @@ from misc.metrics import (
     mean_iou,
     threshold_confusions,
 )
-from misc.running.cam_forms import cam_folder
-from misc.running.dataset import Dataset
-from misc.running.open_dataset import evaluated_images
-from misc.running.workers import map_images
+from misc.run.cam_forms import cam_folder
+from misc.run.open_dataset import evaluated_images
+from misc.run.workers import map_images
 from misc.settings.config import Config
 
 # The full curve for mIoU; connected components are slower, so theirs is coarser, most of all

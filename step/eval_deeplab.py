@@ -7,26 +7,26 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
+from misc.evaluate.details import Confusions, network_details, semantic_details, write_details
+from misc.evaluate.evaluation import count_image
+from misc.evaluate.measures import record_measures
+from misc.files.dataset import ARCHIVE, Dataset
 from misc.files.labels import SEMANTIC_FILES, semantic_paths, write_semantic_label
 from misc.files.palette import class_entries, write_legend
-from misc.learning.networks import check_weights, for_inference
-from misc.learning.seen import warn_of_seen
-from misc.learning.segmenting import segment_images
-from misc.learning.supervision import read_trained, trained_with
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
-from misc.measuring.details import Confusions, network_details, semantic_details, write_details
-from misc.measuring.evaluation import count_image
-from misc.measuring.measures import record_measures
 from misc.metrics import mean_iou
-from misc.running.dataset import ARCHIVE, Dataset
-from misc.running.ground_truth import images_with_ground_truth
-from misc.running.log import logger
-from misc.running.provenance import claim_folder
-from misc.running.shaped import shaped_by
-from misc.running.stage import supervised_path
-from misc.running.workers import collect_images
+from misc.run.ground_truth import images_with_ground_truth
+from misc.run.log import logger
+from misc.run.provenance import claim_folder
+from misc.run.shaped import shaped_by
+from misc.run.stage import supervised_path
+from misc.run.workers import collect_images
 from misc.settings.config import Config
+from misc.train.networks import check_weights, for_inference
+from misc.train.seen import warn_of_seen
+from misc.train.segmenting import segment_images
+from misc.train.supervision import read_trained, trained_with
 from net.deeplab import deeplab_of
 
 

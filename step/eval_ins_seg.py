@@ -2,13 +2,13 @@
 
 from functools import partial
 
-from misc.measuring.details import plain, write_details
-from misc.measuring.evaluation import match_image, precision_measures
-from misc.measuring.measures import record_measures
+from misc.evaluate.details import plain, write_details
+from misc.evaluate.evaluation import match_image, precision_measures
+from misc.evaluate.measures import record_measures
+from misc.files.dataset import Dataset
 from misc.metrics import average_precision, average_precision_spread
-from misc.running.dataset import Dataset
-from misc.running.open_dataset import evaluated_images
-from misc.running.workers import collect_images
+from misc.run.open_dataset import evaluated_images
+from misc.run.workers import collect_images
 from misc.settings.config import Config
 
 

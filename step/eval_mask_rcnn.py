@@ -9,33 +9,33 @@ import numpy as np
 import torch
 from torch import nn
 
-from misc.files.coco_precision import CocoMatches, coco_measures, match_masks
-from misc.files.instance_files import load_instances
-from misc.files.labels import INSTANCE_FILES, SURE, instance_path, instance_paths, write_instances
-from misc.files.palette import object_entries, write_legend
-from misc.learning.networks import check_weights, for_inference
-from misc.learning.seen import warn_of_seen
-from misc.learning.supervision import read_trained, trained_with
-from misc.learning.validation import detect_objects, load_image
-from misc.machine import ranks
-from misc.machine.device import Compute, compute_of
-from misc.measuring.details import network_details, plain, write_details
-from misc.measuring.evaluation import (
+from misc.evaluate.details import network_details, plain, write_details
+from misc.evaluate.evaluation import (
     dataset_matches,
     instance_truth,
     match_found,
     precision_measures,
 )
-from misc.measuring.measures import record_measures
+from misc.evaluate.measures import record_measures
+from misc.files.coco_precision import CocoMatches, coco_measures, match_masks
+from misc.files.dataset import Dataset
+from misc.files.instance_files import load_instances
+from misc.files.labels import INSTANCE_FILES, SURE, instance_path, instance_paths, write_instances
+from misc.files.palette import object_entries, write_legend
+from misc.machine import ranks
+from misc.machine.device import Compute, compute_of
 from misc.metrics import ImageMatches, average_precision
-from misc.running.dataset import Dataset
-from misc.running.ground_truth import images_with_ground_truth
-from misc.running.log import logger
-from misc.running.provenance import claim_folder, remove_recorded
-from misc.running.shaped import shaped_by
-from misc.running.stage import supervised_path
-from misc.running.workers import collect_images, run_images
+from misc.run.ground_truth import images_with_ground_truth
+from misc.run.log import logger
+from misc.run.provenance import claim_folder, remove_recorded
+from misc.run.shaped import shaped_by
+from misc.run.stage import supervised_path
+from misc.run.workers import collect_images, run_images
 from misc.settings.config import Config
+from misc.train.networks import check_weights, for_inference
+from misc.train.seen import warn_of_seen
+from misc.train.supervision import read_trained, trained_with
+from misc.train.validation import detect_objects, load_image
 from net.mask_rcnn import mask_rcnn_of
 
 COCO_AP = "COCO AP"

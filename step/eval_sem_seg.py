@@ -2,13 +2,13 @@
 
 from functools import partial
 
-from misc.measuring.details import Confusions, semantic_details, write_details
-from misc.measuring.evaluation import count_image
-from misc.measuring.measures import record_measures
+from misc.evaluate.details import Confusions, semantic_details, write_details
+from misc.evaluate.evaluation import count_image
+from misc.evaluate.measures import record_measures
+from misc.files.dataset import Dataset
 from misc.metrics import mean_iou
-from misc.running.dataset import Dataset
-from misc.running.open_dataset import evaluated_images
-from misc.running.workers import map_images
+from misc.run.open_dataset import evaluated_images
+from misc.run.workers import map_images
 from misc.settings.config import Config
 
 

@@ -6,17 +6,17 @@ from pathlib import Path
 
 from misc.files.cam_files import write_cams
 from misc.files.cam_names import cam_path
+from misc.files.dataset import Dataset
 from misc.files.outputs import image_files
-from misc.learning.class_maps import scale_maps
-from misc.learning.networks import check_weights, classifier, load_network
-from misc.learning.samples import LoadedScales, load_scales
 from misc.machine.device import compute_of
-from misc.running.dataset import Dataset
-from misc.running.open_dataset import image_labels
-from misc.running.provenance import claim_folder
-from misc.running.shaped import shaped_by
-from misc.running.workers import Way, run_images
+from misc.run.open_dataset import image_labels
+from misc.run.provenance import claim_folder
+from misc.run.shaped import shaped_by
+from misc.run.workers import Way, run_images
 from misc.settings.config import Config
+from misc.train.class_maps import scale_maps
+from misc.train.networks import check_weights, classifier, load_network
+from misc.train.samples import LoadedScales, load_scales
 
 FILES = ("{}.npz",)  # in --cam_out_dir; {} is an image's id
 

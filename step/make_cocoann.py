@@ -5,15 +5,15 @@ from collections.abc import Collection
 from pathlib import Path
 
 from misc.files.atomic import write_bytes
-from misc.learning.supervision import (
+from misc.files.dataset import Dataset
+from misc.run.ground_truth import images_with_ground_truth
+from misc.run.log import logger
+from misc.run.stage import supervised_path
+from misc.settings.config import Config
+from misc.train.supervision import (
     annotations,
     supervision_of,
 )
-from misc.running.dataset import Dataset
-from misc.running.ground_truth import images_with_ground_truth
-from misc.running.log import logger
-from misc.running.stage import supervised_path
-from misc.settings.config import Config
 
 
 def run(config: Config, dataset: Dataset) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from misc.running.dataset import Dataset
-from misc.running.label_synthesis import check_irnet, make_labels
+from misc.files.dataset import Dataset
+from misc.run.label_synthesis import check_irnet, make_labels
 from misc.settings.config import Config
 
 

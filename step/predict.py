@@ -15,26 +15,26 @@ from misc.files.coco import Described, coco_dataset
 from misc.files.digests import content_digest, fingerprint
 from misc.files.labels import LEAST_SCORE, SURE
 from misc.files.palette import class_entries, object_entries, write_legend
-from misc.learning.class_maps import found_classes, scale_maps
-from misc.learning.networks import classifier, load_network
-from misc.learning.samples import LoadedScales, load_scales
-from misc.learning.segmenting import segment_images
-from misc.learning.validation import detect_objects, load_image
-from misc.looking.gallery import choose_images
-from misc.looking.report import fill_page, gallery, page_image
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.machine.facts import describe_machine
-from misc.running import synthesis
-from misc.running.label_synthesis import load_irnet
-from misc.running.log import logger
-from misc.running.photographs import Photographs, photographs_in
-from misc.running.predictions import COCO, PAGE, Predictions
-from misc.running.provenance import PREDICTION, claim_folder
-from misc.running.workers import Way, collect_images, map_images, run_images
+from misc.run import synthesis
+from misc.run.label_synthesis import load_irnet
+from misc.run.log import logger
+from misc.run.photographs import Photographs, photographs_in
+from misc.run.predictions import COCO, PAGE, Predictions
+from misc.run.provenance import PREDICTION, claim_folder
+from misc.run.workers import Way, collect_images, map_images, run_images
 from misc.settings.config import Config
 from misc.settings.flags import resolved
 from misc.settings.metadata import PREDICTS, read_metadata, settings_in_use
+from misc.train.class_maps import found_classes, scale_maps
+from misc.train.networks import classifier, load_network
+from misc.train.samples import LoadedScales, load_scales
+from misc.train.segmenting import segment_images
+from misc.train.validation import detect_objects, load_image
+from misc.view.gallery import choose_images
+from misc.view.report import fill_page, gallery, page_image
 from net.deeplab import deeplab_of
 from net.mask_rcnn import mask_rcnn_of
 

@@ -7,29 +7,29 @@ from typing import Any
 
 import numpy as np
 
+from misc.evaluate.details import read_details
 from misc.files.atomic import write_bytes
+from misc.files.dataset import Dataset
 from misc.files.palette import class_entries
-from misc.learning.curves import curve_path, read_curves
-from misc.looking import report
-from misc.looking.gallery import choose_images
-from misc.looking.layers import (
+from misc.machine.device import compute_of
+from misc.run.label_synthesis import load_irnet
+from misc.run.log import logger
+from misc.run.open_dataset import evaluated_ids, image_labels
+from misc.run.stage import supervised_path
+from misc.run.workers import map_images
+from misc.settings.config import Config
+from misc.train.curves import curve_path, read_curves
+from misc.view import report
+from misc.view.gallery import choose_images
+from misc.view.layers import (
     image_layers,
     instance_sources,
     irnet_fields,
     learnt_from,
     semantic_sources,
 )
-from misc.looking.plots import bar_chart, confusion_chart, line_chart
-from misc.looking.run_facts import changed_settings, measure_rows
-from misc.machine.device import compute_of
-from misc.measuring.details import read_details
-from misc.running.dataset import Dataset
-from misc.running.label_synthesis import load_irnet
-from misc.running.log import logger
-from misc.running.open_dataset import evaluated_ids, image_labels
-from misc.running.stage import supervised_path
-from misc.running.workers import map_images
-from misc.settings.config import Config
+from misc.view.plots import bar_chart, confusion_chart, line_chart
+from misc.view.run_facts import changed_settings, measure_rows
 from step import STAGES
 
 # By measure: what has it by class, and the evaluation that measures it.

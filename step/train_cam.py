@@ -9,22 +9,22 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from misc.files.dataset import Dataset
 from misc.imutils import normalize_crop
-from misc.learning.networks import (
+from misc.machine import ranks
+from misc.machine.device import Compute, compute_of
+from misc.metrics import ranking_precision
+from misc.run.open_dataset import label_rows
+from misc.settings.config import Config
+from misc.train.networks import (
     check_backbone,
     check_weights,
     classifier,
 )
-from misc.learning.pretrained import load_pretrained
-from misc.learning.samples import ClassificationSamples
-from misc.learning.stages import train_network
-from misc.learning.validation import measure_crops
-from misc.machine import ranks
-from misc.machine.device import Compute, compute_of
-from misc.metrics import ranking_precision
-from misc.running.dataset import Dataset
-from misc.running.open_dataset import label_rows
-from misc.settings.config import Config
+from misc.train.pretrained import load_pretrained
+from misc.train.samples import ClassificationSamples
+from misc.train.stages import train_network
+from misc.train.validation import measure_crops
 
 
 def run(config: Config, dataset: Dataset) -> None:

@@ -7,14 +7,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from misc.files.dataset import Dataset
 from misc.imutils import IGNORE, normalize_crop
-from misc.learning.networks import check_backbone, load_backbone
-from misc.learning.samples import SegmentationSamples
-from misc.learning.stages import train_on_labels
-from misc.learning.supervision import Supervision
-from misc.learning.validation import validation_iou
-from misc.running.dataset import Dataset
 from misc.settings.config import Config
+from misc.train.networks import check_backbone, load_backbone
+from misc.train.samples import SegmentationSamples
+from misc.train.stages import train_on_labels
+from misc.train.supervision import Supervision
+from misc.train.validation import validation_iou
 from net.deeplab import DeepLab, deeplab_of, label_loss
 
 

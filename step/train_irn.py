@@ -9,26 +9,26 @@ import numpy as np
 import torch
 
 from misc.affinity import LOSS_WEIGHTS
+from misc.files.dataset import Dataset
 from misc.files.images import read_label
 from misc.files.labels import label_path
 from misc.imutils import normalize_crop
 from misc.indexing import PathIndex
-from misc.learning.networks import (
+from misc.machine import ranks
+from misc.machine.device import Compute, compute_of
+from misc.run.log import logger
+from misc.run.records import read_note, write_note
+from misc.run.shaped import shaped_by
+from misc.settings.config import Config
+from misc.train.networks import (
     check_backbone,
     load_backbone,
     make_network,
 )
-from misc.learning.samples import RelationSamples
-from misc.learning.stages import train_network
-from misc.learning.validation import measure_crops
-from misc.learning.weights import read_state_dict, save_weights
-from misc.machine import ranks
-from misc.machine.device import Compute, compute_of
-from misc.running.dataset import Dataset
-from misc.running.log import logger
-from misc.running.records import read_note, write_note
-from misc.running.shaped import shaped_by
-from misc.settings.config import Config
+from misc.train.samples import RelationSamples
+from misc.train.stages import train_network
+from misc.train.validation import measure_crops
+from misc.train.weights import read_state_dict, save_weights
 
 # The displacement branch's learning rate over the boundary branch's. Under AdamW, which scales each
 # step by itself, the deeper displacement branch needs the smaller one.

@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from misc.learning.networks import check_backbone, load_backbone
-from misc.learning.samples import DetectionSamples, detector_image
-from misc.learning.stages import train_on_labels
-from misc.learning.supervision import Supervision
-from misc.learning.validation import validation_precision
+from misc.files.dataset import Dataset
 from misc.machine import ranks
-from misc.running.dataset import Dataset
 from misc.settings.config import Config
+from misc.train.networks import check_backbone, load_backbone
+from misc.train.samples import DetectionSamples, detector_image
+from misc.train.stages import train_on_labels
+from misc.train.supervision import Supervision
+from misc.train.validation import validation_precision
 from net.mask_rcnn import mask_rcnn_of, trainable_parameters
 
 

@@ -19,7 +19,7 @@ _CONTEXT.set_forkserver_preload(
         "tests.forked",
         "tests.tiny_networks",
         "pydensecrf.densecrf",
-        "misc.running.preflight",
+        "misc.run.preflight",
         "step.train_cam",
         "step.train_irn",
         "step.make_cam",

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from misc.files import dataset
 from misc.files.palette import voc_palette
-from misc.running import dataset
 
 SPLITS = {"train": range(6), "val": range(6, 8)}
 

@@ -27,7 +27,7 @@ sys.path.insert(0, sys.argv[1])
 import numpy as np
 import torch
 
-for name in ("misc.affinity", "misc.settings", "misc.running", "net", "step", "run_sample", "cv2"):
+for name in ("misc.affinity", "misc.settings", "misc.run", "net", "step", "run_sample", "cv2"):
     sys.modules[name] = None  # as where it is not there
 
 from misc import crf, indexing

@@ -21,10 +21,10 @@ from torch._subclasses import FakeTensorMode
 from misc.affinity import total_loss
 from misc.indexing import PathIndex, _row_entries, propagate_to_edge
 from misc.instances import separate_scores, upsample_scores
-from misc.learning.class_maps import scale_maps
-from misc.learning.validation import probabilities
 from misc.machine.device import Compute
-from misc.running import synthesis
+from misc.run import synthesis
+from misc.train.class_maps import scale_maps
+from misc.train.validation import probabilities
 from net.deeplab import DeepLab, label_loss
 from net.mask_rcnn import mask_rcnn
 from net.resnet50_cam import CAM, Net

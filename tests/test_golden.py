@@ -17,7 +17,7 @@ from misc.centroids import find_centroids
 from misc.crf import crf_inference_labels
 from misc.imutils import normalize, planes, rescale
 from misc.indexing import PathIndex, propagate_to_edge
-from misc.learning.training import Schedule, make_optimizer
+from misc.train.training import Schedule, make_optimizer
 from net.resnet50_cam import CAM, Net
 from net.resnet50_irn import AffinityDisplacementLoss, EdgeDisplacement
 from tests.net.published import state_dict

@@ -12,7 +12,7 @@ from torch import nn
 
 from misc.files.cam_files import read_cams
 from misc.files.images import read_image
-from misc.learning.weights import load_weights, read_state_dict
+from misc.train.weights import load_weights, read_state_dict
 from voc12.annotations import read_classes
 from voc12.splits import read_list
 

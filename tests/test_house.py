@@ -79,7 +79,7 @@ def test_misc_itself_holds_the_method_alone_which_imports_no_wing():
     ],
 )
 def test_imports_point_down(start, allowed):
-    opens = "misc.running.open_dataset"
+    opens = "misc.run.open_dataset"
     above = [
         (module, name)
         for module, name in importing(start, but=(opens,))
@@ -95,7 +95,7 @@ def test_one_file_opens_the_data_set(dataset):
         for module, names in IMPORTS.items()
         if module.split(".")[0] != dataset and any(n.split(".")[0] == dataset for n in names)
     }
-    assert outside == {"misc.running.open_dataset"}
+    assert outside == {"misc.run.open_dataset"}
 
 
 def test_no_other_code_names_a_data_set():
@@ -105,7 +105,7 @@ def test_no_other_code_names_a_data_set():
     places += (ROOT / "misc").rglob("*.py")
     named = {path.relative_to(ROOT) for path in places if names.search(path.read_text())}
     allowed = {path for path in named if path.is_relative_to("misc/settings")}
-    assert named - allowed == {Path("misc/running/open_dataset.py")}
+    assert named - allowed == {Path("misc/run/open_dataset.py")}
 
 
 def test_the_data_sets_are_found():

@@ -19,12 +19,12 @@ from misc.files.cam_files import read_cams, write_cams
 from misc.files.images import read_image, read_label, write_label
 from misc.files.instance_files import load_instances
 from misc.files.palette import voc_palette
-from misc.learning.samples import ClassificationSamples, RelationSamples
 from misc.metrics import mean_iou, threshold_confusions
 from misc.relation import relation_label
-from misc.running.label_synthesis import write_labels
-from misc.running.synthesis import LabelSettings, ScoreSettings, synthesise
-from misc.running.workers import map_images
+from misc.run.label_synthesis import write_labels
+from misc.run.synthesis import LabelSettings, ScoreSettings, synthesise
+from misc.run.workers import map_images
+from misc.train.samples import ClassificationSamples, RelationSamples
 from net.resnet50_cam import CAM
 from tests import forked
 from tests.tiny_networks import tiny_detector_and_deeplab

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import run_sample
-from misc.measuring.measures import read_since
+from misc.evaluate.measures import read_since
 from misc.settings.flags import read_config
 from step import STAGES
 from tests import forked, own_dataset

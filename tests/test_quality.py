@@ -6,7 +6,7 @@ Other tests hold each part to its definition; this one holds what the parts are 
 import pytest
 
 import run_sample
-from misc.measuring.measures import read_since
+from misc.evaluate.measures import read_since
 
 SETTINGS = {
     "cam_network": "tests.small_networks",

@@ -16,8 +16,8 @@ import pytest
 import torch
 
 import run_sample
-from misc.learning.curves import read_curves
-from misc.running import workers
+from misc.run import workers
+from misc.train.curves import read_curves
 from tests import forked
 from tests.tiny_networks import backbone
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from misc.files import dataset
 from misc.files.atomic import names_in
 from misc.files.digests import content_digest
 from misc.files.images import read_image
 from misc.files.palette import voc_palette
-from misc.running import dataset
 from misc.settings.config import Config
 from voc12.annotations import read_classes
 from voc12.identity import identify, is_published_split

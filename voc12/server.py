@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from misc.files.atomic import atomic_path
+from misc.files.dataset import ARCHIVE
 from misc.files.labels import semantic_paths
-from misc.running.dataset import ARCHIVE
 
 INSIDE = Path("results", "VOC2012", "Segmentation", "comp6_test_cls")
 

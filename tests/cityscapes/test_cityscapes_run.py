@@ -9,10 +9,10 @@ import pytest
 from city_tree import TEST, TRAIN, VAL, make_cityscapes
 
 import run_sample
+from misc.evaluate.measures import read_since
 from misc.files.images import read_label
 from misc.files.instance_files import load_instances
 from misc.files.palette import voc_palette
-from misc.measuring.measures import read_since
 from tests import forked
 from tests.tiny_networks import tiny_detector_and_deeplab
 

@@ -11,9 +11,9 @@ from pycocotools.cocoeval import COCOeval
 
 import run_sample
 from coco import Dataset
+from misc.evaluate.measures import read_since
 from misc.files.images import write_label
 from misc.files.instance_files import save_instances
-from misc.measuring.measures import read_since
 from tests import forked
 from tests.coco_shaped import ids_of, instances, make_coco, write_json
 from tests.tiny_networks import tiny_detector_and_deeplab

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import run_sample
+from misc.evaluate.measures import read_since
 from misc.files.cam_files import read_cams
 from misc.files.images import read_label
-from misc.measuring.measures import read_since
 from step import STAGES
 from tests import forked
 from tests.coco_shaped import BARE, CROWDED, ids_of, instances, make_coco, name_of, write_json

@@ -8,9 +8,9 @@ import pytest
 from photo_tree import export_demo, write_csv, write_image, write_mask
 
 import run_sample
+from misc.evaluate.measures import read_since
 from misc.files.cam_files import read_cams
 from misc.files.images import read_label
-from misc.measuring.measures import read_since
 from step import STAGES
 from tests import forked
 from tests.tiny_networks import tiny_detector_and_deeplab

@@ -4,9 +4,9 @@ import pytest
 import torch
 import torchvision
 
-from misc.learning.backbones import backbone_of
-from misc.learning.pretrained import load_pretrained
 from misc.settings.rules import BACKBONES
+from misc.train.backbones import backbone_of
+from misc.train.pretrained import load_pretrained
 from net.backbone import LAYERS, build_backbone, stage_channels, stem
 from net.deeplab import DeepLab
 from net.resnet50_cam import CAM, Net

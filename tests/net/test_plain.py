@@ -9,9 +9,9 @@ from torch import nn
 from torchvision.ops import FrozenBatchNorm2d
 
 from misc.indexing import PathIndex
-from misc.learning.networks import for_inference
-from misc.learning.training import make_optimizer
 from misc.machine.device import Compute
+from misc.train.networks import for_inference
+from misc.train.training import make_optimizer
 from net.deeplab import DeepLab
 from net.mask_rcnn import mask_rcnn
 from net.resnet50_cam import CAM, Net

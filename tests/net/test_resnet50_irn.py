@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from published import file_names, names, state_dict
 
 from misc.indexing import PathIndex
-from misc.learning.weights import read_state_dict
+from misc.train.weights import read_state_dict
 from net.resnet50_irn import AffinityDisplacementLoss, EdgeDisplacement, Net
 
 

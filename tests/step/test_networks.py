@@ -11,13 +11,13 @@ from tiny_run import arguments, articles, error_line, only
 
 import run_sample
 from demo import read_marker
+from misc.evaluate.measures import end_of, read_since
 from misc.files.images import read_label
 from misc.files.instance_files import load_instances, save_instances
-from misc.learning.networks import load_backbone
-from misc.learning.supervision import describe_image, supervision_of
-from misc.measuring.measures import end_of, read_since
-from misc.running.stage import supervised_path
+from misc.run.stage import supervised_path
 from misc.settings.config import Config
+from misc.train.networks import load_backbone
+from misc.train.supervision import describe_image, supervision_of
 from step.train_mask_rcnn import build_network
 from tests.own_measures import OwnMeasures
 from tests.tiny_networks import tiny_detector_and_deeplab
@@ -154,7 +154,7 @@ def test_measures_name_the_split_and_the_supervision(trained):
 def test_a_data_sets_own_measures_stand_beside_mask_rcnns(trained, monkeypatch):
     root = trained / "VOC2012"
     dataset = OwnMeasures(root, name="demo", made_from=read_marker(root))
-    monkeypatch.setattr("misc.running.open_dataset.open_dataset", lambda config: dataset)
+    monkeypatch.setattr("misc.run.open_dataset.open_dataset", lambda config: dataset)
     end = end_of(trained / "metrics.jsonl")
     with tiny_detector_and_deeplab():
         assert only("eval_mask_rcnn", trained, **EVERY_KIND) == 0

@@ -11,11 +11,11 @@ import torch
 from tiny_run import NETWORKS_OFF, arguments, error_line, only
 
 import run_sample
+from misc.evaluate.measures import read_since
 from misc.files.cam_files import read_cams
 from misc.files.images import read_label
-from misc.learning.curves import read_curves
 from misc.machine.device import Compute
-from misc.measuring.measures import read_since
+from misc.train.curves import read_curves
 from net.resnet50_cam import Net
 from step.train_cam import validation_measures
 from voc12 import Dataset

@@ -9,12 +9,12 @@ import torch
 
 import run_sample
 from misc.argmax import label_map
+from misc.evaluate.measures import read_since, record_measures
 from misc.files.atomic import write_json
 from misc.files.cam_files import read_cams
 from misc.files.cam_names import find_cams
 from misc.files.images import read_label
 from misc.instances import upsample_scores
-from misc.measuring.measures import read_since, record_measures
 from misc.settings.flags import read_config
 from step import train_irn
 from tests import forked

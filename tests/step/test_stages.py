@@ -13,15 +13,15 @@ from PIL import Image
 from tiny_run import NETWORKS, NETWORKS_OFF, PLACES, arguments, articles, error_line, only
 
 import run_sample
+from misc.evaluate import thresholds
+from misc.evaluate.evaluation import match_image
+from misc.evaluate.measures import end_of, read_seconds, read_since
 from misc.files.cam_files import read_cams
 from misc.files.images import read_label
 from misc.files.instance_files import load_instances
-from misc.learning.curves import read_curves
-from misc.looking.layers import image_layers
-from misc.measuring import thresholds
-from misc.measuring.evaluation import match_image
-from misc.measuring.measures import end_of, read_seconds, read_since
 from misc.settings.flags import read_config
+from misc.train.curves import read_curves
+from misc.view.layers import image_layers
 from net.resnet50_cam import Net
 from step import STAGES
 from tests import foreign_cams
@@ -461,7 +461,7 @@ def test_cams_are_made_for_the_training_and_the_inference_list(tmp_path):
 
 def test_a_data_sets_own_measures_stand_beside_vocs_ap(copied, monkeypatch):
     dataset = OwnMeasures(copied / "VOC2012", name="demo", made_from="a test")
-    monkeypatch.setattr("misc.running.open_dataset.open_dataset", lambda config: dataset)
+    monkeypatch.setattr("misc.run.open_dataset.open_dataset", lambda config: dataset)
     end = end_of(copied / "metrics.jsonl")
     assert only("eval_ins_seg", copied, num_workers=2) == 0
     lines = read_since(copied / "metrics.jsonl", end)

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from misc.learning.stages import TrainingSettings, training_settings
-from misc.learning.training import Schedule
-from misc.running.open_dataset import OPENERS
+from misc.run.open_dataset import OPENERS
 from misc.settings.config import PRESETS, SETTINGS
 from misc.settings.flags import build_parser, grouped, page, read_config, resolved, table
 from misc.settings.version import VERSION
+from misc.train.stages import TrainingSettings, training_settings
+from misc.train.training import Schedule
 from step import STAGES
 
 ROOT = Path(__file__).parents[3]

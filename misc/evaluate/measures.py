@@ -1,0 +1,146 @@
+"""The measures of a run: one JSON line each, and the table at a run's end."""
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from misc.files.atomic import write_bytes
+from misc.files.dataset import Dataset
+from misc.run.log import logger
+from misc.settings.config import Config
+
+
+def record(
+    path: str | os.PathLike[str],
+    *,
+    stage: str,
+    split: str,
+    supervision: str = "irn",
+    measures: Mapping[str, float],
+    published: Mapping[str, float] | None = None,
+) -> None:
+    """Append measures of a stage to the metrics file, with the published value where known."""
+    lines = Path(path).read_bytes() if Path(path).is_file() else b""
+    for measure, value in measures.items():
+        line = {
+            "stage": stage,
+            "split": split,
+            "supervision": supervision,
+            "measure": measure,
+            "value": float(value),
+            "published": (published or {}).get(measure),
+        }
+        lines += (json.dumps(line) + "\n").encode()
+    # In one write, so that a killed run leaves no partial line.
+    write_bytes(path, lines)
+
+
+def read_since(path: str | os.PathLike[str], offset: int) -> list[dict[str, Any]]:
+    """Read the measures that were appended after `offset` bytes; a line cut short is left out.
+
+    Raises:
+        ValueError: a line before the last is no JSON.
+    """
+    if not Path(path).is_file():
+        return []
+    with open(path, "rb") as file:
+        file.seek(offset)
+        lines = [line for line in file.read().splitlines() if line.strip()]
+    found = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            found.append(json.loads(line))
+        except ValueError as error:
+            if number < len(lines):
+                raise ValueError(f"{path}, line {number}: no measure ({error})") from error
+    return found
+
+
+def end_of(path: str | os.PathLike[str]) -> int:
+    """Return the size of the metrics file: the offset of the next measures."""
+    return Path(path).stat().st_size if Path(path).is_file() else 0
+
+
+def record_seconds(path: str | os.PathLike[str], stage: str, seconds: float) -> None:
+    """Append a stage's run time."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(json.dumps({"stage": stage, "seconds": round(seconds, 3)}) + "\n")
+
+
+def read_seconds(path: str | os.PathLike[str]) -> dict[str, float]:
+    """Read each stage's longest run time: a run that finds its work done takes none."""
+    seconds: dict[str, float] = {}
+    for line in read_since(path, 0):
+        seconds[line["stage"]] = max(seconds.get(line["stage"], 0.0), line["seconds"])
+    return seconds
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Format rows, the first of them the header, as an aligned Markdown table."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows]
+    rule = "| " + " | ".join("-" * width for width in widths) + " |"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def stage_rows(stage: str, seconds: str, measures: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Return a stage's rows of the final table; one without a measure where it has none."""
+    if not measures:
+        return [[stage, seconds, "", "", ""]]
+    rows = []
+    for number, line in enumerate(measures):
+        published = "" if line["published"] is None else f"{line['published']:.3f}"
+        head = [stage, seconds] if number == 0 else ["", ""]
+        trained_on = line.get("supervision", "irn")
+        measure = line["measure"] + ("" if trained_on == "irn" else f" ({trained_on})")
+        rows.append([*head, measure, f"{line['value']:.4f}", published])
+    return rows
+
+
+def known_measures(measures: Mapping[str, float], stage: str, split: str) -> dict[str, float]:
+    """Return the measures without NaN, which a split without objects has, and which is logged."""
+    unknown = [name for name, value in measures.items() if math.isnan(value)]
+    if unknown:
+        logger.warning(
+            "%s: no %s: the ground truth of %s has no object, or nothing but ignored pixels",
+            stage,
+            " and ".join(unknown),
+            split,
+        )
+    return {name: value for name, value in measures.items() if name not in unknown}
+
+
+def record_measures(
+    config: Config,
+    dataset: Dataset,
+    stage: str,
+    measures: dict[str, float],
+    *,
+    split: str = "",
+    supervision: str = "irn",
+) -> None:
+    """Write a stage's measures on a split, with the published ones if there are any.
+
+    Args:
+        config: names the metrics file, --chainer_eval_set, the default split, and the preset:
+            published figures stand beside measures with a preset of the data set alone.
+        dataset: the evaluated data set.
+        stage: the evaluation.
+        measures: names to values; see `known_measures`.
+        split: the evaluated split.
+        supervision: the training labels, of networks trained on labels.
+    """
+    split = (split or config.chainer_eval_set) + (f"[:{config.limit}]" if config.limit else "")
+    compares = supervision == "irn" and config.preset.startswith(dataset.name)
+    record(
+        config.metrics_file,
+        stage=stage,
+        split=split,
+        supervision=supervision,
+        measures=known_measures(measures, stage, split),
+        published=dataset.published(stage, split) if compares else {},
+    )

@@ -1,0 +1,78 @@
+"""The one place that opens the data set of a run, and what every stage reads of it."""
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import numpy as np
+
+import cityscapes
+import coco
+import demo
+import folder
+import voc12
+from misc.files.dataset import Dataset
+from misc.machine import ranks
+from misc.run.ground_truth import images_with_ground_truth
+from misc.settings.config import DATASETS, Config
+
+# By --dataset. The demo is laid out like VOC, and read by its reader.
+OPENERS: Mapping[str, Callable[[Config], Dataset]] = {
+    "voc12": voc12.from_config,
+    "cityscapes": cityscapes.from_config,
+    "coco14": coco.from_config,
+    "coco17": coco.from_config,
+    "folder": folder.from_config,
+    "demo": partial(demo.from_config, read=voc12.Dataset),
+}
+
+
+def open_dataset(config: Config) -> Dataset:
+    """Open the data set that --dataset names; the demo data are drawn first, if missing."""
+    # Demo data are the demo's, by whatever name their folder comes.
+    is_demo = config.data_root is not None and bool(demo.read_marker(config.data_root))
+    name = "demo" if is_demo else config.dataset
+    return OPENERS[name](config) if name in OPENERS else _opener_of(name)(config)
+
+
+def _opener_of(module: str) -> Callable[[Config], Dataset]:
+    """Return the `from_config` of a module that --dataset names."""
+    try:
+        opener: Callable[[Config], Dataset] = importlib.import_module(module).from_config
+    except (ImportError, AttributeError) as error:
+        raise ValueError(
+            f"--dataset {module}: no module with from_config ({error}); accepted are "
+            f"{', '.join(DATASETS)}, or a module that can be imported from here"
+        ) from error
+    return opener
+
+
+def evaluated_ids(config: Config, dataset: Dataset) -> list[str]:
+    """Return the images of --chainer_eval_set; none where that list is missing.
+
+    For stages that do more for images that can be evaluated, but do not require the list.
+    """
+    try:
+        return dataset.split(config.chainer_eval_set)
+    except FileNotFoundError:
+        return []
+
+
+def evaluated_images(
+    config: Config, dataset: Dataset, kinds: Sequence[str], *, stage: str
+) -> list[str]:
+    """Return those images of --chainer_eval_set that have ground truth of these kinds."""
+    name = config.chainer_eval_set
+    source = f"--chainer_eval_set {name}"
+    return images_with_ground_truth(dataset, dataset.split(name), kinds, stage=stage, source=source)
+
+
+def label_rows(dataset: Dataset, ids: Sequence[str]) -> np.ndarray:
+    """Return the image-level labels, float32 (N, C) of 0 and 1, read by the first rank only."""
+    return ranks.on_first(lambda: dataset.image_labels(ids))
+
+
+def image_labels(dataset: Dataset, ids: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return for each image the classes in its image-level label: `keys`, int64 (K,)."""
+    labels = label_rows(dataset, ids)
+    return {i: np.flatnonzero(row) for i, row in zip(ids, labels, strict=True)}

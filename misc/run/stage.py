@@ -1,0 +1,76 @@
+"""A stage of a run, described once: the preflight reads the description."""
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from misc.files.dataset import Dataset
+from misc.machine import ranks
+from misc.settings.config import Config
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A stage.
+
+    Attributes:
+        name: its module in step/, whose `run(config, dataset)` runs it.
+        lists: settings that name lists; it reads their images.
+        image_labels: whether it reads the image-level labels of these images, too.
+        reads: settings that name what other stages make, of the images of its first list.
+        measures: the setting that names the list whose ground truth it reads.
+        truth: the kinds of this ground truth.
+        writes: the setting that names its result.
+        files: its files of an image of its lists, in that folder; `{}` is the image's id.
+        supervised: whether it reads and writes once for each --supervision.
+        batch: the batch size that its first list must fill.
+        crf: the setting that says whether it runs the dense CRF.
+        once: whether only the first of several ranks runs it; else all do, sharing its images.
+    """
+
+    name: str
+    lists: tuple[str, ...] = ()
+    image_labels: bool = False
+    reads: tuple[str, ...] = ()
+    measures: str = ""
+    truth: tuple[str, ...] = ()
+    writes: str = ""
+    files: tuple[str, ...] = ()
+    supervised: bool = False
+    batch: str = ""
+    crf: str = ""
+    once: bool = False
+
+    @property
+    def flag(self) -> str:
+        """Return the setting that switches it."""
+        return f"{self.name.removesuffix('_labels')}_pass"
+
+    def run(self, config: Config, dataset: Dataset) -> None:
+        """Run the stage."""
+        run = importlib.import_module(f"step.{self.name}").run
+        if self.once:
+            ranks.on_first(lambda: run(config, dataset))
+        else:
+            run(config, dataset)
+
+
+def supervised_path(path: str, name: str) -> Path:
+    """Return the path of a result of a supervision: `irn` has the plain name."""
+    place = Path(path)
+    return place if name == "irn" else place.with_name(f"{place.stem}_{name}{place.suffix}")
+
+
+def unfilled(config: Config, flag: str, images: int) -> ValueError | None:
+    """Return the error about a batch size that the images of its list do not fill, else None.
+
+    With --limit a batch is as small as its images.
+    """
+    asked = vars(config)[flag]
+    if images >= asked or (config.limit is not None and images):
+        return None
+    listed = "train_list" if flag in ("cam_batch_size", "irn_batch_size") else "infer_list"
+    return ValueError(
+        f"--{flag} {asked}: a batch of {asked} images cannot be made of {images}, those of "
+        f"--{listed} {vars(config)[listed]}: pass a smaller batch size or a longer list"
+    )

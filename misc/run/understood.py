@@ -1,0 +1,139 @@
+"""What was understood of the user's data, told before the first stage."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from misc.files.dataset import Dataset
+from misc.files.images import is_turned
+from misc.imutils import IGNORE
+from misc.run.log import logger
+from misc.run.stage import Stage
+from misc.run.stage_files import StageFiles
+
+SHOWN = 20  # classes in a line
+# Images that are looked at, spread over all: a file's head, and a mask.
+HEADS, MASKS = 1000, 20
+FITTING = 0.9
+
+# By a list's flag and value, and the kinds of ground truth: the images that have it.
+Truths = Mapping[tuple[str, Sequence[str]], Sequence[str]]
+
+
+def tell_understood(files: StageFiles, stages: Sequence[Stage]) -> None:
+    """Log the classes of the images that stages read, and warn of what is probably not meant.
+
+    What cannot be read is left to the stages, which say so.
+    """
+    dataset = files.dataset
+    lists = {s.lists[0]: files.ids(s) for s in stages if s.image_labels and s.batch}
+    images = dict.fromkeys(image_id for stage in stages for image_id in files.images(stage))
+    truths: dict[tuple[str, Sequence[str]], Sequence[str]] = {}
+    for stage in stages:
+        for flag in files.truth_lists(stage):
+            ids, source = files.split(files.values[flag]), f"--{flag} {files.values[flag]}"
+            images |= dict.fromkeys(ids)
+            truths[source, files.kinds(stage)] = files.with_truth(stage, ids)
+    try:
+        ids = dataset.with_labels(list(images))
+        labels = dict(zip(ids, dataset.image_labels(ids).astype(bool), strict=True))
+        for said in _classes(dataset, labels), _rotation(dataset, list(images), truths):
+            if said:
+                logger.info("%s: %s", dataset.name, said)
+        for warning in (*_lists(dataset, labels, lists), *_contradictions(dataset, labels, truths)):
+            logger.warning("%s", warning)
+    except (ValueError, OSError) as error:
+        logger.debug("not understood: %s", error)
+
+
+def _classes(dataset: Dataset, labels: Mapping[str, np.ndarray]) -> str:
+    if not labels:
+        return ""
+    rows = np.array(list(labels.values()))
+    counts = rows.sum(axis=0)
+    order = np.argsort(-counts, kind="stable")
+    shown = [f"{dataset.class_names[c]} {counts[c]}" for c in order[:SHOWN] if counts[c]]
+    more = np.count_nonzero(counts) - len(shown)
+    words = f"{len(rows)} images, {len(counts)} classes: {', '.join(shown)}"
+    words += f" and {more} more" if more else ""
+    without = np.count_nonzero(~rows.any(axis=1))
+    return f"{words}; {without} images without any" if without else words
+
+
+def _rotation(dataset: Dataset, images: Sequence[str], truths: Truths) -> str:
+    """Return how many images EXIF turns; where they are read as stored, of those with truth."""
+    if not dataset.upright:
+        images = [image_id for ids in truths.values() for image_id in ids]
+    looked_at = _spread(list(dict.fromkeys(images)), HEADS)
+    turned = [image_id for image_id in looked_at if is_turned(dataset.image_path(image_id))]
+    if not turned:
+        return ""
+    how = "read so" if dataset.upright else "read as they are stored, as their ground truth is"
+    return f"EXIF turns {len(turned)} of {len(looked_at)} images, as {turned[0]}; they are {how}"
+
+
+def _lists(
+    dataset: Dataset, labels: Mapping[str, np.ndarray], lists: Mapping[str, Sequence[str]]
+) -> Iterator[str]:
+    """Yield a warning of classes in every image of a list to learn from, and in none of it."""
+    total = np.sum(list(labels.values()), axis=0)
+    for flag, ids in lists.items():
+        rows = np.array([labels[image_id] for image_id in ids if image_id in labels])
+        if len(rows) < 2:
+            continue
+        if always := np.flatnonzero(rows.all(axis=0)).tolist():
+            yield (
+                f"--{flag}: every image shows {_names(dataset, always)}; what it looks like can "
+                "only be learnt beside images without it"
+            )
+        never = np.flatnonzero(~rows.any(axis=0)).tolist()
+        if never and dataset.limit is None:
+            elsewhere = ", but those of another list do" if total[never].any() else ""
+            yield f"--{flag}: no image shows {_names(dataset, never)}{elsewhere}"
+
+
+def _contradictions(
+    dataset: Dataset, labels: Mapping[str, np.ndarray], truths: Truths
+) -> Iterator[str]:
+    """Yield a warning where masks show other classes than the image-level labels."""
+    for (source, kinds), ids in truths.items():
+        there = _spread([i for i in ids if i in labels and labels[i].any()], MASKS)
+        pairs = {
+            i: (_true_classes(dataset, i, kinds), set(np.flatnonzero(labels[i]).tolist()))
+            for i in there
+        }
+        total = sum(len(shown) for shown, _ in pairs.values())
+        fit = {
+            step: sum(len({c + step for c in shown} & label) for shown, label in pairs.values())
+            for step in (0, 1, -1)
+        }
+        best = max(fit, key=lambda step: fit[step])
+        shifted = fit[best] >= FITTING * total > fit[0]
+        if not shifted and fit[0] >= total / 2:
+            continue
+        count = f", which fit where masks count one {'more' if best > 0 else 'less'}" * shifted
+        image_id = next(i for i, (shown, label) in pairs.items() if shown - label)
+        shown, label = (_names(dataset, sorted(classes)) for classes in pairs[image_id])
+        yield (
+            f"{source}: ground truth contradicts the image-level labels{count}; "
+            f"for example of {image_id}: masks show {shown}, the label says {label}"
+        )
+
+
+def _true_classes(dataset: Dataset, image_id: str, kinds: Sequence[str]) -> set[int]:
+    try:
+        if "semantic" in kinds:
+            values = np.setdiff1d(dataset.semantic_label(image_id), [0, IGNORE])
+            return {value - 1 for value in values.tolist()}
+        return set(dataset.instance_label(image_id)[1].tolist())
+    except (ValueError, OSError):
+        return set()  # told where it is read
+
+
+def _names(dataset: Dataset, classes: Sequence[int]) -> str:
+    more = f" and {len(classes) - SHOWN} more classes" if len(classes) > SHOWN else ""
+    return ", ".join(dataset.class_names[number] for number in classes[:SHOWN]) + more
+
+
+def _spread(ids: Sequence[str], number: int) -> list[str]:
+    return [ids[place] for place in np.linspace(0, len(ids) - 1, min(number, len(ids))).astype(int)]

@@ -1,0 +1,94 @@
+"""The tables of all measures: pseudo labels with published figures, networks with bounds."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from misc.evaluate.measures import read_since, table
+from misc.files.atomic import write_bytes
+from misc.run.log import logger
+from misc.settings.config import Config
+
+LABEL_STAGES = {
+    "eval_cam": "CAMs",
+    "eval_ins_seg": "instance labels",
+    "eval_sem_seg": "semantic labels",
+}
+NETWORK_STAGES = {"eval_mask_rcnn": "Mask R-CNN", "eval_deeplab": "DeepLab"}
+BOUNDS = (
+    "Trained on the CAMs' own components (the lower bound), on IRNet's labels, and on ground truth "
+    "(the upper bound); measured on the split that is named."
+)
+
+Line = Mapping[str, Any]
+
+
+def run(config: Config) -> None:
+    """Write --tables_file from the metrics file alone, and print it.
+
+    Raises:
+        FileNotFoundError: there are no measures yet.
+    """
+    lines = read_since(config.metrics_file, 0)
+    if not lines:
+        raise FileNotFoundError(
+            f"--metrics_file {config.metrics_file}: no measures; the eval stages write them: "
+            "--eval_cam_pass True and so on"
+        )
+    text = make_tables(lines)
+    write_bytes(Path(config.tables_file), text.encode())
+    logger.info("%s\n%s", config.tables_file, text)
+
+
+def make_tables(lines: Iterable[Line]) -> str:
+    """Format measures as Markdown; of a repeated measure the last one counts.
+
+    Args:
+        lines: of the metrics file: stage, split, supervision, measure, value, published.
+    """
+    # By stage, split and measure, then by the labels that a network was trained on.
+    found: dict[tuple[str, str, str], dict[str, Line]] = {}
+    for line in lines:
+        key = line["stage"], line["split"], line["measure"]
+        found.setdefault(key, {})[line["supervision"]] = line
+    parts = ["# Measures"]
+    labels = [line["irn"] for (stage, *_), line in found.items() if stage in LABEL_STAGES]
+    if labels:
+        parts += ["## Pseudo labels", label_table(labels)]
+    networks = {key: line for key, line in found.items() if key[0] in NETWORK_STAGES}
+    if networks:
+        parts += ["## Networks trained on the labels", BOUNDS, network_table(networks)]
+    return "\n\n".join(parts) + "\n"
+
+
+def label_table(lines: Sequence[Line]) -> str:
+    """Tabulate each measure of the pseudo labels with the published one."""
+    rows: list[Sequence[str]] = [("labels", "split", "measure", "ours", "published", "difference")]
+    for line in sorted(lines, key=lambda line: list(LABEL_STAGES).index(line["stage"])):
+        head = LABEL_STAGES[line["stage"]], line["split"], line["measure"]
+        ours, published = line["value"], line["published"]
+        known = published is not None and math.isfinite(ours)
+        difference = f"{ours - published:+.3f}" if known else ""
+        rows.append((*head, number(ours), number(published), difference))
+    return table(rows)
+
+
+def network_table(found: Mapping[tuple[str, str, str], Mapping[str, Line]]) -> str:
+    """Tabulate each measure of a network with its bounds, and its percentage of the upper one."""
+    head = "network", "split", "measure", "CAM", "IRNet", "ground truth"
+    rows: list[Sequence[str]] = [(*head, "IRNet / truth", "published")]
+    for (stage, split, measure), lines in found.items():
+        cam, irn, full = (lines.get(name, {}).get("value") for name in ("cam", "irn", "full"))
+        share = f"{irn / full:.0%}" if irn and full and math.isfinite(irn / full) else ""
+        published = lines.get("irn", {}).get("published")
+        values = number(cam), number(irn), number(full), share, number(published)
+        rows.append((NETWORK_STAGES[stage], split, measure, *values))
+    return table(rows)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Format a measure: empty where there is none, a dash where it is not defined."""
+    if value is None:
+        return ""
+    return f"{value:.{digits}f}" if math.isfinite(value) else "–"

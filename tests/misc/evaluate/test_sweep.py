@@ -1,0 +1,266 @@
+"""A sweep measures what the label stages and evaluations, run with each setting, would."""
+
+import re
+import shutil
+
+import numpy as np
+import pytest
+from torch.nn import Module
+
+import run_sample
+from misc.evaluate import sweep
+from misc.evaluate.measures import read_since
+from misc.evaluate.sweep import _packed, _unpacked
+from misc.settings.flags import read_config
+from tests import forked, partial_truth
+
+RESULT = "result/demo"
+MAKE = ("cam_to_ir_label", "train_irn", "train_cam", "make_cam")
+LABELS = ("make_ins_seg", "make_sem_seg", "eval_ins_seg", "eval_sem_seg")
+
+
+def run(folder, *passes, **changes):
+    passes = [word for stage in passes for word in (f"--{stage}_pass", "True")]
+    return run_sample.main(forked.arguments(folder, *passes, **changes))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Give a run up to IRNet, once for this module."""
+    folder = tmp_path_factory.mktemp("made") / "run"
+    assert run(folder, *MAKE) == 0
+    return folder
+
+
+@pytest.fixture
+def copied(made, tmp_path):
+    shutil.copytree(made, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def table_of(folder):
+    """Give the rows of the table, each by the names of its columns."""
+    text = (folder / RESULT / "sweep.md").read_text()
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    head, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return [dict(zip(head, row, strict=True)) for row in rows]
+
+
+def measured(folder, names):
+    """Give the last measures of these names, as the table writes them."""
+    lines = read_since(folder / RESULT / "metrics.jsonl", 0)
+    return {m: f"{v:.4f}" for m, v in ((x["measure"], x["value"]) for x in lines) if m in names}
+
+
+@pytest.mark.parametrize(
+    ("grid", "rows"),
+    [
+        ("sem_seg_bg_thres=0.2:0.4:0.1 beta=2,10", 6),
+        ("ins_seg_split=True,False ins_seg_bg_thres=0.1,0.3", 4),
+        ("walk=True,False cam_power=1,2", 4),
+        ("walk_radius=3,5 exp_times=2,6", 4),
+        ("small_displacement=0.5,4 cam_power=1,2", 4),
+        ("sem_seg_crf=True,False ins_seg_crf=True,False sem_seg_bg_thres=0.2,0.4", 8),
+    ],
+)
+def test_each_row_is_what_the_stages_measure_with_its_settings(copied, grid, rows):
+    assert run(copied, sweep=grid, num_workers=1) == 0
+    found = table_of(copied)
+    assert len(found) == rows
+    assert (copied / RESULT / "sweep.svg").read_text().startswith("<?xml")
+    names = [part.split("=")[0] for part in grid.split()]
+    for row in (found[0], found[-1]):
+        changes = {name: row[name] for name in names} | {"overwrite": True}
+        assert run(copied, *LABELS, **changes) == 0
+        measures = {name: row[name] for name in row.keys() - set(names)}
+        assert measures
+        assert measures == measured(copied, measures)
+
+
+def test_only_the_labels_that_the_settings_shape_are_measured(copied):
+    again = {"overwrite": True}
+    assert run(copied, sweep="sem_seg_bg_thres=0.1,0.2") == 0
+    assert set(table_of(copied)[0]) == {"sem_seg_bg_thres", "mIoU"}
+    assert run(copied, sweep="ins_seg_bg_thres=0.1,0.2", **again) == 0
+    precisions = {"AP25", "AP50", "AP70", "AP75"}
+    assert set(table_of(copied)[0]) == {"ins_seg_bg_thres", *precisions}
+    assert run(copied, sweep="beta=2,3", **again) == 0
+    assert set(table_of(copied)[0]) == {"beta", "mIoU", *precisions}
+    assert run(copied, "make_sem_seg", sweep="beta=2,3", **again) == 0
+    assert set(table_of(copied)[0]) == {"beta", "mIoU"}
+
+
+def test_an_image_goes_once_through_the_network_and_labels_are_as_they_were(
+    copied, monkeypatch, capsys
+):
+    calls = []
+    original = sweep.load_irnet
+
+    class Counted(Module):
+        def __init__(self, model):
+            super().__init__()
+            self.model = model
+
+        def forward(self, pair):
+            calls.append(pair)
+            return self.model(pair)
+
+    monkeypatch.setattr(sweep, "load_irnet", lambda *given: Counted(original(*given)))
+    before = {path for path in copied.rglob("*") if path.is_file()}
+    assert run(copied, sweep="beta=2,5,10 sem_seg_bg_thres=0.1:0.4:0.1") == 0
+    assert len(calls) == forked.TINY["demo_train_images"]
+    written = {path.name for path in copied.rglob("*") if path.is_file()} - {p.name for p in before}
+    assert written == {
+        "sweep.md",
+        "sweep.svg",
+        "sweep.json",
+        "sample_train_eval.sweep.settings.json",
+    }
+    said = capsys.readouterr().out
+    # Three walks for semantic labels, three for instances: thresholds take none.
+    assert "12 settings, 4 images: each once through IRNet, 6 times through the walk" in said
+    assert re.search(r"Best mIoU 0\.\d{4} at beta \d+\.0 sem_seg_bg_thres 0\.\d\.", said)
+    assert "Chosen on ground truth" in said
+
+
+def test_scores_without_a_walk_or_a_split_are_made_once(copied, capsys):
+    grid = "walk=True,False walk_radius=2,3 ins_seg_split=True,False small_displacement=1,2"
+    assert run(copied, "make_ins_seg", sweep=grid, dry_run=True) == 0
+    # Both radii with each of two splits and without one: six walks.
+    assert "16 settings, 4 images: each once through IRNet, 6 times" in capsys.readouterr().out
+
+
+def test_what_a_measure_does_not_depend_on_is_said_once(copied, capsys):
+    assert run(copied, sweep="sem_seg_bg_thres=0.1,0.2 beta=2,3") == 0
+    said = capsys.readouterr().out
+    assert re.search(r"Best mIoU \S+ at sem_seg_bg_thres \S+ beta \d\.0\.\n", said)
+    assert re.search(r"Best AP50 \S+ at beta \d\.0\.\n", said)
+    assert "AP50 does not depend on sem_seg_bg_thres." in said
+    assert "mIoU does not" not in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"sweep": "beta=2,5"}, "--sweep of sweep was beta=2.0,10.0 of semantic and instance"),
+        ({"cam_power": 2}, "--cam_power of make_sem_seg_labels was 1, now it is 2"),
+        ({"chainer_eval_set": "val"}, "--chainer_eval_set of make_sem_seg_labels was"),
+        ({"make_sem_seg_pass": True}, "now it is beta=2.0,10.0 of semantic labels"),
+    ],
+)
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_the_table_of_another_sweep_is_not_replaced_unasked(
+    copied, capsys, changes, words, dry_run
+):
+    given = {"sweep": "beta=2,10"}
+    assert run(copied, **given) == 0
+    assert run(copied, **given) == 0  # the same once more
+    if "chainer_eval_set" in changes:
+        assert run(copied, "make_cam", infer_list="val", overwrite=True) == 0
+    before = {p: p.read_bytes() for p in (copied / RESULT).glob("sweep.*")}
+    capsys.readouterr()
+    assert run(copied, **given | changes, dry_run=dry_run) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: --sweep_name ")
+    assert words in error
+    assert "pass --overwrite True" in error
+    assert {p: p.read_bytes() for p in (copied / RESULT).glob("sweep.*")} == before
+    assert run(copied, **given | changes, sweep_name=copied / "other", dry_run=dry_run) == 0
+    assert run(copied, **given | changes, dry_run=dry_run, overwrite=True) == 0
+
+
+def test_a_table_of_unknown_origin_is_never_replaced(copied, capsys):
+    (copied / "mine.md").write_text("precious")
+    changes = {"sweep": "beta=2,10", "sweep_name": copied / "mine", "overwrite": True}
+    assert run(copied, **changes) == 2
+    assert "not replaced, even with --overwrite True" in capsys.readouterr().err
+    assert (copied / "mine.md").read_text() == "precious"
+
+
+def test_several_ranks_measure_what_one_does(copied, tmp_path):
+    grid = {"sweep": "beta=2,10 sem_seg_bg_thres=0.2,0.3"}
+    assert run(copied, **grid) == 0
+    alone = table_of(copied)
+    (copied / RESULT / "sweep.md").unlink()
+    words = forked.arguments(copied, **grid)
+    processes = forked.start_ranks(words, tmp_path / "output")
+    assert [forked.finish(process) for process in processes] == [0, 0]
+    assert table_of(copied) == alone
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_kinds_of_truth_of_different_images_are_measured_as_the_evaluations_do(
+    copied, tmp_path, number
+):
+    """Equal scores are ranked in the order of images: CAMs of the first are right, others not."""
+    dataset = partial_truth.Dataset()
+    (tmp_path / "cams").mkdir()
+    for place, image_id in enumerate(dataset.split("train")):
+        masks, classes = dataset.instance_label(image_id)
+        moved = np.roll(masks, 0 if place < 3 else 25, axis=1)
+        cams = {"keys": classes, "high_res": moved.astype(np.float32)}
+        np.save(tmp_path / "cams" / f"{image_id}.npy", cams)
+    own = {"dataset": "tests.partial_truth", "cam_out_dir": tmp_path / "cams", "run_dir": copied}
+    own |= {
+        "sweep_name": copied / RESULT / "sweep",
+        "metrics_file": copied / RESULT / "metrics.jsonl",
+    }
+    own |= {"irn_weights_name": copied / "sess/demo/res50_irn.pth", "walk": False}
+    own |= {"ins_seg_split": False, "ins_seg_out_dir": tmp_path / "i", "train_list": "train"}
+    own |= {"infer_list": "train", "chainer_eval_set": "train", "sem_seg_out_dir": tmp_path / "s"}
+    words = forked.arguments(copied, **own, sweep="cam_power=1,2")
+    processes = forked.start_ranks(words, tmp_path / "output", number)
+    assert [forked.finish(process) for process in processes] == [0] * number
+    (row, _) = table_of(copied)
+    assert run(copied, *LABELS, **own) == 0
+    del row["cam_power"]
+    assert row == measured(copied, row)
+    assert row["AP50"] == "0.6000"  # the first 3 of 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "passes", "words"),
+    [
+        ({"sweep": "beta=0"}, (), "--sweep beta=0: 0 is not accepted by --beta"),
+        ({}, ("make_ins_seg",), "shapes no labels of the chosen stages"),
+        ({}, ("train_cam",), "shapes no labels of the chosen stages"),
+        ({"irn_weights_name": "none.pth"}, (), "none.pth"),
+        ({"cam_out_dir": "none"}, (), "no CAMs for this image"),
+        ({"chainer_eval_set": "none.txt"}, (), "none.txt"),
+    ],
+)
+def test_what_cannot_be_swept_is_one_line(copied, capsys, changes, passes, words):
+    given = {"sweep": "sem_seg_bg_thres=0.2,0.3", **changes}
+    assert run(copied, *passes, **given) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert len(error) == 1
+    assert words in error[0]
+
+
+def test_the_report_shows_the_sweeps_chart(copied):
+    assert run(copied, sweep="sem_seg_bg_thres=0.1,0.3") == 0
+    assert run(copied, "report") == 0
+    assert "sweep: by --sem_seg_bg_thres" in (copied / RESULT / "report.html").read_text()
+
+
+def test_a_dry_run_checks_and_measures_nothing(copied, capsys):
+    assert run(copied, sweep="beta=2,10", dry_run=True) == 0
+    assert "2 settings, 4 images" in capsys.readouterr().out
+    assert not (copied / RESULT / "sweep.md").exists()
+
+
+def test_a_sweep_is_repeated_from_its_settings(copied):
+    assert run(copied, sweep="beta=2,10") == 0
+    path = copied / RESULT / "sample_train_eval.sweep.settings.json"
+    assert read_config(["--settings", str(path)]).sweep == "beta=2,10"
+
+
+def test_masks_are_packed_on_their_way_to_the_pool_and_nothing_else_is():
+    rng = np.random.default_rng(0)
+    for array in (rng.random((3, 5, 7)) < 0.5, np.zeros(0, bool), np.zeros((0, 4, 5), bool)):
+        found = _unpacked(*_packed(array))
+        assert (found.dtype, found.shape) == (bool, array.shape)
+        assert (found == array).all()
+    for array in (np.array([3, 255], np.uint8), np.zeros(0, np.int64)):
+        assert _unpacked(*_packed(array)) is array
+    assert _packed(np.ones((8, 8), bool))[0].nbytes == 8

@@ -1,0 +1,117 @@
+"""An image's labels, out of given fields and CAMs, for the settings of the label stages."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from misc.indexing import propagate_to_edge
+from misc.instances import upsample_scores
+from misc.run.synthesis import LabelSettings, ScoreSettings, synthesise
+from misc.run.workers import map_images
+
+SIZE, GRID = (48, 80), (12, 20)
+WALK = ScoreSettings(radius=5, beta=10, exp_times=3)
+SPLIT = replace(WALK, small_displacement=1.0)
+
+
+def labels_of(fields, cam, settings, *, image=None, keys=None):
+    """Give an image's labels at these settings."""
+    image = torch.zeros(3, *SIZE, dtype=torch.uint8) if image is None else image
+    keys = np.arange(len(cam)) if keys is None else keys
+    way = synthesise(fields, cam, keys, SIZE, image=image, settings=settings, finish=list)
+    ((_, labels),) = map_images(["a"], lambda image_id: None, process=lambda *_: way)
+    return labels
+
+
+@pytest.fixture
+def fields():
+    """Give a boundary in the middle, and displacements to a centre on either side."""
+    boundary = torch.zeros(1, *GRID)
+    boundary[:, :, 10] = 0.9
+    displacement = torch.zeros(2, *GRID)
+    displacement[0] = 5 - torch.arange(12.0)[:, None]
+    displacement[1] = torch.where(torch.arange(20) < 10, 4, 15) - torch.arange(20.0)
+    return boundary, displacement
+
+
+def test_a_refined_instance_keeps_its_own_score(fields):
+    """The CRF moves the border of a weak instance into its strong neighbour's pixels."""
+    cam = torch.ones(1, *GRID)
+    cam[:, :, 10:] = 0.45
+    image = torch.zeros(3, *SIZE, dtype=torch.uint8)
+    image[2], image[0, :, 36:] = 200, 220  # the edge lies to the left of the border at 40
+    plain = LabelSettings(kind="instance", scores=SPLIT, background=0.25)
+    found, refined = labels_of(fields, cam, [plain, replace(plain, crf="torch")], image=image)
+    assert len(found["score"]) == len(refined["score"]) == 2
+    assert (found["mask"] != refined["mask"]).any(axis=(1, 2)).all()
+    halves = torch.stack([cam[0] * (torch.arange(20) < 10), cam[0] * (torch.arange(20) >= 10)])
+    scores = upsample_scores(propagate_to_edge(halves, fields[0], 5, 10, 3), SIZE).numpy()
+    for label in (found, refined):
+        expected = [own[mask].max() for own, mask in zip(scores, label["mask"], strict=True)]
+        assert label["score"].tolist() == expected
+    assert refined["score"].min() < 0.7
+
+
+def test_labels_of_several_settings_are_those_of_each_alone(fields):
+    cam = torch.rand(2, *GRID, generator=torch.Generator().manual_seed(0))
+    image = (255 * torch.rand(3, *SIZE, generator=torch.Generator().manual_seed(1))).byte()
+    every = [
+        LabelSettings(kind=kind, scores=scores, background=background, crf=crf)
+        for kind, scores in (("semantic", WALK), ("instance", SPLIT), ("instance", WALK))
+        for background in (0.3, 0.9, 1.0)
+        for crf in (None, "torch")
+    ]
+    for one, label in zip(every, labels_of(fields, cam, every, image=image), strict=True):
+        (alone,) = labels_of(fields, cam, [one], image=image)
+        np.testing.assert_equal(label, alone)
+
+
+def test_an_image_goes_to_a_worker_for_a_crf_alone(fields):
+    plain = LabelSettings(kind="semantic", scores=WALK, background=0.25)
+    image = torch.zeros(3, *SIZE, dtype=torch.uint8)
+    for settings, sent in (([plain], False), ([plain, replace(plain, crf="torch")], True)):
+        args = (fields, torch.rand(1, *GRID), np.array([3]), SIZE)
+        job = next(synthesise(*args, image=image, settings=settings, finish=list))
+        assert any(np.shape(given) == (*SIZE, 3) for given in job.args if given is not None) == sent
+
+
+@pytest.mark.parametrize(("radius", "beta", "exp_times"), [(3, 10, 3), (5, 2, 3), (5, 10, 1)])
+def test_a_walk_has_its_own_radius_power_and_steps(fields, radius, beta, exp_times):
+    cam = torch.rand(2, *GRID, generator=torch.Generator().manual_seed(0))
+    scores = ScoreSettings(power=2, radius=radius, beta=beta, exp_times=exp_times)
+    walked = propagate_to_edge(cam**2, fields[0], radius, beta, exp_times)
+    large = upsample_scores(walked, SIZE).numpy()
+    one = LabelSettings(kind="semantic", scores=scores, background=0.2)
+    (label,) = labels_of(fields, cam, [one])
+    floor = np.full((1, *SIZE), 0.2, np.float32)
+    assert (label == np.concatenate([floor, large]).argmax(axis=0)).all()
+
+
+def test_without_walk_and_split_instances_are_the_cams_components_whatever_the_fields(fields):
+    cam = torch.zeros(2, *GRID)
+    cam[0, 2:6, 2:6], cam[1, 2:10, 12:18] = 1, 0.5
+    one = LabelSettings(kind="instance", scores=ScoreSettings(), background=0.3)
+    (found,) = labels_of(fields, cam, [one], keys=np.array([3, 7]))
+    assert found["class"].tolist() == [3, 7]
+    assert found["score"].tolist() == pytest.approx([1, 0.5])
+    (again,) = labels_of((fields[0] * 0, fields[1] * 0), cam, [one], keys=np.array([3, 7]))
+    np.testing.assert_equal(found, again)
+
+
+def test_each_instance_has_the_class_of_its_map(fields):
+    one = LabelSettings(kind="instance", scores=SPLIT, background=0.25)
+    cam = torch.zeros(2, *GRID)
+    cam[0, :, :10], cam[1, :, 11:] = 1, 1
+    (found,) = labels_of(fields, cam, [one], keys=np.array([3, 7]))
+    assert found["class"].tolist() == [3, 7]
+    assert [mask[:, :36].any() for mask in found["mask"]] == [True, False]
+
+
+def test_an_image_without_any_class_has_labels_of_background(fields):
+    every = [LabelSettings(kind=kind, scores=SPLIT, background=0.2) for kind in ("instance",)]
+    every.append(LabelSettings(kind="semantic", scores=WALK, background=0.2, crf="torch"))
+    found, label = labels_of(fields, torch.zeros(0, *GRID), every)
+    assert found["mask"].shape == (0, *SIZE)
+    assert (label.shape, label.max()) == (SIZE, 0)

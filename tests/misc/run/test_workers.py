@@ -1,0 +1,264 @@
+import multiprocessing
+import os
+import re
+import signal
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from misc.machine import ranks
+from misc.run.workers import map_images, run_images
+from tests import forked
+
+IDS = ["a", "b", "c", "d"]
+SIZES = pytest.mark.parametrize("size", [100, 47_000, 10_000_000])
+
+
+def upper(image_id):
+    return image_id.upper()
+
+
+def double(value):
+    return 2 * value
+
+
+def fail_on_c(image_id, *_):
+    if image_id == "c":
+        raise ValueError("c.jpg: cannot be read")
+    return image_id
+
+
+def the_one_way(image_id, loaded):
+    doubled = yield partial(double, loaded)
+    again = yield partial(double, doubled)
+    return image_id + again
+
+
+def array(image_id):
+    return np.array([1, 2])
+
+
+@pytest.mark.parametrize("num_workers", [0, 1, 2])
+def test_results_come_in_the_order_of_the_ids(num_workers):
+    results = list(map_images(IDS, upper, num_workers=num_workers))
+    assert results == [("a", "A"), ("b", "B"), ("c", "C"), ("d", "D")]
+
+
+def slow_first(image_id):
+    time.sleep(0.3 if image_id == "a" else 0)
+    return image_id
+
+
+def test_a_slow_image_holds_its_place():
+    assert [i for i, _ in map_images(IDS, slow_first, num_workers=2)] == IDS
+
+
+def test_process_is_handed_what_was_loaded():
+    results = map_images(IDS[:2], upper, process=lambda i, loaded: i + loaded)
+    assert list(results) == [("a", "aA"), ("b", "bB")]
+
+
+@pytest.mark.parametrize("num_workers", [0, 1, 2])
+def test_an_image_goes_to_the_workers_and_back_as_often_as_it_yields(num_workers):
+    results = map_images(IDS[:2], upper, process=the_one_way, num_workers=num_workers)
+    assert list(results) == [("a", "aAAAA"), ("b", "bBBBB")]
+
+
+def test_the_device_goes_on_to_other_images_while_the_workers_work():
+    seen = []
+
+    def process(image_id, loaded):
+        seen.append(f"{image_id} network")
+        yield partial(time.sleep, 0.2)
+        seen.append(f"{image_id} walk")
+
+    list(map_images(IDS[:2], upper, process=process, num_workers=2))
+    assert seen.index("b network") < seen.index("a walk")
+
+
+def test_images_start_only_a_few_before_the_first_has_arrived(tmp_path):
+    def touch(image_id):
+        (tmp_path / image_id).touch()
+        return image_id
+
+    results = map_images([str(n) for n in range(40)], touch, num_workers=1)
+    next(results)
+    time.sleep(0.3)
+    assert len(list(tmp_path.iterdir())) <= 5
+    results.close()
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_an_error_comes_as_it_was_raised_after_the_results_before_it(num_workers):
+    def process(image_id, _):
+        yield partial(fail_on_c, image_id)
+
+    for options in ({"load": fail_on_c}, {"load": upper, "process": process}):
+        results = map_images(IDS, num_workers=num_workers, **options)
+        assert [next(results)[0], next(results)[0]] == ["a", "b"]
+        with pytest.raises(ValueError, match=r"^c\.jpg: cannot be read$"):
+            next(results)
+
+
+def test_images_whose_outputs_are_all_there_are_skipped(tmp_path):
+    def outputs(image_id) -> list[Path]:
+        return [tmp_path / f"{image_id}.1", tmp_path / f"{image_id}.2"]
+
+    for path in [*outputs("a"), outputs("b")[0]]:
+        path.touch()
+    assert [i for i, _ in map_images(IDS, upper, outputs=outputs)] == ["b", "c", "d"]
+
+
+def ask_for_too_much(image_id, *_):
+    return np.empty(10**15, np.uint8) if image_id == "b" else image_id
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_want_of_memory_names_the_image(num_workers):
+    def process(image_id, _):
+        yield partial(ask_for_too_much, image_id)
+
+    for options in ({"load": ask_for_too_much}, {"load": upper, "process": process}):
+        with pytest.raises(OSError, match=r"^b: out of memory \(Unable to allocate .*\); free"):
+            list(map_images(IDS, num_workers=num_workers, **options))
+
+
+def tensors(image_id):
+    return {"map": torch.arange(6.0).view(2, 3), "keys": (np.array([1, 2]), image_id)}
+
+
+def test_arrays_and_tensors_stay_what_they_are_and_no_image_is_no_error():
+    ((_, found),) = map_images(["a"], tensors, num_workers=1)
+    torch.testing.assert_close(found["map"], torch.arange(6.0).view(2, 3))
+    np.testing.assert_array_equal(found["keys"][0], [1, 2])
+    run_images([], upper, num_workers=4)
+
+
+# An end within seconds, whatever the size of what is on its way to a worker or back from it.
+
+
+def load_array(size, image_id):
+    return np.zeros(size, np.uint8)
+
+
+def end_on_10(how, image_id, values):
+    if image_id == "10":
+        how()
+    return values
+
+
+def fail():
+    raise OSError("10.png: cannot be written")
+
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def assert_ends_within_10_seconds(match, **options):
+    """The loop ends with one line, and leaves no process and no thread."""
+    processes, threads = len(multiprocessing.active_children()), threading.active_count()
+    start = time.monotonic()
+    with pytest.raises(OSError, match=match):
+        run_images([str(n) for n in range(40)], **options)
+    assert time.monotonic() - start < 10
+    assert len(multiprocessing.active_children()) == processes
+    assert threading.active_count() == threads
+
+
+@SIZES
+@pytest.mark.parametrize(
+    ("how", "match"),
+    [(fail, "^10.png: cannot be written$"), (die, "^10: a worker process died, .*--num_workers")],
+)
+def test_a_job_that_fails_and_one_that_is_killed_end_the_run(size, how, match):
+    def process(image_id, loaded):
+        yield partial(end_on_10, how, image_id, loaded)
+
+    load = partial(load_array, size)
+    assert_ends_within_10_seconds(match, load=load, process=process, num_workers=2)
+
+
+def load_or_die(size, image_id):
+    return end_on_10(die, image_id, load_array(size, image_id))
+
+
+@SIZES
+def test_a_load_that_is_killed_ends_the_run(size):
+    def process(image_id, loaded):
+        yield partial(double, loaded)
+
+    match = "^10: a worker process died, .*--num_workers"
+    load = partial(load_or_die, size)
+    assert_ends_within_10_seconds(match, load=load, process=process, num_workers=3)
+
+
+def parent(*_):
+    return os.getppid()
+
+
+def parent_on_the_way(image_id, loaded):
+    again = yield parent
+    return loaded, again
+
+
+def test_processes_are_forked_from_this_one_whatever_the_default_is(forkserver):
+    results = map_images(IDS[:1], parent, process=parent_on_the_way, num_workers=1)
+    assert list(results) == [("a", (os.getpid(), os.getpid()))]
+
+
+def test_workers_end_with_the_process_that_was_killed(tmp_path):
+    child = os.fork()
+    if child == 0:
+        run_images(IDS, partial(tell_and_wait, tmp_path), num_workers=2)
+        os._exit(0)
+    workers = [int(path.name) for path in wait_for(tmp_path, 2)]
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    for _ in range(100):
+        time.sleep(0.1)
+        if not any(map(is_alive, workers)):
+            return
+    pytest.fail("a worker lives on")
+
+
+def tell_and_wait(folder, image_id):
+    (folder / str(os.getpid())).touch()
+    time.sleep(60)
+
+
+def wait_for(folder, number):
+    while len(found := list(folder.iterdir())) < number:
+        time.sleep(0.02)
+    return found
+
+
+def is_alive(process):
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def label_on_ranks(folder, *ids):
+    def label(image_id):
+        (Path(folder) / image_id).touch()
+        print("made", image_id, flush=True)
+
+    ranks.start("cpu")
+    run_images(ids, label, outputs=lambda image_id: [Path(folder) / image_id])
+
+
+def test_ranks_share_out_what_is_unfinished_not_all(tmp_path):
+    for done in ("a", "c", "e", "g"):  # the images of the first of two ranks
+        (tmp_path / done).touch()
+    words = [tmp_path, *"abcdefgh"]
+    started = forked.start_ranks(words, tmp_path / "output", 2, label_on_ranks)
+    assert [forked.finish(process) for process in started] == [0, 0]
+    output = [(tmp_path / f"output{rank}").read_text() for rank in (0, 1)]
+    assert [re.findall(r"made (\w)", text) for text in output] == [["b", "f"], ["d", "h"]]

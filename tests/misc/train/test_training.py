@@ -1,0 +1,239 @@
+import logging
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from misc.machine.device import Compute
+from misc.train.training import Schedule, make_optimizer, train
+
+
+class Points:
+    """A regression problem whose samples are jittered."""
+
+    def __init__(self, count=10):
+        self.count = count
+
+    def __len__(self):
+        return self.count
+
+    def sample(self, index, rng):
+        x = np.float32(index / self.count + rng.normal(0, 0.1))
+        return np.array([x, 1], np.float32), np.float32(2 * x)
+
+
+def run(
+    checkpoint,
+    *,
+    epochs=3,
+    num_workers=0,
+    stop_after=None,
+    count=10,
+    factor=1.0,
+    change=None,
+    **options,
+):
+    torch.manual_seed(0)
+    model = nn.Linear(2, 1)
+    if change is not None:
+        change(model)
+    optimizer = make_optimizer(
+        "sgd",
+        ([model.weight], [model.bias]),
+        rate=0.1,
+        factors={"sgd": 1.0},
+        momentum=0.5,
+        weight_decay=1e-4,
+    )
+    steps = []
+
+    def losses(batch):
+        if len(steps) == stop_after:
+            raise KeyboardInterrupt
+        x, y = batch
+        steps.append(x.clone())
+        return {
+            "fit": ((model(x)[:, 0] - y) ** 2).mean() * factor,
+            "size": model.weight.abs().sum(),
+        }
+
+    train(
+        model,
+        optimizer,
+        Points(count),
+        losses,
+        schedule=Schedule(epochs=epochs, batch_size=4),
+        weights={"size": 0.01},
+        checkpoint=checkpoint,
+        compute=Compute(device=torch.device("cpu"), num_workers=num_workers),
+        **options,
+    )
+    return model, steps
+
+
+def test_the_last_partial_batch_of_an_epoch_is_dropped(tmp_path):
+    _, steps = run(tmp_path / "state")
+    assert len(steps) == 6
+
+
+def test_the_rate_falls_with_the_power_of_the_steps_that_are_left():
+    schedule = Schedule(epochs=5, batch_size=16)
+    assert schedule.total_steps(1464) == 455
+    assert schedule.rate(0, 455) == 1
+    assert schedule.rate(100, 455) == pytest.approx((1 - 100 / 455) ** 0.9)
+
+
+def test_a_warm_up_rises_to_the_rate():
+    schedule = Schedule(epochs=1, batch_size=1, warmup_steps=4, power=0)
+    assert [schedule.rate(t, 10) for t in range(5)] == [0.25, 0.5, 0.75, 1, 1]
+
+
+def test_a_rate_that_drops_is_divided_by_ten_after_each_drop():
+    schedule = Schedule(steps=18, batch_size=1, drops=(12, 16))
+    rates = [schedule.rate(t, 18) for t in (0, 11, 12, 15, 16, 17)]
+    assert rates == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])
+
+
+def test_a_length_in_steps_does_not_depend_on_the_number_of_images():
+    assert Schedule(steps=7, batch_size=4).total_steps(9) == 7
+    assert Schedule(steps=7, batch_size=4).total_steps(3) == 0
+
+
+def test_validation_comes_every_so_many_steps_and_at_the_end(tmp_path):
+    seen = []
+
+    def validate():
+        seen.append(len(seen))
+        return {"mean": 0.0}
+
+    run(tmp_path / "state", epochs=3, validate=validate, every=4)
+    assert len(seen) == 2  # after steps 4 and 6
+
+
+def test_sgd_takes_the_steps_of_its_definition():
+    torch.manual_seed(0)
+    weight = nn.Parameter(torch.randn(5, dtype=torch.float64))
+    expected, velocity = weight.detach().clone(), torch.zeros(5, dtype=torch.float64)
+    other = nn.Parameter(torch.zeros(1))
+    optimizer = make_optimizer(
+        "sgd",
+        ([weight], [other]),
+        rate=0.1,
+        factors={"sgd": 10.0},
+        momentum=1e-4,
+        weight_decay=1e-4,
+    )
+    assert [group["lr"] for group in optimizer.param_groups] == [0.1, 1.0]
+    schedule = Schedule(epochs=1, batch_size=1)
+    for t in range(20):
+        optimizer.param_groups[0]["lr"] = 0.1 * schedule.rate(t, 20)
+        optimizer.zero_grad()
+        (weight**2).sum().backward()
+        optimizer.step()
+        gradient = 2 * expected + 1e-4 * expected
+        velocity = gradient if t == 0 else 1e-4 * velocity + gradient
+        expected = expected - 0.1 * (1 - t / 20) ** 0.9 * velocity
+    torch.testing.assert_close(weight.detach(), expected, rtol=1e-6, atol=0)
+
+
+def test_workers_do_not_change_the_samples(tmp_path):
+    alone, _ = run(tmp_path / "one")
+    helped, _ = run(tmp_path / "two", num_workers=2)
+    assert torch.equal(alone.weight, helped.weight)
+
+
+def test_a_stopped_run_takes_the_steps_of_one_that_was_not_stopped(tmp_path):
+    whole, _ = run(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "stopped", stop_after=5)
+    resumed, steps = run(tmp_path / "stopped")
+    assert len(steps) == 2
+    assert torch.equal(whole.weight, resumed.weight)
+    assert torch.equal(whole.bias, resumed.bias)
+
+
+@pytest.mark.parametrize("seconds", [0, 1e9])
+def test_where_a_checkpoint_was_made_does_not_show_in_the_result(tmp_path, seconds):
+    whole, _ = run(tmp_path / "whole", epochs=4)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "stopped", epochs=4, stop_after=5, checkpoint_seconds=seconds)
+    resumed, steps = run(tmp_path / "stopped", epochs=4, checkpoint_seconds=seconds)
+    assert len(steps) == (3 if seconds == 0 else 4)  # of 8: epochs end at 2, 4, 6 and 8
+    assert torch.equal(whole.weight, resumed.weight)
+
+
+def test_random_numbers_of_a_network_go_on_where_they_were(tmp_path):
+    def with_noise(model, noise):
+        model.register_forward_pre_hook(
+            lambda _, x: (noise.append(torch.rand(())) or x[0] + noise[-1],)
+        )
+
+    whole, first, second = [], [], []
+    run(tmp_path / "whole", change=partial(with_noise, noise=whole))
+    with pytest.raises(KeyboardInterrupt):
+        run(
+            tmp_path / "stopped",
+            change=partial(with_noise, noise=first),
+            stop_after=3,
+            checkpoint_seconds=0,
+        )
+    run(tmp_path / "stopped", change=partial(with_noise, noise=second))
+    assert first + second == whole
+
+
+def test_a_checkpoint_of_another_schedule_or_network_is_refused(tmp_path):
+    run(tmp_path / "state")
+    with pytest.raises(ValueError, match=r"made with .*epochs=3.* now it is .*epochs=4"):
+        run(tmp_path / "state", epochs=4)
+    (tmp_path / "broken").write_bytes((tmp_path / "state").read_bytes()[:1000])
+    with pytest.raises(ValueError, match="broken: not a readable weights file"):
+        run(tmp_path / "broken")
+    torch.save({"step": 1}, tmp_path / "other")
+    with pytest.raises(ValueError, match="other: not a checkpoint of this training"):
+        run(tmp_path / "other")
+
+
+def test_every_epoch_has_an_order_of_its_own_and_every_seed(tmp_path):
+    _, steps = run(tmp_path / "a")
+    _, others = run(tmp_path / "b", seed=1)
+    assert not torch.equal(steps[0], steps[2])
+    assert not torch.equal(steps[0], others[0])
+
+
+def test_a_loss_that_is_not_finite_stops_by_its_name(tmp_path):
+    with pytest.raises(ValueError, match=r"loss fit is (inf|nan) at step 2"):
+        run(tmp_path / "state", factor=float("inf"))
+
+
+def test_a_gradient_that_is_not_finite_stops_before_a_checkpoint_has_it(tmp_path):
+    """Another rank's loss is seen by the first in the step's gradients alone."""
+
+    def spoil(model):
+        model.weight.register_hook(lambda gradient: gradient * float("nan"))
+
+    with pytest.raises(ValueError, match="gradient of weight is not finite at step 1"):
+        run(tmp_path / "state", change=spoil, checkpoint_seconds=0)
+    assert not (tmp_path / "state").exists()
+
+
+def test_want_of_memory_stops_with_the_step_and_what_to_do(tmp_path):
+    def fail(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB\nmore")
+
+    with pytest.raises(OSError, match=r"^step 1: out of memory \(.* 2.00 GiB\); pass a small"):
+        run(tmp_path / "state", change=lambda model: model.register_forward_pre_hook(fail))
+
+
+def test_fewer_images_than_a_batch_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="batch of 4 images cannot be made of 3"):
+        run(tmp_path / "state", count=3)
+
+
+def test_validation_follows_each_epoch_in_eval_mode(tmp_path, caplog):
+    calls = []
+    with caplog.at_level(logging.DEBUG, logger="irnet"):
+        run(tmp_path / "state", validate=lambda: calls.append(1) or {"val_loss": 0.5})
+    assert len(calls) == 3
+    assert "val_loss 0.5000" in caplog.text

@@ -1,0 +1,56 @@
+from misc.view.tables import make_tables
+
+
+def line(stage, measure, value, *, split="train", supervision="irn", published=None):
+    return {
+        "stage": stage,
+        "split": split,
+        "supervision": supervision,
+        "measure": measure,
+        "value": value,
+        "published": published,
+    }
+
+
+def cells(text, start):
+    (row,) = [row for row in text.splitlines() if row.startswith(start)]
+    return [cell.strip() for cell in row.split("|")[1:-1]]
+
+
+def test_a_label_stands_beside_the_published_figure():
+    text = make_tables([line("eval_sem_seg", "mIoU", 0.67, published=0.665)])
+    assert cells(text, "| semantic") == [
+        "semantic labels",
+        "train",
+        "mIoU",
+        "0.670",
+        "0.665",
+        "+0.005",
+    ]
+
+
+def test_of_a_measure_taken_again_the_last_one_counts():
+    text = make_tables([line("eval_sem_seg", "mIoU", 0.1), line("eval_sem_seg", "mIoU", 0.2)])
+    assert cells(text, "| semantic")[3] == "0.200"
+
+
+def test_a_network_stands_between_its_bounds():
+    values = {"cam": 0.2, "irn": 0.3, "full": 0.4}
+    lines = [
+        line("eval_mask_rcnn", "AP50", v, split="val", supervision=s, published=None)
+        for s, v in values.items()
+    ]
+    assert cells(make_tables(lines), "| Mask R-CNN")[3:7] == ["0.200", "0.300", "0.400", "75%"]
+
+
+def test_a_bound_that_was_not_measured_is_left_empty():
+    text = make_tables([line("eval_deeplab", "mIoU", 0.5, split="val")])
+    assert cells(text, "| DeepLab")[3:7] == ["", "0.500", "", ""]
+
+
+def test_a_measure_without_a_value_is_a_dash():
+    nan = float("nan")
+    text = make_tables([line("eval_ins_seg", "AP50", nan, published=0.4)])
+    assert cells(text, "| instance")[3:] == ["–", "0.400", ""]
+    lines = [line("eval_deeplab", "mIoU", nan, supervision=name) for name in ("irn", "full")]
+    assert cells(make_tables(lines), "| DeepLab")[3:7] == ["", "–", "–", ""]
