@@ -1,4 +1,4 @@
-"""The published figures on VOC 2012, for comparison with a run's (METHOD section 10)."""
+"""The published figures on VOC 2012, for comparison with a run's (docs/TABLES.md)."""
 
 # By stage and split: measure to value.
 PUBLISHED: dict[tuple[str, str], dict[str, float]] = {

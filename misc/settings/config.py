@@ -244,7 +244,7 @@ class Config:
     )
     cam_momentum: float = setting(
         0.0001,
-        "SGD momentum; the published program's value, see CHANGELOG",
+        "SGD momentum; the published program's value, see METHOD.md",
         rule=UNIT,
         affects=("train_cam",),
     )
@@ -330,7 +330,7 @@ class Config:
     )
     irn_momentum: float = setting(
         0.0001,
-        "SGD momentum; the published program's value, see CHANGELOG",
+        "SGD momentum; the published program's value, see METHOD.md",
         rule=UNIT,
         affects=("train_irn",),
     )
