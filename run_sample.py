@@ -13,7 +13,7 @@ if sys.version_info < (3, 11):  # noqa: UP036
 
 from misc.files.locks import release_all
 from misc.machine.signals import AGAIN, end_on_signals
-from misc.run.log import logger, start_log
+from misc.run.log import logger, start_log, table
 
 if TYPE_CHECKING:
     from misc.files.dataset import Dataset
@@ -128,7 +128,7 @@ def run_stages(config: "Config", dataset: "Dataset") -> None:
         rows += measures.stage_rows(stage.name, f"{seconds:.1f}", found)
         if ranks.is_first():
             measures.record_seconds(f"{config.details_dir}/seconds.jsonl", stage.name, seconds)
-    logger.info("\n%s\non %s", measures.table(rows), describe_machine(compute))
+    logger.info("\n%s\non %s", table(rows), describe_machine(compute))
     if ranks.on_first(lambda: measures.end_of(config.metrics_file)):
         ranks.on_first(lambda: tables.run(config))
 

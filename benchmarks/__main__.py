@@ -5,7 +5,7 @@ import importlib
 from pathlib import Path
 
 from benchmarks.harness import Row, machine, markdown
-from misc.evaluate.measures import table
+from misc.run.log import table
 
 MODULES = (
     "bench_walk",

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from misc.evaluate.measures import table
+from misc.run.log import table
 
 
 @dataclass(kw_only=True)

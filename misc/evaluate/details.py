@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from misc.evaluate.measures import table
 from misc.files.atomic import write_json
 from misc.metrics import iou_per_class, mean_iou
-from misc.run.log import logger
+from misc.run.log import logger, table
 from misc.settings.config import Config
 
 Details = Mapping[str, Any]

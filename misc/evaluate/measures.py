@@ -79,14 +79,6 @@ def read_seconds(path: str | os.PathLike[str]) -> dict[str, float]:
     return seconds
 
 
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Format rows, the first of them the header, as an aligned Markdown table."""
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows]
-    rule = "| " + " | ".join("-" * width for width in widths) + " |"
-    return "\n".join([lines[0], rule, *lines[1:]])
-
-
 def stage_rows(stage: str, seconds: str, measures: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """Return a stage's rows of the final table; one without a measure where it has none."""
     if not measures:

@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,14 @@ def start_log(path: str | os.PathLike[str], settings: Mapping[str, Any], *, rank
     logger.setLevel(logging.DEBUG)
     warnings.showwarning = _show_warning
     logger.debug("settings: %s", " ".join(f"--{name} {value}" for name, value in settings.items()))
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Format rows, the first of them the header, as an aligned Markdown table."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows]
+    rule = "| " + " | ".join("-" * width for width in widths) + " |"
+    return "\n".join([lines[0], rule, *lines[1:]])
 
 
 class _BesideProgressBars(logging.Handler):

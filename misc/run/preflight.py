@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from misc.evaluate.measures import table
 from misc.files.atomic import names_in
 from misc.files.cam_files import read_cams
 from misc.files.dataset import Dataset
@@ -20,7 +19,7 @@ from misc.files.instance_files import load_instances
 from misc.files.locks import hold
 from misc.run.cam_forms import log_forms, other_names
 from misc.run.ground_truth import missing_truth
-from misc.run.log import logger
+from misc.run.log import logger, table
 from misc.run.provenance import check_claim
 from misc.run.shaped import known_before
 from misc.run.stage import Stage, unfilled
@@ -28,12 +27,14 @@ from misc.run.stage_files import StageFiles
 from misc.run.understood import tell_understood
 from misc.run.workers import map_images
 from misc.settings.config import Config
-from misc.train.curves import NO_TENSORBOARD
-from misc.train.weights import read_state_dict
 
 SHOWN = 10
+NO_TENSORBOARD = (
+    "--tensorboard True: TensorBoard is not installed: pip install tensorboard, or leave the flag "
+    "out; the report draws the same curves"
+)
 PYDENSECRF = "pydensecrf2 (on Python 3.11 or 3.12, with g++), or pass --crf torch: the same labels"
-# Folders that a stage writes and another reads; all else are weights.
+# Folders that a stage writes and another reads. Of weights see `check` in each stage's module.
 READERS: Mapping[str, Callable[[Any], Any]] = {
     "cam_out_dir": read_cams,
     "ir_label_out_dir": read_label,
@@ -242,9 +243,8 @@ class Preflight(StageFiles):
             read += [("annotation", self.dataset.with_labels(images))] * stage.image_labels
             read += [(kind, self.truth(stage)) for kind in self.kinds(stage)]
             for flag, (folder, names) in self.inputs(stage):
-                there = names_in(folder)
+                there = names_in(folder) if flag in READERS else ()
                 read.append((flag, [str(folder / name) for name in names if name in there]))
-                readers.setdefault(flag, read_state_dict)
             items |= {f"{kind}\t{value}": None for kind, listed in read for value in listed}
         found = map_images(
             list(items),

@@ -6,12 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-Curves = dict[str, tuple[list[int], list[float]]]
+from misc.run.preflight import NO_TENSORBOARD
 
-NO_TENSORBOARD = (
-    "--tensorboard True: TensorBoard is not installed: pip install tensorboard, or leave the flag "
-    "out; the report draws the same curves"
-)
+Curves = dict[str, tuple[list[int], list[float]]]
 
 
 class TrainingCurve:

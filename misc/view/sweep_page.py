@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from misc.evaluate.measures import table
 from misc.files.atomic import write_bytes
-from misc.run.log import logger
+from misc.run.log import logger, table
 from misc.settings.config import SETTINGS, Config
 from misc.settings.declare import format_value
 from misc.view.plots import Line, line_chart

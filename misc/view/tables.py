@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from misc.evaluate.measures import read_since, table
+from misc.evaluate.measures import read_since
 from misc.files.atomic import write_bytes
-from misc.run.log import logger
+from misc.run.log import logger, table
 from misc.settings.config import Config
 
 LABEL_STAGES = {

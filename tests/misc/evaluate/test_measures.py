@@ -7,8 +7,8 @@ from misc.evaluate.measures import (
     record,
     record_seconds,
     stage_rows,
-    table,
 )
+from misc.run.log import table
 
 
 def test_measures_are_appended_and_read_from_a_place_on(tmp_path):
