@@ -13,7 +13,7 @@ if sys.version_info < (3, 11):  # noqa: UP036
 
 from misc.files.locks import release_all
 from misc.machine.signals import AGAIN, end_on_signals
-from misc.run.log import logger, start_log, table
+from misc.run.log import logger, start_log, table, write_settings
 
 if TYPE_CHECKING:
     from misc.files.dataset import Dataset
@@ -50,7 +50,6 @@ def run(config: "Config") -> None:
     # torch takes seconds to import; --help and a wrong flag do not need it.
     from misc.machine import ranks
     from misc.settings.flags import resolved
-    from misc.settings.settings_file import write_settings
     from misc.settings.version import VERSION
 
     with ranks.telling_of_lost_ranks():
@@ -100,7 +99,6 @@ def run_stages(config: "Config", dataset: "Dataset") -> None:
     from misc.machine.facts import describe_machine, unused_gpu
     from misc.run import progress
     from misc.run.preflight import check_inputs, dry_run
-    from misc.settings.settings_file import write_settings
     from misc.view import tables
     from step import STAGES
 

@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from misc.settings.rules import IMAGE_ID
+
 _PUBLISHED_LINE = re.compile(r"/JPEGImages/(?P<id>.+?)\.jpg(\s+/.*)?")
 _log = logging.getLogger(__name__)
 
@@ -54,11 +56,6 @@ def list_file(name: str, *, splits: Sequence[str]) -> Path:
     raise ValueError(f"unknown split {name!r}; {accepted}")
 
 
-def is_image_id(text: str) -> bool:
-    """Return whether a text, not empty, may be an id: a part of file names, also of outputs."""
-    return not any(mark in text for mark in ("/", "\\", "..")) and min(text) >= " "
-
-
 def _parse_line(line: str, place: str) -> str:
     image_id = line
     if line.startswith("/"):
@@ -69,7 +66,7 @@ def _parse_line(line: str, place: str) -> str:
                 "'/JPEGImages/ID.jpg /SegmentationClassAug/ID.png'"
             )
         image_id = published["id"]
-    if not is_image_id(image_id):
+    if not IMAGE_ID.holds(image_id):
         raise ValueError(
             f"{place}: {image_id!r} is no image id, which has no '/', '\\', '..' or control "
             "character: write the name of the image's file without its ending (with --dataset "

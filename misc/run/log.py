@@ -8,6 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from misc.files.atomic import write_json
+from misc.settings.config import Config
+from misc.settings.settings_file import OWN_FLAG
+from misc.settings.version import VERSION
+
 logger = logging.getLogger("irnet")
 _handlers: list[logging.Handler] = []
 
@@ -44,6 +49,20 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows]
     rule = "| " + " | ".join("-" * width for width in widths) + " |"
     return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def write_settings(config: Config) -> str:
+    """Write a run's settings beside its log, for --settings to repeat it; return the path.
+
+    --show, --tables and so on have a file of their own, so that those of the run are not replaced.
+    """
+    looks = ("show", "tables", "sweep", "predict", "dry_run")
+    kind = next((f".{name}" for name in looks if getattr(config, name)), "")
+    values = {name: value for name, value in vars(config).items() if name != OWN_FLAG}
+    content = {"version": VERSION, "settings": values}
+    path = f"{config.log_name}{kind}.settings.json"
+    write_json(path, content)
+    return path
 
 
 class _BesideProgressBars(logging.Handler):

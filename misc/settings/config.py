@@ -14,6 +14,7 @@ from misc.settings.rules import (
     CROP,
     DOUBLINGS,
     DROPS,
+    IMAGE_ID,
     LONG_SIDE,
     NOT_EMPTY,
     NOT_NEGATIVE,
@@ -592,7 +593,7 @@ class Config:
     )
     show_dir: str = output_path("result/show", "where --show writes its pictures")
     show: str | None = setting(
-        None, "instead of running stages, draw this image through all of them", rule=NOT_EMPTY
+        None, "instead of running stages, draw this image through all of them", rule=IMAGE_ID
     )
     tables: bool = setting(
         False, "instead of running stages, write the tables of the measures in --metrics_file"

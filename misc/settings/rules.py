@@ -1,6 +1,7 @@
 """The values that a setting accepts."""
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -36,6 +37,11 @@ UNIT = Rule(lambda value: 0 <= value <= 1, "a number from 0 to 1")
 CROP = Rule(lambda value: value > 0 and value % 16 == 0, "a positive multiple of 16")
 PADDING = Rule(lambda value: value >= 0 and value % 16 == 0, "0 or a positive multiple of 16")
 NOT_EMPTY = Rule(lambda value: value != "", "a name")
+# A part of file names, also of outputs.
+IMAGE_ID = Rule(
+    lambda value: value != "" and not re.search(r"/|\\|\.\.|[\x00-\x1f]", value),
+    "an image's id, without '/', '\\', '..' and control characters",
+)
 A_FILE = Rule(
     lambda value: PurePath(value).name not in ("", "..") and not value.endswith(("/", "/.")),
     "the path of a file",

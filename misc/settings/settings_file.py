@@ -1,32 +1,14 @@
-"""A run's settings as JSON, which `--settings` repeats."""
+"""The JSON of a run's settings, which `--settings` repeats; misc.run.log writes it."""
 
 import json
 import os
 from pathlib import Path
 from typing import Any
 
-from misc.files.atomic import write_json
-from misc.settings.config import SETTINGS, Config
-from misc.settings.version import VERSION
+from misc.settings.config import SETTINGS
 
 # It names the file that the others come from, so no file holds it.
 OWN_FLAG = "settings"
-
-
-def settings_path(config: Config) -> str:
-    """Return the path of a run's settings, beside its log.
-
-    --show, --tables and so on use their own, so that those of the run are not replaced.
-    """
-    looks = ("show", "tables", "sweep", "predict", "dry_run")
-    kind = next((f".{name}" for name in looks if getattr(config, name)), "")
-    return f"{config.log_name}{kind}.settings.json"
-
-
-def write_settings(config: Config) -> None:
-    """Write a run's settings to `settings_path`."""
-    values = {name: value for name, value in vars(config).items() if name != OWN_FLAG}
-    write_json(settings_path(config), {"version": VERSION, "settings": values})
 
 
 def read_settings_file(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from collections.abc import Container, Mapping
 from typing import Any
 
-from misc.files.id_lists import is_image_id
 from misc.settings.config import DATASETS
 from misc.settings.declare import Setting, format_value
 from misc.settings.grid import read_grid
@@ -23,11 +22,6 @@ def check_together(values: Mapping[str, Any]) -> None:
         return
     _check_data(values)
     _check_thresholds(values)
-    if values["show"] and not is_image_id(values["show"]):
-        raise ValueError(
-            f"--show {values['show']}: accepted is an image's id, without '/', '\\', '..' and "
-            "control characters"
-        )
     drops, steps = (values[name] for name in ("mask_rcnn_drops", "mask_rcnn_steps"))
     crop, radius = values["irn_crop_size"], values["irn_radius"]
     if crop // 4 < 2 * radius - 1:

@@ -344,7 +344,7 @@ def test_help_and_a_mistaken_flag_are_answered_without_torch():
         subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("name", ["voc12_root", "data_root", "sbd_root", "show", "settings"])
+@pytest.mark.parametrize("name", ["voc12_root", "data_root", "sbd_root", "settings"])
 def test_an_empty_name_is_refused(name):
     with pytest.raises(ValueError, match=rf"^--{name} '': accepted is a name$"):
         read_config([f"--{name}", ""])

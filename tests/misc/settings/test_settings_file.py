@@ -2,8 +2,8 @@ import json
 
 import pytest
 
+from misc.run.log import write_settings
 from misc.settings.flags import read_config, resolved
-from misc.settings.settings_file import settings_path, write_settings
 
 FLAGS = ["--cam_scales", "1.0,0.5", "--limit", "3", "--beta", "8", "--tables", "--overwrite", "1"]
 
@@ -16,8 +16,7 @@ def folder(tmp_path, monkeypatch):
 
 def saved(*arguments):
     config = read_config(list(arguments))
-    write_settings(config)
-    return config, settings_path(config)
+    return config, write_settings(config)
 
 
 def changed(path, **settings):
