@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from folder.index import Index, read_index
-from folder.masks import KINDS, Masks
+from folder.masks import Masks
 from folder.tree import Names
 from misc.files import dataset
+from misc.files.dataset import KINDS
 from misc.files.digests import content_digest
 from misc.files.id_lists import list_file, read_list
 from misc.files.images import read_photograph
@@ -22,22 +23,17 @@ SPLITS = ("train", "val", "all")
 
 
 class Dataset(dataset.Dataset):
-    """Photographs in a tree of folders: image ids in, images and labels out; picklable.
-
-    Constructing one reads no list and no image. Images without a label are left out.
+    """Photographs in a tree of folders; images without a label are left out.
 
     Args:
         root: the folder.
-        labels: a file of the classes of each image, in a form of folder.tags; None: the folders in
-            `root` are the classes.
+        labels: a file of the classes of each image, in a form of folder.labels; None: the folders
+            in `root` are the classes.
         class_names: a text file of the class names; None: those that occur, sorted.
         masks: a folder of masks, the ground truth of some images; see folder.masks.
         val_share: part of the images that are validated on.
         seed: which of them.
         limit: use only this many first images of every list.
-
-    Raises:
-        FileNotFoundError: there is no folder `root`.
     """
 
     name = "folder"
@@ -94,12 +90,7 @@ class Dataset(dataset.Dataset):
         return f"folder, {len(ids)} images, digest {digest.hexdigest()[:16]}"
 
     def split(self, name_or_file: str) -> list[str]:
-        """Return the ids of train, val or all, or of a text file of ids or paths.
-
-        Raises:
-            FileNotFoundError: there is no such list, or no image of an id.
-            ValueError: an unknown split, or a broken list.
-        """
+        """Return the ids of train, val or all, or of a text file of ids or paths."""
         if name_or_file in SPLITS:
             return self._split(name_or_file)[: self.limit]
         index, path = self._index, list_file(name_or_file, splits=SPLITS)
@@ -129,28 +120,17 @@ class Dataset(dataset.Dataset):
         return self.root / self.file_name(image_id)
 
     def file_name(self, image_id: str) -> str:
-        """Return the path of an image's file below the folder.
-
-        Raises:
-            FileNotFoundError: there is no image of this id.
-        """
+        """Return the path of an image's file below the folder."""
         if image_id not in self._index.paths:
             raise FileNotFoundError(f"--data_root {self.root}: no image has the id {image_id!r}")
         return self._index.paths[image_id]
 
     def image(self, image_id: str) -> np.ndarray:
-        """Read an image: uint8 RGB (H, W, 3); raises as misc.files.images.read_photograph.
-
-        EXIF rotation is applied, as to masks and in predictions.
-        """
+        """Read an image, EXIF rotation applied: uint8 RGB (H, W, 3)."""
         return read_photograph(self.image_path(image_id))
 
     def classes(self, image_id: str) -> list[int]:
-        """Return the classes of the image-level label, from 0.
-
-        Raises:
-            FileNotFoundError: the image has no label.
-        """
+        """Return the classes of the image-level label, from 0."""
         if image_id not in self._index.labels:
             raise FileNotFoundError(f"image {image_id!r} has no image-level label")
         return list(self._index.labels[image_id])
@@ -159,28 +139,16 @@ class Dataset(dataset.Dataset):
         """Return those of the ids, in their order, that have a label: one may have no class."""
         return [image_id for image_id in ids if image_id in self._index.labels]
 
-    def has_truth(self, image_id: str, *, kinds: Sequence[str] = KINDS) -> bool:
-        """Return whether an image has masks of these kinds: `semantic`, `instance`."""
-        return self._masks.has(kinds, image_id)
-
     def with_truth(self, ids: Sequence[str], *, kinds: Sequence[str] = KINDS) -> list[str]:
         """Return those of the ids, in their order, that have masks of these kinds."""
-        return [image_id for image_id in ids if self.has_truth(image_id, kinds=kinds)]
+        return [image_id for image_id in ids if self._masks.has(kinds, image_id)]
 
     def semantic_label(self, image_id: str) -> np.ndarray:
-        """Read a semantic label: uint8 (H, W), 0 background, class id + 1, 255 ignore.
-
-        Raises:
-            FileNotFoundError: the image has none.
-            ValueError: the file is no label map, of another size, or has other values.
-        """
+        """Read a semantic label: uint8 (H, W), 0 background, class id + 1, 255 ignore."""
         return self._masks.semantic(image_id)
 
     def instance_label(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
-        """Read the instances: masks, bool (N, H, W), and their classes, int64 (N,), from 0.
-
-        Raises as `semantic_label`.
-        """
+        """Read the instances: masks, bool (N, H, W), and their classes, int64 (N,), from 0."""
         return self._masks.instances(image_id)
 
 

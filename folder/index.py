@@ -1,17 +1,23 @@
 """All that is known of a folder before an image is opened: its images, classes and labels."""
 
 import difflib
+import logging
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from folder.doubts import SPLITS, doubts, is_background
-from folder.tags import ACCEPTED, HEADINGS, Row, Tags, normal, read_names, read_tags
+from folder.label_files import ACCEPTED, normal, read_names
+from folder.labels import HEADINGS, Labels, Row, read_labels
 from folder.tree import Names, files_below
 from misc.files.images import photograph_problem
 from misc.files.photograph_ids import photograph_ids
-from misc.run.log import logger
 
+_log = logging.getLogger("irnet")
+SHOWN = 3
+SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing"}
+BACKGROUND = {"background", "bg", "none", "nothing", "negative", "no finding", "unlabeled"}
+BACKGROUND |= {"unlabelled", "void", "empty"}
 # Values of an 8-bit label map without background, 255 for ignore, and one left free.
 MOST_CLASSES = 253
 
@@ -35,37 +41,26 @@ class Index(NamedTuple):
 def read_index(
     root: Path, *, labels: Path | None, class_names: Path | None, masks: Path | None
 ) -> Index:
-    """Read the tree of images and the labels; without a file of labels they are sub-folders.
-
-    Raises:
-        FileNotFoundError: there is no image, no such file, or an image that is named is missing.
-        ValueError: a file is broken, an image has two rows, or a class is unknown.
-    """
+    """Read the tree of images and the labels; without a file of labels they are sub-folders."""
     files = sorted(files_below(root, but=masks))
     paths = photograph_ids(files, source=f"--data_root {root}")
     names = None if class_names is None else _named(class_names)
     if labels is None:
-        tags = _sub_folders(root, paths)
+        rows, own_names = _sub_folders(root, paths)
     else:
-        tags = read_tags(labels, names=names, images=list(paths))
+        rows, own_names = read_labels(labels, names=names, images=list(paths))
     source = f"{labels or f'--data_root {root}'}"
-    found = _match(root, paths, tags.rows, source=source)
+    found = _match(root, paths, rows, source=source)
     if names is None:
-        names = tags.class_names or sorted({c for row in found.values() for c in row.classes})
-        for doubt in doubts(names):
-            logger.warning("%s: %s", source, doubt)
+        names = own_names or sorted({c for row in found.values() for c in row.classes})
+        for doubt in _doubts(names):
+            _log.warning("%s: %s", source, doubt)
     if not 0 < len(names) <= MOST_CLASSES:
         raise ValueError(f"{source}: {len(names)} classes, accepted are 1 to {MOST_CLASSES}")
     broken = _broken(root, paths)
-    if len(found) < len(paths):
-        lacking = next(path for image_id, path in paths.items() if image_id not in found)
-        logger.info(
-            "%s: %d of %d images have no label and are left out, the first is %s",
-            source,
-            len(paths) - len(found),
-            len(paths),
-            lacking,
-        )
+    if lacking := [path for image_id, path in paths.items() if image_id not in found]:
+        words = "%s: %d of %d images have no label and are left out, the first is %s"
+        _log.info(words, source, len(lacking), len(paths), lacking[0])
     classes = _numbered(found, names)
     known = {i: classes[i] for i in paths if i in classes and i not in broken}
     return Index(paths=paths, broken=broken, class_names=tuple(names), labels=known)
@@ -73,8 +68,7 @@ def read_index(
 
 def _broken(root: Path, paths: Mapping[str, str]) -> dict[str, str]:
     """Return why an image cannot be read, by id, of those that cannot; log how many."""
-    looked_at = {image_id: photograph_problem(root / path) for image_id, path in paths.items()}
-    broken = {image_id: problem for image_id, problem in looked_at.items() if problem}
+    broken = {i: why for i, path in paths.items() if (why := photograph_problem(root / path))}
     if broken:
         words = (
             f"{len(broken)} of {len(paths)} images cannot be read and are left out, the first: "
@@ -82,24 +76,21 @@ def _broken(root: Path, paths: Mapping[str, str]) -> dict[str, str]:
         )
         if len(broken) == len(paths):
             raise ValueError(f"--data_root {root}: {words}")
-        logger.warning("%s", words)
+        _log.warning("%s", words)
     return broken
 
 
 def _named(class_names: Path) -> list[str]:
     """Read the names of --class_names without the background's, which some put first."""
     names = read_names(class_names)
-    if len(names) > 1 and is_background(names[0]):
-        logger.warning(
-            "--class_names %s: %r is no class and is left out; in masks it is 0, and 1 is %r",
-            class_names,
-            *names[:2],
-        )
-        return names[1:]
-    return names
+    if len(names) == 1 or not _is_background(names[0]):
+        return names
+    words = "--class_names %s: %r is no class and is left out; in masks it is 0, and 1 is %r"
+    _log.warning(words, class_names, *names[:2])
+    return names[1:]
 
 
-def _sub_folders(root: Path, paths: Mapping[str, str]) -> Tags:
+def _sub_folders(root: Path, paths: Mapping[str, str]) -> Labels:
     parts = {path: path.split("/") for path in paths.values() if "/" in path}
     if not parts:
         raise ValueError(
@@ -110,14 +101,14 @@ def _sub_folders(root: Path, paths: Mapping[str, str]) -> Tags:
     # train/cat/1.jpg: the class is the inner folder.
     depth = int({name.casefold() for name in outer} <= SPLITS and min(map(len, parts.values())) > 2)
     if depth:
-        logger.warning(
+        _log.warning(
             "--data_root %s: %s are a split's folders, the classes are those in them; all images "
             "are taken together, --train_list and --val_list name other lists",
             root,
             ", ".join(outer),
         )
     rows = [Row(f"{root / path}", path, [normal(part[depth])]) for path, part in parts.items()]
-    return Tags(rows)
+    return Labels(rows)
 
 
 def _match(
@@ -155,11 +146,9 @@ def _numbered(found: Mapping[str, Row], names: Sequence[str]) -> dict[str, list[
     for image_id, row in found.items():
         labels[image_id] = sorted({number[name] for name in row.classes if name in number})
         for name in row.classes:
-            if name in number:
-                continue
-            if is_background(name):
+            if name not in number and _is_background(name):
                 ignored.add(name)
-            else:
+            elif name not in number:
                 near = difflib.get_close_matches(name, names, n=1)
                 meant = f"; did you mean {near[0]!r}?" if near else ""
                 raise ValueError(
@@ -167,6 +156,49 @@ def _numbered(found: Mapping[str, Row], names: Sequence[str]) -> dict[str, list[
                     f"{len(names)} of --class_names{meant}"
                 )
     if ignored:
-        listed = ", ".join(sorted(ignored))
-        logger.warning("not in --class_names, and read as no class: %s", listed)
+        words = "not in --class_names, and read as no class: %s"
+        _log.warning(words, ", ".join(sorted(ignored)))
     return labels
+
+
+def _is_background(name: str) -> bool:
+    return re.sub(r"[\s_-]+", " ", name).strip().casefold() in BACKGROUND
+
+
+def _doubts(names: Sequence[str]) -> list[str]:
+    """Return a line for each kind of name that is probably no class's."""
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(name.casefold(), []).append(name)
+    pairs = [" and ".join(map(repr, found)) for found in alike.values() if len(found) > 1]
+    kinds = [
+        (
+            "classes differ by upper and lower case alone: {}; they are learnt as several, a file "
+            "--class_names refuses those that are not in it",
+            pairs,
+        ),
+        ("{}: several classes in one name? They are written class;class", _joined(names)),
+        (
+            "{}: taken for a class; an image without any has an empty list, and --class_names FILE "
+            "without this name reads it so",
+            [repr(name) for name in names if _is_background(name)],
+        ),
+        (
+            "{}: folders of a split? They are taken for classes; pass --labels, or sort the images "
+            "into one folder for each class",
+            [repr(name) for name in names if name.casefold() in SPLITS],
+        ),
+    ]
+    return [words.format(_some(found)) for words, found in kinds if found]
+
+
+def _joined(names: Sequence[str]) -> list[str]:
+    """Return the names with ',' or '|' in them, or another separator where a part is a name."""
+    parts = {name: set(re.split(r"[\s/+&]+", name)) - {name} for name in names}
+    known = set(names)
+    return [repr(n) for n in names if re.search("[,|]", n) or parts[n] & known]
+
+
+def _some(found: Sequence[str]) -> str:
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return ", ".join(found[:SHOWN]) + more

@@ -1,5 +1,6 @@
 """Ground truth of those images that have it: DIR/semantic and DIR/instance, PNGs."""
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,32 +9,23 @@ import numpy as np
 
 from folder.index import Index
 from folder.tree import files_below
+from misc.files.dataset import KINDS
 from misc.files.images import is_turned, photograph_formats, photograph_size, read_numbers
 from misc.files.object_maps import read_class_map, split_objects
 from misc.imutils import IGNORE
-from misc.run.log import logger
 
-KINDS = ("semantic", "instance")
+_log = logging.getLogger("irnet")
 LOOKED_AT = 20  # masks, to see whether they hold numbers of classes and objects
 # In an instance mask of 16 bits, which may number more than 254 objects.
 IGNORED_OF_16_BITS = 65535
 
 
 class Masks:
-    """The masks of --masks; picklable. Their path below it is the image's, ending in .png.
+    """The masks in a folder; their path below it is the image's, ending in .png.
 
     A semantic mask holds 0, class id + 1, 255 to be ignored; an instance mask 0, a number for each
     object, 255 (of 16 bits 65535). An object's class is that of the semantic mask under it, or the
     image's only one. How many images have a mask, and what fits none, is logged.
-
-    Args:
-        folder: the masks; None: no image has one.
-        root: the folder of the images.
-        index: the images, with their labels.
-
-    Raises:
-        FileNotFoundError: `folder` has neither kind.
-        ValueError: masks hold 0 and 255 alone.
     """
 
     def __init__(self, folder: Path | None, root: Path, index: Index) -> None:
@@ -69,7 +61,7 @@ class Masks:
             kind = next(kind for kind in KINDS if (folder / kind).is_dir())
             first = next(iter(paths.values()))
             words += f"; that of {first} is {folder / kind / _stem(first)}.png"
-        (logger.warning if strays or not found else logger.info)("%s", words)
+        _log.log(logging.WARNING if strays or not found else logging.INFO, "%s", words)
 
     def _check_values(self) -> None:
         """Refuse masks of white on black in place of numbers."""
@@ -89,7 +81,7 @@ class Masks:
                 )
 
     def has(self, kinds: Sequence[str], image_id: str) -> bool:
-        """Return whether an image has masks of all these kinds, and the classes of objects."""
+        """Return whether an image has masks of these kinds, and the classes of its objects."""
         there = {kind for kind in KINDS if image_id in self._files[kind]}
         if "semantic" not in there and len(self._classes(image_id)) != 1:
             there.discard("instance")
@@ -131,7 +123,6 @@ class Masks:
         return self._files[kind].get(image_id, self._folder / kind / named)
 
     def _fitting(self, path: Path, image_id: str, mask: np.ndarray) -> np.ndarray:
-        """Return a mask if it has the size of its image."""
         image = self._root / self._index.paths[image_id]
         if mask.shape != (size := photograph_size(image)):
             turned = mask.shape == size[::-1] and is_turned(image)

@@ -2,7 +2,7 @@
 
 import os
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 
@@ -10,10 +10,6 @@ def files_below(root: Path, *, but: Path | None = None) -> Iterator[str]:
     """Yield the path below a folder of each file in it, with '/'; hidden ones are left out.
 
     Links to folders are followed, after all else and each folder once: two may lead in a circle.
-
-    Args:
-        root: the folder.
-        but: a folder that is left out.
     """
     seen = set() if but is None else {os.path.realpath(but)} - {os.path.realpath(root)}
     left = [os.fspath(root)]
@@ -30,18 +26,13 @@ def files_below(root: Path, *, but: Path | None = None) -> Iterator[str]:
 
 
 class Names:
-    """Which image a row of labels means: by its path, that without ending, its id, its own name.
-
-    Args:
-        root: the folder of the images.
-        paths: the images' paths below it, by id.
-    """
+    """Which image a row of labels means: by its path, that without ending, its id, its own name."""
 
     def __init__(self, root: Path, paths: Mapping[str, str]) -> None:
         self._root = root
-        exact = _gathered((path, image_id) for image_id, path in paths.items())
-        stems = _gathered((_stem(p), image_id) for image_id, p in paths.items())
-        bare = _gathered((p.rpartition("/")[2], image_id) for image_id, p in paths.items())
+        exact = _ids_by_name(paths, lambda path: path)
+        stems = _ids_by_name(paths, lambda path: os.path.splitext(path)[0])
+        bare = _ids_by_name(paths, lambda path: path.rpartition("/")[2])
         self._known = {**bare, **stems, **{i: [i] for i in paths}, **exact}
 
     def find(self, name: str, place: str) -> str | None:
@@ -49,9 +40,6 @@ class Names:
 
         The path may also be absolute, or begin with the folder's own name. None where there is no
         image. `place` is where it is written, for messages.
-
-        Raises:
-            ValueError: several images have this name.
         """
         path = _normal(name.replace("\\", "/")).removeprefix("./")
         forms = [path, path.removeprefix(f"{self._root.name}/")]
@@ -64,17 +52,13 @@ class Names:
         return found[0] if found else None
 
 
-def _gathered(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+def _ids_by_name(paths: Mapping[str, str], name: Callable[[str], str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for name, image_id in pairs:
-        found.setdefault(_normal(name), []).append(image_id)
+    for image_id, path in paths.items():
+        found.setdefault(_normal(name(path)), []).append(image_id)
     return found
 
 
 def _normal(path: str) -> str:
     # The same accented name has two spellings; macOS writes the longer one.
     return unicodedata.normalize("NFC", path.strip())
-
-
-def _stem(path: str) -> str:
-    return os.path.splitext(path)[0]

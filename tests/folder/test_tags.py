@@ -35,6 +35,12 @@ def table(ending="\n", join=",", quote='"', header=(), bom="", slash="/"):
     return (bom + ending.join([*rows, ""])).encode()
 
 
+def columns(join=", ", header="filename", zero="0", one="1"):
+    rows = [[header, *NAMES]]
+    rows += [[name, *(one if c in found else zero for c in NAMES)] for name, found in TAGS.items()]
+    return "\n".join(map(join.join, rows)).encode()
+
+
 def array(value):
     def write(path):
         np.save(path, value, allow_pickle=True)
@@ -52,6 +58,11 @@ FORMS = {
     "spaces.csv": table(quote="", join=" , "),
     "europe.csv": table(join=";", header=("path;classes",), ending="\r\n", bom="\ufeff"),
     "bare europe.csv": table(join=";", quote=""),
+    "columns.csv": columns(),
+    "columns of a spreadsheet.csv": columns(join=";", header="Bild"),
+    "columns of a data frame.csv": columns(join=",", zero="0.0", one="1.0"),
+    "columns.tsv": columns(join="\t", header="image_id"),
+    "columns below no heading.csv": columns().partition(b"\n")[2],
     "own.csv": table().replace(b'"field', b'"photos/field'),
     "lists.json": json.dumps(TAGS).encode(),
     "words.json": json.dumps({name: ";".join(found) for name, found in TAGS.items()}).encode(),
@@ -76,9 +87,20 @@ def opened(photos, form, *, names=False):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_gives_the_same_labels(photos, form):
-    data = opened(photos, form, names=form.endswith(".npy"))
+    data = opened(photos, form, names=form.endswith((".npy", "no heading.csv")))
     assert list(data.class_names) == NAMES
     assert {data.file_name(i): rows(data, [i])[0] for i in data.split("all")} == VECTORS
+
+
+def test_a_line_for_each_image_and_class_adds_up(photos, caplog):
+    caplog.set_level("INFO")
+    labels = photos.parent / "t.csv"
+    pairs = [(name, c) for name, found in TAGS.items() for c in [*found, *found]]
+    labels.write_text("ImageID,LabelName\n" + "".join(f"{path},{c}\n" for path, c in pairs))
+    data = Dataset(photos, labels=labels)
+    expected = {name: vector for name, vector in VECTORS.items() if TAGS[name]}
+    assert {data.file_name(i): rows(data, [i])[0] for i in data.split("all")} == expected
+    assert "t.csv: a line for each class, 12 of 4 images" in caplog.text
 
 
 def rows(data, ids):
@@ -169,6 +191,11 @@ def test_empty_lines_are_skipped_with_a_word(photos, caplog):
         ("t.csv", b"top.bmp,car\ntop,cow", ValueError, "line 2: 'top' is there already, .*line 1"),
         ("t.csv", b"one.jpg,car", ValueError, "'one.jpg' is the name of 2 images"),
         ("t.csv", b"a.jpg,car\ntop.bmp,", FileNotFoundError, "1 of 2 images are missing.*'a.jpg'"),
+        ("t.csv", b"top.bmp,a,b\none,1,0\ntwo,1", ValueError, "line 3: 2 columns of 0 and 1 are"),
+        ("t.csv", b"top.bmp,1,b\none,1,0", ValueError, "line 1: 2 columns of 0 and 1, and there"),
+        ("t.csv", b"path,a,a\none,1,0", ValueError, "line 2: 2 columns of 0 and 1, and 2 names"),
+        ("t.csv", b"path,a,b\none,1,2", ValueError, "line 2: more than two columns"),
+        ("t.csv", b"top,car\ntop,cow;car", ValueError, "line 2: 'top' is there already"),
         ("t.csv", b"top.bmp,", ValueError, "t.csv: 0 classes, accepted are 1 to 253"),
         ("t.csv", b"", ValueError, "t.csv: no image in it"),
         ("t.csv", b"path,class\n", ValueError, "t.csv: no image in it"),
