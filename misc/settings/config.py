@@ -58,7 +58,7 @@ class Config:
 
     preset: str = setting(
         "voc12",
-        "named set of defaults; that of the data set, if not given",
+        "named set of defaults; by default the data set's own",
         group="Run",
         rule=one_of(*PRESETS),
     )
@@ -89,7 +89,7 @@ class Config:
     )
     log_name: str = output_path(
         "sample_train_eval",
-        "the log is written to this name with .log appended, the settings with .settings.json",
+        "name of the log, with .log appended, and of the settings, with .settings.json",
     )
     metrics_file: str = output_path(
         "result/metrics.jsonl", "one JSON line per measure", rule=A_FILE
@@ -102,8 +102,8 @@ class Config:
 
     dataset: str = setting(
         "voc12",
-        "data set, or a module with from_config (see ARCHITECTURE.md); that of the preset, if "
-        "not given; without both the demo, whose data are drawn",
+        "data set, or a module with from_config (see ARCHITECTURE.md); by default the preset's, "
+        "without both the demo",
         group="Data",
         rule=word_or_module(*DATASETS),
         coco14="coco14",
@@ -154,8 +154,8 @@ class Config:
     )
     labels: str | None = setting(
         None,
-        "folder: file of what is in each image (.csv, .tsv, .json, .npy), see YOUR_IMAGES.md; "
-        "by default its sub-folders are the classes",
+        "folder: file of the classes in each image, see YOUR_IMAGES.md; by default sub-folders are "
+        "the classes",
         rule=NOT_EMPTY,
         of=("folder",),
     )
@@ -170,7 +170,7 @@ class Config:
     )
     val_share: float = setting(
         0.1,
-        "folder: part of the images, drawn by --seed, that are val; the others are train",
+        "folder: share of the images, drawn by --seed, that is val",
         rule=Rule(lambda value: 0 < value < 1, "a number between 0 and 1"),
         of=("folder",),
     )
@@ -362,8 +362,7 @@ class Config:
     )
     walk: bool = setting(
         True,
-        "propagate the CAMs by the random walk; False makes labels of them as they are, "
-        "boundaries unused",
+        "propagate the CAMs by the random walk; False makes labels of them as they are",
         affects=LABELS,
     )
     walk_radius: int = setting(
@@ -390,8 +389,7 @@ class Config:
     )
     ins_seg_split: bool = setting(
         True,
-        "split the CAMs by instances, the pixels of one centroid each; False leaves one map a "
-        "class",
+        "split the CAMs by centroids into instances; False keeps one map a class",
         affects=("make_ins_seg_labels",),
     )
     ins_seg_bg_thres: float = setting(
@@ -488,7 +486,7 @@ class Config:
         2000, "steps between validations with checkpoint", rule=POSITIVE, demo=100
     )
     mask_rcnn_server_list: str = setting(
-        "", "split to detect for the evaluation server, as test; none by default"
+        "", "split to detect for the evaluation server, for example test"
     )
     deeplab_backbone: str | None = setting(
         None,
@@ -541,7 +539,7 @@ class Config:
         True, "refine DeepLab's predictions with a dense CRF", affects=("eval_deeplab",)
     )
     deeplab_server_list: str = setting(
-        "", "split to pack for the evaluation server, as test; none by default"
+        "", "split to pack for the evaluation server, for example test"
     )
 
     cam_weights_name: str = output_path(
@@ -565,7 +563,7 @@ class Config:
     ins_seg_out_dir: str = output_path("result/ins_seg", "instance labels")
     sem_seg_out_dir: str = output_path("result/sem_seg", "semantic labels")
     coco_name: str = output_path(
-        "result/instances", "COCO annotations are written to this name with _SPLIT.json appended"
+        "result/instances", "name of COCO annotations, with _SPLIT.json appended"
     )
     mask_rcnn_weights_name: str = output_path(
         "sess/mask_rcnn.pth", "weights of Mask R-CNN", rule=A_FILE
@@ -585,7 +583,7 @@ class Config:
 
     dry_run: bool = setting(
         False,
-        "preflight only: read and check all inputs of the chosen stages, report, and stop",
+        "read and check all inputs of the chosen stages, report, and stop",
         group="Trying and looking",
     )
     limit: int | None = setting(
@@ -600,33 +598,29 @@ class Config:
     )
     sweep: str | None = setting(
         None,
-        "instead of running stages, measure labels over a grid of settings, as "
-        "'sem_seg_bg_thres=0.15:0.35:0.05 beta=5,10', the network running once an image",
+        "instead of running stages, measure labels over a grid of settings, for example "
+        "'sem_seg_bg_thres=0.15:0.35:0.05 beta=5,10'",
     )
     sweep_name: str = output_path(
         "result/sweep",
-        "--sweep's table and chart are written to this name with .md, .svg, .json appended",
+        "name of --sweep's table, chart and settings, with .md, .svg and .json appended",
     )
 
     predict: str | None = setting(
         None,
-        "instead of running stages, predict every image in this folder; no data set is needed",
+        "instead of running stages, predict every image in this folder",
         group="Prediction",
         rule=NOT_EMPTY,
     )
     predict_network: str = setting(
         "mask_rcnn",
-        "what predicts: mask_rcnn instances, deeplab labels, irn pseudo labels of the classes "
-        "that the classification network finds",
+        "what predicts: mask_rcnn instances, deeplab labels, irn pseudo labels",
         rule=one_of("mask_rcnn", "deeplab", "irn"),
     )
-    predict_score: float = setting(
-        0.5, "irn alone: probability from which on a class is taken to be in an image", rule=UNIT
-    )
+    predict_score: float = setting(0.5, "irn: least probability of a class in an image", rule=UNIT)
     predict_long_side: int = setting(
         1024,
-        "deeplab and irn alone: a larger image is shrunk to this long side for the networks, "
-        "pixels; 0 shrinks none",
+        "deeplab and irn: long side that larger images are shrunk to, pixels; 0 shrinks none",
         rule=NOT_NEGATIVE,
     )
     predict_dir: str = output_path("result/predict", "predictions, in a folder for each network")
