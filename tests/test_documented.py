@@ -157,6 +157,19 @@ def test_a_documented_flag_is_one_of_ours_and_takes_its_value(flag):
     pytest.fail(f"{FLAGS[flag]}: {flag!r} is no flag")
 
 
+def test_the_links_between_pages_lead_somewhere():
+    for page in [*PAGES, ROOT / "CHANGELOG.md"]:
+        for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+            place, _, heading = link.partition("#")
+            if place.startswith("http"):
+                continue
+            target = page.parent / place if place else page
+            assert target.exists(), (page.name, link)
+            titles = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE) if heading else []
+            anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+            assert not heading or heading in anchors, (page.name, link)
+
+
 def test_the_pages_have_commands_of_every_kind():
     assert len(RUNS) >= 9
     for start in ("make demo", "make test", "pip install", "torchrun", "python run_sample.py"):
