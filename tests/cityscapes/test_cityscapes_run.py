@@ -123,11 +123,6 @@ def test_a_second_run_makes_nothing_again(finished):
     assert changed == {TRAIN[1]}
 
 
-def test_other_classes_are_other_data(finished, capsys):
-    assert run(finished, cityscapes_classes=19, train_cam_pass=True) == 2
-    assert "8 classes" in capsys.readouterr().err
-
-
 def test_nineteen_classes_run_with_a_word_of_warning(fresh, capsys):
     assert run(fresh, cityscapes_classes=19, train_cam_pass=True, make_cam_pass=True) == 0
     log = (fresh / "run/sample_train_eval.log").read_text()
@@ -140,7 +135,6 @@ def test_nineteen_classes_run_with_a_word_of_warning(fresh, capsys):
     ("spoil", "words"),
     [
         (lambda root: truth(root, "labelIds").unlink(), "have no annotation, the first is"),
-        (lambda root: put(root, np.zeros((9, 9), np.uint8)), r"labelIds.png: is (9, 9) pixels"),
         (lambda root: put(root, np.full(city_tree.SIZE, 77, np.uint8)), "unknown label id 77"),
         (lambda root: truth(root, "instanceIds", VAL[0], "val").unlink(), "have no ground truth"),
     ],

@@ -1,7 +1,5 @@
 import json
 import os
-import pickle
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,9 +22,6 @@ from tests.coco_shaped import (
     name_of,
     write_json,
 )
-
-SAMPLE = Path(__file__).parents[3] / "shared" / "coco_sample"
-SAMPLE = Path(os.environ.get("COCO_SAMPLE", SAMPLE))
 
 
 @pytest.fixture(scope="module")
@@ -95,14 +90,7 @@ def test_only_labelled_leaves_out_what_has_no_class(root):
     assert without == [i for i in kept if i != crowded]
 
 
-def test_the_counts_are_in_the_log(root, caplog):
-    with caplog.at_level("INFO"):
-        open_coco(root).split("train")
-    assert "train2017: 6 images, 1 of them without a class" in caplog.text
-    assert "has 6 images, COCO 2017's has 118287" in caplog.text
-
-
-@pytest.mark.parametrize("layout", ["{}", "images/{}", "JPEGImages/{}", "JPEGImages", "images"])
+@pytest.mark.parametrize("layout", ["{}", "images/{}", "JPEGImages"])
 @pytest.mark.parametrize("year", [2014, 2017])
 def test_every_layout_is_read(tmp_path, layout, year):
     root = make_coco(tmp_path, year=year, layout=layout)
@@ -162,19 +150,6 @@ def test_the_semantic_truth_follows_each_rule(root, truth, crowd):
         assert (label == painted(known, image_id, **rules)).all()
 
 
-def test_the_rules_differ_where_they_should(root):
-    def labels(**options):
-        return [open_coco(root, **options).semantic_label(i) for i in ids_of("train")]
-
-    usual = labels()
-    assert not all(map(np.array_equal, usual, labels(truth="small_first")))
-    assert not any((label == 255).any() for label in usual)
-    ignoring = labels(crowd="ignore")
-    for label, other in zip(usual, ignoring, strict=True):
-        assert set(label[other == 255].tolist()) <= {0}
-        assert (label == other)[other != 255].all()
-
-
 def test_instances_are_pycocotools_masks_and_crowds_are_ignored_regions(root):
     dataset = open_coco(root)
     known = api(root / "annotations/instances_train2017.json")
@@ -230,14 +205,6 @@ def test_a_value_of_the_other_numbering_is_refused_by_name(root, tmp_path, raw, 
     dataset = open_coco(root, mask_dir=tmp_path)
     with pytest.raises(ValueError, match=f"^--coco_mask_dir: .* has the value {value}; .*{words}"):
         dataset.semantic_label(ids_of("train")[-1])
-
-
-def test_it_is_picklable_before_and_after_reading(root):
-    dataset = open_coco(root)
-    for _ in range(2):
-        copy = pickle.loads(pickle.dumps(dataset))
-        assert copy.split("val") == ids_of("val")
-        assert dataset.split("val") == ids_of("val")
 
 
 def test_its_identity_is_that_of_images_and_labels_wherever_they_lie(own, tmp_path):
@@ -312,10 +279,6 @@ BROKEN = {
         "category 1 is 'crack', COCO's is 'person'; a data set of other classes is read with "
         "--dataset folder --labels FILE",
     ),
-    "an id of none": (
-        lambda: spoilt(lambda c: c["categories"].append({"id": 0, "name": "rust"})),
-        "category 0 is 'rust', COCO has none of that id; a data set of other classes",
-    ),
     "a nameless category": (
         lambda: spoilt(lambda c: c["categories"][3].pop("name")),
         "byte [0-9]+, one of its categories: no instances JSON",
@@ -325,24 +288,13 @@ BROKEN = {
         "its list of annotations is missing; it has categories, images, licenses",
     ),
     "cut short": (lambda: spoilt(lambda c: None)[:-400], "is cut short, or no JSON at byte"),
-    "empty": (lambda: "", "is cut short, or no JSON at byte 0"),
-    "no JSON": (lambda: "<html>" + " " * 100, "no JSON at byte 0"),
-    "no images": (lambda: '{"annotations": []}', "its list of images is missing or empty"),
     "unknown image": (
         lambda: spoilt(lambda c: c["annotations"][0].update(image_id=777)),
         "begins an annotation of the image 777, which is not listed",
     ),
-    "category 91": (
-        lambda: spoilt(lambda c: c["annotations"][1].update(category_id=91)),
-        "one of its annotations: has the category 91; .*--dataset folder",
-    ),
     "category 12": (
         lambda: spoilt(lambda c: c["annotations"][1].update(category_id=12)),
         "one of its annotations: has the category 12",
-    ),
-    "image twice": (
-        lambda: spoilt(lambda c: c["images"][1].update(id=1)),
-        "two images have the id 1",
     ),
     "name twice": (
         lambda: spoilt(lambda c: c["images"][1].update(file_name=c["images"][0]["file_name"])),
@@ -351,10 +303,6 @@ BROKEN = {
     "name that leads out": (
         lambda: spoilt(lambda c: c["images"][0].update(file_name="../../etc/x.jpg")),
         "byte [0-9]+, one of its images: no file name",
-    ),
-    "no category": (
-        lambda: spoilt(lambda c: c["annotations"][0].pop("category_id")),
-        "byte [0-9]+, one of its annotations: no instances JSON",
     ),
 }
 
@@ -373,10 +321,8 @@ def test_broken_annotations_are_one_line_that_names_the_file(own, case):
     "change",
     [
         lambda content: content.pop("categories"),
-        lambda content: content.update(categories=content["categories"][::9]),
         lambda content: content["categories"].append({"id": 12, "name": "street sign"}),
         lambda content: content["categories"][0].update(name="Person "),
-        lambda content: content.update(annotations=[]),
     ],
 )
 def test_categories_are_compared_where_they_are_named(own, change):
@@ -386,14 +332,9 @@ def test_categories_are_compared_where_they_are_named(own, change):
 
 SHAPES = {
     "two points": [[1, 1, 5, 5]],
-    "odd": [[1, 1, 5, 5, 7, 7, 9]],
     "words": [["a", "b", "c", "d", "e", "f"]],
-    "nothing": [],
-    "none": None,
-    "too short": {"size": [72, 96], "counts": [10, 10]},
     "too long": {"size": [72, 96], "counts": [10, 10**9]},
     "negative": {"size": [72, 96], "counts": [-10, 72 * 96 + 10]},
-    "of another size": {"size": [10, 10], "counts": [10, 90]},
 }
 
 
@@ -444,19 +385,6 @@ def test_a_folder_without_annotations_says_what_is_expected(own, tmp_path):
         open_coco(own, mask_dir=tmp_path / "nowhere")
 
 
-def test_a_name_in_other_letters_is_read_as_utf8(own):
-    content = instances("train")
-    name = f"東京_{content['images'][0]['file_name']}"
-    path = own / "train2017" / content["images"][0]["file_name"]
-    path.rename(path.with_name(name))
-    content["images"][0]["file_name"] = name
-    json_path = write_json(own, "train", content)
-    json_path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
-    dataset = open_coco(own)
-    assert dataset.split("train")[0] == name.removesuffix(".jpg")
-    assert dataset.semantic_label(dataset.split("train")[0]).any()
-
-
 def test_lists_read_by_pieces_are_the_same(root, monkeypatch):
     before = open_coco(root)
     labels = [before.semantic_label(i) for i in ids_of("train")]
@@ -464,43 +392,3 @@ def test_lists_read_by_pieces_are_the_same(root, monkeypatch):
     after = open_coco(root)
     assert after.identify() == before.identify()
     assert all(map(np.array_equal, labels, map(after.semantic_label, ids_of("train"))))
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory):
-    """Give the sample of real photographs, laid out like COCO's val."""
-    if not SAMPLE.is_dir():
-        pytest.skip("no sample of COCO here; COCO_SAMPLE names it")
-    root = tmp_path_factory.mktemp("sample")
-    (root / "annotations").mkdir()
-    (root / "annotations/instances_val2017.json").symlink_to(SAMPLE / "instances.json")
-    (root / "val2017").symlink_to(SAMPLE / "images")
-    return root
-
-
-def test_the_real_sample_is_equal_to_pycocotools_pixel_by_pixel(sample):
-    known = api(sample / "annotations/instances_val2017.json")
-    for truth in ("json_order", "small_first"):
-        dataset = open_coco(sample, truth=truth, crowd="ignore")
-        ids = dataset.split("val")
-        assert len(ids) == 64
-        for image_id in ids:
-            wanted = painted(known, image_id, small_first=truth == "small_first", ignore=True)
-            assert (dataset.semantic_label(image_id) == wanted).all()
-    crowds = instances_seen = 0
-    for image_id in ids:
-        found, masks = truths(known, image_id)
-        assert dataset.image(image_id).shape[:2] == dataset.semantic_label(image_id).shape
-        there = {a["category_id"] for a in found}
-        assert CATEGORY_IDS[np.flatnonzero(dataset.image_labels([image_id])[0])].tolist() == sorted(
-            there
-        )
-        for reader, crowd in ((dataset.instance_label, 0), (dataset.ignored_regions, 1)):
-            mine, classes = reader(image_id)
-            wanted = [n for n, a in enumerate(found) if a["iscrowd"] == crowd]
-            assert CATEGORY_IDS[classes].tolist() == [found[n]["category_id"] for n in wanted]
-            assert all((mask == masks[n]).all() for mask, n in zip(mine, wanted, strict=True))
-            crowds += len(mine) * crowd
-            instances_seen += len(mine)
-    assert crowds == 17
-    assert instances_seen == 833

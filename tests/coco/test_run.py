@@ -8,11 +8,9 @@ import pytest
 
 import run_sample
 from misc.evaluate.measures import read_since
-from misc.files.cam_files import read_cams
-from misc.files.images import read_label
 from step import STAGES
 from tests import forked
-from tests.coco_shaped import BARE, CROWDED, ids_of, instances, make_coco, name_of, write_json
+from tests.coco_shaped import ids_of, instances, make_coco, write_json
 from tests.tiny_networks import tiny_detector_and_deeplab
 
 SETTINGS = {
@@ -81,14 +79,6 @@ def test_every_stage_finishes_on_coco(finished):
     assert len(made(finished)) == 4 * 6 + 1
 
 
-def test_an_image_without_a_class_has_no_cams_and_a_label_of_background(finished):
-    bare = name_of("train", BARE)
-    assert read_cams(finished / f"result/cam/{bare}.npz").keys.tolist() == []
-    assert not read_label(finished / f"result/sem_seg/{bare}.png").any()
-    crowded = name_of("train", CROWDED)
-    assert read_cams(finished / f"result/cam/{crowded}.npz").keys.tolist() == [0]
-
-
 def test_measures_are_over_81_labels_with_cocos_own_ap(finished):
     found = measures(finished)
     for key in (
@@ -104,13 +94,6 @@ def test_measures_are_over_81_labels_with_cocos_own_ap(finished):
     details = json.loads((finished / "result/details/eval_sem_seg.json").read_text())
     assert np.shape(details["confusion"]) == (81, 81)
     assert len(details["images"]) == 6
-
-
-def test_a_second_run_makes_nothing_again(copied, root):
-    times = {path: path.stat().st_mtime_ns for path in copied.glob("result/*/*.[np][pn][zg]")}
-    times |= {path: path.stat().st_mtime_ns for path in copied.glob("sess/*.pth")}
-    assert run(copied, root) == 0
-    assert {path: path.stat().st_mtime_ns for path in times} == times
 
 
 def test_what_is_missing_is_made_again_byte_for_byte(copied, root):
@@ -143,20 +126,6 @@ def test_coco_2014_is_read_with_its_own_settings(tmp_path):
     assert run(tmp_path / "run", root, "train_cam", "make_cam", **changes) == 0
     assert {p.stem for p in (tmp_path / "run/result/cam").glob("*.npz")} == set(
         ids_of("train", 2014)
-    )
-
-
-def test_only_labelled_is_trained_and_labelled_alone(copied, root):
-    assert run(copied, root, "make_cam", "eval_cam", only_labelled=True) == 0
-    log = (copied / "sample_train_eval.log").read_text()
-    assert "train2017: 6 images, 1 of them without a class, which are left out: 5" in log
-
-
-def test_another_choice_of_labels_does_not_mix_into_cams(copied, root, capsys):
-    assert run(copied, root, "make_cam", coco_crowd_labels=False) == 2
-    assert (
-        "labels of --data_root, which make_cam read, were coco17, 8 images"
-        in capsys.readouterr().err
     )
 
 

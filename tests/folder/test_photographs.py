@@ -1,6 +1,5 @@
 """Ids, splits, masks and identity of a folder of photographs."""
 
-import pickle
 import shutil
 
 import numpy as np
@@ -135,23 +134,6 @@ def test_253_classes_are_the_most(tmp_path):
         data.split("all")
 
 
-@pytest.mark.parametrize(
-    ("paths", "options", "error", "words"),
-    [
-        ([], {}, FileNotFoundError, "no image in it .*; read are .*jpg"),
-        (["a.jpg"], {"labels": None}, ValueError, "pass --labels with its images"),
-        (["a.jpg"], {"masks": "nowhere"}, FileNotFoundError, "--masks nowhere: has no folder sem"),
-    ],
-)
-def test_what_is_missing_is_one_line(tmp_path, paths, options, error, words):
-    (tmp_path / "p").mkdir()
-    make_photos(tmp_path / "p", paths)
-    write_csv(tmp_path / "tags.csv", {path: ["x"] for path in paths})
-    data = Dataset(tmp_path / "p", **{"labels": tmp_path / "tags.csv"} | options)
-    with pytest.raises(error, match=words):
-        data.with_truth(data.split("all"))
-
-
 def test_other_lists_are_one_line(photos, tmp_path):
     with pytest.raises(FileNotFoundError, match="no such folder"):
         Dataset(photos / "nowhere")
@@ -261,13 +243,6 @@ def test_instance_masks_of_16_bits_number_more_objects(photos, tmp_path):
     assert (classes == 0).all()
 
 
-def test_objects_whose_masks_no_memory_holds_are_one_line(photos, tmp_path, monkeypatch):
-    monkeypatch.setattr("misc.files.object_maps.LARGEST_MASKS", 100 * 24 * 32)
-    write_mask(tmp_path / "m/instance/street/two.png", np.arange(24 * 32).reshape(SIZE) % 102)
-    with pytest.raises(ValueError, match=r"two.png: 101 objects of \(24, 32\) pixels; their masks"):
-        opened(photos, masks=tmp_path / "m").instance_label("street_two")
-
-
 @pytest.mark.parametrize(
     ("kind", "numbers"),
     [("semantic", "a class is its number, 1 to 3"), ("instance", "objects are numbered from 1")],
@@ -314,10 +289,3 @@ def test_the_identity_is_of_images_labels_and_names_not_of_the_path(photos, tmp_
     assert opened(photos, labels=write_csv(tmp_path / "o.csv", renamed)).identify() != known
     write_image(photos / "top.bmp", (30, 30))
     assert opened(photos).identify() != known
-
-
-def test_it_is_picklable_with_and_without_what_was_read(photos):
-    data = opened(photos)
-    fresh = pickle.loads(pickle.dumps(data))
-    assert fresh.split("val") == data.split("val")
-    assert pickle.loads(pickle.dumps(data)).split("val") == data.split("val")

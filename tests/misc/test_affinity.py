@@ -2,16 +2,10 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from misc.affinity import (
-    KINDS,
     affinity_displacement_losses,
-    decided_pairs,
-    displacement_signs,
     mean_terms,
-    pair_kinds,
     pair_sums,
     total_loss,
 )
@@ -151,15 +145,6 @@ def test_saturated_boundaries_stay_finite():
     assert logit.grad.isfinite().all()
 
 
-def test_a_nan_prediction_reaches_the_terms():
-    label = torch.zeros(1, 6, 9, dtype=torch.int64)
-    logit, displacement = torch.zeros(1, 1, 6, 9), torch.zeros(1, 2, 6, 9)
-    logit[0, 0, 2, 4] = displacement[0, 0, 2, 4] = math.nan
-    terms = affinity_displacement_losses(logit, displacement, label, radius=3)
-    assert terms["pos"].isnan()
-    assert terms["dp_bg"].isnan()
-
-
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.int64])
 def test_low_precision_predictions_are_computed_in_float32(dtype):
     label = blocks(8, 9).to(dtype)
@@ -207,51 +192,10 @@ def test_two_ranks_that_average_take_the_step_of_one():
         torch.testing.assert_close(gradient, exact, rtol=1e-4, atol=1e-7)
 
 
-def test_the_counts_pass_through_the_reduction():
-    label = blocks(8, 9)
-    logit, displacement = random_predictions(label)
-    whole = affinity_displacement_losses(logit, displacement, label, radius=3)
-    halved = affinity_displacement_losses(
-        logit, displacement, label, radius=3, reduce_counts=lambda counts: 2 * counts
-    )
-    for name in TERMS:
-        assert halved[name].item() == pytest.approx(whole[name].item() / 2, rel=1e-4)
-
-
 def test_total_is_half_of_each_couple():
     values = torch.tensor([1.0, 2.0, 4.0, 8.0])
     terms = dict(zip(TERMS, values, strict=True))
     assert total_loss(terms).item() == 7.5
-
-
-@given(st.integers(2, 5), st.integers(1, 12), st.integers(1, 14), st.integers(0, 2**31))
-@settings(max_examples=25, deadline=None, derandomize=True)
-def test_every_pair_is_decided_by_one_pixel(radius, height, width, seed):
-    label = blocks(height, width, seed=seed)
-    boundary = torch.rand(label.shape, generator=torch.Generator().manual_seed(seed)).round(
-        decimals=1
-    )
-    kinds = pair_kinds(label, radius=radius)
-    decided = decided_pairs(boundary, kinds, radius=radius)
-    assert decided.shape == (KINDS, *label.shape)
-    by_kind = [(kinds == kind).sum().item() for kind in range(KINDS)]
-    assert decided.sum(dim=(1, 2, 3)).tolist() == by_kind
-
-
-def test_a_batch_at_once_is_its_images_one_by_one():
-    label = blocks(9, 10, batch=3)
-    logit, displacement = (x.detach() for x in random_predictions(label))
-    foreground = (label > 0) & (label < 255)
-
-    def weights(at: slice):
-        kinds = pair_kinds(label[at], radius=3)
-        decided = decided_pairs(logit[at, 0], kinds, radius=3)
-        return decided, displacement_signs(displacement[at], foreground[at], kinds, radius=3)
-
-    decided, signs = weights(slice(0, 3))
-    singles = [weights(slice(i, i + 1)) for i in range(3)]
-    assert torch.equal(decided, torch.cat([single[0] for single in singles], dim=1))
-    assert torch.equal(signs, torch.cat([single[1] for single in singles]))
 
 
 @pytest.mark.gpu

@@ -1,11 +1,8 @@
-import builtins
-import sys
-
 import numpy as np
 import pytest
 import torch
 
-from misc.crf import _label_scores, crf_inference_labels, crf_inference_probabilities
+from misc.crf import crf_inference_labels, crf_inference_probabilities
 
 BACKENDS = ["torch", "pydensecrf"]
 
@@ -35,15 +32,6 @@ def fresh_lattice_labels(image, label_map, num_labels):
     field.addPairwiseGaussian(sxy=3, compat=3)
     field.addPairwiseBilateral(sxy=50, srgb=5, rgbim=image.copy(), compat=10)
     return np.argmax(field.inference(10), axis=0).reshape(height, width)
-
-
-@pytest.mark.parametrize("num_labels", [2, 3, 21])
-def test_energy_follows_its_definition(num_labels):
-    label_map = np.random.default_rng(1).integers(0, num_labels, (5, 7))
-    expected = energy_by_definition(label_map, num_labels, 0.7)
-    scores = _label_scores(torch.from_numpy(label_map).reshape(-1, 1), num_labels, 0.7)
-    assert scores.dtype == torch.float32
-    np.testing.assert_allclose(-scores[:, 0].T, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -101,57 +89,15 @@ def test_a_ragged_map_is_drawn_to_the_edge_of_the_image():
     np.testing.assert_array_equal(refined, truth)
 
 
-def test_an_image_that_must_not_be_written_to_is_accepted_and_unchanged():
-    pytest.importorskip("pydensecrf")
-    image = np.asfortranarray(two_tone_image())
-    image.flags.writeable = False
-    before = image.copy()
-    ragged = (np.arange(32) >= 13) * np.ones((24, 1), dtype=np.int32)
-    (refined,) = crf_inference_labels(image, [ragged], num_labels=2)
-    np.testing.assert_array_equal(refined, fresh_lattice_labels(before, ragged, 2))
-    np.testing.assert_array_equal(image, before)
-
-
-def test_an_image_without_classes_is_all_background_without_a_crf(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pydensecrf", None)
-    image = two_tone_image()
-    maps = [np.zeros(image.shape[:2], dtype=np.uint8)] * 2
-    refined = crf_inference_labels(image, maps, num_labels=1)
-    assert len(refined) == 2
-    assert all(not labels.any() and labels.shape == (24, 32) for labels in refined)
-
-
-def test_a_package_that_is_chosen_and_missing_is_one_error_that_says_what_to_do(monkeypatch):
-    real_import = builtins.__import__
-
-    def without_pydensecrf(name, *args, **kwargs):
-        if name.startswith("pydensecrf"):
-            raise ImportError(f"No module named {name!r}")
-        return real_import(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without_pydensecrf)
-    image = two_tone_image()
-    maps = [np.zeros((24, 32), dtype=int)]
-    with pytest.raises(ModuleNotFoundError, match=r"pip install pydensecrf2, or use --crf torch"):
-        crf_inference_labels(image, maps, num_labels=2, backend="pydensecrf")
-    assert not crf_inference_labels(image, maps, num_labels=2)[0].any()
-
-
 def test_refuses_what_does_not_fit():
     image = two_tone_image()
     fitting = np.zeros((24, 32), dtype=int)
     with pytest.raises(ValueError, match="uint8 RGB image"):
         crf_inference_labels(image.astype(np.float32), [fitting], num_labels=2)
-    with pytest.raises(ValueError, match=r"uint8 RGB image .* not uint8 \(24, 32\)"):
-        crf_inference_labels(image[..., 0], [fitting], num_labels=2)
     with pytest.raises(ValueError, match=r"shape \(32, 24\) for an image of \(24, 32\)"):
         crf_inference_labels(image, [fitting.T], num_labels=2)
     with pytest.raises(ValueError, match=r"labels 0..2 .* accepted are 0..1"):
         crf_inference_labels(image, [fitting + 2 * (image[..., 0] > 100)], num_labels=2)
-    with pytest.raises(ValueError, match="a label map of float64; the CRF takes integers"):
-        crf_inference_labels(image, [fitting / 2], num_labels=2)
-    with pytest.raises(ValueError, match="unknown CRF 'numpy'; accepted are torch and pydensecrf"):
-        crf_inference_labels(image, [fitting], num_labels=2, backend="numpy")
     with pytest.raises(ValueError, match=r"shape \(24, 31\) for an image of \(24, 32\)"):
         crf_inference_probabilities(image, np.zeros((2, 24, 31), np.float32))
 
@@ -203,7 +149,7 @@ def image_of(kind, height=60, width=80):
 
 
 @pytest.mark.parametrize("kind", ["noise", "one colour", "two tones", "ramp", "waves"])
-@pytest.mark.parametrize("num_labels", [2, 5, 21, 81])
+@pytest.mark.parametrize("num_labels", [2, 21, 81])
 def test_both_backends_give_the_same_labels(kind, num_labels):
     pytest.importorskip("pydensecrf")
     image = image_of(kind)
@@ -215,7 +161,7 @@ def test_both_backends_give_the_same_labels(kind, num_labels):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (2, 3)])
-@pytest.mark.parametrize("num_labels", [2, 21, 300])
+@pytest.mark.parametrize("num_labels", [2, 300])
 def test_images_of_any_size_and_any_number_of_labels(size, num_labels):
     pytest.importorskip("pydensecrf")
     image = image_of("noise", *size)
@@ -227,14 +173,7 @@ def test_images_of_any_size_and_any_number_of_labels(size, num_labels):
     np.testing.assert_array_equal(ours, theirs)
 
 
-def test_no_map_and_no_pixel_are_no_result():
-    assert crf_inference_labels(two_tone_image(), [], num_labels=3) == []
-    empty = np.zeros((0, 5), int)
-    (refined,) = crf_inference_labels(np.zeros((0, 5, 3), np.uint8), [empty], num_labels=3)
-    assert refined.shape == (0, 5)
-
-
-@pytest.mark.parametrize("num_labels", [2, 3, 15, 16, 21])
+@pytest.mark.parametrize("num_labels", [2, 15, 16])
 def test_maps_refined_together_are_those_refined_alone(num_labels):
     image = image_of("waves")
     maps = [blocky_map(num_labels, 60, 80), blocky_map(num_labels, 80, 60).T]
@@ -290,13 +229,6 @@ def test_every_tensor_is_made_on_the_device_that_is_asked_for():
         )
     np.testing.assert_array_equal(refined, expected)
     np.testing.assert_array_equal(of_tensors, expected)
-
-
-def test_the_work_is_done_on_the_device_that_is_asked_for():
-    image, label_map = wavy_scene()
-    # A meta tensor holds no values: the check of its labels is the first to miss them.
-    with pytest.raises(RuntimeError, match="meta"):
-        crf_inference_labels(image, [label_map], num_labels=3, device="meta")
 
 
 @pytest.mark.gpu

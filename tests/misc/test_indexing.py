@@ -149,23 +149,12 @@ def test_scores_stay_on_their_side_of_a_contour() -> None:
     assert walked[:, 10:].abs().max() < 1e-7
 
 
-def test_all_boundary_leaves_nothing() -> None:
-    assert not propagate_to_edge(torch.rand(2, 5, 6), torch.ones(1, 5, 6)).any()
-
-
 def test_zero_map_stays_exactly_zero_beside_others() -> None:
     x = torch.rand(3, 6, 7)
     x[1] = 0
     walked = propagate_to_edge(x, torch.rand(1, 6, 7))
     assert not walked[1].any()
     assert walked[0].any()
-
-
-def test_instances_of_a_class_follow_each_other() -> None:
-    x, edge = torch.rand(2, 3, 6, 7), torch.rand(1, 6, 7)
-    walked = propagate_to_edge(x, edge)
-    assert walked.shape == (6, 1, 6, 7)
-    torch.testing.assert_close(walked, propagate_to_edge(x.reshape(6, 6, 7), edge))
 
 
 def test_more_maps_than_are_walked_at_once() -> None:
@@ -175,31 +164,12 @@ def test_more_maps_than_are_walked_at_once() -> None:
     torch.testing.assert_close(together, alone)
 
 
-@pytest.mark.parametrize("shape", [(0, 6, 7), (0, 3, 6, 7), (2, 0, 6, 7)])
-def test_no_map_is_an_empty_result(shape: tuple[int, ...]) -> None:
-    walked = propagate_to_edge(torch.zeros(shape), torch.rand(1, 6, 7))
-    assert walked.shape == (0, 1, 6, 7)
-
-
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 def test_result_has_the_dtype_of_the_scores(dtype: torch.dtype) -> None:
     x, edge = torch.rand(1, 6, 7).to(dtype), torch.rand(1, 6, 7)
     walked = propagate_to_edge(x, edge)
     assert walked.dtype == dtype
     assert_is_walk(walked, dense_walk(x, edge), max(1e-5, torch.finfo(dtype).eps))
-
-
-@pytest.mark.parametrize("surrounding", [torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
-def test_autocast_around_the_walk_changes_nothing(
-    surrounding: torch.dtype, dtype: torch.dtype
-) -> None:
-    x, edge = torch.rand(2, 9, 11).to(dtype), torch.rand(1, 9, 11).to(dtype)
-    expected = propagate_to_edge(x, edge)
-    with torch.autocast("cpu", surrounding):
-        result = propagate_to_edge(x, edge)
-    assert result.dtype == dtype
-    assert torch.equal(result, expected)
 
 
 def test_arguments_are_left_as_they_are_and_nothing_is_warned_of() -> None:
@@ -225,8 +195,8 @@ def test_float64_error_is_within_the_stated_bound_at_every_pixel() -> None:
     assert error.max() > 0
 
 
-@pytest.mark.parametrize("power", [0, 1, 2, 7, 254, 256, 1022])
-@pytest.mark.parametrize("tail", [1e-3, 1e-7, 1e-12])
+@pytest.mark.parametrize("power", [0, 1, 7, 254])
+@pytest.mark.parametrize("tail", [1e-3, 1e-7])
 def test_coefficients_are_the_binomial_ones_up_to_the_least_degree_under_the_tail(
     power: int, tail: float
 ) -> None:
@@ -240,19 +210,6 @@ def test_coefficients_are_the_binomial_ones_up_to_the_least_degree_under_the_tai
     assert sum(exact[len(coefficients) - 1 :]) > tail
 
 
-@pytest.mark.parametrize("power", [254, 1022])
-def test_series_is_the_power_within_the_tail_on_the_whole_spectrum(power: int) -> None:
-    z = np.linspace(-1, 1, 4001)
-    series = np.polynomial.chebyshev.chebval(z, chebyshev_coefficients(power, TAIL))
-    error = np.abs(series - z**power)
-    assert error.max() <= TAIL
-    assert error.max() > TAIL / 10  # no degree is wasted
-
-
-def test_walk_of_256_steps_takes_86_products() -> None:
-    assert 2 + len(chebyshev_coefficients(254)) - 1 == 86
-
-
 @pytest.mark.parametrize(
     ("x", "edge", "message"),
     [
@@ -261,8 +218,6 @@ def test_walk_of_256_steps_takes_86_products() -> None:
             torch.zeros(1, 6, 7),
             r"x: found torch.float32 \(6, 7\), accepted floating-point",
         ),
-        (torch.zeros(1, 6, 7).long(), torch.zeros(1, 6, 7), "x: found torch.int64"),
-        (torch.zeros(1, 6, 7), torch.zeros(6, 7), r"edge: found \(6, 7\)"),
         (torch.zeros(1, 6, 7), torch.zeros(1, 7, 6), r"accepted \(1, 6, 7\)"),
     ],
 )
@@ -339,18 +294,6 @@ def sorted_offsets(radius: int) -> list[tuple[int, int]]:
         for x in range(1 - radius, radius)
         if (y > 0 or x > 0) and x * x + y * y < radius * radius
     ]
-
-
-def test_path_index_of_a_grid_smaller_than_the_radius_has_no_sources() -> None:
-    paths, sources, destinations = PathIndex(5, (3, 3)).get_path_indices((3, 40))
-    assert sources.size == 0
-    assert destinations.shape == (34, 0)
-    assert all(group.shape[2] == 0 for group in paths)
-
-
-def test_path_index_without_pairs_is_refused() -> None:
-    with pytest.raises(ValueError, match="radius: found 1, accepted 2 or more"):
-        PathIndex(1, (8, 8))
 
 
 def test_path_index_computes_the_large_arrays_only_when_asked() -> None:

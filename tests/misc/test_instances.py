@@ -40,20 +40,6 @@ def test_each_class_is_cut_by_each_instance():
     np.testing.assert_array_equal(separate.sum(axis=1), cam)
 
 
-def test_tensors_are_cut_as_arrays_are():
-    cam = smooth_scores(2, 6, 7, 0)
-    instances = np.random.default_rng(0).permutation(np.arange(42) % 5).reshape(6, 7)
-    separate = separate_scores(torch.from_numpy(cam), instances)
-    assert isinstance(separate, torch.Tensor)
-    assert separate.dtype == torch.float32
-    np.testing.assert_array_equal(separate.numpy(), separate_scores(cam, instances))
-
-
-def test_no_class_gives_no_map():
-    cam = np.zeros((0, 2, 2), dtype=np.float32)
-    assert separate_scores(cam, np.array([[0, 1], [2, 1]])).shape == (0, 3, 2, 2)
-
-
 def test_scores_are_enlarged_cut_and_divided_by_the_largest_that_is_left():
     propagated = torch.from_numpy(smooth_scores(3, 5, 6, 1))[:, None] * 7
     large = functional.interpolate(propagated, size=(20, 24), mode="bilinear", align_corners=False)[
@@ -65,25 +51,11 @@ def test_scores_are_enlarged_cut_and_divided_by_the_largest_that_is_left():
     torch.testing.assert_close(scores, large / large.max(), rtol=1e-6, atol=0)
 
 
-def test_enlarging_leaves_its_argument_alone():
-    propagated = torch.full((1, 1, 2, 2), 3.0)
-    upsample_scores(propagated, (8, 8))
-    assert (propagated == 3).all()
-
-
 def test_scores_that_are_all_zero_stay_zero_and_give_no_detection():
     scores = upsample_scores(torch.zeros(2, 1, 3, 4), (11, 16))
     assert scores.shape == (2, 11, 16)
     assert (scores == 0).all()
     assert len(detect(scores, [1, 2], 1)["score"]) == 0
-
-
-def test_no_score_map_gives_no_detection():
-    scores = upsample_scores(torch.zeros(0, 1, 3, 4), (11, 16))
-    assert scores.shape == (0, 11, 16)
-    detections = detect(scores, [], 3)
-    assert detections["mask"].shape == (0, 11, 16)
-    assert detections["score"].shape == detections["class"].shape == (0,)
 
 
 @pytest.mark.parametrize("size", [(37, 50), (40, 52)])
@@ -97,20 +69,6 @@ def test_winners_found_a_part_at_a_time_are_those_of_all_maps(size, count, a_par
     np.testing.assert_array_equal(index, expected[0])
     np.testing.assert_array_equal(best, expected[1])
     assert (index.dtype, best.dtype) == (np.int32, np.float32)
-
-
-def test_winners_of_maps_that_are_all_zero_are_the_background(monkeypatch):
-    monkeypatch.setattr(instances, "_PART", 1)
-    index, best = instances.upsampled_winners(torch.zeros(2, 1, 3, 4), (11, 16))
-    assert not index.any()
-    assert not best.any()
-
-
-def test_an_empty_result_has_the_right_types():
-    detections = detect(np.full((1, 4, 5), 0.25, np.float32), [3], 1)
-    assert detections["mask"].shape == (0, 4, 5)
-    types = {name: array.dtype for name, array in detections.items()}
-    assert types == {"score": np.float32, "mask": np.bool_, "class": np.int64}
 
 
 def test_detections_are_by_hand():
@@ -154,11 +112,6 @@ def test_of_more_components_than_masks_can_be_held_for_the_largest_are_kept(monk
     assert instances.split_winners(index, best, classes)["class"].tolist() == [1, 3, 4]
 
 
-def test_pixels_that_touch_at_a_corner_are_two_components():
-    scores = np.eye(2, dtype=np.float32)[None]
-    assert len(detect(scores, [0], 1)["score"]) == 2
-
-
 @pytest.mark.parametrize("size", [2, 5])
 @pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy])
 def test_equals_finding_them_one_by_one(size, kind):
@@ -180,8 +133,3 @@ def test_the_baseline_is_the_components_of_the_cut_attention_maps():
     np.testing.assert_array_equal(detections["score"], [score for score, _, _ in expected])
     np.testing.assert_array_equal(detections["mask"], [mask for _, mask, _ in expected])
     assert set(detections["class"]) == {4, 8}
-
-
-def test_refuses_maps_that_are_not_one_a_class_and_instance():
-    with pytest.raises(ValueError, match="3 score maps for 2 classes of 2 instances"):
-        detect(np.zeros((3, 4, 5), np.float32), [0, 1], 2)

@@ -115,25 +115,6 @@ def test_pixels_in_many_parts_are_filtered_as_in_one(monkeypatch):
         assert torch.equal(one, other)
 
 
-def test_smoothness_is_built_once_for_each_size(monkeypatch):
-    first = smoothness_kernel((6, 7), width=2, weight=1, device=CPU)
-    assert smoothness_kernel((6, 7), width=2, weight=1, device=CPU) is first
-    assert smoothness_kernel((7, 6), width=2, weight=1, device=CPU) is not first
-    assert smoothness_kernel((6, 7), width=3, weight=1, device=CPU) is not first
-    monkeypatch.setattr(lattice, "_KEPT_PIXELS", 41)
-    assert smoothness_kernel((6, 7), width=2, weight=1, device=CPU) is not first
-
-
-@pytest.mark.parametrize("highest", [50, 2**40, 2**62])
-def test_keys_of_any_size_are_sorted_with_their_order(highest):
-    keys = torch.as_tensor(np.random.default_rng(3).integers(0, highest, 1000))
-    keys[::3] = keys[500]
-    expected, order = torch.sort(keys, stable=True)
-    found, found_order = lattice._sorted_with_order(keys.clone())
-    assert torch.equal(found, expected)
-    assert torch.equal(found_order, order)
-
-
 def test_deviations_for_which_keys_would_not_be_exact_are_refused():
     with pytest.raises(ValueError, match="standard deviations are too small"):
         appearance_kernel(

@@ -43,10 +43,6 @@ def test_confusion_equals_counting_one_by_one(dtype):
     np.testing.assert_array_equal(counts, naive_confusion(prediction, truth, 21))
 
 
-def test_confusion_of_an_image_that_is_all_ignored_is_zero():
-    assert not confusion(np.zeros((2, 2), int), np.full((2, 2), 255), 3).any()
-
-
 def test_confusion_refuses_wrong_shapes_and_labels():
     zeros = np.zeros((2, 3), dtype=np.uint8)
     with pytest.raises(ValueError, match=r"prediction of shape \(3, 2\), ground truth of \(2, 3\)"):
@@ -64,19 +60,6 @@ def test_iou_is_by_hand():
     assert mean_iou(counts) == (3 / 6 + 4 / 7) / 2
     counts[3, 0] = 4
     np.testing.assert_array_equal(iou_per_class(counts), [3 / 10, 4 / 7, np.nan, 0])
-
-
-def test_iou_of_a_label_that_is_only_predicted_is_zero():
-    np.testing.assert_array_equal(iou_per_class(np.array([[3, 1], [0, 0]])), [0.75, 0])
-
-
-def test_mean_iou_of_nothing_is_nan():
-    assert np.isnan(mean_iou(np.zeros((3, 3), dtype=np.int64)))
-
-
-def test_mean_iou_takes_a_stack_of_confusions():
-    counts = np.random.default_rng(0).integers(0, 9, (4, 5, 5))
-    np.testing.assert_array_equal(mean_iou(counts), [mean_iou(one) for one in counts])
 
 
 def naive_threshold_confusion(scores, keys, truth, threshold, num_labels):
@@ -103,16 +86,6 @@ def test_all_thresholds_at_once_equal_one_argmax_each(seed, count, thresholds):
     for result, threshold in zip(counts, thresholds, strict=True):
         expected = naive_threshold_confusion(scores, keys, truth, threshold, 6)
         np.testing.assert_array_equal(result, expected)
-
-
-def test_thresholds_refuse_wrong_shapes_and_labels():
-    scores, truth = np.ones((1, 2, 3), np.float32), np.zeros((2, 3), np.uint8)
-    with pytest.raises(ValueError, match=r"\(2, 3\), ground truth of \(3, 2\)"):
-        threshold_confusions(scores, [0], truth.T, [0.1], 3)
-    with pytest.raises(ValueError, match=r"predicted labels 8..8, accepted are 0..2"):
-        threshold_confusions(scores, [7], truth, [0.1], 3)
-    with pytest.raises(ValueError, match=r"true labels 9..9, accepted are 0..2"):
-        threshold_confusions(scores, [0], truth + 9, [0.1], 3)
 
 
 # --- instances --------------------------------------------------------------------------------
@@ -183,33 +156,6 @@ def test_match_finds_the_best_true_mask_of_the_same_class():
     assert result.best_index[:3].tolist() == [1, 2, 0]
     assert result.gt_classes.tolist() == [5, 3, 3]
     assert result.classes.tolist() == [3, 3, 5, 3]
-
-
-def test_match_without_a_true_mask_of_the_class_is_none():
-    result = record([(1, 0.9, 0, 10)], [(2, 0, 10)])
-    assert result.best_index.tolist() == [-1]
-    assert result.best_iou.tolist() == [0]
-
-
-@pytest.mark.parametrize("truth", [[], [(1, 0, 5)]])
-def test_match_of_an_image_without_detections_keeps_its_truth(truth):
-    result = record([], truth)
-    assert result.best_iou.shape == result.best_index.shape == result.scores.shape == (0,)
-    assert len(result.gt_classes) == len(truth)
-
-
-def test_match_refuses_what_does_not_fit():
-    masks, truth = bars((0, 5)), bars((0, 5), width=19)
-    with pytest.raises(ValueError, match="1 masks with 2 scores and 1 classes"):
-        match_detections(masks, [1, 1], [0], masks, [0])
-    with pytest.raises(ValueError, match="1 true masks with 2 classes"):
-        match_detections(masks, [1], [0], masks, [0, 1])
-    with pytest.raises(ValueError, match=r"\(1, 20\), ground truth of \(1, 19\)"):
-        match_detections(masks, [1], [0], truth, [0])
-    with pytest.raises(ValueError, match="1 ignored ones with 0"):
-        match_detections(masks, [1], [0], masks, [0], masks, [])
-    with pytest.raises(ValueError, match=r"masks of shape \(1, 20\), regions of \(1, 19\)"):
-        match_detections(masks, [1], [0], masks, [0], truth, np.array([0]))
 
 
 def test_average_precision_is_by_hand():
@@ -316,12 +262,6 @@ def test_spread_covers_the_orders_of_the_images():
     assert 0.25 < spread["mean"] < 0.5
     assert spread["std"] > 0
     assert spread == average_precision_spread([wrong, right], repeats=20, num_classes=1)
-
-
-def test_spread_is_nothing_without_ties():
-    images = [record([(0, 0.1 * i, 0, 5)], [(0, 0, 5 + i)]) for i in range(4)]
-    spread = average_precision_spread(images, num_classes=1)
-    assert spread["min"] == spread["max"] == spread["mean"]
 
 
 SPAN = st.tuples(st.integers(0, 11), st.integers(0, 6)).map(lambda pair: (pair[0], sum(pair)))

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from misc.indexing import pair_offsets, path_maxima, path_pieces, path_pixels
+from misc.indexing import pair_offsets, path_maxima, path_pixels
 
 
 def brute_force(boundary: torch.Tensor, radius: int) -> torch.Tensor:
@@ -16,23 +16,6 @@ def brute_force(boundary: torch.Tensor, radius: int) -> torch.Tensor:
         for x in range(radius - 1, width - radius + 1)
     ]
     return torch.tensor(maxima).view(-1, height - radius + 1, width - 2 * (radius - 1))
-
-
-@pytest.mark.parametrize("radius", range(2, 12))
-def test_pieces_cover_exactly_the_path_of_every_offset(radius):
-    covered = {(0, 0): {(0, 0)}}
-    for (dy, dx), pieces in path_pieces(radius).items():
-        covered[dy, dx] = {
-            (y + row, x + column)
-            for a, b, row, column in pieces
-            for y, x in covered[a, b]  # a KeyError would mean a path not met yet
-        }
-        assert covered[dy, dx] == {(y, x - min(0, dx)) for y, x in path_pixels(dy, dx)}
-    assert covered.keys() - {(0, 0)} == set(pair_offsets(radius))
-
-
-def test_radius_ten_takes_little_more_than_one_maximum_an_offset():
-    assert sum(len(pieces) - 1 for pieces in path_pieces(10).values()) == 171
 
 
 def test_hand_computed_at_radius_two():
@@ -59,14 +42,6 @@ def test_equals_the_maximum_over_the_pixels_of_each_path(radius, more_rows, more
 def test_radius_ten_equals_the_maximum_over_the_pixels_of_each_path():
     boundary = torch.rand(12, 22, generator=torch.Generator().manual_seed(0))
     assert torch.equal(torch.stack(path_maxima(boundary, 10)), brute_force(boundary, 10))
-
-
-def test_leading_dimensions_and_integers_are_kept():
-    boundary = torch.randint(100, (2, 3, 6, 9), generator=torch.Generator().manual_seed(0))
-    maxima = torch.stack(path_maxima(boundary, 3), dim=2)
-    assert maxima.shape == (2, 3, len(pair_offsets(3)), 4, 5)
-    assert maxima.dtype == torch.int64
-    assert torch.equal(maxima[1, 2], brute_force(boundary[1, 2], 3))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (4, 30), (30, 8), (4, 8), (0, 0)])

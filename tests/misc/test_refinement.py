@@ -34,12 +34,6 @@ def test_a_map_is_refined_as_the_crf_refines_its_numbers_alone():
     assert (found == numbers[labels]).all()
 
 
-def test_background_alone_is_left_as_it_is():
-    image, _, _ = two_objects()
-    (found,) = refine_winners(image, [np.zeros((40, 60), np.int32)], backend="torch")
-    assert not found.any()
-
-
 def test_a_map_does_not_depend_on_those_that_are_refined_with_it():
     """A map without the second object has fewer labels for its CRF."""
     image, maps, _ = two_objects()

@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 
 from misc.crf import crf_inference_labels
 from misc.relation import relation_label
@@ -13,27 +12,6 @@ def scene():
     cam[0, 4:26, 6:34] = 0.15
     cam[0, 8:22, 10:30] = 0.9
     return image, cam
-
-
-def test_combines_the_two_refined_maps_as_written(monkeypatch):
-    # Columns: both foreground, only the first, only the second, neither.
-    first, second = np.array([[2, 1, 0, 0]]), np.array([[1, 0, 2, 0]])
-    seen = []
-
-    def refine(image, maps, *, num_labels, backend):
-        seen.extend([*maps, num_labels, backend])
-        return [first, second]
-
-    monkeypatch.setattr("misc.relation.crf_inference_labels", refine)
-    image = np.zeros((1, 4, 3), dtype=np.uint8)
-    cam = np.array([[[0.2, 0.31, 0.0, 0.05]], [[0.4, 0.3, 0.06, 0.01]]], dtype=np.float32)
-    label = relation_label(image, cam, np.array([3, 11]), crf="pydensecrf")
-    # The first map of the foreground where both differ; 0 needs both; else ignored.
-    assert label.tolist() == [[12, 4, 255, 0]]
-    assert label.dtype == np.uint8
-    assert seen[0].tolist() == [[2, 1, 0, 0]]
-    assert seen[1].tolist() == [[2, 1, 2, 0]]
-    assert seen[2:] == [3, "pydensecrf"]
 
 
 def test_equals_the_two_refinements_written_out():
@@ -61,19 +39,3 @@ def test_finds_the_object_and_leaves_far_pixels_background():
     assert (label[9:21, 11:29] == 7).all()
     assert (label[:, :4] == 0).all()
     assert set(np.unique(label)) <= {0, 7, 255}
-
-
-def test_without_classes_all_is_background():
-    label = relation_label(
-        np.zeros((3, 4, 3), np.uint8), np.zeros((0, 3, 4), np.float32), np.zeros(0, np.int64)
-    )
-    assert label.shape == (3, 4)
-    assert not label.any()
-
-
-def test_refuses_maps_that_do_not_fit():
-    image, cam = scene()
-    with pytest.raises(ValueError, match=r"\(2, 30, 40\) for 1 classes and an image of \(30, 40\)"):
-        relation_label(image, cam, np.array([6]))
-    with pytest.raises(ValueError, match=r"\(2, 30, 39\) for 2 classes"):
-        relation_label(image, cam[..., :-1], np.array([6, 14]))

@@ -26,31 +26,6 @@ def test_it_is_torchvisions_model_for_our_classes(model):
     assert all(found[name].shape == expected[name].shape for name in found)
 
 
-def test_building_it_loads_no_weights_from_anywhere(monkeypatch):
-    def refuse(*arguments, **options):
-        raise AssertionError("weights were asked for")
-
-    for name in ("torch.hub.load_state_dict_from_url", "torch.load"):
-        monkeypatch.setattr(name, refuse)
-    for enum in (
-        torchvision.models.ResNet50_Weights,
-        torchvision.models.detection.MaskRCNN_ResNet50_FPN_Weights,
-    ):
-        monkeypatch.setattr(enum, "get_state_dict", refuse)
-    mask_rcnn(20, min_size=64, max_size=96)
-
-
-def test_coco_trained_weights_are_refused_as_a_backbone(model, tmp_path):
-    detector = torchvision.models.detection.maskrcnn_resnet50_fpn(
-        weights=None, weights_backbone=None
-    )
-    torch.save(detector.state_dict(), tmp_path / "coco.pth")
-    before = model.backbone.body.conv1.weight.clone()
-    with pytest.raises(ValueError, match="these weights are of another network"):
-        load_pretrained(model.backbone.body, str(tmp_path / "coco.pth"))
-    assert torch.equal(model.backbone.body.conv1.weight, before)
-
-
 def test_the_backbone_takes_the_weights_of_a_resnet50(model, tmp_path):
     classifier = torchvision.models.resnet50(weights=None)
     torch.save(classifier.state_dict(), tmp_path / "imagenet.pth")
@@ -147,7 +122,7 @@ def test_without_autocast_it_computes_what_torchvisions_does(tiny):
     torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
 
 
-SIZES = [(64, 80), (80, 64), (500, 375), (333, 500), (600, 800), (37, 91), (1, 1), (200, 4)]
+SIZES = [(64, 80), (500, 375), (37, 91), (1, 1)]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -230,15 +205,3 @@ def test_detections_have_sure_masks_and_classes_from_0():
     assert found["score"].tolist() == pytest.approx([0.9])
     assert found["class"].tolist() == [19]
     assert np.flatnonzero(found["mask"]).tolist() == [6, 7]
-
-
-def test_a_narrow_pyramid_has_narrow_heads_and_detects():
-    model = mask_rcnn(3, min_size=64, max_size=96, backbone="resnet18", channels=16)
-    assert model.backbone.out_channels == 16
-    shapes = {name: tuple(t.shape) for name, t in model.state_dict().items()}
-    assert shapes["roi_heads.box_head.fc6.weight"] == (64, 16 * 49)
-    assert shapes["roi_heads.mask_predictor.mask_fcn_logits.weight"] == (4, 16, 1, 1)
-    (found,) = model.eval()([torch.rand(3, 64, 80)])
-    assert found["masks"].shape[1:] == (1, 64, 80)
-    wide = mask_rcnn(3, min_size=64, max_size=96, backbone="resnet18")
-    assert set(shapes) == set(wide.state_dict())

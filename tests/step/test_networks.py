@@ -1,24 +1,18 @@
-import json
 import shutil
-import tarfile
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from pycocotools.coco import COCO
 from tiny_run import arguments, articles, error_line, only
 
 import run_sample
 from demo import read_marker
 from misc.evaluate.measures import end_of, read_since
-from misc.files.images import read_label
 from misc.files.instance_files import load_instances, save_instances
 from misc.run.stage import supervised_path
 from misc.settings.config import Config
-from misc.train.networks import load_backbone
 from misc.train.supervision import describe_image, supervision_of
-from step.train_mask_rcnn import build_network
 from tests.own_measures import OwnMeasures
 from tests.tiny_networks import tiny_detector_and_deeplab
 from voc12 import Dataset
@@ -49,15 +43,6 @@ def test_the_report_shows_the_networks_beside_what_they_learnt_from(trained):
     for title in ("train_mask_rcnn: mask", "train_deeplab of CAMs: loss", "DeepLab, val"):
         assert title in page
     assert "Confusion of classes: DeepLab, val" in page
-
-
-def test_detections_have_palette_pictures_of_those_that_are_sure(trained):
-    image_id = Dataset(trained / "VOC2012").split("val")[0]
-    found = load_instances(trained / "mask_rcnn" / f"{image_id}.npz")
-    numbers = read_label(trained / "mask_rcnn" / "palette" / f"{image_id}.png")
-    assert numbers.max() <= (found["score"] >= 0.5).sum()
-    assert (trained / "mask_rcnn" / "palette" / "legend.svg").is_file()
-    assert (trained / "deeplab" / "palette" / "legend.svg").is_file()
 
 
 @pytest.fixture
@@ -115,14 +100,6 @@ def test_pycocotools_reads_the_annotations_of_the_ground_truth(trained):
         assert (np.array([mask for mask, _ in instances]) == masks).all()
 
 
-def test_annotations_hold_plain_numbers_only(trained):
-    content = json.loads((trained / "instances_train.json").read_text())
-    assert {category["id"] for category in content["categories"]} == set(range(1, 21))
-    for annotation in content["annotations"]:
-        assert isinstance(annotation["segmentation"]["counts"], str)
-        assert all(isinstance(number, int | float) for number in annotation["bbox"])
-
-
 def test_every_kind_of_labels_trains_networks_of_its_own(trained):
     for network in ("mask_rcnn", "deeplab"):
         states = [
@@ -133,13 +110,6 @@ def test_every_kind_of_labels_trains_networks_of_its_own(trained):
         assert not torch.equal(states[0][last], states[1][last])
         assert not torch.equal(states[1][last], states[2][last])
         assert not list(trained.glob("*.checkpoint"))
-
-
-def test_detections_are_written_as_instance_labels_are(trained):
-    dataset = Dataset(trained / "VOC2012")
-    for image_id in dataset.split("val"):
-        found = load_instances(trained / "mask_rcnn" / f"{image_id}.npz")
-        assert found["mask"].shape[1:] == dataset.image(image_id).shape[:2]
 
 
 def test_measures_name_the_split_and_the_supervision(trained):
@@ -167,20 +137,6 @@ def test_a_data_sets_own_measures_stand_beside_mask_rcnns(trained, monkeypatch):
         assert ("COCO AP", name) in found
 
 
-def test_the_servers_archive_holds_palette_labels_of_the_original_size(trained):
-    dataset = Dataset(trained / "VOC2012")
-    with tarfile.open(trained / "server" / "results.tgz") as archive:
-        archive.extractall(trained / "unpacked", filter="data")
-    folder = trained / "unpacked" / "results" / "VOC2012" / "Segmentation" / "comp6_test_cls"
-    assert sorted(path.stem for path in folder.iterdir()) == sorted(dataset.split("val"))
-    for path in folder.iterdir():
-        assert Image.open(path).mode == "P"
-        label = read_label(path)
-        assert label.shape == dataset.image(path.stem).shape[:2]
-        assert label.max() <= 20
-        assert (label == read_label(trained / "deeplab" / path.name)).all()
-
-
 def test_without_a_server_the_labels_of_its_list_are_told(trained, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(Dataset, "pack", lambda self, folder, ids: None)
     with tiny_detector_and_deeplab():
@@ -206,13 +162,6 @@ def test_the_tables_are_made_of_the_metrics_file_alone(trained, tmp_path, capsys
 def test_tables_without_measures_name_the_stages_that_measure(tmp_path, capsys):
     assert run_sample.main(arguments(tmp_path, "--tables", "True")) == 2
     assert "--eval_cam_pass True" in error_line(capsys)
-
-
-def test_a_second_run_trains_nothing_again(trained):
-    before = (trained / "mask_rcnn.pth").stat().st_mtime_ns
-    with tiny_detector_and_deeplab():
-        assert only("train_mask_rcnn", trained, supervision="irn", **RECORDED) == 0
-    assert (trained / "mask_rcnn.pth").stat().st_mtime_ns == before
 
 
 def no_instances(folder):
@@ -250,44 +199,3 @@ def test_a_class_out_of_range_names_the_file(copied, capsys):
     save_instances(path, found)
     assert only("make_cocoann", copied) == 2
     assert f"{path}: has the class 20, accepted are 0 to 19" in error_line(capsys)
-
-
-@pytest.mark.parametrize(
-    ("missing", "stage", "maker"),
-    [
-        ("ins_seg", "train_mask_rcnn", "make_ins_seg_pass"),
-        ("ins_seg", "make_cocoann", "make_ins_seg_pass"),
-        ("sem_seg", "train_deeplab", "make_sem_seg_pass"),
-        ("nothing", "eval_mask_rcnn", "train_mask_rcnn_pass"),
-        ("nothing", "eval_deeplab", "train_deeplab_pass"),
-    ],
-)
-def test_a_missing_input_names_the_flag_that_makes_it(copied, capsys, missing, stage, maker):
-    shutil.rmtree(copied / missing, ignore_errors=True)
-    assert only(stage, copied) == 2
-    assert f"--{maker} True" in error_line(capsys)
-
-
-@pytest.mark.parametrize(
-    ("stage", "folder"),
-    [("train_mask_rcnn", "SegmentationObject"), ("train_deeplab", "SegmentationClass")],
-)
-def test_validation_without_ground_truth_is_told_before_training(copied, capsys, stage, folder):
-    shutil.rmtree(copied / "VOC2012" / folder)
-    assert only(stage, copied) == 2
-    line = error_line(capsys)
-    assert f"--val_list val: 2 of 2 images have no ground truth, and {stage} reads" in line
-    assert f"{folder}/demo_000007.png: no such file" in line
-
-
-def test_the_backbone_of_a_detector_takes_imagenets_names_only(tmp_path):
-    """Weights of a detector, as COCO-trained ones are published, are refused as a backbone."""
-    config = Config(pretrained="none", cam_weights_name=str(tmp_path / "no"))
-    with pytest.raises(FileNotFoundError, match="--train_cam_pass True"):
-        build_network(config, 20)
-    model = torch.nn.Module()
-    model.backbone = torch.nn.Linear(2, 2)
-    torch.save(model.state_dict(), tmp_path / "coco.pth")
-    with pytest.raises(ValueError, match=r"--pretrained .*coco.pth: these weights are of another"):
-        build_network(Config(pretrained=str(tmp_path / "coco.pth")), 20)
-    assert load_backbone is not None

@@ -360,11 +360,7 @@ def test_a_folder_of_predictions_of_other_weights_is_refused(val_images, elsewhe
     ("words", "message"),
     [
         (["--predict", "nowhere"], "--predict nowhere: no such folder"),
-        (["--predict", "sess"], "--predict sess: no image in it"),
         (["--predict", "sess/mask_rcnn.pth"], "a file; accepted is a folder of images"),
-        (["--predict", ".", "--train_cam_pass"], "--train_cam_pass: --predict runs no stage"),
-        (["--predict", ".", "--dry_run"], "--dry_run: checks what stages and --sweep"),
-        (["--predict", ".", "--predict_network", "yolo"], "--predict_network yolo: accepted is"),
         (["--predict", ".", "--run_dir", "x"], "sess/mask_rcnn.pth: no such file; the stage"),
     ],
 )

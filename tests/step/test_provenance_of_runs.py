@@ -8,13 +8,8 @@ import pytest
 import torch
 
 import run_sample
-from misc.argmax import label_map
 from misc.evaluate.measures import read_since, record_measures
-from misc.files.atomic import write_json
 from misc.files.cam_files import read_cams
-from misc.files.cam_names import find_cams
-from misc.files.images import read_label
-from misc.instances import upsample_scores
 from misc.settings.flags import read_config
 from step import train_irn
 from tests import forked
@@ -98,13 +93,6 @@ def test_a_data_set_that_was_moved_keeps_its_results(voc, tmp_path, capsys):
     )
 
 
-def test_the_demo_is_the_demo_through_voc12_root_too(copied):
-    before = times(copied)
-    changes = {"preset": "demo", "voc12_root": copied / RESULT / "VOC2012"}
-    assert run(copied, *UP_TO_IRN, "make_ins_seg", **changes) == 0
-    assert times(copied) == before
-
-
 def test_a_list_counts_by_its_contents(copied, capsys):
     before = times(copied)
     text = (copied / RESULT / "VOC2012/ImageSets/Segmentation/train.txt").read_text()
@@ -157,15 +145,6 @@ def test_cams_of_another_method_made_again_with_their_size_are_noticed(copied, c
     assert "--cam_out_dir of cam_to_ir_label was the files of 4 images" in capsys.readouterr().err
 
 
-def test_other_files_beside_the_cams_of_another_method_count_for_nothing(copied, foreign):
-    before = times(copied)
-    (copied / "mine" / "README.txt").write_text("mine")
-    (copied / "mine" / "of_another_image.npz").write_bytes(b"")
-    assert run(copied, "cam_to_ir_label", **foreign) == 0
-    (copied / "mine" / "of_another_image.npz").unlink()
-    assert times(copied) == before
-
-
 def test_labels_of_more_images_join_those_of_the_same_cams(copied, foreign, capsys):
     shutil.rmtree(copied / "labels")
     assert run(copied, "cam_to_ir_label", limit=2, **foreign) == 0
@@ -180,30 +159,10 @@ def test_labels_of_more_images_join_those_of_the_same_cams(copied, foreign, caps
     assert run(copied, "cam_to_ir_label", limit=2, **foreign) == 2
 
 
-def test_instance_labels_of_another_program_count_by_their_images(copied, tmp_path, capsys):
-    mine = tmp_path / "mine"
-    shutil.copytree(copied / RESULT / "ins_seg", mine)
-    (mine / "settings.json").unlink()
-    assert run(copied, "train_mask_rcnn", ins_seg_out_dir=mine) == 0
-    (mine / "README.txt").write_text("mine")
-    assert run(copied, "train_mask_rcnn", ins_seg_out_dir=mine) == 0
-    path = min(mine.glob("demo*.npz"))
-    path.write_bytes(path.read_bytes() + b"0")
-    assert run(copied, "train_mask_rcnn", ins_seg_out_dir=mine) == 2
-    assert "--ins_seg_out_dir of train_mask_rcnn was the files of" in capsys.readouterr().err
-
-
 def test_weights_of_another_precision_are_not_taken(copied, capsys):
     assert run(copied, "train_irn", precision="bf16") == 2
     error = capsys.readouterr().err
     assert "--precision of train_irn was fp32, now it is bf16" in error
-
-
-def test_irnet_on_another_backbone_is_not_taken(copied, capsys):
-    other = copied / "other.pth"
-    assert run(copied, "train_cam", cam_weights_name=other, seed=1) == 0
-    assert run(copied, "train_irn", cam_weights_name=other) == 2
-    assert "--cam_weights_name of train_irn was a file of SHA-256" in capsys.readouterr().err
 
 
 BOTH, INSTANCE, SEMANTIC = ("make_ins_seg", "make_sem_seg"), ("make_ins_seg",), ("make_sem_seg",)
@@ -219,18 +178,11 @@ def labels_in(folder, stage):
 @pytest.mark.parametrize(
     ("flag", "value", "was", "shaped"),
     [
-        ("cam_power", 1.5, "1", BOTH),
-        ("irn_pad", 320, "96", BOTH),
         ("walk", False, "True", BOTH),
-        ("walk_radius", 3, "5", BOTH),
         ("beta", 2, "10", BOTH),
-        ("exp_times", 6, "3", BOTH),
-        ("ins_seg_split", False, "True", INSTANCE),
         ("small_displacement", 5, "1.0", INSTANCE),
-        ("ins_seg_bg_thres", 0.6, "0.4", INSTANCE),
         ("sem_seg_bg_thres", 0.6, "0.25", SEMANTIC),
         ("ins_seg_crf", True, "False", INSTANCE),
-        ("sem_seg_crf", True, "False", SEMANTIC),
     ],
 )
 def test_what_shapes_labels_shapes_those_of_its_stages_and_nothing_else(
@@ -246,18 +198,8 @@ def test_what_shapes_labels_shapes_those_of_its_stages_and_nothing_else(
     assert times(copied) == before
     assert run(copied, *shaped, **change, overwrite=True) == 0
     changed = {stage for stage in BOTH if labels_in(copied, stage) != labels[stage]}
-    # The tiny network finds one instance an image: tests of the synthesis hold what these two do.
-    without_effect = {"ins_seg_split", "small_displacement"}
-    assert changed == (set() if flag in without_effect else set(shaped))
-
-
-def test_labels_without_the_walk_are_those_of_the_cams(copied):
-    assert run(copied, "make_sem_seg", walk=False, overwrite=True) == 0
-    for path in (copied / RESULT / "sem_seg").glob("demo*.png"):
-        label = read_label(path)
-        cams = read_cams(find_cams(copied / RESULT / "cam", path.stem))
-        scores = upsample_scores(torch.from_numpy(cams.cam)[:, None], label.shape)
-        assert (label == label_map(scores, cams.keys, 0.25)).all()
+    # The tiny network finds one instance an image: tests of the synthesis hold what it does.
+    assert changed == (set() if flag == "small_displacement" else set(shaped))
 
 
 def test_overwrite_deletes_no_folder_and_no_file_of_the_users(copied, tmp_path, capsys):
@@ -274,7 +216,7 @@ def test_overwrite_deletes_no_folder_and_no_file_of_the_users(copied, tmp_path, 
     assert (labels / "notes.txt").read_text() == "precious"
 
 
-@pytest.mark.parametrize("name", ["foo", "res50.v1"])
+@pytest.mark.parametrize("name", ["res50.v1"])
 def test_weights_of_any_name_are_trained_once_and_read(copied, name):
     changes = {"cam_weights_name": copied / name, "cam_out_dir": copied / "cam_of_it"}
     assert run(copied, "train_cam", "make_cam", **changes) == 0
@@ -326,9 +268,9 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize(
-    ("moment", "calls"), [("save_weights", 1), ("write_note", 1), ("write_note", 2)]
+    ("moment", "calls", "after"),
+    [("save_weights", 1, False), ("save_weights", 1, True), ("write_note", 2, False)],
 )
-@pytest.mark.parametrize("after", [False, True])
 def test_killed_while_it_sets_the_mean_the_same_command_ends_the_same(
     copied, other_list, monkeypatch, moment, after, calls
 ):
@@ -350,16 +292,6 @@ def test_killed_while_it_sets_the_mean_the_same_command_ends_the_same(
     assert (copied / WEIGHTS / "res50_irn.pth").read_bytes() == expected
 
 
-def test_published_figures_do_not_stand_beside_the_demos_measures(copied):
-    changes = {"preset": "voc12", "voc12_root": copied / RESULT / "VOC2012"}
-    changes |= {"chainer_eval_set": "train", "metrics_file": copied / "m.jsonl"}
-    changes |= {"cam_out_dir": copied / RESULT / "cam", "details_dir": copied / "details"}
-    assert run(copied, "eval_cam", **changes) == 0
-    lines = read_since(copied / "m.jsonl", 0)
-    assert lines
-    assert {line["published"] for line in lines} == {None}
-
-
 class OfVoc:
     """A data set whose split train is VOC's."""
 
@@ -378,14 +310,6 @@ def test_published_figures_stand_beside_measures_on_voc_with_a_preset_of_it(tmp_
     assert found == [0.483, 0.483, None, None]
 
 
-def test_a_dry_run_with_absolute_and_relative_places_looks_at_all(copied, monkeypatch, capsys):
-    monkeypatch.chdir(copied.parent)
-    changes = {"ins_seg_out_dir": "labels/a", "deeplab_out_dir": copied / "b"}
-    changes |= {"deeplab_server_dir": "server", "deeplab_server_list": "val"}
-    assert run("run", words=["--dry_run"], **changes) == 0
-    assert "nothing is missing or broken" in capsys.readouterr().out
-
-
 def test_a_run_is_repeated_from_the_settings_that_it_wrote(copied, tmp_path):
     path = copied / RESULT / "sample_train_eval.settings.json"
     assert json.loads(path.read_text())["settings"]["cam_num_epoches"] == 3
@@ -395,9 +319,3 @@ def test_a_run_is_repeated_from_the_settings_that_it_wrote(copied, tmp_path):
     expected, again = times(copied), times(tmp_path / "again")
     assert set(again) == set(expected)
     assert all((copied / p).read_bytes() == (tmp_path / "again" / p).read_bytes() for p in again)
-
-
-def test_a_settings_file_that_cannot_be_used_is_one_line(copied, capsys):
-    write_json(copied / "x.json", {"settings": {"beta": "much"}})
-    assert run_sample.main(["--settings", str(copied / "x.json")]) == 2
-    assert capsys.readouterr().err.count("\n") == 1

@@ -2,7 +2,6 @@ import importlib
 import json
 import re
 import shutil
-import sys
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -14,14 +13,11 @@ from tiny_run import NETWORKS, NETWORKS_OFF, PLACES, arguments, articles, error_
 
 import run_sample
 from misc.evaluate import thresholds
-from misc.evaluate.evaluation import match_image
 from misc.evaluate.measures import end_of, read_seconds, read_since
 from misc.files.cam_files import read_cams
 from misc.files.images import read_label
 from misc.files.instance_files import load_instances
-from misc.settings.flags import read_config
 from misc.train.curves import read_curves
-from misc.view.layers import image_layers
 from net.resnet50_cam import Net
 from step import STAGES
 from tests import foreign_cams
@@ -64,20 +60,6 @@ def test_every_file_of_a_run_is_there_and_reads(finished):
         assert set(np.unique(relation)) <= allowed | {255}
         assert set(np.unique(semantic)) <= allowed
         assert (coloured == semantic).all()
-
-
-def test_every_measure_is_recorded(finished):
-    found = {(line["stage"], line["measure"]) for line in read_since(finished / "metrics.jsonl", 0)}
-    assert {
-        ("eval_cam", "mIoU"),
-        ("eval_cam", "best mIoU"),
-        ("eval_cam", "component AP50"),
-        ("eval_ins_seg", "AP25"),
-        ("eval_ins_seg", "AP50"),
-        ("eval_ins_seg", "AP70"),
-        ("eval_ins_seg", "AP75"),
-        ("eval_sem_seg", "mIoU"),
-    } <= found
 
 
 def test_every_stages_seconds_and_every_trainings_curves_are_kept(finished):
@@ -162,31 +144,6 @@ def test_two_runs_with_one_seed_give_the_same_files_whatever_their_workers(finis
     assert contents(tmp_path) == contents(finished)
 
 
-def test_a_second_run_makes_nothing_again(copied):
-    before = {path: path.stat().st_mtime_ns for path in (copied / "cam").iterdir()}
-    assert run_sample.main(arguments(copied)) == 0
-    assert {path: path.stat().st_mtime_ns for path in (copied / "cam").iterdir()} == before
-
-
-def test_missing_outputs_are_made_again_byte_for_byte(copied):
-    before = contents(copied)
-    for name in ("cam", "ins_seg", "sem_seg"):
-        sorted((copied / name).glob("demo*"))[2].unlink()
-    assert only("make_cam", copied) == 0
-    assert only("make_ins_seg", copied) == 0
-    assert only("make_sem_seg", copied) == 0
-    assert contents(copied) == before
-
-
-def test_other_settings_do_not_mix_into_a_folder(copied, capsys):
-    assert only("make_sem_seg", copied, beta=8) == 2
-    assert (
-        "--beta of make_sem_seg_labels was 10, now it is 8.0; pass --overwrite True"
-        in capsys.readouterr().err
-    )
-    assert only("make_sem_seg", copied, beta=8, overwrite=True) == 0
-
-
 @pytest.mark.parametrize(
     ("missing", "stage", "maker"),
     [
@@ -234,52 +191,12 @@ def test_cams_of_other_methods_are_taken_and_said_once(copied, capsys):
         assert (read_label(path) == read_label(copied / "ir_label_of_mine" / path.name)).all()
 
 
-def write_shifted(copied, shifts):
-    (copied / "mine").mkdir(exist_ok=True)
-    for path, shift in zip(sorted((copied / "cam").glob("*.npz")), shifts, strict=False):
-        cams = read_cams(path)
-        content = {"keys": cams.keys + shift, "high_res": cams.high_res}
-        np.save(copied / "mine" / f"{path.stem}.npy", content)
-
-
-def test_cams_of_classes_that_the_label_lacks_are_warned_of(copied, capsys):
-    write_shifted(copied, [0, 1] * 4)
-    assert only("eval_cam", copied, cam_out_dir=copied / "mine") == 0
-    assert "3 of 6 files have classes that are not in the image's label" in capsys.readouterr().out
-
-
-def test_a_strange_cam_file_stops_before_the_first_stage(copied, capsys):
-    foreign_cams.convert(copied / "cam", copied / "mine")
-    path = min((copied / "mine").glob("*.npy"))
-    np.save(path, {"keys": np.arange(3), "cam": np.ones((1, 4, 4))})
-    changes = {"cam_out_dir": copied / "mine", "ir_label_out_dir": copied / "new"}
-    assert only("cam_to_ir_label", copied, **changes) == 2
-    assert f"{path}: cannot be read as CAMs (it holds keys [0, 1, 2]" in error_line(capsys)
-    assert not (copied / "new").exists()
-
-
 def test_thresholds_are_suggested_from_the_curve(copied, capsys):
     assert only("eval_cam", copied, suggest_thresholds=True) == 0
     said = capsys.readouterr().out
     best = float(re.search(r"best --cam_eval_thres: (\S+)", said)[1])
     flags = "--cam_eval_thres {:.2f} --conf_fg_thres {:.2f} --conf_bg_thres {:.2f}"
     assert f"suggested: {flags.format(*thresholds.suggested(best).values())}" in said
-
-
-def test_pydensecrf_missing_stops_nothing_but_the_choice_of_it(copied, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pydensecrf", None)
-    monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
-    shutil.rmtree(copied / "ir_label")
-    assert only("cam_to_ir_label", copied, crf="pydensecrf") == 2
-    assert "pip install pydensecrf2" in capsys.readouterr().err
-    assert only("eval_cam", copied, crf="pydensecrf") == 0
-    assert only("cam_to_ir_label", copied) == 0
-
-
-def test_relation_labels_of_another_crf_are_not_mixed_in(copied, capsys):
-    pytest.importorskip("pydensecrf")
-    assert only("cam_to_ir_label", copied, crf="pydensecrf") == 2
-    assert "crf" in capsys.readouterr().err
 
 
 def test_an_image_without_any_class_gets_an_all_background_label(copied):
@@ -299,26 +216,9 @@ def test_an_image_without_any_class_gets_an_all_background_label(copied):
     assert len(load_instances(copied / "ins_seg" / f"{image_id}.npz")["score"]) == 0
 
 
-def test_a_grey_image_goes_through_every_stage_that_reads_images(copied):
-    path = next((copied / "VOC2012" / "JPEGImages").glob("*000002.jpg"))
-    Image.open(path).convert("L").save(path)
-    for name in ("cam", "ir_label", "ins_seg", "sem_seg"):
-        next((copied / name).glob(f"{path.stem}.*")).unlink()
-    for stage in ("make_cam", "cam_to_ir_label", "make_ins_seg", "make_sem_seg"):
-        assert only(stage, copied) == 0
-
-
 def test_a_root_that_is_no_devkit_says_what_is_missing(tmp_path, capsys):
     assert run_sample.main(["--voc12_root", str(tmp_path), "--log_name", str(tmp_path / "l")]) == 2
     assert "JPEGImages" in error_line(capsys)
-
-
-def test_a_network_module_that_lacks_a_name_is_refused(copied, capsys):
-    place = {"cam_out_dir": copied / "other"}  # the run's own is of another network
-    assert only("make_cam", copied, cam_network="json", **place) == 2
-    assert "--cam_network json: module 'json' has no attribute 'CAM';" in capsys.readouterr().err
-    assert only("make_cam", copied, cam_network="no.such", **place) == 2
-    assert "--cam_network no.such: No module named 'no'" in capsys.readouterr().err
 
 
 def test_a_users_mistake_leaves_no_traceback_on_the_terminal(copied, capsys):
@@ -416,49 +316,6 @@ def test_the_report_of_a_run_opens_without_an_error_in_light_and_dark(finished, 
         assert outcome["found"].startswith(articles(page)[1]["id"])
 
 
-def test_tensorboard_that_is_not_installed_stops_a_training_in_one_line(
-    tmp_path, capsys, monkeypatch
-):
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    assert only("train_cam", tmp_path, tensorboard=True) == 2
-    assert "pip install tensorboard" in error_line(capsys)
-    assert not (tmp_path / "cam.pth").exists()
-
-
-def test_every_stage_gives_its_layer_and_the_ground_truth_comes_last(finished):
-    config = read_config(arguments(finished))
-    dataset = Dataset(finished / "VOC2012")
-    image_id = dataset.split("train")[0]
-    height, width = (-(-side // 4) for side in dataset.image(image_id).shape[:2])
-    fields = np.full((height, width), 0.5), np.zeros((2, height, width), np.float32)
-    names = [layer.title for layer in image_layers(config, dataset, image_id, fields)]
-    keys = np.flatnonzero(dataset.image_labels([image_id])[0])
-    cams = [f"CAM: {dataset.class_names[key]}" for key in keys]
-    assert names == [
-        *cams,
-        "relation label",
-        "boundary",
-        "displacement",
-        "centroids",
-        "instance labels",
-        "semantic label",
-        "truth: objects",
-        "truth: classes",
-    ]
-
-
-def test_cams_are_made_for_the_training_and_the_inference_list(tmp_path):
-    from step.make_cam import images_needed
-
-    config = read_config(arguments(tmp_path, "--make_cam_pass", "True", infer_list="val"))
-
-    class Lists:
-        def split(self, name):
-            return {"train": ["a", "b"], "val": ["b", "c"]}[name]
-
-    assert images_needed(config, Lists()) == ["a", "b", "c"]
-
-
 def test_a_data_sets_own_measures_stand_beside_vocs_ap(copied, monkeypatch):
     dataset = OwnMeasures(copied / "VOC2012", name="demo", made_from="a test")
     monkeypatch.setattr("misc.run.open_dataset.open_dataset", lambda config: dataset)
@@ -471,14 +328,3 @@ def test_a_data_sets_own_measures_stand_beside_vocs_ap(copied, monkeypatch):
     assert count > 0
     assert (found["detections"], found["in the main process"]) == (count, 0)
     assert {"AP25", "AP50", "AP70", "AP75"} <= set(found)
-
-
-def test_a_data_sets_ignored_regions_are_ignored_in_matching(finished):
-    dataset = OwnMeasures(finished / "VOC2012")
-    records = [
-        record
-        for image_id in dataset.split("train")
-        for record, _ in [match_image(dataset, finished / "ins_seg", image_id)]
-    ]
-    assert sum(len(record.ignored) for record in records) > 0
-    assert all(record.ignored.all() for record in records)

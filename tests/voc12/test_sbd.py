@@ -42,21 +42,11 @@ def test_an_instance_that_nothing_shows_is_no_instance(tmp_path):
     np.testing.assert_array_equal(classes, [6])
 
 
-def test_an_image_without_instances_gives_empty_arrays(tmp_path):
-    path = write(tmp_path / "a.mat", "GTinst", Segmentation=np.zeros((6, 8)), Categories=[])
-    masks, classes = read_sbd_instances(path)
-    assert masks.shape == (0, 6, 8)
-    assert classes.shape == (0,)
-
-
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
         ({"Segmentation": [[0, 2]], "Categories": [[5]]}, "instance 2, but Categories has 1"),
-        ({"Segmentation": [[0, 1]], "Categories": [[21]]}, "class 21; accepted are 1 to 20"),
         ({"Segmentation": [[0, 1]], "Categories": [[0]]}, "class 0; accepted are 1 to 20"),
-        ({"Segmentation": [[0.5, 1.0]], "Categories": [[5]]}, "instance"),
-        ({"Segmentation": np.zeros((2, 2, 2)), "Categories": [[5]]}, r"its shape is \(2, 2, 2\)"),
         ({"Categories": [[5]]}, "its shape is None"),
         ({"Segmentation": [[np.nan, 1.0]], "Categories": [[5]]}, "instance"),
     ],
@@ -65,12 +55,6 @@ def test_labels_that_make_no_sense_are_refused(tmp_path, fields, words):
     path = write(tmp_path / "a.mat", "GTinst", **fields)
     with pytest.raises(ValueError, match=rf"a\.mat: .*{words}"):
         read_sbd_instances(path)
-
-
-def test_a_semantic_label_of_another_class_is_refused(tmp_path):
-    path = write(tmp_path / "a.mat", "GTcls", Segmentation=[[0, 21]])
-    with pytest.raises(ValueError, match=r"a\.mat: has the class 21"):
-        read_sbd_semantic(path)
 
 
 def test_the_folder_is_found_at_each_depth(voc_folder):

@@ -102,13 +102,3 @@ def test_thousands_of_images_are_asked_for_with_one_listing_a_folder(root, voc_f
     dataset.with_truth([f"2009_{number:06d}" for number in range(10_582)] + [FROM_VOC])
     dataset.with_labels([FROM_VOC] * 10_582)
     assert len(asked) < 40
-
-
-def test_a_label_that_is_added_later_is_found(tmp_path):
-    root = voc_shaped.make_voc(tmp_path)
-    dataset = voc12.Dataset(root)
-    assert not dataset.has_truth(FROM_SBD)
-    for kind in ("Class", "Object"):
-        name = root / f"Segmentation{kind}"
-        (name / f"{FROM_SBD}.png").write_bytes((name / f"{FROM_VOC}.png").read_bytes())
-    assert dataset.has_truth(FROM_SBD)

@@ -23,12 +23,3 @@ def test_confusions_are_added_up_and_each_images_iou_is_kept():
     for image_id, iou in details["images"].items():
         assert iou == pytest.approx(mean_iou(counts[image_id]), abs=1e-5)
     json.dumps(details)
-
-
-def test_no_confusion_of_an_image_is_kept():
-    found = Confusions.of(81)
-    count = np.ones((81, 81), np.int64)
-    for number in range(3):
-        found.add(str(number), count)
-    assert found.total.shape == (81, 81)
-    assert all(isinstance(kept, float) for kept in found.images.values())

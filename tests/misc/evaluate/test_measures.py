@@ -6,9 +6,7 @@ from misc.evaluate.measures import (
     read_since,
     record,
     record_seconds,
-    stage_rows,
 )
-from misc.run.log import table
 
 
 def test_measures_are_appended_and_read_from_a_place_on(tmp_path):
@@ -29,15 +27,6 @@ def test_measures_are_appended_and_read_from_a_place_on(tmp_path):
         "value": 0.6,
         "published": 0.665,
     }
-
-
-def test_a_stage_without_measures_has_one_row():
-    assert stage_rows("make_cam", "3.0", []) == [["make_cam", "3.0", "", "", ""]]
-
-
-def test_the_table_is_aligned_markdown():
-    lines = table([("stage", "value"), ("eval_cam", "0.5")]).splitlines()
-    assert lines == ["| stage    | value |", "| -------- | ----- |", "| eval_cam | 0.5   |"]
 
 
 def test_of_a_stages_runs_the_longest_counts(tmp_path):

@@ -38,15 +38,6 @@ def test_what_a_killed_run_left_is_deleted_when_it_is_old(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == [".b.png.y.tmp", "c.png"]
 
 
-def test_folders_that_killed_runs_left_are_deleted_by_their_name(tmp_path):
-    for name in (".VOC2012.x.tmp", ".other.y.tmp"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "a.jpg").touch()
-        os.utime(tmp_path / name, (0, 0))
-    remove_abandoned(tmp_path, "VOC2012")
-    assert os.listdir(tmp_path) == [".other.y.tmp"]
-
-
 def test_a_write_that_fails_is_one_line_with_the_file(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match=r"file/a\.json: cannot be written \(.*\); an existing file"):

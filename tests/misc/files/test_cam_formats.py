@@ -61,7 +61,7 @@ def check(folder, form, keys, ending, **options):
 
 @pytest.mark.parametrize("classes", KEYS)
 @pytest.mark.parametrize("wrap", [np.asarray, torch.from_numpy], ids=["array", "tensor"])
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
 @pytest.mark.parametrize("form", FORMATS)
 def test_labels_are_those_of_our_own_file_of_the_maps(tmp_path, form, dtype, wrap, classes):
     check(tmp_path, form, KEYS[classes], ".npy", dtype=dtype, wrap=wrap)
@@ -72,11 +72,6 @@ def test_labels_are_those_of_our_own_file_of_the_maps(tmp_path, form, dtype, wra
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_form_is_read_from_every_kind_of_file(tmp_path, form, ending, classes):
     check(tmp_path, form, KEYS[classes], ending)
-
-
-@pytest.mark.parametrize("form", FORMATS)
-def test_tensors_are_read_from_a_pt_file(tmp_path, form):
-    check(tmp_path, form, [1, 4], ".pt", wrap=torch.from_numpy)
 
 
 @pytest.mark.parametrize(
@@ -108,14 +103,6 @@ def test_values_outside_0_to_1_are_divided_by_their_maximum(tmp_path):
     assert cams.high_res[:, 1, 1] == pytest.approx([0.5, 1], abs=1e-4)
 
 
-def test_values_within_0_to_1_stay_as_they_are(tmp_path):
-    maps = np.random.default_rng(0).random((2, *SIZE)).astype(np.float32) / 2
-    np.save(tmp_path / "a.npy", {"keys": np.array([0, 1]), "high_res": maps})
-    cams = read_cams(tmp_path / "a.npy", size=SIZE)
-    assert (cams.high_res == maps).all()
-    assert cams.cam.max(axis=(1, 2)) == pytest.approx(maps.max(axis=(1, 2)), abs=1e-4)
-
-
 def test_maps_of_another_size_are_resized_to_the_image(tmp_path):
     size = (75, 101)
     ramp = np.broadcast_to(np.linspace(0, 1, 200, dtype=np.float32), (1, 150, 200))
@@ -139,23 +126,16 @@ def test_maps_on_a_grid_are_enlarged_as_our_own_are(tmp_path, grid):
 
 BROKEN = {
     "more keys than maps": {"keys": np.arange(3), "cam": np.ones((1, 12, 16))},
-    "a lost map": {"keys": np.array([0]), "cam": np.ones((0, 12, 16))},
     "keys alone": {"keys": np.array([2])},
     "cam and high_res of other counts": {
         "keys": np.arange(2),
         "cam": np.ones((2, 12, 16)),
         "high_res": np.ones((3, *SIZE)),
     },
-    "two of one role": {"keys": np.arange(1), "hr_cam": np.ones((1, 4, 4)), "high_res": 0},
-    "a map of no sides": {"keys": np.arange(1), "cam": np.ones(7)},
     "words": {"keys": np.array(["cat"]), "cam": np.ones((1, 12, 16))},
-    "another dict": {"model": np.ones(3)},
     "a list of lists": {"keys": np.arange(1), "cam": [[[0.0]]]},
-    "complex numbers": {"keys": np.arange(1), "cam": np.ones((1, 12, 16), complex)},
-    "fewer maps than classes": {"keys": np.array([1]), "cam": np.ones((4, 12, 16))},
     "a class beyond": {"keys": np.array([5]), "cam": np.ones((1, 12, 16))},
     "IS_CAM without a background": {"keys": np.array([1, 2]), "IS_CAM": np.ones((2, 12, 16))},
-    "maps of unlike sizes": {0: np.ones((3, 4)), 1: np.ones((4, 4))},
 }
 
 

@@ -18,13 +18,6 @@ def test_has_the_published_colours_of_the_first_labels_and_of_the_ignored_one():
     assert colours[255].tolist() == [224, 224, 192]
 
 
-def test_is_256_different_colours():
-    colours = voc_palette()
-    assert colours.shape == (256, 3)
-    assert colours.dtype == np.uint8
-    assert len(np.unique(colours, axis=0)) == 256
-
-
 def test_objects_have_colours_of_their_own_from_number_1_on_which_repeat():
     colours = object_palette()
     assert colours[0].tolist() == [0, 0, 0]

@@ -4,11 +4,6 @@ import torch
 from misc.machine.device import Compute, allow_tf32, memory_for, pick_device, resolve_precision
 
 
-def test_auto_and_cpu_are_there():
-    assert pick_device("cpu").type == "cpu"
-    assert pick_device("auto").type in ("cpu", "cuda", "mps")
-
-
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has a CUDA device")
 def test_a_device_that_is_not_there_is_an_error():
     with pytest.raises(ValueError, match=r"--device cuda: not available here; available: .*cpu"):
@@ -32,11 +27,6 @@ def test_want_of_the_machines_memory_is_one_line():
         torch.empty(10**15, dtype=torch.uint8)
 
 
-def test_errors_of_another_kind_stay_as_they_are():
-    with pytest.raises(RuntimeError, match="shapes"), memory_for("a", remedy="rest"):
-        raise RuntimeError("shapes do not fit")
-
-
 def test_tf32_is_named_and_off_unless_it_is_asked_for():
     assert resolve_precision(torch.device("cuda"), "tf32") == "tf32"
     found = r"--precision tf32: needs a CUDA device, this run is on cpu; accepted"
@@ -46,9 +36,3 @@ def test_tf32_is_named_and_off_unless_it_is_asked_for():
     allow_tf32(False)
     assert not torch.backends.cudnn.allow_tf32
     assert not torch.backends.cuda.matmul.allow_tf32
-
-
-def test_a_batch_is_put_on_the_device_whatever_holds_its_tensors():
-    compute = Compute(device=torch.device("meta"))
-    moved = compute.put([torch.ones(2), ({"a": torch.ones(3)},)])
-    assert moved[0].device.type == moved[1][0]["a"].device.type == "meta"

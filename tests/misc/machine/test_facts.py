@@ -42,10 +42,3 @@ def test_a_gpu_whose_driver_fails_is_explained_in_the_drivers_words(with_gpu, mo
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setattr(torch.cuda, "init", fail)
     assert machine.unused_gpu(CPU) == "The NVIDIA driver on your system is too old"
-
-
-def test_the_drivers_version_is_read(monkeypatch, tmp_path):
-    text = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.124.06  Release Build"
-    (tmp_path / "version").write_text(text)
-    monkeypatch.setattr(machine, "_DRIVER", tmp_path / "version")
-    assert machine._driver() == "570.124.06"

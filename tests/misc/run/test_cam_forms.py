@@ -36,51 +36,6 @@ def log_of(folder, caplog, *ids):
     return caplog.text
 
 
-def test_files_are_counted_once_by_their_form(folder, caplog):
-    said = log_of(folder, caplog, "x_000001", "x_000002", "x_000003")
-    counted = "3 files: 2 of the form 'high_res: a map for each key'; 1 of the form 'no class'"
-    assert said.count(counted) == 1
-    assert "label" not in said
-
-
-def test_nothing_is_said_of_what_make_cam_has_made_or_will_make(folder, caplog):
-    assert log_of(folder, caplog, "x_000009") == ""
-    (folder / "settings.json").write_text("{}")
-    assert log_of(folder, caplog, "x_000001") == ""
-
-
-def test_classes_outside_the_images_label_are_warned_of_with_an_example(folder, caplog):
-    np.save(folder / "x_000001.npy", {"keys": np.array([3]), "cam": np.ones((1, 3, 4))})
-    said = log_of(folder, caplog, "x_000001", "x_000002")
-    assert "1 of 2 files have classes that are not in the image's label" in said
-    assert "for example x_000001: keys [3], label [2]" in said
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        {0: np.zeros((9, 14)), 3: np.ones((9, 14))},
-        {3: np.ones((9, 14))},
-        {"keys": np.array([0, 3]), "high_res": np.ones((2, 9, 14))},
-    ],
-)
-def test_keys_that_are_the_labels_plus_one_are_warned_of(tmp_path, caplog, content):
-    ids = [f"a{number}" for number in range(20)]
-    for image_id in ids:
-        np.save(tmp_path / f"{image_id}.npy", content)
-    np.save(tmp_path / "a7.npy", {2: np.ones((9, 14))})
-    words = log_of(tmp_path, caplog, *ids)
-    assert "19 of 20 files have classes that are not in the image's label, for example a0" in words
-    assert "label [2] (from 0); these keys are the image's classes plus 1: if they count" in words
-
-
-def test_keys_that_are_now_and_then_one_too_much_are_warned_of(tmp_path, caplog):
-    ids = [f"a{number}" for number in range(4)]
-    for image_id, key in zip(ids, (3, 3, 2, 1), strict=True):
-        np.save(tmp_path / f"{image_id}.npy", {key: np.ones((9, 14))})
-    assert "3 of 4 files have classes" in log_of(tmp_path, caplog, *ids)
-
-
 def test_one_file_of_two_images_is_refused(folder, caplog):
     with pytest.raises(ValueError, match=r"000002\.npy: is the only file for both 'x_0+2' and 'y"):
         log_of(folder, caplog, "x_000002", "y_000002")

@@ -5,7 +5,7 @@ import pytest
 
 from misc.files.locks import release_all
 from misc.run.provenance import claim_folder, claim_weights, confirm_weights
-from misc.run.records import read_note, read_settings, write_note
+from misc.run.records import read_settings
 
 SETTINGS = {"make_sem_seg_labels": {"beta": 10, "cam_scales": (1.0, 0.5)}}
 FILES = ("{}.png", "palette/{}.png", "palette/legend.svg")
@@ -43,30 +43,6 @@ def made(tmp_path):
     claim(tmp_path / "out")
     write(tmp_path / "out", "a.png", "b.png", "palette/a.png", "palette/legend.svg")
     return tmp_path / "out"
-
-
-def test_a_folder_is_continued_with_the_same_settings(made):
-    claim(made)
-    assert (made / "a.png").exists()
-    assert read_settings(made) == {"make_sem_seg_labels": {"beta": 10, "cam_scales": [1.0, 0.5]}}
-
-
-def test_other_settings_are_refused_by_flag_stage_and_both_values(made):
-    words = r"--beta of make_sem_seg_labels was 10, now it is 8; pass --overwrite True"
-    with pytest.raises(ValueError, match=words):
-        claim(made, changed(beta=8))
-    assert (made / "a.png").exists()
-
-
-def test_other_images_or_labels_of_a_folder_are_called_so(tmp_path):
-    claim(tmp_path / "out", {"make_cam": {"data_root": "folder, 9 images, digest 1"}})
-    write(tmp_path / "out", "a.png")
-    words = (
-        "the images or labels of --data_root, which make_cam read, were folder, 9 images, digest "
-        "1, now they are folder, 9 images, digest 2; pass --overwrite"
-    )
-    with pytest.raises(ValueError, match=words):
-        claim(tmp_path / "out", {"make_cam": {"data_root": "folder, 9 images, digest 2"}})
 
 
 def test_predictions_are_of_no_stage_that_could_be_switched_off(tmp_path):
@@ -129,7 +105,7 @@ def test_a_folder_of_unknown_origin_is_not_touched(tmp_path, overwrite):
     assert listing(tmp_path) == {"mine.txt", "a.png", "photos/b.png"}
 
 
-@pytest.mark.parametrize("content", ["{}", "[]", '{"editor.fontSize": 12}', '{"stages": {}}'])
+@pytest.mark.parametrize("content", ["[]", '{"stages": {}}'])
 def test_a_settings_file_of_another_program_does_not_make_a_folder_ours(tmp_path, content):
     write(tmp_path, "a.png")
     (tmp_path / "settings.json").write_text(content)
@@ -166,24 +142,6 @@ def test_ids_that_lead_out_of_the_folder_are_not_followed(made, tmp_path):
     assert (tmp_path / "precious.png").exists()
 
 
-def test_weights_are_finished_once_they_are_there(tmp_path):
-    path = tmp_path / "net.pth"
-    assert not claim_weights(path, SETTINGS)
-    assert not claim_weights(path, SETTINGS)
-    path.write_bytes(b"weights")
-    assert claim_weights(path, SETTINGS)
-
-
-def test_weights_of_other_settings_are_refused_or_replaced(tmp_path):
-    path = tmp_path / "net.pth"
-    claim_weights(path, SETTINGS)
-    path.write_bytes(b"weights")
-    with pytest.raises(ValueError, match="--beta of make_sem_seg_labels was 10, now it is 8"):
-        claim_weights(path, changed(beta=8))
-    assert not claim_weights(path, changed(beta=8), overwrite=True)
-    assert not path.exists()
-
-
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
     claim_weights(tmp_path / "net.pth", SETTINGS)
     (tmp_path / "net.pth.checkpoint").write_bytes(b"state")
@@ -199,20 +157,13 @@ def test_weights_of_unknown_origin_are_not_overwritten(tmp_path, overwrite):
     assert (tmp_path / "net.pth").read_bytes() == b"published weights"
 
 
-def test_weights_of_another_stage_are_not_replaced(tmp_path):
-    claim_weights(tmp_path / "net.pth", SETTINGS)
-    (tmp_path / "net.pth").write_bytes(b"weights")
-    with pytest.raises(ValueError, match="made by the stage make_sem_seg_labels"):
-        claim_weights(tmp_path / "net.pth", {"train_cam": {}}, overwrite=True)
-
-
 def test_a_json_of_the_user_beside_the_weights_is_not_replaced(tmp_path):
     (tmp_path / "net.pth.json").write_text("[1]")
     with pytest.raises(ValueError, match=r"net\.pth\.json: not made by this program"):
         claim_weights(tmp_path / "net.pth", SETTINGS, overwrite=True)
 
 
-@pytest.mark.parametrize("name", ["foo", "res50.v1", "a.b.c", ".hidden", "[x]*.pth", "ünïcode net"])
+@pytest.mark.parametrize("name", ["foo", "res50.v1", "[x]*.pth"])
 def test_weights_of_any_name_are_kept_apart_from_others(tmp_path, name):
     for path in (tmp_path / name, tmp_path / f"{name}.pth", tmp_path / "res50.v2"):
         assert not claim_weights(path, changed(beta=path.name))
@@ -221,33 +172,12 @@ def test_weights_of_any_name_are_kept_apart_from_others(tmp_path, name):
         assert read_settings(path)["make_sem_seg_labels"]["beta"] == path.name
 
 
-def test_a_folder_whose_name_has_a_dot_keeps_its_settings_inside(tmp_path):
-    claim(tmp_path / "run.v1")
-    assert read_settings(tmp_path / "run.v1") is not None
-    release_all()
-    assert list(tmp_path.iterdir()) == [tmp_path / "run.v1"]
-
-
 def test_the_users_hidden_files_beside_weights_stay(tmp_path):
     write(tmp_path, ".mine.old.tmp", ".net.pth.x1.tmp")
     for name in (".mine.old.tmp", ".net.pth.x1.tmp"):
         os.utime(tmp_path / name, (0, 0))
     claim_weights(tmp_path / "net.pth", SETTINGS)
     assert listing(tmp_path) == {".mine.old.tmp", "net.pth.json"}
-
-
-def test_a_folder_whose_claim_was_killed_can_be_claimed_again(tmp_path):
-    (tmp_path / ".settings.json.x.tmp").write_text("{")
-    claim(tmp_path)
-    assert read_settings(tmp_path) is not None
-
-
-def test_the_checkpoint_of_finished_weights_is_deleted(tmp_path):
-    claim_weights(tmp_path / "net.pth", SETTINGS)
-    for name in ("net.pth", "net.pth.checkpoint"):
-        (tmp_path / name).write_bytes(b"")
-    assert claim_weights(tmp_path / "net.pth", SETTINGS)
-    assert not (tmp_path / "net.pth.checkpoint").exists()
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -261,19 +191,7 @@ def test_results_of_another_version_are_refused_by_name_and_not_replaced(made, w
     assert (made / "a.png").exists()
 
 
-def test_a_note_is_beside_the_weights_and_changes_nothing_of_the_claim(tmp_path):
-    path = tmp_path / "net.pth"
-    claim_weights(path, SETTINGS, notes={"network": 1})
-    assert read_note(path, "mean") is None
-    write_note(path, "mean", {"infer_list": "x"})
-    path.write_bytes(b"weights")
-    assert claim_weights(path, SETTINGS, notes={"network": 2})
-    assert (read_note(path, "mean"), read_note(path, "network")) == ({"infer_list": "x"}, 2)
-    write_note(path, "mean", None)
-    assert read_note(path, "mean") is None
-
-
-@pytest.mark.parametrize("image_id", ["a\\b", "ünïcode", "a b", "-rf", "*", "[x]", "{", "a\nb"])
+@pytest.mark.parametrize("image_id", ["a\\b", "ünïcode", "[x]*", "{", "a\nb"])
 def test_an_image_of_any_name_is_removed_as_it_was_written(tmp_path, image_id):
     claim(tmp_path / "out", images=[image_id])
     write(tmp_path / "out", f"{image_id}.png", f"palette/{image_id}.png")
@@ -297,15 +215,6 @@ def test_what_an_earlier_run_wrote_goes_by_its_own_description(made):
     write(made, "results/a_0.png", "results/a_12.png", "results/mine_0.png", "results/a_x.png")
     claim(made, changed(beta=8), overwrite=True)
     assert listing(made) == {"settings.json", "results/mine_0.png", "results/a_x.png"}
-
-
-def test_results_of_other_code_of_the_program_are_continued_and_told(made, caplog):
-    record = json.loads((made / "settings.json").read_text())
-    record["code"]["misc/affinity.py"] = "other"
-    (made / "settings.json").write_text(json.dumps(record))
-    with caplog.at_level("INFO", logger="irnet"):
-        claim(made)
-    assert "made with other code (misc/affinity.py) and continued" in caplog.text
 
 
 def test_weights_that_another_run_has_claimed_in_between_are_not_written(tmp_path):

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from misc.machine import ranks
 from misc.run.workers import map_images, run_images
@@ -47,20 +46,6 @@ def array(image_id):
 def test_results_come_in_the_order_of_the_ids(num_workers):
     results = list(map_images(IDS, upper, num_workers=num_workers))
     assert results == [("a", "A"), ("b", "B"), ("c", "C"), ("d", "D")]
-
-
-def slow_first(image_id):
-    time.sleep(0.3 if image_id == "a" else 0)
-    return image_id
-
-
-def test_a_slow_image_holds_its_place():
-    assert [i for i, _ in map_images(IDS, slow_first, num_workers=2)] == IDS
-
-
-def test_process_is_handed_what_was_loaded():
-    results = map_images(IDS[:2], upper, process=lambda i, loaded: i + loaded)
-    assert list(results) == [("a", "aA"), ("b", "bB")]
 
 
 @pytest.mark.parametrize("num_workers", [0, 1, 2])
@@ -126,17 +111,6 @@ def test_want_of_memory_names_the_image(num_workers):
     for options in ({"load": ask_for_too_much}, {"load": upper, "process": process}):
         with pytest.raises(OSError, match=r"^b: out of memory \(Unable to allocate .*\); free"):
             list(map_images(IDS, num_workers=num_workers, **options))
-
-
-def tensors(image_id):
-    return {"map": torch.arange(6.0).view(2, 3), "keys": (np.array([1, 2]), image_id)}
-
-
-def test_arrays_and_tensors_stay_what_they_are_and_no_image_is_no_error():
-    ((_, found),) = map_images(["a"], tensors, num_workers=1)
-    torch.testing.assert_close(found["map"], torch.arange(6.0).view(2, 3))
-    np.testing.assert_array_equal(found["keys"][0], [1, 2])
-    run_images([], upper, num_workers=4)
 
 
 # An end within seconds, whatever the size of what is on its way to a worker or back from it.

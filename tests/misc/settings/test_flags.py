@@ -7,11 +7,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
-import torch
 
-from misc.run.open_dataset import OPENERS
-from misc.settings.config import PRESETS, SETTINGS
-from misc.settings.flags import build_parser, grouped, page, read_config, resolved, table
+from misc.settings.config import SETTINGS
+from misc.settings.flags import build_parser, page, read_config, resolved, table
 from misc.settings.version import VERSION
 from misc.train.stages import TrainingSettings, training_settings
 from misc.train.training import Schedule
@@ -46,11 +44,6 @@ def test_the_root_of_voc_is_the_same_as_its_name_and_folder():
     assert resolved(read_config(VOC + long)) == resolved(read_config(long))
 
 
-def test_a_data_set_has_a_preset_of_its_name():
-    assert set(PRESETS.values()) <= set(PRESETS)
-    assert set(OPENERS) == set(PRESETS.values())
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -58,10 +51,8 @@ def test_a_data_set_has_a_preset_of_its_name():
             "--voc12_root V --dataset demo",
             "--voc12_root V: is --dataset voc12 .* --dataset is demo",
         ),
-        ("--voc12_root V --data_root W", "--voc12_root V: is --dataset .* --data_root is W"),
         ("--dataset voc12", "--dataset voc12: needs its folder: pass --data_root"),
         ("--data_root V", "--data_root V: the demo's data are drawn in .* --dataset"),
-        ("--data_root V --dataset demo", "--data_root V: the demo's data are drawn in --demo_root"),
         ("--dataset voc --data_root V", "--dataset voc: accepted is voc12 or .* or demo"),
     ],
 )
@@ -79,36 +70,13 @@ def test_flags_of_the_data_that_contradict_each_other_are_one_line(words, messag
             "folder --coco_truth small_first",
             "--coco_truth small_first: is of --dataset coco14 or coco17, not folder",
         ),
-        ("folder --cityscapes_classes 19", "--cityscapes_classes 19: is of --dataset cityscapes"),
-        ("voc12 --val_share 0.2", "--val_share 0.2: is of --dataset folder, not voc12"),
         ("coco14 --sbd_root S", "--sbd_root S: is of --dataset voc12, not coco14"),
-        ("voc12 --only_labelled", "--only_labelled True: is of --dataset coco14 or coco17"),
     ],
 )
 def test_a_flag_of_another_data_set_is_refused_in_one_line(words, message):
     with pytest.raises(ValueError, match=f"^{message}") as caught:
         read_config(["--data_root", "V", "--dataset", *words.split()])
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        "coco17 --only_labelled --coco_mask_dir M",
-        "folder --labels t.csv --val_share 0.2",
-        "voc12 --val_share 0.1 --coco_truth json_order",
-        "my.own --labels t.csv --only_labelled",
-    ],
-)
-def test_a_flag_of_the_data_set_or_with_its_default_is_taken(words):
-    read_config(["--data_root", "V", "--dataset", *words.split()])
-
-
-def test_flags_that_say_which_data_set_reads_them_are_declared_so():
-    for name, field in SETTINGS.items():
-        said = re.match(r"(coco|folder): ", field.help)
-        assert not said or all(data.startswith(said[1]) for data in field.of), name
-        assert bool(field.of) >= bool(said), name
 
 
 def test_voc12_has_the_published_settings():
@@ -143,18 +111,9 @@ def test_a_run_dir_moves_every_place_that_no_flag_names():
     assert config.cam_out_dir == "mine"
 
 
-def test_a_flag_wins_over_the_preset():
-    assert read_config(["--conf_fg_thres", "0.4"]).conf_fg_thres == 0.4
-
-
-@pytest.mark.parametrize("text", ["True", "true", "TRUE", "1", "yes"])
+@pytest.mark.parametrize("text", ["True", "yes"])
 def test_true_is_read_in_each_spelling(text):
     assert read_config(["--overwrite", text]).overwrite is True
-
-
-@pytest.mark.parametrize("text", ["False", "false", "0", "no"])
-def test_false_is_read_in_each_spelling(text):
-    assert read_config(["--overwrite", text]).overwrite is False
 
 
 @pytest.mark.parametrize(
@@ -162,10 +121,7 @@ def test_false_is_read_in_each_spelling(text):
     [
         ["--overwrite", "maybe"],
         ["--no_such_flag", "1"],
-        ["--cam_batch", "8"],
         ["--cam_batch_size", "many"],
-        ["--cam_scales", "1.0,x"],
-        ["--cam_scales", "1.0,,0.5"],
         ["--limit"],
     ],
 )
@@ -182,7 +138,6 @@ def test_what_a_flag_does_not_take_is_refused_in_one_line(arguments, capsys):
     ("flag", "value", "accepted"),
     [
         ("ins_seg_bg_thres", "a", "a number from 0 to 1"),
-        ("ins_seg_bg_thres", "30%", "a number from 0 to 1"),
         ("cam_scales", "1.0,,0.5", "at least one number above 0, as 1.0,0.5"),
         ("report_images", "1.5", "a number above 0"),
     ],
@@ -202,18 +157,10 @@ def test_a_value_that_cannot_be_read_names_flag_value_and_range(flag, value, acc
         ("cam_crop_size", "500"),
         ("conf_fg_thres", "1.5"),
         ("preset", "voc2007"),
-        ("precision", "fp8"),
-        ("cam_scales", "1.0,-0.5"),
-        ("cam_scales", "nan"),
         ("deeplab_scales", "1.0,inf"),
         ("cam_resize_long", "640,320"),
         ("beta", "inf"),
-        ("cam_power", "0"),
-        ("irn_pad", "-16"),
-        ("irn_pad", "500"),
         ("mask_rcnn_drops", "150,100"),
-        ("mask_rcnn_drops", "100,100"),
-        ("mask_rcnn_drops", "0"),
         ("mask_rcnn_drops", "100,201"),  # the demo has 200 steps
     ],
 )
@@ -222,9 +169,7 @@ def test_a_value_outside_its_range_names_flag_value_and_range(flag, value):
         read_config([f"--{flag}", value])
 
 
-@pytest.mark.parametrize(
-    "flag", ["cam_scales", "deeplab_scales", "cam_resize_long", "supervision", "cam_out_dir"]
-)
+@pytest.mark.parametrize("flag", ["cam_scales", "supervision", "cam_out_dir"])
 def test_an_empty_value_is_refused_where_it_means_nothing(flag):
     with pytest.raises(ValueError, match=f"--{flag} '': accepted is "):
         read_config([f"--{flag}", ""])
@@ -237,13 +182,7 @@ def test_no_drops_are_a_constant_rate_and_not_the_polynomial():
     assert {schedule.rate(step, 18) for step in range(18)} == {1.0}
 
 
-@pytest.mark.parametrize("preset", ["voc12", "voc12_author"])
-def test_a_preset_of_voc_without_its_root_is_refused(preset):
-    with pytest.raises(ValueError, match="--dataset voc12: needs its folder: pass --data_root"):
-        read_config(["--preset", preset])
-
-
-@pytest.mark.parametrize("flag", ["overwrite", "dry_run", "tables", "train_cam_pass"])
+@pytest.mark.parametrize("flag", ["overwrite", "train_cam_pass"])
 def test_a_bare_boolean_flag_means_true_and_takes_nothing_else(flag):
     config = read_config([f"--{flag}", "--limit", "3"])
     assert getattr(config, flag) is True
@@ -300,25 +239,10 @@ def test_a_training_is_affected_by_all_that_trainings_have(network):
             assert f"train_{network}" in declared.affects, declared.name
 
 
-def test_a_preset_that_has_no_value_has_that_of_its_base():
-    assert SETTINGS["conf_fg_thres"].preset("coco17") == SETTINGS["conf_fg_thres"].preset("coco14")
-    assert SETTINGS["conf_bg_thres"].preset("coco14_rib") == 0.17
-
-
 def test_help_and_the_table_have_every_setting():
     words, rows = build_parser().format_help(), table()
     assert all(f"--{name}" in words for name in SETTINGS)
     assert all(f"`--{name}`" in rows for name in SETTINGS)
-
-
-def test_help_has_the_settings_in_their_groups_with_their_defaults():
-    words = build_parser().format_help()
-    titles = [f"\n{title}:\n" for title, _ in grouped()]
-    places = [words.index(title) for title in titles]
-    assert len(titles) > 5
-    assert places == sorted(places)
-    assert words.index("\n  --beta") > words.index("\nLabel synthesis:\n")
-    assert "default: 32, voc12_author: 16, demo: 8" in " ".join(words.split())
 
 
 def test_the_version_is_that_of_the_project():
@@ -339,15 +263,9 @@ def test_help_and_a_mistaken_flag_are_answered_without_torch():
         "except SystemExit: pass\n"
         "sys.exit('torch' in sys.modules)"
     )
-    for words in (["--help"], ["--no_such_flag", "1"], ["--seed", "x"]):
+    for words in (["--help"], ["--seed", "x"]):
         command = [sys.executable, "-c", program, *words]
         subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-
-
-@pytest.mark.parametrize("name", ["voc12_root", "data_root", "sbd_root", "settings"])
-def test_an_empty_name_is_refused(name):
-    with pytest.raises(ValueError, match=rf"^--{name} '': accepted is a name$"):
-        read_config([f"--{name}", ""])
 
 
 def test_a_crop_without_any_pair_is_refused():
@@ -362,18 +280,11 @@ def test_a_crop_without_any_pair_is_refused():
     [
         "--limit 0",
         "--seed 18446744073709551616",
-        "--cam_weights_name .",
         "--irn_weights_name sess/",
-        "--report_file ..",
         "--show ../../x",
-        "--show a/b",
     ],
 )
 def test_a_value_that_would_fail_later_is_refused_by_its_flag(words):
     with pytest.raises(ValueError, match=f"^{re.escape(words)}: accepted is ") as caught:
         read_config(words.split())
     assert "\n" not in str(caught.value)
-
-
-def test_the_largest_seed_is_taken_by_torch():
-    torch.manual_seed(read_config(["--seed", str(2**64 - 1)]).seed)

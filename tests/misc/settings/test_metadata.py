@@ -61,11 +61,7 @@ def test_deeplab_tells_its_own_backbone():
     ("change", "message"),
     [
         ({"class_names": []}, "accepted are 1 to 254 class_names"),
-        ({"class_names": ["a"] * 255}, "accepted are 1 to 254 class_names"),
-        ({"class_names": ["cat", ""]}, "accepted are 1 to 254 class_names"),
-        ({"category_ids": [1]}, "accepted are category_ids of all classes"),
         ({"palette": "00"}, "accepted are category_ids of all classes and 768 colour values"),
-        ({"palette": "no colours"}, "its 'network' is broken"),
         ({"settings": {"mask_rcnn_min_size": "8"}}, "mask_rcnn_min_size is '8', accepted is int"),
         ({"settings": 3}, "its 'network' is broken"),
     ],

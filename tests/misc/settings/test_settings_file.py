@@ -34,13 +34,6 @@ def test_a_run_is_repeated_from_its_settings(folder):
     assert again.cam_scales == (1.0, 0.5)
 
 
-def test_the_settings_of_a_repeated_run_are_those_of_the_first(folder):
-    _, path = saved(*FLAGS)
-    before = (folder / path).read_text()
-    write_settings(read_config(["--settings", path]))
-    assert (folder / path).read_text() == before
-
-
 def test_flags_win_over_the_file_and_the_file_over_the_preset(folder):
     _, path = saved("--beta", "8", "--exp_times", "4")
     config = read_config(["--settings", path, "--beta", "6"])
@@ -69,29 +62,6 @@ def test_another_preset_than_the_files_is_refused(folder):
     assert read_config(["--settings", path, "--preset", "demo"]).preset == "demo"
 
 
-@pytest.mark.parametrize(
-    ("preset", "root", "expected"),
-    [("voc12", "V", ("voc12", "V")), ("demo", "V", ("voc12", "V")), ("demo", None, ("demo", None))],
-)
-def test_settings_with_the_root_of_voc_alone_as_earlier_runs_wrote_them_repeat(
-    folder, preset, root, expected
-):
-    settings = {"preset": preset, "voc12_root": root, "beta": 8}
-    (folder / "old.json").write_text(json.dumps({"settings": settings}))
-    config = read_config(["--settings", "old.json"])
-    assert (config.dataset, config.data_root) == expected
-    assert (config.preset, config.beta, config.voc12_root) == (preset, 8, None)
-
-
-def test_flags_of_the_data_win_over_those_of_the_file(folder):
-    settings = {"preset": "voc12", "dataset": "voc12", "data_root": "V"}
-    (folder / "a.json").write_text(json.dumps({"settings": settings}))
-    assert read_config(["--settings", "a.json", "--voc12_root", "W"]).data_root == "W"
-    assert read_config(["--settings", "a.json", "--data_root", "W"]).data_root == "W"
-    demo = read_config(["--settings", "a.json", "--dataset", "demo"])
-    assert (demo.dataset, demo.data_root) == ("demo", None)
-
-
 def test_flags_of_the_files_data_set_are_not_anothers(folder):
     words = ["--dataset", "coco17", "--data_root", "C", "--coco_truth", "small_first"]
     _, path = saved(*words)
@@ -117,18 +87,10 @@ def test_what_only_looks_does_not_replace_the_settings_of_the_run(folder):
     ("change", "words"),
     [
         ({"no_such": 1}, "there is no setting no_such"),
-        ({"settings": "x"}, "there is no setting settings"),
         ({"cam_batch_size": "many"}, "cam_batch_size is 'many', accepted is int"),
-        ({"cam_batch_size": 2.5}, "cam_batch_size is 2.5, accepted is int"),
-        ({"cam_batch_size": True}, "cam_batch_size is True, accepted is int"),
-        ({"cam_batch_size": None}, "cam_batch_size is None, accepted is int"),
-        ({"overwrite": 1}, "overwrite is 1, accepted is bool"),
-        ({"beta": "8"}, "beta is '8', accepted is float"),
-        ({"cam_scales": 1.0}, "cam_scales is 1.0, accepted is float,..."),
         ({"cam_scales": ["a"]}, "accepted is float,..."),
         ({"cam_scales": []}, "--cam_scales '': accepted is at least one number"),
         ({"cam_batch_size": 0}, "--cam_batch_size 0: accepted is a number above 0"),
-        ({"preset": "voc2007"}, "--preset voc2007: accepted is"),
     ],
 )
 def test_a_setting_that_cannot_be_used_names_the_file(folder, change, words):
@@ -140,7 +102,7 @@ def test_a_setting_that_cannot_be_used_names_the_file(folder, change, words):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"settings": 3}', "[" * 100_000, "\xff"])
+@pytest.mark.parametrize("text", ["{", '{"settings": 3}', "[" * 100_000])
 def test_a_file_that_is_no_settings_names_itself(folder, text):
     (folder / "x.json").write_text(text, encoding="latin-1")
     with pytest.raises(ValueError, match=r"--settings x.json: not (readable|the settings)"):

@@ -54,29 +54,16 @@ def test_a_flag_of_another_network_is_refused(monkeypatch, network, flag, value,
     refused_prediction(words, match, monkeypatch)
 
 
-def test_a_flag_of_the_network_that_predicts_is_taken(monkeypatch):
-    monkeypatch.setattr("misc.settings.flags.PREDICTS", {})
-    words = ["--predict", ".", "--predict_network", "irn", "--predict_score", "0.9"]
-    assert read_config(words).predict_score == 0.9
-
-
 @pytest.mark.parametrize(
     "words",
     [
         ["--make_cam_pass"],
         ["--eval_cam_pass", "False"],
-        ["--tables"],
-        ["--sweep", "beta=2,5"],
         ["--eval_cam_pass", "--show", "a"],
     ],
 )
 def test_thresholds_are_not_suggested_where_eval_cam_does_not_run(words):
     refused("--suggest_thresholds", *words, match="^--suggest_thresholds: the stage eval_cam")
-
-
-def test_thresholds_are_suggested_where_eval_cam_runs():
-    assert read_config(["--suggest_thresholds"]).suggest_thresholds
-    assert read_config(["--suggest_thresholds", "--eval_cam_pass"]).suggest_thresholds
 
 
 def test_steps_of_the_walk_have_a_bound():

@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 import torch
 
 from misc.imutils import normalize_crop
@@ -8,8 +7,6 @@ from misc.train.samples import (
     DetectionSamples,
     RelationSamples,
     SegmentationSamples,
-    stride4_label,
-    top_left_crop,
 )
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
@@ -67,22 +64,6 @@ def test_a_relation_sample_has_its_label_on_the_stride_4_grid_255_outside():
     assert (label == 255).any()
     assert (label[outside[2::4, 2::4]] == 255).all()
     assert (label[~outside[2::4, 2::4]] != 255).all()
-
-
-def test_a_label_of_another_size_than_its_image_is_refused():
-    with pytest.raises(ValueError, match=r"a: the label is \(5, 5\), the image \(30, 40\)"):
-        relation(lambda i: LABEL[:5, :5]).sample(0, np.random.default_rng(0))
-
-
-def test_the_stride_4_label_of_a_crop_takes_each_third_pixel_of_four():
-    assert (stride4_label(LABEL[:28]) == LABEL[2:28:4, 2::4]).all()
-
-
-def test_the_top_left_crop_pads_with_zeros():
-    crop = normalize_crop(*top_left_crop(IMAGE, 32))
-    assert crop.shape == (3, 32, 32)
-    assert not crop[:, 30:].any()
-    assert crop[:, :30].all()
 
 
 def test_a_detectors_sample_mirrors_image_boxes_and_masks_together():

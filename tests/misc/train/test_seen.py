@@ -49,15 +49,6 @@ def test_images_of_the_same_name_and_another_size_are_others(data, caplog):
     assert len(warned(data, ["0", "1"], caplog)) == 1
 
 
-def test_images_without_a_file_are_known_by_their_ids(data, caplog):
-    note(data, ["drawn"])
-    assert len(warned(data, ["drawn", "0"], caplog)) == 1
-
-
-def test_weights_without_a_record_are_not_warned_of(data, caplog):
-    assert warned(data, ["0"], caplog) == []
-
-
 def test_120_000_images_cost_little(data, caplog):
     ids = [f"COCO_train2014_{number:012}" for number in range(120_000)]
     start = time.process_time()

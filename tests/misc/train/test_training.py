@@ -1,4 +1,3 @@
-import logging
 from functools import partial
 
 import numpy as np
@@ -73,11 +72,6 @@ def run(
     return model, steps
 
 
-def test_the_last_partial_batch_of_an_epoch_is_dropped(tmp_path):
-    _, steps = run(tmp_path / "state")
-    assert len(steps) == 6
-
-
 def test_the_rate_falls_with_the_power_of_the_steps_that_are_left():
     schedule = Schedule(epochs=5, batch_size=16)
     assert schedule.total_steps(1464) == 455
@@ -94,11 +88,6 @@ def test_a_rate_that_drops_is_divided_by_ten_after_each_drop():
     schedule = Schedule(steps=18, batch_size=1, drops=(12, 16))
     rates = [schedule.rate(t, 18) for t in (0, 11, 12, 15, 16, 17)]
     assert rates == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])
-
-
-def test_a_length_in_steps_does_not_depend_on_the_number_of_images():
-    assert Schedule(steps=7, batch_size=4).total_steps(9) == 7
-    assert Schedule(steps=7, batch_size=4).total_steps(3) == 0
 
 
 def test_validation_comes_every_so_many_steps_and_at_the_end(tmp_path):
@@ -142,16 +131,6 @@ def test_workers_do_not_change_the_samples(tmp_path):
     alone, _ = run(tmp_path / "one")
     helped, _ = run(tmp_path / "two", num_workers=2)
     assert torch.equal(alone.weight, helped.weight)
-
-
-def test_a_stopped_run_takes_the_steps_of_one_that_was_not_stopped(tmp_path):
-    whole, _ = run(tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "stopped", stop_after=5)
-    resumed, steps = run(tmp_path / "stopped")
-    assert len(steps) == 2
-    assert torch.equal(whole.weight, resumed.weight)
-    assert torch.equal(whole.bias, resumed.bias)
 
 
 @pytest.mark.parametrize("seconds", [0, 1e9])
@@ -202,11 +181,6 @@ def test_every_epoch_has_an_order_of_its_own_and_every_seed(tmp_path):
     assert not torch.equal(steps[0], others[0])
 
 
-def test_a_loss_that_is_not_finite_stops_by_its_name(tmp_path):
-    with pytest.raises(ValueError, match=r"loss fit is (inf|nan) at step 2"):
-        run(tmp_path / "state", factor=float("inf"))
-
-
 def test_a_gradient_that_is_not_finite_stops_before_a_checkpoint_has_it(tmp_path):
     """Another rank's loss is seen by the first in the step's gradients alone."""
 
@@ -224,16 +198,3 @@ def test_want_of_memory_stops_with_the_step_and_what_to_do(tmp_path):
 
     with pytest.raises(OSError, match=r"^step 1: out of memory \(.* 2.00 GiB\); pass a small"):
         run(tmp_path / "state", change=lambda model: model.register_forward_pre_hook(fail))
-
-
-def test_fewer_images_than_a_batch_is_an_error(tmp_path):
-    with pytest.raises(ValueError, match="batch of 4 images cannot be made of 3"):
-        run(tmp_path / "state", count=3)
-
-
-def test_validation_follows_each_epoch_in_eval_mode(tmp_path, caplog):
-    calls = []
-    with caplog.at_level(logging.DEBUG, logger="irnet"):
-        run(tmp_path / "state", validate=lambda: calls.append(1) or {"val_loss": 0.5})
-    assert len(calls) == 3
-    assert "val_loss 0.5000" in caplog.text

@@ -1,5 +1,3 @@
-import numpy as np
-
 from misc.view.gallery import choose_images
 
 IDS = [f"image{n:02}" for n in range(40)]
@@ -17,11 +15,6 @@ def test_every_class_the_worst_and_the_best_are_shown():
     assert {classes[image_id][0] for image_id in images} == set(range(20))
     assert [i for i, why in images.items() if why == "among the worst"] == IDS[:4]
     assert [i for i, why in images.items() if why == "among the best"] == IDS[:-5:-1]
-
-
-def test_without_scores_the_images_are_spread_over_the_list():
-    images = list(chosen({image_id: np.array([], int) for image_id in IDS}, 4, scores={}))
-    assert images == ["image00", "image10", "image20", "image30"]
 
 
 def test_fewer_images_than_asked_are_all_shown_once():

@@ -1,7 +1,6 @@
 import numpy as np
 
-from misc.files.palette import voc_palette
-from misc.view.pictures import field_picture, heat_colours, label_colours
+from misc.view.pictures import field_picture, heat_colours
 
 
 def test_heat_goes_from_dark_blue_to_yellow():
@@ -9,14 +8,6 @@ def test_heat_goes_from_dark_blue_to_yellow():
     assert picture[0, 0].tolist() == [68, 1, 84]
     assert picture[0, 1].tolist() == [253, 231, 37]
     assert (picture[0, 2] == picture[0, 1]).all()
-
-
-def test_a_label_has_its_palette_colour_and_the_background_is_clear():
-    label = np.zeros((6, 8), np.uint8)
-    label[0, 0] = 15
-    picture = label_colours(label, voc_palette())
-    assert picture[0, 0].tolist() == [*voc_palette()[15].tolist(), 255]
-    assert not picture[1:, :, 3].any()
 
 
 def test_directions_have_hues_and_no_displacement_is_white():

@@ -1,9 +1,9 @@
 import pytest
 
-from misc.evaluate.measures import record, record_seconds
+from misc.evaluate.measures import record
 from misc.run.provenance import claim_folder, claim_weights
 from misc.settings.flags import defaults, read_config
-from misc.view.run_facts import changed_settings, measure_rows, seconds_file
+from misc.view.run_facts import changed_settings, measure_rows
 
 STAGES = ("train_cam", "eval_cam", "eval_ins_seg", "eval_sem_seg")
 
@@ -17,19 +17,6 @@ def config(tmp_path):
 def measured(config, stage, measure, value, **options):
     options = {"split": "train", **options}
     record(config.metrics_file, stage=stage, measures={measure: value}, **options)
-
-
-def test_the_latest_value_and_the_longest_run_of_a_stage_count(config):
-    for value, seconds in ((0.25, 90.0), (0.5, 1.0)):
-        measured(config, "eval_cam", "mIoU", value)
-        record_seconds(seconds_file(config), "eval_cam", seconds)
-    assert measure_rows(config, STAGES) == [("eval_cam", "90.0", "mIoU", "train", "0.5000", "")]
-
-
-def test_stages_stand_in_their_order_whatever_the_files(config):
-    measured(config, "eval_sem_seg", "mIoU", 0.5)
-    record_seconds(seconds_file(config), "train_cam", 3.0)
-    assert [row[0] for row in measure_rows(config, STAGES)] == ["train_cam", "eval_sem_seg"]
 
 
 def test_a_measure_stands_beside_the_published_one(config):
@@ -48,10 +35,6 @@ def test_a_networks_measure_names_the_labels_that_it_was_trained_on(config):
 def test_a_measure_without_a_value_is_a_dash(config):
     measured(config, "eval_ins_seg", "AP50", float("nan"))
     assert measure_rows(config, STAGES)[0][4] == "–"
-
-
-def test_without_a_metrics_file_there_are_no_rows(config):
-    assert measure_rows(config, STAGES) == []
 
 
 def test_settings_of_flags_and_of_files_are_told_and_places_are_not(tmp_path):

@@ -28,15 +28,6 @@ def test_the_best_of_the_others_where_lines_would_be_too_many():
     assert found["best AP50"] == ([1, 2, 3, 4], [0.1] * 4)
 
 
-def test_a_measure_that_is_defined_nowhere_has_no_line():
-    axes = {"beta": [5.0, 10.0]}
-    assert lines(axes, [{"mIoU": 0.1, "AP50": float("nan")}] * 2)[1].keys() == {"mIoU"}
-
-
-def test_switches_alone_have_a_chart_too():
-    assert lines({"walk": [True, False]}, [{"mIoU": 0.1}, {"mIoU": 0.2}])[1].keys() == {"mIoU"}
-
-
 def test_lines_are_named_by_what_their_measure_depends_on():
     axes = {"beta": [5.0, 10.0], "sem_seg_bg_thres": [0.1, 0.2, 0.3]}
     rows = [{"mIoU": n / 10, "AP50": n // 3 / 10} for n in range(6)]

@@ -29,11 +29,6 @@ def test_a_label_stands_beside_the_published_figure():
     ]
 
 
-def test_of_a_measure_taken_again_the_last_one_counts():
-    text = make_tables([line("eval_sem_seg", "mIoU", 0.1), line("eval_sem_seg", "mIoU", 0.2)])
-    assert cells(text, "| semantic")[3] == "0.200"
-
-
 def test_a_network_stands_between_its_bounds():
     values = {"cam": 0.2, "irn": 0.3, "full": 0.4}
     lines = [
@@ -41,11 +36,6 @@ def test_a_network_stands_between_its_bounds():
         for s, v in values.items()
     ]
     assert cells(make_tables(lines), "| Mask R-CNN")[3:7] == ["0.200", "0.300", "0.400", "75%"]
-
-
-def test_a_bound_that_was_not_measured_is_left_empty():
-    text = make_tables([line("eval_deeplab", "mIoU", 0.5, split="val")])
-    assert cells(text, "| DeepLab")[3:7] == ["", "0.500", "", ""]
 
 
 def test_a_measure_without_a_value_is_a_dash():
