@@ -54,18 +54,13 @@ def write_cams(
 
 @dataclass(frozen=True, kw_only=True)
 class CamFolder:
-    """A folder of CAMs, ours or another program's; picklable.
-
-    Attributes:
-        path: the folder.
-        num_classes: C, the data set's number of classes.
-    """
+    """A folder of CAMs, ours or another program's, of the data set's number of classes."""
 
     path: str | os.PathLike[str]
     num_classes: int
 
     def read(self, image_id: str, size: tuple[int, int]) -> CAMs:
-        """Read the CAMs of an image of this (H, W); raises as `find_cams` and `read_cams`."""
+        """Read the CAMs of an image of this (H, W)."""
         path = find_cams(self.path, image_id)
         return read_cams(path, size=size, num_classes=self.num_classes)
 
@@ -90,18 +85,15 @@ def read_cams(
     outside [0, 1] are divided by their maximum; of `cam` and `high_res` one is made from the other.
 
     Args:
-        path: the file.
+        path: the file; nothing in it is executed.
         size: the image's (H, W); without it, that of the file's largest maps.
         num_classes: C, the data set's, where it is known.
 
     Raises:
-        FileNotFoundError: there is no such file.
         ValueError: the file is broken, is of an image of another size or shape, has no known form
-            or fits two; nothing in it is ever executed.
+            or fits two.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
     if not _is_ours(path):
         return _fitted(path, _read_external(path, num_classes), size)
     keys, maps, own_size = _read_ours(path, num_classes)

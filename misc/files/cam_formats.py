@@ -1,6 +1,6 @@
 """The forms in which other programs keep an image's class attention maps, told by their shapes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,88 +14,6 @@ ACCEPTED = (
     "with the background first, or one for each class of the data set, and a bare {class: map}; "
     "see docs/YOUR_CAMS.md"
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Arrays:
-    """The arrays of a file of CAMs, before it is decided which map is whose.
-
-    Attributes:
-        keys: int64 (n,).
-        maps: by their names in the file, (m, ·, ·) each.
-        num_classes: C, the data set's; None where it is not known.
-    """
-
-    keys: np.ndarray
-    maps: Mapping[str, np.ndarray]
-    num_classes: int | None
-
-    @property
-    def count(self) -> int | None:
-        """Return m, the number of maps; None where the arrays do not agree."""
-        counts = {len(array) for array in self.maps.values()}
-        return counts.pop() if len(counts) == 1 else None if counts else 0
-
-    @property
-    def background_in_keys(self) -> bool:
-        """Return whether the first key is 0."""
-        return len(self.keys) > 0 and self.keys[0] == 0
-
-
-# Which classes a file is of, int64 (K,) from 0, and which of its maps are theirs.
-Chosen = tuple[np.ndarray, Any]
-# A form returns None where a file does not have it.
-CamFormat = Callable[[Arrays], Chosen | None]
-
-
-def _no_class(found: Arrays) -> Chosen | None:
-    return None if len(found.keys) else (found.keys, slice(0))
-
-
-def _map_for_each_key(found: Arrays) -> Chosen | None:
-    fits = len(found.keys) == found.count and found.count and not _is_cam(found)
-    return (found.keys, slice(None)) if fits else None
-
-
-def _background_in_both(found: Arrays) -> Chosen | None:
-    fits = found.background_in_keys and len(found.keys) == found.count and _is_cam(found)
-    return (found.keys[1:] - 1, slice(1, None)) if fits else None
-
-
-def _background_in_maps(found: Arrays) -> Chosen | None:
-    fits = len(found.keys) > 0 and found.count == len(found.keys) + 1
-    return (found.keys, slice(1, None)) if fits else None
-
-
-def _background_in_keys(found: Arrays) -> Chosen | None:
-    # Without any map a first key of 0 may also be a class whose map is lost.
-    is_sure = bool(found.count) or "hr_cam" in found.maps
-    fits = found.background_in_keys and found.count == len(found.keys) - 1
-    return (found.keys[1:] - 1, slice(None)) if fits and is_sure else None
-
-
-def _map_for_each_class(found: Arrays) -> Chosen | None:
-    n, m, classes = len(found.keys), found.count, found.num_classes
-    if not n or m is None or m == n or found.keys.max() >= m or found.keys.min() < 0:
-        return None
-    fits = m == classes if classes is not None else m > n + 1
-    return (found.keys, found.keys) if fits else None
-
-
-def _is_cam(found: Arrays) -> bool:
-    """Return whether the maps' name says that they and the keys begin with the background."""
-    return "IS_CAM" in found.maps or "IS_CAM1" in found.maps
-
-
-# By what the log calls them; a file has exactly one of them.
-FORMATS: Mapping[str, CamFormat] = {
-    "no class": _no_class,
-    "a map for each key": _map_for_each_key,
-    "a map for each key, the background first": _background_in_both,
-    "a map for the background, then one for each key": _background_in_maps,
-    "the background first in the keys, not in the maps": _background_in_keys,
-    "a map for each class of the data set": _map_for_each_class,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,28 +43,63 @@ def interpret(content: Mapping[Any, Any], *, num_classes: int | None) -> Externa
     Raises:
         ValueError: no form fits, or two, or an array is no array of numbers.
     """
-    found = _arrays(content, num_classes)
-    fitting = {name: chosen for name, form in FORMATS.items() if (chosen := form(found))}
+    keys, arrays = _keys_and_maps(content)
+    fitting = _fitting_forms(keys, arrays, num_classes)
     if len(fitting) != 1:
-        names = " or ".join(f"'{name}'" for name in fitting)
-        raise ValueError(f"it holds {_described(found, content)}: {names or 'no form is known'}")
+        names = " or ".join(f"'{name}'" for name in fitting) or "no form is known"
+        classes = f" for {num_classes} classes" if num_classes is not None else ""
+        others = {n: v for n, v in content.items() if "keys" in content and n != "keys"}
+        held = ", ".join(filter(None, [str(keys.tolist()[:9]), _shapes(arrays | others)]))
+        raise ValueError(f"it holds keys {held}{classes}: {names}")
     ((name, (keys, chosen)),) = fitting.items()
-    maps = {n: torch.from_numpy(_float32(array[chosen])) for n, array in found.maps.items()}
-    high_res = [maps[n] for n in maps if n != "cam"]
+    maps = {n: torch.from_numpy(_float32(array[chosen])) for n, array in arrays.items()}
     return ExternalCams(
         form=": ".join([*[" + ".join(maps)] * bool(maps), name]),
         keys=keys,
         cam=maps.get("cam"),
-        high_res=high_res[0] if high_res else None,
+        high_res=next((maps[n] for n in maps if n != "cam"), None),
     )
 
 
-def _arrays(content: Mapping[Any, Any], num_classes: int | None) -> Arrays:
+def _fitting_forms(
+    keys: np.ndarray, maps: Mapping[str, np.ndarray], num_classes: int | None
+) -> dict[str, tuple[np.ndarray, Any]]:
+    """Return by the forms that a file may have its classes, int64 (K,), and which maps are theirs.
+
+    Args:
+        keys: int64 (n,).
+        maps: (m, ·, ·) each.
+        num_classes: C, the data set's; None where it is not known.
+    """
+    if not len(keys):
+        return {"no class": (keys, slice(0))}
+    counts = {len(array) for array in maps.values()} or {0}
+    if len(counts) > 1:
+        return {}
+    n, m, background = len(keys), counts.pop(), keys[0] == 0
+    is_cam = "IS_CAM" in maps or "IS_CAM1" in maps  # keys and maps begin with the background
+    forms: dict[str, tuple[np.ndarray, Any]] = {}
+    if n == m and not is_cam:
+        forms["a map for each key"] = keys, slice(None)
+    if n == m and is_cam and background:
+        forms["a map for each key, the background first"] = keys[1:] - 1, slice(1, None)
+    if n + 1 == m:
+        forms["a map for the background, then one for each key"] = keys, slice(1, None)
+    # Without any map a first key of 0 may also be a class whose map is lost.
+    if n - 1 == m and background and (m or "hr_cam" in maps):
+        forms["the background first in the keys, not in the maps"] = keys[1:] - 1, slice(None)
+    is_all = m > n + 1 if num_classes is None else m == num_classes
+    if is_all and m != n and 0 <= keys.min() <= keys.max() < m:
+        forms["a map for each class of the data set"] = keys, keys
+    return forms
+
+
+def _keys_and_maps(content: Mapping[Any, Any]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     if "keys" in content:
         keys = _array("keys", content["keys"])
         # An image without a class may have None for its maps.
-        content = {name: value for name, value in content.items() if value is not None}
-        maps = {name: _array(name, content[name]) for name in _map_names(content)}
+        names = _map_names([name for name, value in content.items() if value is not None])
+        maps = {name: _array(name, content[name]) for name in names}
     elif all(map(_is_class, content)):
         keys = np.array([int(key) for key in content], np.int64)
         maps = {"{class: map}": _array("maps", list(content.values()))} if content else {}
@@ -159,16 +112,16 @@ def _arrays(content: Mapping[Any, Any], num_classes: int | None) -> Arrays:
     for name, array in maps.items():
         if array.ndim != 3:
             raise ValueError(f"its {name} is {array.dtype} {array.shape}, not maps (K, H, W)")
-    return Arrays(keys=keys.astype(np.int64), maps=maps, num_classes=num_classes)
+    return keys.astype(np.int64), maps
 
 
-def _map_names(content: Mapping[Any, Any]) -> list[str]:
-    high = [name for name in HIGH_RES if name in content]
+def _map_names(names: list[Any]) -> list[str]:
+    high = [name for name in HIGH_RES if name in names]
     if high[:2] == ["IS_CAM1", "IS_CAM"]:  # the program that writes both reads the first
         del high[1]
     if len(high) > 1:
         raise ValueError(f"it holds {' and '.join(high)}, of which one can be meant")
-    return ["cam"] * ("cam" in content) + high
+    return ["cam"] * ("cam" in names) + high
 
 
 def _is_class(key: Any) -> bool:
@@ -197,13 +150,6 @@ def _array(name: str, value: Any) -> np.ndarray:
 def _float32(array: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):  # beyond float32 is infinite, which is refused
         return np.array(array, np.float32, order="C")
-
-
-def _described(found: Arrays, content: Mapping[Any, Any]) -> str:
-    others = {n: v for n, v in content.items() if "keys" in content and n != "keys"}
-    classes = f" for {found.num_classes} classes" if found.num_classes is not None else ""
-    arrays = _shapes(dict(found.maps) | others)
-    return f"keys {found.keys.tolist()[:9]}{', ' * bool(arrays)}{arrays}{classes}"
 
 
 def _shapes(content: Mapping[Any, Any]) -> str:

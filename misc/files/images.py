@@ -1,9 +1,13 @@
-"""Image and label files: read in every mode, written atomically."""
+"""Image and label files: read in every mode, written atomically.
+
+Readers raise FileNotFoundError where there is no file, ValueError where it cannot be decoded.
+"""
 
 import io
 import os
 import warnings
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,9 +18,7 @@ from misc.files.atomic import write_bytes
 
 Decoded = TypeVar("Decoded")
 
-# Images of pixels alone: some of PIL's readers start programs (EPS). Every Pillow has these.
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "JPEG2000", "PPM", "TIFF", "WEBP")
-# Of those that PIL opens: EPS and WMF start programs, the others only have the head of a file read.
+# Of what PIL opens, EPS and WMF start programs; of the others it reads the head of a file only.
 _NOT_PHOTOGRAPHS = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG"}
 LARGEST_OF_12_BITS = 4095
 # PIL would take a photograph of 108 megapixels for an attack.
@@ -43,48 +45,39 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
 
     Returns:
         uint8 array (H, W, 3).
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file cannot be decoded as an image.
     """
-    return np.asarray(_decode(Path(path), _to_rgb))
+    return np.asarray(_decode(path, _to_rgb))
 
 
 def photograph_formats() -> dict[str, str]:
-    """Return the formats that `read_photograph` reads, by the ending of a file's name: `.jpg`."""
-    Image.init()
-    known = set(Image.OPEN) - _NOT_PHOTOGRAPHS
+    """Return the formats that are read, by the ending of a file's name: `.jpg`."""
+    known = set(_formats())
     return {ending: name for ending, name in Image.EXTENSION.items() if name in known}
 
 
 def read_photograph(path: str | os.PathLike[str]) -> np.ndarray:
     """Read an image file as people see it: EXIF rotation applied, what is transparent white.
 
-    Of a film, the first picture; otherwise as `read_image`, of every format that PIL reads.
+    Of a film, the first picture; otherwise as `read_image`.
 
     Returns:
         uint8 array (H, W, 3).
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file cannot be decoded as an image.
     """
-    return np.asarray(_decode(Path(path), _as_seen, formats=_photographs()))
+    return np.asarray(_decode(path, _as_seen))
 
 
 def photograph_size(path: str | os.PathLike[str]) -> tuple[int, int]:
-    """Return (H, W) of what `read_photograph` reads; raises likewise."""
+    """Return (H, W) of what `read_photograph` reads."""
     if is_turned(path):
         height, width = read_photograph(path).shape[:2]
         return height, width
-    return image_size(path, formats=_photographs())
+    return image_size(path)
 
 
 def is_turned(path: str | os.PathLike[str]) -> bool:
     """Return whether EXIF asks to turn or mirror an image; False where it cannot be read."""
     try:
-        return _decode(Path(path), _turn, formats=_photographs()) != 1
+        return _decode(path, _turn) != 1
     except (ValueError, OSError):
         return False
 
@@ -96,23 +89,15 @@ def photograph_problem(path: str | os.PathLike[str]) -> str:
     """
     try:
         if not _is_whole(path):
-            _decode(Path(path), lambda image: image.load(), formats=_photographs())
+            _decode(path, lambda image: image.load())
     except (ValueError, OSError) as error:
         return str(error).splitlines()[0]
     return ""
 
 
 def read_label(path: str | os.PathLike[str]) -> np.ndarray:
-    """Read a label map: a palette image or a grey one of up to 8 bits whose values are the labels.
-
-    Returns:
-        uint8 array (H, W).
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file cannot be decoded, or is a colour image.
-    """
-    mode, label = _decode(Path(path), _values)
+    """Read a palette image or a grey one of up to 8 bits whose values are labels: uint8 (H, W)."""
+    mode, label = _decode(path, _values)
     if mode not in ("P", "L"):
         raise ValueError(
             f"{path}: a label map must be a palette or 8-bit grey image, this one is {mode}"
@@ -121,16 +106,8 @@ def read_label(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def read_numbers(path: str | os.PathLike[str]) -> np.ndarray:
-    """Read a map of numbers up to 65535: a grey image of 8 or 16 bits.
-
-    Returns:
-        integer array (H, W), no value negative.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file cannot be decoded, or is a colour image or one of 32 bits.
-    """
-    mode, numbers = _decode(Path(path), _values)
+    """Read a grey image of 8 or 16 bits: integers (H, W), 0 to 65535."""
+    mode, numbers = _decode(path, _values)
     if mode not in ("P", "L", "I;16", "I;16B", "I"):
         raise ValueError(f"{path}: must be a grey image of 8 or 16 bits, this one is {mode}")
     if not 0 <= numbers.min() <= numbers.max() <= 65535:
@@ -138,11 +115,9 @@ def read_numbers(path: str | os.PathLike[str]) -> np.ndarray:
     return numbers
 
 
-def image_size(
-    path: str | os.PathLike[str], *, formats: tuple[str, ...] = FORMATS
-) -> tuple[int, int]:
-    """Return an image's (H, W) from its header; raises as read_image."""
-    width, height = _decode(Path(path), lambda opened: opened.size, formats=formats)
+def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Return an image's (H, W) from its header."""
+    width, height = _decode(path, lambda opened: opened.size)
     return height, width
 
 
@@ -170,19 +145,21 @@ def encode_png(picture: np.ndarray, *, palette: np.ndarray | None = None) -> byt
     return buffer.getvalue()
 
 
+@cache
+def _formats() -> list[str]:
+    Image.init()
+    return [name for name in Image.ID if name not in _NOT_PHOTOGRAPHS]
+
+
 def _to_rgb(image: Image.Image) -> Image.Image:
     # Of these PIL would clip the values to 0..255.
     if image.mode.startswith("I"):
-        image = Image.fromarray(_upper_byte(np.asarray(image).astype(np.int64)))
+        values = np.asarray(image).astype(np.int64)
+        shift = 8 if values.max() > LARGEST_OF_12_BITS else 4
+        image = Image.fromarray((values >> shift).clip(0, 255).astype(np.uint8))
     elif image.mode == "F":
         image = Image.fromarray(_stretched(np.asarray(image).astype(np.float64)))
     return image.convert("RGB")
-
-
-def _upper_byte(values: np.ndarray) -> np.ndarray:
-    """Return the upper byte of 16 bits, or of 12 where no value has more."""
-    shift = 8 if values.max() > LARGEST_OF_12_BITS else 4
-    return (values >> shift).clip(0, 255).astype(np.uint8)
 
 
 def _stretched(values: np.ndarray) -> np.ndarray:
@@ -198,10 +175,6 @@ def _values(image: Image.Image) -> tuple[str, np.ndarray]:
     tiles = getattr(image, "tile", ())
     raw = tiles[0][3] if tiles else ""
     return image.mode, np.asarray(image) // _STRETCHED.get(raw, 1)
-
-
-def _photographs() -> tuple[str, ...]:
-    return tuple(sorted(set(photograph_formats().values())))
 
 
 def _turn(image: Image.Image) -> int:
@@ -241,18 +214,13 @@ def _as_seen(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(white, layer).convert("RGB")
 
 
-def _decode(
-    path: Path,
-    convert: Callable[[Image.Image], Decoded],
-    *,
-    formats: tuple[str, ...] = FORMATS,
-) -> Decoded:
-    if not path.is_file():
+def _decode(path: str | os.PathLike[str], convert: Callable[[Image.Image], Decoded]) -> Decoded:
+    if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such file")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=formats) as opened:
+            with Image.open(path, formats=_formats()) as opened:
                 return convert(opened)
     except Exception as error:  # PIL's plugins raise almost anything on a broken file
         reason = str(error) or type(error).__name__
