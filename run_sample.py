@@ -11,7 +11,7 @@ if sys.version_info < (3, 11):  # noqa: UP036
     sys.stderr.write(f"error: Python {sys.version.split()[0]}: this program needs 3.11 or newer\n")
     sys.exit(2)
 
-from misc.files.locks import release_all
+from misc.files.locks import release_all, share
 from misc.machine.signals import AGAIN, end_on_signals
 from misc.run.log import logger, start_log, table, write_settings
 
@@ -99,6 +99,7 @@ def run_stages(config: "Config", dataset: "Dataset") -> None:
     from misc.machine.facts import describe_machine, unused_gpu
     from misc.run import progress
     from misc.run.preflight import check_inputs, dry_run
+    from misc.run.stage_files import StageFiles
     from misc.view import tables
     from step import STAGES
 
@@ -109,7 +110,7 @@ def run_stages(config: "Config", dataset: "Dataset") -> None:
         return
     # Not before the locks are this run's: the file may be that of another run, which works.
     ranks.on_first(lambda: write_settings(config))
-    compute = compute_of(config)
+    files, compute = StageFiles(config, dataset, STAGES), compute_of(config)
     logger.info("on %s", describe_machine(compute))
     logger.info("%d stage%s", len(chosen), "s" * (len(chosen) != 1))
     reason = unused_gpu(compute.device) if config.device == "auto" else None
@@ -126,6 +127,9 @@ def run_stages(config: "Config", dataset: "Dataset") -> None:
         rows += measures.stage_rows(stage.name, f"{seconds:.1f}", found)
         if ranks.is_first():
             measures.record_seconds(f"{config.details_dir}/seconds.jsonl", stage.name, seconds)
+            # Other runs may read what is finished.
+            for place in files.places(stage):
+                share(place)
     logger.info("\n%s\non %s", table(rows), describe_machine(compute))
     if ranks.on_first(lambda: measures.end_of(config.metrics_file)):
         ranks.on_first(lambda: tables.run(config))

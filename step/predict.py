@@ -23,7 +23,7 @@ from misc.run.label_synthesis import load_irnet
 from misc.run.log import logger
 from misc.run.photographs import Photographs, photographs_in
 from misc.run.predictions import COCO, PAGE, Predictions
-from misc.run.provenance import PREDICTION, claim_folder
+from misc.run.provenance import PREDICTION, claim_folder, hold_sources
 from misc.run.workers import Way, collect_images, map_images, run_images
 from misc.settings.config import Config
 from misc.settings.flags import resolved
@@ -111,6 +111,9 @@ def claim(config: Config, predictions: Predictions, compute: Compute) -> None:
     if network == "irn":
         names.append("predict_score")
     own = {name: values[name] for name in names} | {"precision": compute.precision}
+    ranks.on_first(
+        lambda: hold_sources(values[f"{part}_weights_name"] for part in PREDICTS[network])
+    )
     for part in PREDICTS[network]:
         flag = f"{part}_weights_name"
         own[flag] = f"a file of SHA-256 {fingerprint(values[flag])}"

@@ -30,6 +30,7 @@ from misc.metrics import confusion, mean_iou
 from misc.run.cam_forms import cam_folder
 from misc.run.label_synthesis import Loaded, load_image, load_irnet
 from misc.run.log import logger
+from misc.run.provenance import hold_sources
 from misc.run.synthesis import (
     Label,
     LabelSettings,
@@ -75,6 +76,7 @@ def run(config: Config, dataset: Dataset) -> None:
     # In the order of the evaluations: equal scores are ranked by it.
     wanted = set().union(*measured.values())
     ids = [i for i in dataset.split(config.chainer_eval_set) if i in wanted]
+    ranks.on_first(partial(hold_sources, [config.cam_out_dir, config.irn_weights_name]))
     require_cams(config.cam_out_dir, ids)
     compute = compute_of(config)
     model = load_irnet(config, compute)

@@ -1,9 +1,10 @@
-"""Locks on results: two runs at once do not write to the same place.
+"""Locks on results: no run writes to a place that another one writes to, or reads.
 
 The kernel holds a lock for the process that took it and releases it when that process ends,
 however it ends, on this host or, on a network disk, on another one.
 """
 
+import contextlib
 import fcntl
 import os
 import platform
@@ -13,14 +14,16 @@ from pathlib import Path
 _held: dict[Path, int] = {}  # file descriptors by the lock's path
 
 
-def hold(place: str | os.PathLike[str]) -> None:
-    """Lock an output folder or file until `release_all`, with PLACE.lock beside it.
+def hold(place: str | os.PathLike[str], *, to_read: bool = False) -> None:
+    """Lock a folder or file of results until `release_all`, with PLACE.lock beside it.
 
-    Where no file can be written or the file system has no locks, nothing is locked.
+    Any number of runs may read a place at once. Where no file can be written or the file system
+    has no locks, nothing is locked.
 
     Raises:
         ValueError: another process holds the lock; its host and number are named.
     """
+    kind = fcntl.LOCK_SH if to_read else fcntl.LOCK_EX
     path = Path(f"{os.path.abspath(place)}.lock")
     while path not in _held:
         try:
@@ -29,12 +32,12 @@ def hold(place: str | os.PathLike[str]) -> None:
         except OSError:
             return  # whatever writes to this place says why it cannot
         try:
-            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(handle, kind | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):
             os.close(handle)
             raise ValueError(
-                f"{os.fspath(place)}: another run is writing to it ({_owner(path)}); wait until it "
-                "has ended, stop it, or name another place"
+                f"{os.fspath(place)}: another run is {_owner(path)}; wait until it has ended, stop "
+                "it, or name another place"
             ) from None
         except OSError:
             os.close(handle)
@@ -42,17 +45,31 @@ def hold(place: str | os.PathLike[str]) -> None:
         if not _is_at(path, handle):  # its last owner has just deleted it
             os.close(handle)
             continue
-        os.ftruncate(handle, 0)
-        os.write(handle, f"host {platform.node()}, process {os.getpid()}".encode())
         _held[path] = handle
+        _sign(handle, "reading" if to_read else "writing to")
+
+
+def share(place: str | os.PathLike[str]) -> None:
+    """Let other runs read a place that is held, and written."""
+    handle = _held.get(Path(f"{os.path.abspath(place)}.lock"))
+    if handle is not None:
+        fcntl.lockf(handle, fcntl.LOCK_SH)
+        _sign(handle, "reading")
 
 
 def release_all() -> None:
-    """Release the locks of this process, and delete their files."""
+    """Release the locks of this process, and delete their files where no other run reads."""
     while _held:
         path, handle = _held.popitem()
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(BlockingIOError, PermissionError):
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink(missing_ok=True)
         os.close(handle)
+
+
+def _sign(handle: int, what: str) -> None:
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, f"{what} it (host {platform.node()}, process {os.getpid()})".encode(), 0)
 
 
 def _owner(path: Path) -> str:
@@ -64,7 +81,7 @@ def _owner(path: Path) -> str:
         except OSError:
             break
         time.sleep(0.05)
-    return "host and process unknown"
+    return "using it (host and process unknown)"
 
 
 def _is_at(path: Path, handle: int) -> bool:

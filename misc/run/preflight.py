@@ -20,7 +20,7 @@ from misc.files.locks import hold
 from misc.run.cam_forms import log_forms, other_names
 from misc.run.ground_truth import missing_truth
 from misc.run.log import logger, table
-from misc.run.provenance import check_claim
+from misc.run.provenance import check_claim, hold_sources
 from misc.run.shaped import known_before
 from misc.run.stage import Stage, unfilled
 from misc.run.stage_files import StageFiles
@@ -44,7 +44,7 @@ READERS: Mapping[str, Callable[[Any], Any]] = {
 
 
 def check_inputs(config: Config, dataset: Dataset, stages: Sequence[Stage]) -> None:
-    """Check that no chosen stage will miss an input, and lock what they write for this run.
+    """Check that no chosen stage will miss an input, and lock what they write and read.
 
     Args:
         config: the settings.
@@ -54,12 +54,13 @@ def check_inputs(config: Config, dataset: Dataset, stages: Sequence[Stage]) -> N
     Raises:
         FileNotFoundError: the first file that no stage will have made, and the stage that makes it.
         ValueError: a list whose images do not have the ground truth that is read, or another run
-            is writing the same results.
+            is writing the same results, reading what is to be written, or writing what is read.
         ModuleNotFoundError: a package that a later stage imports is not installed.
     """
     preflight = Preflight(config, dataset, stages)
     for _, place in preflight.claims():
         hold(place)
+    hold_sources(preflight.sources())
     tell_understood(preflight, preflight.chosen)
     for error in preflight.problems():
         raise error
@@ -120,9 +121,13 @@ class Preflight(StageFiles):
     def claims(self) -> Iterator[tuple[Stage, Path]]:
         """Yield the folders and weights that a run of the stages claims for its settings."""
         for stage in self.chosen:
-            for folder, names in self.outputs(stage) if stage.writes != "report_file" else ():
-                places = [folder] if stage.files else [folder / name for name in names]
-                yield from ((stage, place) for place in places)
+            yield from ((stage, place) for place in self.places(stage))
+
+    def sources(self) -> Iterator[Path]:
+        """Yield the folders and weights that the stages read."""
+        for stage in self.chosen:
+            for flag, (folder, names) in self.inputs(stage):
+                yield from [folder] if flag in READERS else [folder / name for name in names]
 
     def log_forms(self) -> None:
         """Log the forms of the CAM files that are read."""

@@ -101,6 +101,17 @@ def remove_recorded(folder: str | os.PathLike[str], files: Sequence[str]) -> Non
     remove_outputs(folder, files, {} if record is None else images_of(record))
 
 
+def hold_sources(places: Iterable[str | os.PathLike[str]]) -> None:
+    """Keep other runs from replacing the folders and weights of ours that this one reads.
+
+    Raises:
+        ValueError: another run is writing to one.
+    """
+    for place in places:
+        if record_of(place).exists():
+            hold(place, to_read=True)
+
+
 def claim_weights(
     path: str | os.PathLike[str],
     settings: Settings,

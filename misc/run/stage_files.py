@@ -110,3 +110,13 @@ class StageFiles:
                 folders = [supervised_path(self.values[flag], name) for name in supervisions]
                 found += [(folder, names) for folder in folders]
         return found
+
+    def places(self, stage: Stage) -> list[Path]:
+        """Return the folders and weights that a stage claims for its settings."""
+        if stage.writes == "report_file":
+            return []
+        return [
+            place
+            for folder, names in self.outputs(stage)
+            for place in ([folder] if stage.files else [folder / name for name in names])
+        ]

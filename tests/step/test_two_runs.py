@@ -1,8 +1,10 @@
 """Two runs at once on one place: one of them ends in one line, and what is there is of one run."""
 
 import json
+import os
 import platform
 import re
+import signal
 import time
 
 import pytest
@@ -74,7 +76,8 @@ def test_one_of_two_runs_ends_in_one_line_and_leaves_the_others_results(
     ended = [forked.finish(each) for each in runs]
     assert sorted(ended) == [0, 2]
     winner, loser = ended.index(0), ended.index(2)
-    who = rf"another run is writing to it \(host {platform.node()}, process {runs[winner].pid}\)"
+    host = rf"host {platform.node()}, process {runs[winner].pid}"
+    who = rf"another run is (writing to|reading) it \({host}\)"
     assert re.search(f"^error: .*{who}; wait until it has ended", last_line(outputs[loser]))
     assert results(tmp_path) == alone[seeds[winner]]
     settings = json.loads((tmp_path / "result/demo/sample_train_eval.settings.json").read_text())
@@ -97,8 +100,44 @@ def test_the_lock_of_a_killed_run_is_taken_over_at_once(alone, tmp_path):
 
 def test_runs_of_other_stages_in_one_folder_do_not_wait_for_each_other(tmp_path):
     assert forked.run(words(tmp_path), tmp_path / "before") == 0
-    training = forked.start(words(tmp_path, seed=1, overwrite=True), tmp_path / "first")
+    again = {**LONG, "seed": 1, "overwrite": True}
+    training = forked.arguments(tmp_path, "--train_cam_pass", "True", **again)
+    training = forked.start(training, tmp_path / "first")
     wait_for(tmp_path, "train_cam step", training)
     other = forked.arguments(tmp_path, "--cam_to_ir_label_pass", "True", **LONG)
     assert forked.run(other, tmp_path / "second") == 0
     assert forked.finish(training) == 0
+
+
+def test_no_run_replaces_what_another_one_reads(tmp_path):
+    assert forked.run(words(tmp_path), tmp_path / "before") == 0
+    before = results(tmp_path)
+    reader = forked.arguments(tmp_path, "--cam_to_ir_label_pass", "True", **LONG)
+    labels = forked.start(reader, tmp_path / "first")
+    wait_for(tmp_path, "cam_to_ir_label ...", labels)
+    os.kill(labels.pid, signal.SIGSTOP)  # among its images
+    writer = words(tmp_path, seed=1, overwrite=True)
+    assert forked.run(writer, tmp_path / "second") == 2
+    who = rf"another run is reading it \(host {platform.node()}, process {labels.pid}\)"
+    assert re.search(f"^error: .*/cam: {who}; wait until it", last_line(tmp_path / "second"))
+    os.kill(labels.pid, signal.SIGCONT)
+    assert forked.finish(labels) == 0
+    assert results(tmp_path) == before
+    assert forked.run(writer, tmp_path / "second") == 0
+    assert not list(tmp_path.rglob("*.lock"))
+
+
+def test_what_a_run_has_finished_may_be_read_and_not_replaced(tmp_path):
+    run = forked.arguments(tmp_path, *PASSES, "--cam_to_ir_label_pass", "True", **LONG)
+    first = forked.start(run, tmp_path / "first")
+    wait_for(tmp_path, "make_cam ...", first)
+    evaluation = forked.arguments(tmp_path, "--eval_cam_pass", "True", **LONG)
+    wait_for(tmp_path, "cam_to_ir_label ...", first)
+    os.kill(first.pid, signal.SIGSTOP)
+    assert forked.run(evaluation, tmp_path / "second") == 0
+    again = words(tmp_path, overwrite=True, seed=1)
+    assert forked.run(again, tmp_path / "third") == 2
+    assert "another run is reading it" in last_line(tmp_path / "third")
+    os.kill(first.pid, signal.SIGCONT)
+    assert forked.finish(first) == 0
+    assert not list(tmp_path.rglob("*.lock"))
