@@ -4,6 +4,7 @@ An image goes one way, which is one generator: worker process (decode, uint8) �
 has the device → worker process (components, compression, PNG) → disk.
 """
 
+import copyreg
 import io
 import multiprocessing
 import os
@@ -148,12 +149,11 @@ def _unfinished(
 
 def _way(image_id: str, process: Process | None) -> Way:
     """Take an image through the loop: each job that this yields runs in a worker."""
-    with memory_for(image_id, remedy=REMEDY):
-        loaded = yield image_id
-        result = loaded if process is None else process(image_id, loaded)
-        if isgenerator(result):
-            result = yield from result
-        return result
+    loaded = yield image_id
+    result = loaded if process is None else process(image_id, loaded)
+    if isgenerator(result):
+        result = yield from result
+    return result
 
 
 class _Image:
@@ -167,10 +167,10 @@ class _Image:
         self.job = submit(image_id, next(way))
 
     def resume(self) -> None:
-        """Hand its way the result of the finished job, or its error; submit the next job."""
+        """Hand its way the result of the finished job, and submit the next; an error ends it."""
         try:
-            error = self.job.exception()
-            job = self._way.throw(error) if error else self._way.send(self.job.result())
+            with memory_for(self.image_id, remedy=REMEDY):
+                job = self._way.send(self.job.result())
             self.job = self._submit(self.image_id, job)
         except StopIteration as end:
             self.outcome.set_result(end.value)
@@ -270,7 +270,7 @@ def _work(load: Load, place: int, pipes: Sequence[tuple[Connection, Connection]]
             pipe.send_bytes(_answer(load, pickle.loads(pipe.recv_bytes())))
 
 
-def _answer(load: Load, job: Job) -> memoryview:
+def _answer(load: Load, job: Job) -> bytes:
     try:
         return _packed((load(job) if isinstance(job, str) else job(), None, ""))
     except Exception as error:
@@ -281,19 +281,19 @@ class _InWorker(Exception):
     """The traceback of an error that a worker raised, for the log."""
 
 
-class _Pickler(pickle.Pickler):
-    """Pickles tensors as arrays: torch's own pickling takes twice the time."""
-
-    def reducer_override(self, value: Any) -> Any:
-        if type(value) is torch.Tensor and value.device.type == "cpu" and not value.requires_grad:
-            return torch.from_numpy, (value.numpy(),)
-        return NotImplemented
-
-
-def _packed(value: Any) -> memoryview:
+def _packed(value: Any) -> bytes:
+    """Pickle a value, its tensors as arrays: torch's own pickling takes twice the time."""
     file = io.BytesIO()
-    _Pickler(file, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
-    return file.getbuffer()
+    pickler = pickle.Pickler(file, protocol=pickle.HIGHEST_PROTOCOL)
+    pickler.dispatch_table = {**copyreg.dispatch_table, torch.Tensor: _reduce_tensor}
+    pickler.dump(value)
+    return file.getvalue()
+
+
+def _reduce_tensor(value: torch.Tensor) -> Any:
+    if value.device.type == "cpu" and not value.requires_grad:
+        return torch.from_numpy, (value.numpy(),)
+    return value.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
 
 
 def _end_with_parent() -> None:
