@@ -9,8 +9,11 @@ import signal
 import socket
 import sys
 
-from tests.computed import COMPUTED
-
+# What runs are computed with: IRN_TEST_DEVICE=cuda make test, IRN_TEST_PRECISION.
+COMPUTED = {
+    "device": os.environ.get("IRN_TEST_DEVICE", "cpu"),
+    "precision": os.environ.get("IRN_TEST_PRECISION", "fp32"),
+}
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
     [

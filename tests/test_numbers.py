@@ -4,7 +4,6 @@ import os
 import re
 import resource
 import shutil
-import weakref
 from dataclasses import replace
 from functools import partial
 
@@ -14,18 +13,15 @@ import torch
 from PIL import Image
 
 import run_sample
-from misc.argmax import label_map
 from misc.files.cam_files import read_cams, write_cams
 from misc.files.images import read_image, read_label, write_label
 from misc.files.instance_files import load_instances
 from misc.files.palette import voc_palette
-from misc.metrics import mean_iou, threshold_confusions
 from misc.relation import relation_label
 from misc.run.label_synthesis import write_labels
 from misc.run.synthesis import LabelSettings, ScoreSettings, synthesise
 from misc.run.workers import map_images
 from misc.train.samples import ClassificationSamples, RelationSamples
-from net.resnet50_cam import CAM
 from tests import forked
 from tests.tiny_networks import tiny_detector_and_deeplab
 from voc12 import Dataset
@@ -135,20 +131,6 @@ def test_maps_of_all_zeros_or_ones_give_whole_labels(tmp_path, cam, boundary, cl
     assert relation_label(image, high_res, np.arange(classes)).shape == (21, 30)
 
 
-@pytest.mark.parametrize("classes", [1, 200])
-def test_any_number_of_classes(classes):
-    with torch.inference_mode():
-        assert CAM(classes).eval()(torch.zeros(2, 3, 32, 32)).shape == (classes, 2, 2)
-    key = classes - 1
-    high_res = np.ones((1, 8, 9), np.float32)
-    truth = np.full((8, 9), classes, np.uint8)
-    counts = threshold_confusions(high_res, np.array([key]), truth, np.array([0.5]), classes + 1)
-    assert mean_iou(counts)[0] == 1
-    assert (label_map(high_res, np.array([key]), 0.5) == classes).all()
-    label = relation_label(np.zeros((8, 9, 3), np.uint8), high_res, np.array([key]))
-    assert (label == classes).all()
-
-
 @pytest.mark.slow
 def test_an_image_of_4096_by_4096_pixels(tmp_path):
     size = (4096, 4096)
@@ -183,23 +165,6 @@ def test_an_image_of_4096_by_4096_pixels(tmp_path):
     )
     assert (label == 1).all()
     assert found["mask"].all()
-
-
-class Page:
-    """Something large, of which we see how many are alive."""
-
-
-def test_the_loop_over_images_holds_one_result_at_a_time():
-    alive = weakref.WeakSet()
-
-    def process(_image_id, _loaded):
-        assert len(alive) <= 1
-        page = Page()
-        alive.add(page)
-        return page
-
-    for _ in map_images([str(number) for number in range(9)], len, process=process):
-        pass
 
 
 # All that go through the images one by one but cam_to_ir_label, whose CRF takes long. The makers

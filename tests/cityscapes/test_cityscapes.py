@@ -133,13 +133,6 @@ def test_an_unknown_label_id_is_refused(root):
             read(TRAIN[0])
 
 
-@pytest.mark.parametrize(("value", "said"), [(34000, 34), (999, 999)])
-def test_an_unknown_instance_id_is_refused(root, value, said):
-    put(root, "gtFine_instanceIds", np.full(city_tree.SIZE, value, np.uint16))
-    with pytest.raises(ValueError, match=rf"instanceIds\.png: has the unknown label id {said};"):
-        Dataset(root).ignored_regions(TRAIN[0])
-
-
 def test_a_folder_that_is_not_cityscapes_is_refused(root, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"--data_root .*: no folder leftImg8bit in it"):
         Dataset(tmp_path)

@@ -1,8 +1,5 @@
 """Cityscapes' average precision: by hand, and as its own program computes it."""
 
-import importlib
-import os
-
 import city_tree
 import numpy as np
 import pytest
@@ -14,7 +11,6 @@ from cityscapes.names import INSTANCE_IDS
 from cityscapes.precision import average_precision, overlaps_of
 from misc.files.images import read_label
 
-SCRIPT = "cityscapesscripts.evaluation.evalInstanceLevelSemanticLabeling"
 IDS = [*TRAIN, *VAL]
 # AP and AP50 that cityscapesscripts 2.3.0 computed for `detections` of each seed.
 EXPECTED = {
@@ -87,39 +83,6 @@ def measured(root, found):
         dataset.match_instances(i, d["mask"], d["class"], d["score"]) for i, d in found.items()
     ]
     return dataset.instance_measures(matches), average_precision(matches)
-
-
-def independent(root, found, folder):
-    """Compute the measures with cityscapesscripts, from the files that we export."""
-    script = importlib.import_module(SCRIPT)
-    if not hasattr(np, "in1d"):  # gone since NumPy 2.4
-        np.in1d = np.isin
-    script.writeDict2JSON = lambda *_: None  # it cannot write NumPy's integers, nor is it asked to
-    args = script.args
-    args.gtInstancesFile = os.fspath(folder / "gtInstances.json")
-    args.predictionPath = os.path.abspath(folder)
-    args.quiet, args.JSONOutput = True, False
-    predicted, true = [], []
-    for image_id, detected in found.items():
-        predicted.append(os.fspath(export_image(folder, image_id, detected, INSTANCE_IDS)))
-        split = "train" if image_id in TRAIN else "val"
-        true.append(os.fspath(city_tree.path(root, "gtFine_instanceIds", split, image_id)))
-    return script.evaluateImgLists(predicted, true, args)
-
-
-@pytest.mark.parametrize("seed", EXPECTED)
-def test_random_detections_measure_as_cityscapes_own_program_says(
-    root, scenes, seed, tmp_path, monkeypatch
-):
-    pytest.importorskip(SCRIPT)
-    monkeypatch.chdir(tmp_path)
-    found = scenes(seed)
-    result = independent(root, found, tmp_path)
-    measures, by_class = measured(root, found)
-    np.testing.assert_allclose(by_class.T, result["resultApMatrix"][0], atol=1e-9)
-    averages = result["averages"]["allAp"], result["averages"]["allAp50%"]
-    assert list(measures.values()) == pytest.approx(averages, abs=1e-9)
-    assert averages == pytest.approx(EXPECTED[seed], abs=1e-9)
 
 
 @pytest.mark.parametrize("seed", EXPECTED)

@@ -14,7 +14,6 @@ from tests.coco_shaped import (
     BARE,
     CMYK,
     COUNTS,
-    CROWDED,
     GREY,
     ids_of,
     instances,
@@ -82,14 +81,6 @@ def test_all_images_are_listed_by_default_in_the_files_order(root):
     assert open_coco(root, limit=2).split("train") == ids_of("train")[:2]
 
 
-def test_only_labelled_leaves_out_what_has_no_class(root):
-    bare, crowded = (name_of("train", number) for number in (BARE, CROWDED))
-    kept = open_coco(root, only_labelled=True).split("train")
-    assert kept == [i for i in ids_of("train") if i != bare]
-    without = open_coco(root, only_labelled=True, crowd_labels=False).split("train")
-    assert without == [i for i in kept if i != crowded]
-
-
 @pytest.mark.parametrize("layout", ["{}", "images/{}", "JPEGImages"])
 @pytest.mark.parametrize("year", [2014, 2017])
 def test_every_layout_is_read(tmp_path, layout, year):
@@ -132,12 +123,6 @@ def test_image_level_labels_are_the_classes_of_the_annotations(root):
     assert not rows[BARE].any()
 
 
-def test_crowds_count_in_the_image_level_label_unless_told_otherwise(root):
-    ids = [name_of("train", CROWDED)]
-    assert open_coco(root).image_labels(ids).sum() == 1
-    assert open_coco(root, crowd_labels=False).image_labels(ids).sum() == 0
-
-
 @pytest.mark.parametrize("truth", ["json_order", "small_first"])
 @pytest.mark.parametrize("crowd", ["background", "ignore"])
 def test_the_semantic_truth_follows_each_rule(root, truth, crowd):
@@ -164,14 +149,6 @@ def test_instances_are_pycocotools_masks_and_crowds_are_ignored_regions(root):
             assert all((mask == masks[n]).all() for mask, n in zip(mine, wanted, strict=True))
 
 
-def test_an_image_without_annotations_has_an_empty_truth(root):
-    dataset, image_id = open_coco(root), name_of("train", BARE)
-    assert not dataset.semantic_label(image_id).any()
-    assert len(dataset.instance_label(image_id)[0]) == 0
-    assert dataset.has_truth(image_id)
-    assert dataset.with_labels([image_id, "unknown"]) == [image_id]
-
-
 @pytest.mark.parametrize("inside", ["", "train2017"])
 @pytest.mark.parametrize("raw", [False, True])
 def test_ready_made_masks_of_both_numberings_are_read(root, tmp_path, raw, inside):
@@ -187,24 +164,6 @@ def test_ready_made_masks_of_both_numberings_are_read(root, tmp_path, raw, insid
     listed = [*ids_of("train"), *ids_of("val")]
     assert dataset.with_truth(listed, kinds=["semantic"]) == ids_of("train")
     assert dataset.with_truth(listed, kinds=["instance"]) == listed
-
-
-@pytest.mark.parametrize(
-    ("raw", "value", "words"), [(False, 90, "labels 0 to 80"), (True, 12, "category ids")]
-)
-def test_a_value_of_the_other_numbering_is_refused_by_name(root, tmp_path, raw, value, words):
-    table = np.arange(256, dtype=np.uint8)
-    if raw:
-        table[1:81] = CATEGORY_IDS
-    plain = open_coco(root)
-    for image_id in ids_of("train"):
-        label = table[plain.semantic_label(image_id)]
-        if image_id == ids_of("train")[-1]:
-            label[0, 0] = value
-        write_label(tmp_path / f"{image_id}.png", label)
-    dataset = open_coco(root, mask_dir=tmp_path)
-    with pytest.raises(ValueError, match=f"^--coco_mask_dir: .* has the value {value}; .*{words}"):
-        dataset.semantic_label(ids_of("train")[-1])
 
 
 def test_its_identity_is_that_of_images_and_labels_wherever_they_lie(own, tmp_path):
@@ -252,17 +211,6 @@ def test_published_figures_stand_beside_cocos_own_splits_alone(root, monkeypatch
     monkeypatch.setitem(EXPECTED_COUNTS[2017], "val", 2)
     assert open_coco(root).published("eval_mask_rcnn", "val")["COCO AP"] == 0.143
     assert open_coco(root).published("eval_mask_rcnn", "train") == {}
-
-
-def test_a_users_list_takes_ids_of_both_splits(root, tmp_path):
-    ids = [ids_of("val")[0], ids_of("train")[3]]
-    (tmp_path / "list.txt").write_text("\n".join(ids))
-    assert open_coco(root).split(tmp_path / "list.txt") == ids
-    (tmp_path / "list.txt").write_text("1\n")
-    with pytest.raises(ValueError, match=r"1 of 1 ids are in no annotations .* the first is '1'"):
-        open_coco(root).split(tmp_path / "list.txt")
-    with pytest.raises(ValueError, match="unknown split 'test'; accepted are train, val"):
-        open_coco(root).split("test")
 
 
 def spoilt(change):
@@ -360,13 +308,6 @@ def test_compressed_run_lengths_are_read(own):
     write_json(own, "train", content)
     after = [open_coco(own).semantic_label(i) for i in ids_of("train")]
     assert all(map(np.array_equal, before, after))
-
-
-def test_a_missing_photograph_is_named(own):
-    (own / "train2017" / f"{ids_of('train')[2]}.jpg").unlink()
-    words = f"1 of 6 images are missing, the first is .*{ids_of('train')[2]}.jpg"
-    with pytest.raises(FileNotFoundError, match=words):
-        open_coco(own).split("train")
 
 
 def test_a_photograph_of_another_size_is_named(own):

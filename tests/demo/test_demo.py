@@ -2,22 +2,16 @@
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torchvision
 
 import demo
 import voc12
-from demo import making
 from demo.making import make_demo
-from demo.objects import KINDS
-from demo.scene import Scene, draw_scene
 from misc.files.images import read_label
 from misc.settings.flags import read_config
 from voc12.splits import EXPECTED_COUNTS
-
-SIZE = (144, 192)
 
 
 @pytest.fixture(scope="module")
@@ -25,15 +19,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("demo") / "VOC2012"
     make_demo(root, train=9, val=3, seed=3)
     return root
-
-
-@pytest.fixture(scope="module")
-def scenes() -> list[Scene]:
-    names = list(KINDS)
-    return [
-        draw_scene(names[number % 6], size=SIZE, rng=np.random.default_rng([5, number]))
-        for number in range(48)
-    ]
 
 
 def opened(root: Path, *, train: int, val: int, seed: int) -> voc12.Dataset:
@@ -48,14 +33,6 @@ def files(root: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()
     }
-
-
-def object_masks(scene: Scene) -> list[np.ndarray]:
-    return [scene.owner == number for number in range(len(scene.names))]
-
-
-def touch(first: np.ndarray, second: np.ndarray) -> bool:
-    return bool((cv2.dilate(first.astype(np.uint8), np.ones((3, 3), np.uint8))[second] > 0).any())
 
 
 def test_same_arguments_give_the_same_files(made: Path, tmp_path: Path) -> None:
@@ -85,27 +62,6 @@ def test_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"VOC2012: is not empty and holds no demo data"):
         make_demo(tmp_path / "VOC2012", train=1, val=1)
     assert files(tmp_path) == before
-
-
-def test_interrupted_making_leaves_nothing_and_the_next_run_completes_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    root = tmp_path / "demo"
-    write = making._write_image
-
-    def interrupted(folder: Path, image_id: str, scene: Scene) -> None:
-        write(folder, image_id, scene)
-        if image_id == "demo_000002":
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(making, "_write_image", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            make_demo(root, train=2, val=1, size=(48, 64))
-    assert list(tmp_path.iterdir()) == []
-    make_demo(root, train=2, val=1, size=(48, 64))
-    make_demo(tmp_path / "straight", train=2, val=1, size=(48, 64))
-    assert files(root) == files(tmp_path / "straight")
 
 
 def test_annotations_instances_and_semantic_labels_agree(made: Path) -> None:
@@ -151,19 +107,3 @@ def test_the_demo_has_no_published_figures_however_many_images(tmp_path: Path) -
     assert voc12.Dataset(tmp_path / "a").published("eval_cam", "train")
     marked = voc12.Dataset(tmp_path / "a", name="demo", made_from=demo.read_marker(tmp_path / "a"))
     assert marked.published("eval_cam", "train") == {}
-
-
-def test_telling_part_is_some_two_thirds_of_an_object(scenes: list[Scene]) -> None:
-    shares = [scene.parts[mask].mean() for scene in scenes for mask in object_masks(scene)]
-    low, middle, high = np.quantile(shares, [0.1, 0.5, 0.9])
-    assert 0.4 < low < middle < high < 0.9
-    assert 0.6 < middle < 0.75
-
-
-def test_instances_of_a_class_touch_in_many_images(scenes: list[Scene]) -> None:
-    def same_class_touches(scene: Scene) -> bool:
-        masks = object_masks(scene)
-        pairs = [(i, j) for j in range(len(masks)) for i in range(j)]
-        return any(scene.names[i] == scene.names[j] and touch(masks[i], masks[j]) for i, j in pairs)
-
-    assert sum(map(same_class_touches, scenes)) > 0.2 * len(scenes)

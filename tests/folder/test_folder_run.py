@@ -102,20 +102,6 @@ def test_without_masks_each_evaluation_says_so_in_one_line_and_the_run_goes_on(b
     assert not (bare / "run/result/instances_val_full.json").exists()
 
 
-def test_a_second_run_makes_nothing_again_and_what_is_lost_is_the_same_again(bare):
-    result = bare / "run/result"
-    paths = [path for path in result.glob("*/*") if path.suffix in (".png", ".npz")]
-    paths += list((bare / "run/sess").glob("*.pth"))
-    times = {path: path.stat().st_mtime_ns for path in paths}
-    lost = sorted((result / "ins_seg").glob("*.npz"))[3]
-    content = lost.read_bytes()
-    lost.unlink()
-    assert run(bare) == 0
-    changed = {path for path in paths if path.stat().st_mtime_ns != times[path]}
-    assert {path.stem for path in changed} == {lost.stem}
-    assert lost.read_bytes() == content
-
-
 def test_two_ranks_make_the_labels_of_one(bare, tmp_path):
     shutil.copytree(bare, tmp_path / "copy")
     folder, names = tmp_path / "copy", ("cam", "ins_seg", "sem_seg")
@@ -154,19 +140,6 @@ def test_where_masks_are_those_images_are_measured(measured):
     )
 
 
-def test_masks_that_cannot_all_be_measured_are_measured_where_they_can(measured, tmp_path):
-    folder, _, changes = measured
-    shutil.copytree(folder, tmp_path / "copy")
-    shutil.rmtree(tmp_path / "copy/masks/instance")
-    offset = (tmp_path / "copy/run/result/metrics.jsonl").stat().st_size
-    changes = changes | {"masks": tmp_path / "copy/masks"}
-    assert run(tmp_path / "copy", "--eval_cam_pass", "--eval_ins_seg_pass", **changes) == 0
-    lines = read_since(tmp_path / "copy/run/result/metrics.jsonl", offset)
-    found = {(line["stage"], line["measure"]) for line in lines}
-    assert ("eval_cam", "mIoU") in found
-    assert not {measure for _, measure in found} & {"component AP50", "AP50"}
-
-
 def test_networks_that_were_trained_on_measured_images_are_told_of(measured, tmp_path):
     folder, _, changes = measured
     assert "were trained on" not in log(folder)
@@ -203,28 +176,6 @@ def test_253_classes_go_through_the_label_stages(tmp_path):
     assert run(tmp_path, *passes, **lists) == 0
     values = np.unique(read_label(tmp_path / "run/result/sem_seg/0.png"))
     assert set(values) <= {0, 1, 253}
-
-
-@pytest.mark.parametrize(
-    ("spoil", "words"),
-    [
-        (lambda folder: (folder / "photos/b.png").unlink(), "1 of 3 images are missing"),
-        (lambda folder: (folder / "tags.csv").unlink(), "tags.csv: no such file"),
-    ],
-)
-def test_broken_input_is_one_line_and_nothing_is_lost(tmp_path, capsys, spoil, words):
-    for name in "abc":
-        write_image(tmp_path / f"photos/{name}.png")
-    write_csv(tmp_path / "tags.csv", {f"{name}.png": ["x"] for name in "abc"})
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run/mine.txt").write_text("mine")
-    spoil(tmp_path)
-    assert run(tmp_path) == 2
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
-    assert error.startswith("error: ")
-    assert words in error
-    assert (tmp_path / "run/mine.txt").read_text() == "mine"
 
 
 def test_a_sweep_measures_each_kind_of_label_where_it_has_masks(measured, tmp_path, capsys):

@@ -9,7 +9,6 @@ from PIL import Image
 
 from folder import Dataset
 from misc.files.id_lists import read_list
-from misc.files.images import photograph_formats
 
 SIZE = (24, 32)
 
@@ -63,25 +62,6 @@ def test_ids_are_those_that_lists_and_file_names_hold(tmp_path, name):
     assert read_list(tmp_path / "list.txt") == [image_id]
     assert data.split(str(tmp_path / "list.txt")) == [image_id]
     assert len(image_id.encode()) < 200
-
-
-def test_every_common_format_is_read(tmp_path):
-    pixels = np.full((*SIZE, 3), 128, np.uint8)
-    endings = ["jpg", "jpeg", "png", "bmp", "gif", "tif", "tiff", "webp", "ppm", "jp2", "JPG"]
-    (tmp_path / "p/x").mkdir(parents=True)
-    for ending in endings:
-        Image.fromarray(pixels).save(tmp_path / "p/x" / f"{ending}_.{ending}")
-    data = Dataset(tmp_path / "p")
-    assert len(data.split("all")) == len(endings)
-    assert all(abs(data.image(i).astype(int) - 128).max() < 4 for i in data.split("all"))
-    assert {".jpg", ".webp", ".tif"} <= set(photograph_formats())
-
-
-def test_hidden_files_and_others_are_no_images(photos):
-    for path in (".trash/x.jpg", "._one.jpg"):
-        write_image(photos / path)
-    (photos / "notes.txt").write_text("mine")
-    assert len(opened(photos).split("all")) == len(TAGS)
 
 
 def test_a_share_is_split_off_by_seed(tmp_path):
@@ -176,19 +156,6 @@ def test_masks_are_the_truth_of_those_that_have_them(photos):
     assert data.instance_label("street_two")[1].tolist() == [0, 0, 0]
     with pytest.raises(FileNotFoundError, match=r"cow.png: no such file; it says the class"):
         data.instance_label("field_day 2_cow")
-
-
-def test_a_wrong_mask_is_one_line(photos):
-    masks = masked(photos)
-    data = opened(photos, masks=masks)
-    write_mask(masks / "semantic/street/one.png", np.full(SIZE, 9))
-    with pytest.raises(ValueError, match="has the value 9; a label is 0, a class id"):
-        data.semantic_label("street_one")
-    write_mask(masks / "semantic/street/one.png", np.zeros((3, 3)))
-    with pytest.raises(ValueError, match=r"is \(3, 3\) pixels, its image is \(24, 32\)"):
-        data.semantic_label("street_one")
-    with pytest.raises(FileNotFoundError, match="has no mask; --masks names"):
-        opened(photos).semantic_label("street_one")
 
 
 def test_how_the_masks_fit_is_told_in_one_line(photos, caplog):

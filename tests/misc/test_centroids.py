@@ -1,7 +1,6 @@
 import cv2
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -112,16 +111,6 @@ def test_halves_are_rounded_to_even():
     field = np.zeros((2, 1, 6), dtype=np.float32)
     field[1, 0] = [0.5, 0.5, 0.5, 0.5, 0, 0]
     assert find_centroids(field, 1)[1, 0].tolist() == [0, 2, 2, 4, 4, 5]
-
-
-def test_takes_tensors_and_leaves_its_argument_alone():
-    field = object_field(12, 15, 3)
-    tensor = torch.from_numpy(field.copy()).requires_grad_()
-    centroids = find_centroids(tensor)
-    np.testing.assert_array_equal(centroids, find_centroids(field))
-    np.testing.assert_array_equal(tensor.detach().numpy(), field)
-    clusters = cluster_centroids(centroids, tensor)
-    np.testing.assert_array_equal(clusters, cluster_centroids(centroids, field))
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -9,7 +9,6 @@ from misc.imutils import (
     planes,
     random_window,
     rescale,
-    top_left_window,
     with_mirror,
 )
 
@@ -72,8 +71,3 @@ def test_a_random_window_shifts_a_long_axis_in_the_image_and_a_short_one_in_the_
         rows.add(int(filled[0]))
     assert columns == set(range(7))
     assert rows == set(range(3))
-
-
-def test_the_top_left_window_pads_at_the_right_and_bottom():
-    crop = top_left_window((2, 5), 3).cut(np.ones((2, 5)), 7)
-    assert crop.tolist() == [[1, 1, 1], [1, 1, 1], [7, 7, 7]]

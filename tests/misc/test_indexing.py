@@ -1,7 +1,6 @@
 """The random walk against a dense float64 one, and the index arrays of PathIndex."""
 
 import math
-import warnings
 
 import numpy as np
 import pytest
@@ -139,47 +138,11 @@ def test_two_pixels_by_hand() -> None:
     torch.testing.assert_close(walked, torch.tensor([[[[1 / 3, 1 / 6]]]]))
 
 
-def test_scores_stay_on_their_side_of_a_contour() -> None:
-    edge = torch.zeros(1, 9, 21)
-    edge[:, :, 10] = 1
-    x = torch.zeros(1, 9, 21)
-    x[:, :, :10] = 1
-    walked = propagate_to_edge(x, edge)[0, 0]
-    torch.testing.assert_close(walked[:, :10], torch.ones(9, 10), atol=1e-5, rtol=0)
-    assert walked[:, 10:].abs().max() < 1e-7
-
-
-def test_zero_map_stays_exactly_zero_beside_others() -> None:
-    x = torch.rand(3, 6, 7)
-    x[1] = 0
-    walked = propagate_to_edge(x, torch.rand(1, 6, 7))
-    assert not walked[1].any()
-    assert walked[0].any()
-
-
 def test_more_maps_than_are_walked_at_once() -> None:
     x, edge = torch.rand(MAPS_AT_ONCE + 1, 6, 7), torch.rand(1, 6, 7)
     together = propagate_to_edge(x, edge, exp_times=3)
     alone = torch.cat([propagate_to_edge(one[None], edge, exp_times=3) for one in x])
     torch.testing.assert_close(together, alone)
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
-def test_result_has_the_dtype_of_the_scores(dtype: torch.dtype) -> None:
-    x, edge = torch.rand(1, 6, 7).to(dtype), torch.rand(1, 6, 7)
-    walked = propagate_to_edge(x, edge)
-    assert walked.dtype == dtype
-    assert_is_walk(walked, dense_walk(x, edge), max(1e-5, torch.finfo(dtype).eps))
-
-
-def test_arguments_are_left_as_they_are_and_nothing_is_warned_of() -> None:
-    x, edge = torch.rand(2, 6, 7), torch.rand(1, 6, 7)
-    before = x.clone(), edge.clone()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        propagate_to_edge(x, edge)
-    assert torch.equal(x, before[0])
-    assert torch.equal(edge, before[1])
 
 
 def test_float64_error_is_within_the_stated_bound_at_every_pixel() -> None:

@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from misc import instances
 from misc.argmax import winners
-from misc.instances import component_detections, detect, separate_scores, upsample_scores
+from misc.instances import component_detections, detect, upsample_scores
 
 
 def naive_detect(scores, keys, n_instances, bg_threshold=0.25, min_area=0.01):
@@ -28,16 +28,6 @@ def smooth_scores(count, height, width, seed, size=4):
     noise = np.random.default_rng(seed).standard_normal((count, height, width))
     smooth = np.stack([cv2.GaussianBlur(one, (0, 0), size) for one in noise])
     return (np.maximum(smooth, 0) / smooth.max()).astype(np.float32)
-
-
-def test_each_class_is_cut_by_each_instance():
-    cam = np.array([[[1, 2], [3, 4]], [[5, 6], [7, 8]]], dtype=np.float32)
-    instances = np.array([[0, 1], [2, 1]], dtype=np.int32)
-    separate = separate_scores(cam, instances)
-    assert separate.shape == (2, 3, 2, 2)
-    assert separate.dtype == np.float32
-    assert separate[0].tolist() == [[[1, 0], [0, 0]], [[0, 2], [0, 4]], [[0, 0], [3, 0]]]
-    np.testing.assert_array_equal(separate.sum(axis=1), cam)
 
 
 def test_scores_are_enlarged_cut_and_divided_by_the_largest_that_is_left():

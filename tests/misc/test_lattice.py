@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from misc import lattice
 from misc.lattice import appearance_kernel, smoothness_kernel
 
 CPU = torch.device("cpu")
@@ -101,18 +100,6 @@ def test_appearance_follows_the_definition(colours, widths):
     )
     expected = by_definition(points, values, 10.0)
     np.testing.assert_allclose(kernel(torch.as_tensor(values)), expected, atol=1e-5)
-
-
-def test_pixels_in_many_parts_are_filtered_as_in_one(monkeypatch):
-    image = torch.as_tensor(np.random.default_rng(2).integers(0, 60, (13, 17, 3), dtype=np.uint8))
-    whole = appearance_kernel(image, width=5, colour=20, weight=1)
-    monkeypatch.setattr(lattice, "_PIXELS", 10)
-    for one, other in zip(
-        vars(whole).values(),
-        vars(appearance_kernel(image, width=5, colour=20, weight=1)).values(),
-        strict=True,
-    ):
-        assert torch.equal(one, other)
 
 
 def test_deviations_for_which_keys_would_not_be_exact_are_refused():

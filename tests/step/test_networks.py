@@ -184,13 +184,6 @@ def test_images_without_an_instance_are_left_out_and_counted(copied, capsys):
     assert "--mask_rcnn_batch_size 2 cannot be filled by 1 images, taking 1" in said
 
 
-def test_labels_without_any_instance_name_the_flag_that_mends_it(copied, capsys):
-    no_instances(copied)
-    with tiny_detector_and_deeplab():
-        assert only("train_mask_rcnn", copied) == 2
-    assert "--ins_seg_bg_thres" in error_line(capsys)
-
-
 def test_a_class_out_of_range_names_the_file(copied, capsys):
     paths = sorted((copied / "ins_seg").glob("*.npz"))
     path = next(path for path in paths if load_instances(path)["score"].max(initial=0) >= 1e-5)

@@ -81,20 +81,6 @@ def off(stage):
     return {f"{stage}_pass": True} if f"{stage}_pass" in NETWORKS_OFF else {}
 
 
-def test_weights_are_not_continued_on_another_backbone(of_resnet18, capsys):
-    changes = {**REAL, "backbone": "resnet50"}
-    assert only("train_cam", of_resnet18, limit=2, **changes) == 2
-    assert "backbone" in error_line(capsys)
-
-
-def test_deeplab_takes_a_backbone_of_its_own(of_resnet18, tmp_path, capsys):
-    """From scratch it is the classification network's, which is of another name."""
-    changes = {**REAL, "deeplab_backbone": "resnet34", "limit": 2}
-    changes["deeplab_weights_name"] = tmp_path / "deeplab.pth"
-    assert only("train_deeplab", of_resnet18, **changes) == 2
-    assert "their backbone is resnet18, here it is resnet34" in error_line(capsys)
-
-
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

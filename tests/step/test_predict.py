@@ -230,20 +230,6 @@ def test_what_is_predicted_is_skipped_and_an_interrupted_run_ends_with_the_same_
     assert kept.stat().st_mtime_ns == written
 
 
-def test_another_image_of_the_same_name_is_refused_and_replaced_on_demand(
-    val_images, elsewhere, capsys
-):
-    assert predict() == 0
-    path = elsewhere / f"photos/{val_images[0]}.jpg"
-    Image.fromarray(read_photograph(path)[:60, :50]).save(path)
-    capsys.readouterr()
-    assert predict() == 2
-    assert f"results of another {path.name}" in error_line(capsys)
-    assert predict("--overwrite") == 0
-    label = read_label(elsewhere / f"result/predict/mask_rcnn/labels/{val_images[0]}.png")
-    assert label.shape == (60, 50)
-
-
 def test_a_frame_of_as_many_bytes_is_another_image(elsewhere, capsys):
     (elsewhere / "photos").mkdir()
     for name, grey in (("a.bmp", 10), ("b.bmp", 200)):

@@ -114,16 +114,6 @@ def foreign(copied):
     return changes
 
 
-def test_cams_of_another_method_count_by_their_files(copied, foreign, capsys):
-    (copied / "mine").rename(copied / "moved")
-    foreign["cam_out_dir"] = copied / "moved"
-    assert run(copied, "cam_to_ir_label", **foreign) == 0
-    np.savez(next((copied / "moved").glob("*.npz")), keys=np.zeros(0, np.int64))
-    assert run(copied, "cam_to_ir_label", **foreign) == 2
-    error = capsys.readouterr().err
-    assert "--cam_out_dir of cam_to_ir_label was the files of 4 images" in error
-
-
 def test_cams_of_another_method_made_again_with_their_size_are_noticed(copied, capsys):
     ours, mine = copied / RESULT / "cam", copied / "mine"
     mine.mkdir()

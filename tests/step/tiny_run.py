@@ -4,38 +4,26 @@ import json
 import re
 
 import run_sample
-from tests.computed import COMPUTED
+from tests import forked
 
-NETWORKS = {"cam_network": "tests.tiny_networks", "irn_network": "tests.tiny_networks"}
-TINY = {
-    **NETWORKS,
+NETWORKS = {name: forked.TINY[name] for name in ("cam_network", "irn_network")}
+TINY = forked.TINY | {
     "demo_train_images": 6,
     "demo_val_images": 2,
     "cam_num_epoches": 1,
     "irn_num_epoches": 1,
     "cam_batch_size": 3,
     "irn_batch_size": 3,
-    "cam_crop_size": 64,
     "irn_crop_size": 64,
     "irn_pad": 64,
     "ins_seg_bg_thres": 0.25,
     "backbone": "resnet18",
     "mask_rcnn_channels": 32,
-    "cam_resize_long": "60,80",
-    "cam_scales": "1.0,0.5",
     "mask_rcnn_steps": 2,
     "mask_rcnn_drops": "1",
-    "mask_rcnn_batch_size": 2,
-    "mask_rcnn_min_size": 64,
-    "mask_rcnn_max_size": 96,
-    "mask_rcnn_sampled_boxes": 8,
     "mask_rcnn_eval_steps": 2,
     "deeplab_steps": 2,
-    "deeplab_batch_size": 2,
-    "deeplab_crop_size": 64,
     "deeplab_eval_steps": 2,
-    **COMPUTED,
-    "num_workers": 0,
 }
 PLACES = {
     "demo_root": "VOC2012",

@@ -44,8 +44,3 @@ def test_entity_declarations_are_refused_in_any_encoding(path: Path, encoding: s
     path.write_bytes(BOMB.format(encoding).encode(encoding))
     with pytest.raises(ValueError, match=r"someone\.xml: declares a DOCTYPE or ENTITY"):
         read_classes(path)
-
-
-def test_missing_file_names_itself_and_the_image(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"someone\.xml: no such file; .*'someone'"):
-        read_classes(tmp_path / "someone.xml")

@@ -20,11 +20,6 @@ def test_named_split_keeps_the_order_of_its_file(voc_root: Path) -> None:
     assert read_split(voc_root, "val") == [THIRD, SECOND]
 
 
-def test_unexpected_count_is_a_warning(voc_root: Path, caplog: pytest.LogCaptureFixture) -> None:
-    read_split(voc_root, "val")
-    assert "split val has 2 images, VOC 2012's has 1449" in caplog.text
-
-
 def test_unknown_split_names_those_accepted(voc_root: Path) -> None:
     with pytest.raises(
         ValueError,
@@ -54,21 +49,6 @@ def test_published_lines_give_their_ids(listed: Path) -> None:
 def test_blank_lines_comments_and_other_line_ends_are_tolerated(listed: Path) -> None:
     listed.write_bytes("\ufeff# mine\r\n\r\n  a b \r\n東京 🐈\r\n\n#x\nlast".encode())
     assert read_list(listed) == ["a b", "東京 🐈", "last"]
-
-
-def test_repeated_ids_are_dropped_with_a_warning(
-    listed: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    listed.write_text("b\na\nb\nb\n")
-    assert read_list(listed) == ["b", "a"]
-    assert "some list.txt: 2 repeated image ids dropped" in caplog.text
-
-
-@pytest.mark.parametrize("content", ["", "\n\n", "# nothing\n"])
-def test_list_without_ids_is_refused(listed: Path, content: str) -> None:
-    listed.write_text(content)
-    with pytest.raises(ValueError, match=r"some list\.txt: no image id in it; one id a line"):
-        read_list(listed)
 
 
 @pytest.mark.parametrize(

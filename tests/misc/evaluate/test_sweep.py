@@ -225,4 +225,4 @@ def test_what_cannot_be_swept_is_one_line(copied, capsys, changes, passes, words
 def test_the_report_shows_the_sweeps_chart(copied):
     assert run(copied, sweep="sem_seg_bg_thres=0.1,0.3") == 0
     assert run(copied, "report") == 0
-    assert "sweep: by --sem_seg_bg_thres" in (copied / RESULT / "report.html").read_text()
+    assert "--sweep, as in sweep.md" in (copied / RESULT / "report.html").read_text()

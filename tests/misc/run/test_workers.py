@@ -66,18 +66,6 @@ def test_the_device_goes_on_to_other_images_while_the_workers_work():
     assert seen.index("b network") < seen.index("a walk")
 
 
-def test_images_start_only_a_few_before_the_first_has_arrived(tmp_path):
-    def touch(image_id):
-        (tmp_path / image_id).touch()
-        return image_id
-
-    results = map_images([str(n) for n in range(40)], touch, num_workers=1)
-    next(results)
-    time.sleep(0.3)
-    assert len(list(tmp_path.iterdir())) <= 5
-    results.close()
-
-
 @pytest.mark.parametrize("num_workers", [0, 2])
 def test_an_error_comes_as_it_was_raised_after_the_results_before_it(num_workers):
     def process(image_id, _):

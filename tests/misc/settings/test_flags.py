@@ -12,7 +12,6 @@ from misc.settings.config import SETTINGS
 from misc.settings.flags import build_parser, page, read_config, resolved, table
 from misc.settings.version import VERSION
 from misc.train.stages import TrainingSettings, training_settings
-from misc.train.training import Schedule
 from step import STAGES
 
 ROOT = Path(__file__).parents[3]
@@ -36,12 +35,6 @@ def test_a_data_set_is_named_with_its_folder_and_without_either_it_is_the_demo()
     assert where("--preset", "voc12_author", "--data_root", "V") == ("voc12", "V", "voc12_author")
     words = ("--dataset", "voc12", "--data_root", "V", "--preset", "demo")
     assert where(*words) == ("voc12", "V", "demo")
-
-
-def test_the_root_of_voc_is_the_same_as_its_name_and_folder():
-    long = ["--dataset", "voc12", "--data_root", "VOC2012"]
-    assert resolved(read_config(VOC)) == resolved(read_config(long))
-    assert resolved(read_config(VOC + long)) == resolved(read_config(long))
 
 
 @pytest.mark.parametrize(
@@ -111,11 +104,6 @@ def test_a_run_dir_moves_every_place_that_no_flag_names():
     assert config.cam_out_dir == "mine"
 
 
-@pytest.mark.parametrize("text", ["True", "yes"])
-def test_true_is_read_in_each_spelling(text):
-    assert read_config(["--overwrite", text]).overwrite is True
-
-
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -173,13 +161,6 @@ def test_a_value_outside_its_range_names_flag_value_and_range(flag, value):
 def test_an_empty_value_is_refused_where_it_means_nothing(flag):
     with pytest.raises(ValueError, match=f"--{flag} '': accepted is "):
         read_config([f"--{flag}", ""])
-
-
-def test_no_drops_are_a_constant_rate_and_not_the_polynomial():
-    drops = read_config(["--mask_rcnn_drops", ""]).mask_rcnn_drops
-    assert drops == ()
-    schedule = Schedule(steps=18, batch_size=1, drops=drops)
-    assert {schedule.rate(step, 18) for step in range(18)} == {1.0}
 
 
 @pytest.mark.parametrize("flag", ["overwrite", "train_cam_pass"])

@@ -5,11 +5,9 @@ import pytest
 from misc.settings.flags import read_config, resolved
 from misc.settings.metadata import (
     FIELD,
-    STAGES,
     describe,
     read_metadata,
     record_path,
-    settings_in_use,
 )
 
 PALETTE = bytes(range(256)) * 3
@@ -27,27 +25,6 @@ def place(folder, network, note):
     content = {"version": "0", "stages": {}, FIELD: note}
     record_path(weights).write_text(json.dumps(content))
     return weights
-
-
-@pytest.mark.parametrize("network", STAGES)
-def test_what_is_noted_is_read_again(network, tmp_path):
-    found = read_metadata(place(tmp_path, network, note_of(network)), network)
-    assert (found.dataset, found.class_names, found.palette) == ("demo", ("cat", "dog"), PALETTE)
-    usual = vars(read_config([]))
-    for name in set(settings_in_use(network)) - {"deeplab_backbone"}:
-        assert found.settings[name] == usual[name]
-
-
-def test_the_settings_are_those_with_which_the_network_is_used():
-    assert set(settings_in_use("mask_rcnn")) == {
-        "precision",
-        "backbone",
-        "mask_rcnn_min_size",
-        "mask_rcnn_max_size",
-        "mask_rcnn_channels",
-    }
-    assert {"cam_scales", "cam_network", "backbone"} <= set(settings_in_use("cam"))
-    assert {"beta", "irn_pad", "small_displacement"} <= set(settings_in_use("irn"))
 
 
 def test_deeplab_tells_its_own_backbone():
@@ -72,14 +49,6 @@ def test_a_broken_note_is_one_line_that_names_its_file(change, message, tmp_path
         read_metadata(weights, "mask_rcnn")
     assert str(record_path(weights)) in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-def test_weights_without_a_note_name_the_training(tmp_path):
-    with pytest.raises(FileNotFoundError, match="--train_mask_rcnn_pass True, or name the weights"):
-        read_metadata(tmp_path / "w.pth", "mask_rcnn")
-    (tmp_path / "w.pth").touch()
-    with pytest.raises(ValueError, match="does not say what the network knows; run its training"):
-        read_metadata(tmp_path / "w.pth", "mask_rcnn")
 
 
 def weights_in(folder):

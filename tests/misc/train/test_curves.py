@@ -4,15 +4,6 @@ import types
 from misc.train.curves import TrainingCurve, read_curves
 
 
-def test_what_is_reported_is_read_back_by_name(tmp_path):
-    curve = TrainingCurve(tmp_path / "sess" / "a.curve.jsonl")
-    curve.add(50, {"loss": 0.5})
-    curve.add(100, {"loss": 0.25})
-    curve.add(100, {"val_loss": 0.75})
-    curves = read_curves(curve.path)
-    assert curves == {"loss": ([50, 100], [0.5, 0.25]), "val_loss": ([100], [0.75])}
-
-
 def test_a_resumed_training_goes_on_and_a_step_reported_again_counts_once(tmp_path):
     TrainingCurve(tmp_path / "c").add(50, {"loss": 9.0})
     curve = TrainingCurve(tmp_path / "c", resumed=True)

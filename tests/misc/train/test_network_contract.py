@@ -38,13 +38,6 @@ def test_a_module_that_cannot_be_imported_is_named():
         make_network("cam_network", "no.such", "Net", 20)
 
 
-def test_a_module_that_lacks_a_package_is_named(tmp_path, monkeypatch):
-    (tmp_path / "lacking.py").write_text("from torch import no_such_name\n")
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match=r"--cam_network lacking: .*no_such_name"):
-        make_network("cam_network", "lacking", "Net", 20)
-
-
 def test_a_class_that_a_module_lacks_is_named(monkeypatch):
     plugged(monkeypatch, CAM=None)
     with pytest.raises(ValueError, match=r"--cam_network plugged: .*no attribute 'CAM'; docs/ARCH"):

@@ -34,14 +34,6 @@ def warned(data, ids, caplog):
     return [record.getMessage() for record in caplog.records]
 
 
-def test_measured_images_that_were_trained_on_are_warned_of_in_one_line(data, caplog):
-    note(data, ["0", "1", "2"])
-    assert warned(data, ["3", "4", "5"], caplog) == []
-    (line,) = warned(data, ["1", "2", "3", "4"], caplog)
-    assert line.startswith("2 of 4 images of --val_list val were trained on (")
-    assert line.endswith("w.pth): the measures are not of unseen images")
-
-
 def test_images_of_the_same_name_and_another_size_are_others(data, caplog):
     note(data, ["0", "1"])
     (data.root / "0.png").write_bytes(b"another")
