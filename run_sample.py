@@ -69,24 +69,29 @@ def run(config: "Config") -> None:
 
 
 def _run(config: "Config") -> None:
-    from misc.evaluate import sweep
     from misc.machine import ranks
     from misc.run.open_dataset import open_dataset
-    from misc.view import show, tables
-    from step import predict
 
     if config.tables:
+        from misc.view import tables
+
         ranks.on_first(lambda: tables.run(config))
         return
     if config.predict:
+        from step import predict
+
         predict.run(config)
         return
     # Opened once, by one rank: opening may draw the data.
     dataset = ranks.on_first(lambda: open_dataset(config))
     if config.show:
+        from misc.view import show
+
         ranks.on_first(lambda: show.run(config, dataset))
     elif config.sweep:
-        sweep.run(config, dataset)
+        from misc.view import sweep_page
+
+        sweep_page.run(config, dataset)
     else:
         run_stages(config, dataset)
 

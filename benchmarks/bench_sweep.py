@@ -11,7 +11,6 @@ import torch
 
 from benchmarks.harness import Row
 from benchmarks.scenes import blobs, boundary, displacement
-from misc.evaluate import sweep
 from misc.files.cam_files import write_cams
 from misc.files.cam_names import cam_path
 from misc.files.dataset import Dataset
@@ -19,6 +18,7 @@ from misc.machine.device import Compute
 from misc.run.open_dataset import image_labels, open_dataset
 from misc.settings.config import Config
 from misc.settings.flags import read_config
+from misc.view import sweep_page
 from net.resnet50_irn import EdgeDisplacement
 from step import eval_ins_seg, eval_sem_seg, make_ins_seg_labels
 
@@ -44,7 +44,7 @@ def rows(*, full: bool = False) -> list[Row]:
         _make_inputs(config)
         once = _seconds(config, make_ins_seg_labels.run)
         evaluating = sum(_seconds(config, stage.run) for stage in (eval_ins_seg, eval_sem_seg))
-        swept = _seconds(config, sweep.run)
+        swept = _seconds(config, sweep_page.run)
     allowed = once + POINTS * evaluating
     return [
         Row(

@@ -41,7 +41,6 @@ from misc.run.synthesis import (
 from misc.run.workers import Way, map_images
 from misc.settings.config import Config
 from misc.settings.grid import points, read_grid
-from misc.view.sweep_page import write_page
 
 # A mask array's bits and its shape, or another array and no shape.
 Packed = tuple[np.ndarray, tuple[int, ...]]
@@ -62,8 +61,27 @@ class Evaluated:
     truth: Mapping[str, Sequence[Packed]]
 
 
-def run(config: Config, dataset: Dataset) -> None:
-    """Write the measures of --chainer_eval_set at each point of the grid --sweep.
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """What a sweep has measured.
+
+    Attributes:
+        grid: the points: the value of each setting.
+        rows: the measures at each.
+        shaping: for each measure the settings that it depends on.
+        images: number of images that are measured.
+    """
+
+    grid: Sequence[Mapping[str, Any]]
+    rows: Sequence[Mapping[str, float]]
+    shaping: Mapping[str, Sequence[str]]
+    images: int
+
+
+def measure_grid(config: Config, dataset: Dataset) -> Sweep | None:
+    """Measure --chainer_eval_set at each point of the grid --sweep, and write its record.
+
+    None where there is nothing to measure, after a dry run, and on all ranks but the first.
 
     Raises:
         ValueError: no chosen stage's labels depend on the settings, ground truth is missing, or
@@ -95,7 +113,7 @@ def run(config: Config, dataset: Dataset) -> None:
         len({one.scores for one in settings if one.scores.radius}),
     )
     if config.dry_run:
-        return
+        return None
     num_classes = len(dataset.class_names)
     results = map_images(
         ranks.share(ids),
@@ -117,9 +135,11 @@ def run(config: Config, dataset: Dataset) -> None:
         for name in values[one]
         if name in names
     }
-    if names and ranks.is_first():
-        write_record(config, record)
-        write_page(config, grid, [{n: row[n] for n in names} for row in rows], depends, len(ids))
+    if not names or not ranks.is_first():
+        return None
+    write_record(config, record)
+    rows = [{name: row[name] for name in names} for row in rows]
+    return Sweep(grid=grid, rows=rows, shaping=depends, images=len(ids))
 
 
 def load(

@@ -74,7 +74,7 @@ def semantic_paths(folder: str | Path, image_id: str) -> list[Path]:
     return image_files(folder, SEMANTIC_FILES, image_id)
 
 
-def label_path(folder: str, image_id: str) -> Path:
+def label_path(folder: str | Path, image_id: str) -> Path:
     """Return the path of an image's label."""
     return Path(folder) / f"{image_id}.png"
 

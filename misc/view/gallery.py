@@ -1,6 +1,50 @@
-"""Selection of a gallery's images: the worst, the best, every class, then others."""
+"""The report's gallery: the images that it shows, each with the overlays of every stage."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from misc.evaluate.details import read_details
+from misc.files.dataset import Dataset
+from misc.files.palette import class_entries
+from misc.run.open_dataset import evaluated_ids, image_labels
+from misc.run.workers import map_images
+from misc.settings.config import Config
+from misc.view.layers import image_layers, instance_sources, open_irnet, semantic_sources
+from misc.view.page import page_image
+
+
+def draw_images(config: Config, dataset: Dataset) -> list[dict[str, Any]]:
+    """Choose --report_images images, and convert them with all their results to the page's JSON.
+
+    A quarter are of --val_list if a network that was trained on the labels is evaluated there.
+    """
+    networks = [folder for _, folder, _ in instance_sources(config)[1:]]
+    networks += [folder for _, folder in semantic_sources(config)[1:]]
+    from_val = config.report_images // 4 if any(folder.is_dir() for folder in networks) else 0
+    irnet = open_irnet(config)
+    evaluated = evaluated_ids(config, dataset) or dataset.split(config.infer_list)
+    entries = {}
+    for ids, stage, where, count in (
+        (evaluated, "eval_sem_seg", "", config.report_images - from_val),
+        (
+            dataset.split(config.val_list) if from_val else [],
+            "eval_deeplab",
+            ", measured with the networks",
+            from_val,
+        ),
+    ):
+        scores = read_details(config, stage).get("images", {})
+        keys = image_labels(dataset, ids)
+        chosen = choose_images(ids, keys, scores, count)
+        for image_id, image in map_images(list(chosen), dataset.image, description="report"):
+            layers = image_layers(config, dataset, image_id, image, irnet(image))
+            iou = scores.get(image_id)
+            words = chosen[image_id] + where + ("" if iou is None else f", IoU {iou:.3f}")
+            labels = [int(key) + 1 for key in keys[image_id]]
+            classes = class_entries(dataset.class_names, dataset.palette, labels)
+            entry = page_image(image_id, image, layers, words=words, classes=classes)
+            entries[image_id] = entry
+    return list(entries.values())
 
 
 def choose_images(
@@ -9,7 +53,7 @@ def choose_images(
     scores: Mapping[str, float | None],
     count: int,
 ) -> dict[str, str]:
-    """Choose the images of a gallery.
+    """Choose images: the worst, the best, each class, then others; for each its reason.
 
     A sixth are the worst and a sixth the best by score; then one of each class that is still
     missing, the rarest first; images spaced evenly over the list fill up.
@@ -19,9 +63,6 @@ def choose_images(
         classes: those of each image.
         scores: of the images, where known.
         count: how many to choose, at most.
-
-    Returns:
-        for each chosen image why it was chosen, in the order of choice.
     """
     known = {i: value for i in ids if (value := scores.get(i)) is not None}
     ranked = sorted(known, key=lambda image_id: known[image_id])
@@ -37,6 +78,9 @@ def choose_images(
         if len(chosen) < count and chosen.keys().isdisjoint(images):
             chosen[images[len(images) // 2]] = "for its classes"
     rest = [image_id for image_id in ids if image_id not in chosen]
-    needed = count - len(chosen)
-    spread = rest[:: max(1, len(rest) // max(1, needed))][:needed]
-    return chosen | dict.fromkeys(spread, "from the list")
+    return chosen | dict.fromkeys(spread(rest, count - len(chosen)), "from the list")
+
+
+def spread(ids: Sequence[str], count: int) -> Sequence[str]:
+    """Return at most so many images, spaced evenly over the list."""
+    return ids[:: max(1, len(ids) // max(1, count))][:count]

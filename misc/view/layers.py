@@ -1,40 +1,56 @@
-"""One image through every stage, as overlays: for --show and for the report."""
+"""One image through every stage, as overlays: for --show, the report and --predict's page."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import cv2
 import numpy as np
 
 from misc.centroids import cluster_centroids, find_centroids
 from misc.files.dataset import Dataset, Images
 from misc.files.images import read_label
 from misc.files.instance_files import load_instances
-from misc.files.labels import SURE, instance_path, label_path, semantic_paths
-from misc.files.palette import class_entries, object_entries, object_palette
+from misc.files.labels import SURE, instance_path, label_path
+from misc.files.palette import Entry, class_entries, object_entries, object_palette
 from misc.imutils import IGNORE, planes
-from misc.machine.device import Compute
+from misc.machine.device import compute_of
 from misc.masks import counted_order, numbered_map
 from misc.run.cam_forms import cam_folder
+from misc.run.label_synthesis import load_irnet
 from misc.run.stage import supervised_path
 from misc.run.synthesis import apply_irnet
 from misc.settings.config import Config
-from misc.view.pictures import (
-    Layer,
-    field_picture,
-    grey,
-    heat_colours,
-    label_colours,
-)
 
-Fields = tuple[np.ndarray, np.ndarray]
-HEAT = "score: dark blue 0, yellow 1"
+Fields = tuple[np.ndarray, np.ndarray]  # boundary (h, w) in [0, 1] and displacement (2, h, w)
+LABELS_OF = {"irn": "", "cam": " of CAMs", "full": " of ground truth"}  # by --supervision
+_ARROWS = 14  # along the longer side of a displacement field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """An overlay: a stage's result for an image.
+
+    Attributes:
+        title: what it is.
+        picture: uint8 (h, w, 3), or (h, w, 4) with transparency, in any size; None for none.
+        opacity: its initial opacity over the image.
+        entries: names and colours of its legend.
+        note: how to read it.
+    """
+
+    title: str
+    picture: np.ndarray | None = None
+    opacity: float = 1.0
+    entries: Sequence[Entry] = ()
+    note: str = ""
 
 
 def instance_sources(config: Config) -> list[tuple[str, Path, float]]:
     """Return the folders that hold detections as ID.npz, with the least score that is shown."""
     networks = [
-        (f"Mask R-CNN{learnt_from(name)}", supervised_path(config.mask_rcnn_out_dir, name), SURE)
+        (f"Mask R-CNN{LABELS_OF[name]}", supervised_path(config.mask_rcnn_out_dir, name), SURE)
         for name in config.supervision
     ]
     return [("instance labels", Path(config.ins_seg_out_dir), 0.0), *networks]
@@ -43,103 +59,81 @@ def instance_sources(config: Config) -> list[tuple[str, Path, float]]:
 def semantic_sources(config: Config) -> list[tuple[str, Path]]:
     """Return the folders that hold label maps as grey ID.png."""
     networks = [
-        (f"DeepLab{learnt_from(name)}", supervised_path(config.deeplab_out_dir, name))
+        (f"DeepLab{LABELS_OF[name]}", supervised_path(config.deeplab_out_dir, name))
         for name in config.supervision
     ]
     return [("semantic label", Path(config.sem_seg_out_dir)), *networks]
 
 
-def learnt_from(supervision: str) -> str:
-    """Return the name of a network's training labels, where they are not IRNet's."""
-    return {"irn": "", "cam": " of CAMs", "full": " of ground truth"}[supervision]
-
-
 def image_layers(
-    config: Config, dataset: Dataset, image_id: str, fields: Fields | None
+    config: Config, dataset: Dataset, image_id: str, image: np.ndarray, fields: Fields | None
 ) -> list[Layer]:
-    """Return the overlays of an image: all existing results, in stage order, and ground truth.
-
-    Args:
-        config: names the stages' outputs.
-        dataset: has the ground truth.
-        image_id: the image.
-        fields: its boundary and displacement, of `irnet_fields`; None leaves them out.
-    """
-    return [
-        *_cams(config, dataset, image_id),
-        *_relation(config, dataset, image_id),
-        *([] if fields is None else _fields(config, *fields)),
-        *_instances(config, dataset, image_id),
-        *_semantics(config, dataset, image_id),
-        *_truth(dataset, image_id),
-    ]
-
-
-def irnet_fields(model: Any, compute: Compute, image: np.ndarray) -> Fields:
-    """Apply IRNet to a uint8 image: boundary (h, w) in [0, 1] and displacement (2, h, w)."""
-    boundary, displacement = apply_irnet(model, compute, planes(image))
-    return boundary[0].float().cpu().numpy(), displacement.float().cpu().numpy()
-
-
-def _cams(config: Config, dataset: Dataset, image_id: str) -> Iterator[Layer]:
-    try:
-        cams = cam_folder(config, dataset).read(image_id, dataset.image(image_id).shape[:2])
-    except FileNotFoundError:
-        return
-    for key, scores in zip(cams.keys, cams.high_res, strict=True):
-        name = f"CAM: {dataset.class_names[key]}"
-        yield Layer(title=name, picture=heat_colours(scores), opacity=0.6, note=HEAT)
-
-
-def _relation(config: Config, dataset: Dataset, image_id: str) -> Iterator[Layer]:
-    path = label_path(config.ir_label_out_dir, image_id)
-    if path.is_file():
-        label = read_label(path)
+    """Return an image's overlays, of all results that are there: the stages', then the truth."""
+    layers: list[Layer] = []
+    with suppress(FileNotFoundError):
+        cams = cam_folder(config, dataset).read(image_id, image.shape[:2])
+        layers += [
+            cam_layer(dataset.class_names[key], scores)
+            for key, scores in zip(cams.keys, cams.high_res, strict=True)
+        ]
+    if (path := label_path(config.ir_label_out_dir, image_id)).is_file():
         note = "clear: confident background"
-        yield class_layer("relation label", label, dataset, note=note)
-
-
-def _fields(config: Config, boundary: np.ndarray, displacement: np.ndarray) -> Iterator[Layer]:
-    yield Layer(title="boundary", picture=grey(boundary), note="white: probability 1")
-    longest = max(4.0, float(np.percentile(np.hypot(*displacement), 98)))
-    yield Layer(
-        title="displacement",
-        picture=field_picture(displacement, longest=longest),
-        note=f"arrows: half the way; full colour: {4 * longest:.0f} pixels or more",
-    )
-    ends = find_centroids(displacement)
-    instances = cluster_centroids(ends, displacement, threshold=config.small_displacement)
-    yield Layer(
-        title="centroids",
-        picture=label_colours(instances % 255 + 1, object_palette()),
-        opacity=0.5,
-        note="a colour: pixels that gather at one centroid",
-    )
-
-
-def _instances(config: Config, dataset: Dataset, image_id: str) -> Iterator[Layer]:
+        layers.append(class_layer("relation label", read_label(path), dataset, note=note))
+    if fields is not None:
+        layers += field_layers(*fields, small_displacement=config.small_displacement)
     for name, folder, least in instance_sources(config):
-        path = instance_path(folder, image_id)
-        if path.is_file():
-            yield instance_layer(name, load_instances(path), dataset.class_names, least=least)
-
-
-def _semantics(config: Config, dataset: Dataset, image_id: str) -> Iterator[Layer]:
+        if (path := instance_path(folder, image_id)).is_file():
+            found = load_instances(path)
+            layers.append(instance_layer(name, found, dataset.class_names, least=least))
     for name, folder in semantic_sources(config):
-        path, _ = semantic_paths(folder, image_id)
-        if path.is_file():
-            yield class_layer(name, read_label(path), dataset)
+        if (path := label_path(folder, image_id)).is_file():
+            layers.append(class_layer(name, read_label(path), dataset))
+    return [*layers, *truth_layers(dataset, image_id)]
 
 
-def _truth(dataset: Dataset, image_id: str) -> Iterator[Layer]:
-    try:
-        masks, classes = dataset.instance_label(image_id)
-    except FileNotFoundError:
-        return
-    words = [dataset.class_names[class_id] for class_id in classes]
-    # With equal scores they are numbered in the order of the file.
-    yield _objects("truth: objects", numbered_map(masks, np.ones(len(masks))), words)
-    yield class_layer("truth: classes", dataset.semantic_label(image_id), dataset)
+def open_irnet(config: Config) -> Callable[[np.ndarray], Fields | None]:
+    """Return a function from an image, uint8 (H, W, 3), to IRNet's fields; None without weights."""
+    if not Path(config.irn_weights_name).is_file():
+        return lambda image: None
+    compute = compute_of(config)
+    model = load_irnet(config, compute)
+
+    def fields(image: np.ndarray) -> Fields:
+        boundary, displacement = apply_irnet(model, compute, planes(image))
+        return boundary[0].float().cpu().numpy(), displacement.float().cpu().numpy()
+
+    return fields
+
+
+def cam_layer(class_name: str, scores: np.ndarray) -> Layer:
+    """Return the overlay of a class attention map, (H, W) in [0, 1]."""
+    note = "score: dark blue 0, yellow 1"
+    return Layer(title=f"CAM: {class_name}", picture=heat_colours(scores), opacity=0.6, note=note)
+
+
+def field_layers(
+    boundary: np.ndarray, displacement: np.ndarray, *, small_displacement: float
+) -> list[Layer]:
+    """Return the overlays of IRNet's fields, and of the centroids that the displacement has."""
+    edges = np.rint(np.clip(boundary, 0, 1) * 255).astype(np.uint8)
+    longest = max(4.0, float(np.percentile(np.hypot(*displacement), 98)))
+    centroids = cluster_centroids(
+        find_centroids(displacement), displacement, threshold=small_displacement
+    )
+    return [
+        Layer(title="boundary", picture=np.dstack([edges] * 3), note="white: probability 1"),
+        Layer(
+            title="displacement",
+            picture=field_picture(displacement, longest=longest),
+            note=f"arrows: half the way; full colour: {4 * longest:.0f} pixels or more",
+        ),
+        Layer(
+            title="centroids",
+            picture=label_colours(centroids % 255 + 1, object_palette()),
+            opacity=0.5,
+            note="a colour: pixels that gather at one centroid",
+        ),
+    ]
 
 
 def instance_layer(
@@ -151,7 +145,7 @@ def instance_layer(
         for i in counted_order(found["score"], least=least)
     ]
     numbers = numbered_map(found["mask"], found["score"], least=least)
-    return _objects(name, numbers, words, note=f"score {least:g} or more" * (least > 0))
+    return object_layer(name, numbers, words, note=f"score {least:g} or more" * (least > 0))
 
 
 def class_layer(name: str, label: np.ndarray, dataset: Images, *, note: str = "") -> Layer:
@@ -163,8 +157,57 @@ def class_layer(name: str, label: np.ndarray, dataset: Images, *, note: str = ""
     return Layer(title=name, picture=colours, opacity=0.65, entries=entries, note=note)
 
 
-def _objects(name: str, numbers: np.ndarray, words: list[str], *, note: str = "") -> Layer:
+def truth_layers(dataset: Dataset, image_id: str) -> list[Layer]:
+    """Return the overlays of the ground truth that an image has."""
+    layers = []
+    if dataset.has_truth(image_id, kinds=["instance"]):
+        masks, classes = dataset.instance_label(image_id)
+        words = [dataset.class_names[class_id] for class_id in classes]
+        # With equal scores they are numbered in the order of the file.
+        numbers = numbered_map(masks, np.ones(len(masks)))
+        layers.append(object_layer("truth: objects", numbers, words))
+    if dataset.has_truth(image_id, kinds=["semantic"]):
+        layers.append(class_layer("truth: classes", dataset.semantic_label(image_id), dataset))
+    return layers
+
+
+def object_layer(name: str, numbers: np.ndarray, words: Sequence[str], *, note: str = "") -> Layer:
+    """Return the overlay of numbered objects (H, W), 0 for none, and what each is called."""
     colours = label_colours(numbers, object_palette())
     entries = object_entries(words) if words else []
     note = note if words else "none"
     return Layer(title=name, picture=colours, opacity=0.65, entries=entries, note=note)
+
+
+def heat_colours(scores: np.ndarray) -> np.ndarray:
+    """Colour scores (H, W) in [0, 1], dark blue to yellow: uint8 (H, W, 3)."""
+    levels = np.rint(np.clip(scores, 0, 1) * 255).astype(np.uint8)
+    return np.ascontiguousarray(cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS)[..., ::-1])
+
+
+def label_colours(label: np.ndarray, palette: np.ndarray) -> np.ndarray:
+    """Colour a label map (H, W) by a palette (256, 3), label 0 transparent: uint8 (H, W, 4)."""
+    opaque = np.where(label > 0, 255, 0)
+    return np.dstack([palette[label], opaque]).astype(np.uint8)
+
+
+def field_picture(displacement: np.ndarray, *, longest: float, scale: int = 4) -> np.ndarray:
+    """Draw a displacement field (2, h, w) as colours, and as arrows of half its length.
+
+    At full length the arrows would overlap. The hue is the direction, the saturation the length,
+    full at `longest` pixels of the field's grid. uint8 (scale·h, scale·w, 3).
+    """
+    dy, dx = displacement.astype(np.float32)
+    saturation = np.clip(np.hypot(dy, dx) / longest, 0, 1)
+    hue = np.degrees(np.arctan2(dy, dx)) % 360
+    colours = cv2.cvtColor(np.dstack([hue, saturation, np.ones_like(hue)]), cv2.COLOR_HSV2RGB)
+    picture = cv2.resize(np.rint(colours * 255).astype(np.uint8), None, fx=scale, fy=scale)
+    height, width = hue.shape
+    step = max(2, round(max(height, width) / _ARROWS))
+    for y in range(step // 2, height, step):
+        for x in range(step // 2, width, step):
+            if np.hypot(dy[y, x], dx[y, x]) > 1:
+                ends = np.array([(x, y), (x + dx[y, x] / 2, y + dy[y, x] / 2)])
+                start, end = np.rint((ends + 0.5) * scale).astype(int).tolist()
+                cv2.arrowedLine(picture, start, end, (30, 30, 30), 1, cv2.LINE_AA)
+    return picture

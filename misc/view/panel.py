@@ -1,72 +1,40 @@
-"""Images with overlays, titles and legends, drawn by matplotlib."""
+"""Pictures of an image with an overlay, its title and its legend, drawn by matplotlib."""
 
+import io
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from PIL import Image
 
-from misc.view.pictures import Layer
-from misc.view.plots import DPI, new_figure, style
+from misc.view.layers import Layer
+from misc.view.plots import style
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-_LINE, _GAP = 0.21, 0.2  # height of a line of text, and between pictures, inches
+DPI = 100
 _SMALLEST = 2.6, 0.5  # width and height of a picture's place, inches
 _MOST_ENTRIES = 40
 
 
 @style()
-def panel(
-    image: np.ndarray, layers: Sequence[Layer], *, columns: int = 1, longest: int = 1200
-) -> "Figure":
-    """Draw overlays on an image, each with its title above it and its legend below it.
+def draw(image: np.ndarray, layer: Layer, *, longest: int) -> Image.Image:
+    """Draw an overlay on an image, uint8 (H, W, 3), under its title and above its legend.
 
-    Args:
-        image: uint8 (H, W, 3).
-        layers: the overlays; a legend names 40 entries at most.
-        columns: pictures in a row.
-        longest: the longer side of a picture is 300 to this many pixels long.
+    The longer side of the image is 300 to `longest` pixels long; a legend names 40 entries at most.
     """
     size = np.array(image.shape[1::-1])
     large = size * np.clip(size.max(), 300, longest) / size.max() / DPI
-    width, height = (float(side) for side in np.maximum(large, _SMALLEST))
-    letters = int(width * 12)  # of a line
-    above = _LINE * max(_lines(layer.title, letters) + 0.5 for layer in layers)
-    below = _LINE * max(
-        _lines(layer.note, letters) + _rows(layer, letters) + 0.5 for layer in layers
-    )
-    row_height = above + height + below
-    whole = columns * (width + _GAP) + _GAP, -(-len(layers) // columns) * row_height
-    figure = new_figure(*whole, constrained=False)
-    for number, layer in enumerate(layers):
-        row, column = divmod(number, columns)
-        left, bottom = _GAP + column * (width + _GAP), whole[1] - (row + 1) * row_height + below
-        axes = figure.add_axes(
-            (left / whole[0], bottom / whole[1], width / whole[0], height / whole[1])
-        )
-        overlay(axes, image, layer)
-        axes.set_title(textwrap.fill(layer.title, letters), loc="left")
-        _add_legend(axes, layer, letters)
-    return figure
-
-
-def overlay(axes: "Axes", image: np.ndarray, layer: Layer) -> None:
-    """Draw an overlay on an image, uint8 (H, W, 3), under its title."""
-    height, width = image.shape[:2]
-    extent = (0, width, height, 0)
+    figure = Figure(np.maximum(large, _SMALLEST), dpi=DPI)
+    axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
-    axes.imshow(image, extent=extent, aspect="equal")
+    extent = (0, size[0], size[1], 0)
+    axes.imshow(image, extent=extent)
     if layer.picture is not None:
         smooth = "nearest" if layer.picture.shape[2] == 4 else "bilinear"
         axes.imshow(layer.picture, extent=extent, alpha=layer.opacity, interpolation=smooth)
-    axes.set_title(layer.title, loc="left")
-
-
-def _add_legend(axes: "Axes", layer: Layer, letters: int) -> None:
-    from matplotlib.patches import Patch
+    letters = int(figure.get_figwidth() * 12)  # of a line
+    axes.set_title(textwrap.fill(layer.title, letters), loc="left")
 
     entries = list(layer.entries[:_MOST_ENTRIES])
     if more := len(layer.entries) - len(entries):
@@ -75,7 +43,7 @@ def _add_legend(axes: "Axes", layer: Layer, letters: int) -> None:
         [Patch(color=np.array(colour) / 255) for _, colour in entries],
         [" "] * len(entries),  # a label that begins with "_" would be left out here
         title=textwrap.fill(layer.note, letters),
-        ncols=_columns(layer, letters),
+        ncols=max(1, letters // (6 + max((len(name) for name, _ in entries), default=0))),
         loc="upper left",
         bbox_to_anchor=(0, 0),
         alignment="left",
@@ -86,15 +54,17 @@ def _add_legend(axes: "Axes", layer: Layer, letters: int) -> None:
     )
     for text, (name, _) in zip(legend.get_texts(), entries, strict=True):
         text.set_text(name)
+    content = io.BytesIO()
+    figure.savefig(content, format="png", bbox_inches="tight", pad_inches=0.1)
+    return Image.open(content).convert("RGB")
 
 
-def _columns(layer: Layer, letters: int) -> int:
-    return max(1, letters // (6 + max((len(name) for name, _ in layer.entries), default=0)))
-
-
-def _rows(layer: Layer, letters: int) -> int:
-    return -(-min(len(layer.entries), _MOST_ENTRIES + 1) // _columns(layer, letters))
-
-
-def _lines(words: str, letters: int) -> int:
-    return len(textwrap.wrap(words, letters))
+def tile(pictures: Sequence[Image.Image], *, columns: int) -> Image.Image:
+    """Lay pictures out in rows, each at the top left of a place of one size."""
+    size = max(p.width for p in pictures), max(p.height for p in pictures)
+    rows = -(-len(pictures) // columns)
+    page = Image.new("RGB", (columns * size[0], rows * size[1]), "white")
+    for number, picture in enumerate(pictures):
+        row, column = divmod(number, columns)
+        page.paste(picture, (column * size[0], row * size[1]))
+    return page

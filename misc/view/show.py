@@ -1,52 +1,47 @@
-"""Draw one image through every stage, as one wide picture and a short film: `--show ID`."""
+"""Draw one image through every stage, and a film of its two walks: `--show ID`.
+
+In the film pixels move to their centroids, and scores spread up to boundaries.
+"""
 
 import io
 from pathlib import Path
 
+import cv2
 import numpy as np
+import torch
 from PIL import Image
 
+from misc.centroids import cluster_centroids, find_centroids
 from misc.files.atomic import write_bytes
 from misc.files.dataset import Dataset
-from misc.machine.device import compute_of
+from misc.files.palette import OBJECT_COLOURS
+from misc.imutils import rescale
+from misc.indexing import propagate_to_edge
+from misc.instances import upsample_scores
 from misc.run.cam_forms import cam_folder
-from misc.run.label_synthesis import load_irnet
 from misc.run.log import logger
 from misc.settings.config import Config
-from misc.view.film import film
-from misc.view.layers import Fields, image_layers, irnet_fields
-from misc.view.panel import panel
-from misc.view.pictures import Layer
-from misc.view.plots import encode
+from misc.view.layers import Layer, heat_colours, image_layers, open_irnet
+from misc.view.panel import draw, tile
 
+MOVES = (0, 1, 2, 4, 6, 8, 11, 16, 23, 32, 45, 64, 90, 128, 181, 256, 300)  # one a frame
+_LONGEST = 300  # of each of the film's two pictures, pixels
+_LATTICE = 32  # points along the longer side
 _MILLISECONDS = 160  # of a frame; the last is held eight times as long
 
 
 def run(config: Config, dataset: Dataset) -> None:
-    """Write a panel of the image --show with all results of the stages so far.
-
-    With IRNet's weights and CAMs, also write a film of the two walks.
-    """
+    """Write a panel of the image --show with all results so far, and with CAMs and IRNet a film."""
     image_id = str(config.show)
     image = dataset.image(image_id)
-    fields = None
-    if Path(config.irn_weights_name).is_file():
-        compute = compute_of(config)
-        fields = irnet_fields(load_irnet(config, compute), compute, image)
-    layers = image_layers(config, dataset, image_id, fields)
-    pictures = [Layer(title=f"image {image_id}"), *layers]
-    figure = panel(image, pictures, columns=-(-len(pictures) // 2), longest=500)
-    path = Path(config.show_dir) / f"{image_id}.png"
-    write_bytes(path, encode(figure, "png"))
-    logger.info("%s: %d pictures", path, len(pictures))
-    if fields is not None:
-        write_film(config, dataset, image_id, image, fields)
-
-
-def write_film(
-    config: Config, dataset: Dataset, image_id: str, image: np.ndarray, fields: Fields
-) -> None:
-    """Write the film of an image's two walks beside its panel, if it has CAMs."""
+    fields = open_irnet(config)(image)
+    layers = image_layers(config, dataset, image_id, image, fields)
+    titled = [Layer(title=f"image {image_id}"), *layers]
+    pictures = [draw(image, layer, longest=500) for layer in titled]
+    panel = tile(pictures, columns=-(-len(pictures) // 2))
+    _write(Path(config.show_dir, f"{image_id}.png"), [panel])
+    if fields is None:
+        return
     try:
         cams = cam_folder(config, dataset).read(image_id, image.shape[:2])
     except FileNotFoundError:
@@ -56,16 +51,90 @@ def write_film(
         cams.cam**config.cam_power,
         *fields,
         small_displacement=config.small_displacement,
+        radius=config.walk_radius,
         beta=config.beta,
         exp_times=config.exp_times,
-        radius=config.walk_radius,
     )
-    path = Path(config.show_dir) / f"{image_id}.gif"
-    pages = [Image.fromarray(frame).quantize(128) for frame in frames]
-    durations = [_MILLISECONDS] * (len(pages) - 1) + [8 * _MILLISECONDS]
+    _write(Path(config.show_dir, f"{image_id}.gif"), frames)
+
+
+def film(
+    image: np.ndarray,
+    cam: np.ndarray,
+    boundary: np.ndarray,
+    displacement: np.ndarray,
+    *,
+    small_displacement: float,
+    radius: int,
+    beta: float,
+    exp_times: int,
+) -> list[Image.Image]:
+    """Draw both walks side by side, frame by frame, from few steps to all of them.
+
+    Args:
+        image: uint8 (H, W, 3).
+        cam: float32 (K, h, w), the class attention maps on the stride-4 grid.
+        boundary: (h, w) in [0, 1].
+        displacement: (2, h, w), dy and dx in stride-4 pixels.
+        small_displacement: length in stride-4 pixels below which a displacement is small.
+        radius: of the random walk, stride-4 pixels.
+        beta: power of the affinities in the random walk.
+        exp_times: the random walk takes 2 to this power steps.
+    """
+    size = image.shape[:2]
+    image = rescale(image, _LONGEST / max(size))
+    grey = np.dstack([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)] * 3)
+    centroids = find_centroids(displacement)
+    instances = cluster_centroids(centroids, displacement, threshold=small_displacement)
+    step = max(1, round(max(instances.shape) / _LATTICE))
+    lattice = np.s_[step // 2 :: step, step // 2 :: step]
+    colours = OBJECT_COLOURS[instances[lattice].ravel() % len(OBJECT_COLOURS)].tolist()
+    stride = np.array(image.shape[:2]) / instances.shape
+    powers = np.linspace(-1, exp_times, len(MOVES)).round().astype(int).tolist()
+    frames = []
+    for moves, power in zip(MOVES, powers, strict=True):
+        points = find_centroids(displacement, iterations=moves)[:, *lattice].reshape(2, -1).T
+        gathered = image // 2
+        for (y, x), colour in zip((points + 0.5) * stride, colours, strict=True):
+            cv2.circle(gathered, (round(x), round(y)), 2, colour, cv2.FILLED, cv2.LINE_AA)
+        scores = walked_scores(cam, boundary, size, radius=radius, beta=beta, power=power)
+        spread = Layer(
+            title=f"scores, steps: {0 if power < 0 else 2**power}",
+            picture=heat_colours(scores),
+            opacity=0.7,
+        )
+        pair = (gathered, Layer(title=f"centroids, moves: {moves}")), (grey, spread)
+        frames.append(tile([draw(*each, longest=_LONGEST) for each in pair], columns=2))
+    return frames
+
+
+def walked_scores(
+    cam: np.ndarray,
+    boundary: np.ndarray,
+    size: tuple[int, ...],
+    *,
+    radius: int,
+    beta: float,
+    power: int,
+) -> np.ndarray:
+    """Return the largest class score (H, W) after 2^power steps; the initial one for power -1."""
+    if not len(cam):
+        return np.zeros(size, np.float32)
+    maps, edge = torch.as_tensor(cam), torch.as_tensor(boundary)[None]
+    if power < 0:
+        walked = (maps * (1 - edge))[:, None]
+    else:
+        walked = propagate_to_edge(maps, edge, radius, beta, power)
+    return upsample_scores(walked, (size[0], size[1])).amax(dim=0).numpy()
+
+
+def _write(path: Path, pages: list[Image.Image]) -> None:
     content = io.BytesIO()
-    pages[0].save(
-        content, "GIF", save_all=True, append_images=pages[1:], duration=durations, loop=0
-    )
+    if len(pages) == 1:
+        pages[0].save(content, "PNG")
+    else:
+        few = [page.quantize(128) for page in pages]
+        times = [_MILLISECONDS] * (len(few) - 1) + [8 * _MILLISECONDS]
+        few[0].save(content, "GIF", save_all=True, append_images=few[1:], duration=times, loop=0)
     write_bytes(path, content.getvalue())
-    logger.info("%s: %d frames", path, len(frames))
+    logger.info("%s: %d pictures", path, len(pages))

@@ -1,12 +1,12 @@
-"""The table and the chart of --sweep."""
+"""Measure labels over a grid of settings, and write the table and the chart: `--sweep`."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
+from misc.evaluate.sweep import Sweep, measure_grid
 from misc.files.atomic import write_bytes
+from misc.files.dataset import Dataset
 from misc.run.log import logger, table
 from misc.settings.config import SETTINGS, Config
 from misc.settings.declare import format_value
@@ -19,57 +19,45 @@ CAUTION = (
     "more than image-level supervision."
 )
 
-Point = Mapping[str, Any]
-Row = Mapping[str, float]
-Shaping = Mapping[str, Sequence[str]]
 
-
-def write_page(
-    config: Config, grid: Sequence[Point], rows: Sequence[Row], shaping: Shaping, images: int
-) -> None:
-    """Write and log the table of the measures at all points, and draw their chart.
-
-    Args:
-        config: the settings.
-        grid: the points.
-        rows: the measures at each.
-        shaping: for each measure the settings that it depends on.
-        images: number of images that are measured.
-    """
+def run(config: Config, dataset: Dataset) -> None:
+    """Write and log the table of the measures at all points, and draw their chart."""
+    sweep = measure_grid(config, dataset)
+    if sweep is None:
+        return
     cells = [
         [*map(format_value, point.values()), *(number(value, 4) for value in row.values())]
-        for point, row in zip(grid, rows, strict=True)
+        for point, row in zip(sweep.grid, sweep.rows, strict=True)
     ]
     words = []
-    for name in _main_measures(rows):
-        best = int(np.nanargmax([row[name] for row in rows]))
-        at = _words(grid[best], shaping[name])
-        words.append(f"Best {name} {rows[best][name]:.4f} at {at}.")
-        if others := [other for other in grid[0] if other not in shaping[name]]:
+    for name in main_measures(sweep):
+        best = int(np.nanargmax([row[name] for row in sweep.rows]))
+        at = words_of(sweep, best, but="", measure=name)
+        words.append(f"Best {name} {sweep.rows[best][name]:.4f} at {at}.")
+        if others := [other for other in sweep.grid[0] if other not in sweep.shaping[name]]:
             words.append(f"{name} does not depend on {' and '.join(others)}.")
-    found = f"{table([[*grid[0], *rows[0]], *cells])}\n\n" + "\n".join([*words, CAUTION])
-    about = f"{config.chainer_eval_set}, {images} images; `--sweep '{config.sweep}'`."
+    found = f"{table([[*sweep.grid[0], *sweep.rows[0]], *cells])}\n\n"
+    found += "\n".join([*words, CAUTION])
+    about = f"{config.chainer_eval_set}, {sweep.images} images; `--sweep '{config.sweep}'`."
     write_bytes(f"{config.sweep_name}.md", f"# Sweep\n\n{about}\n\n{found}\n".encode())
-    across, lines = chart_lines(grid, rows, shaping)
+    across, lines = chart_lines(sweep)
     write_bytes(f"{config.sweep_name}.svg", line_chart(lines, x_label=f"--{across}"))
     logger.info("%s.md, %s.svg\n%s", config.sweep_name, config.sweep_name, found)
 
 
-def chart_lines(
-    grid: Sequence[Point], rows: Sequence[Row], shaping: Shaping
-) -> tuple[str, dict[str, Line]]:
+def chart_lines(sweep: Sweep) -> tuple[str, dict[str, Line]]:
     """Return the setting with the most values, and the lines of the main measures over it.
 
     A line for each combination of the others, or their best one where those would be too many.
     """
-    values = {name: {point[name] for point in grid} for name in grid[0]}
+    values = {name: {point[name] for point in sweep.grid} for name in sweep.grid[0]}
     across = max(values, key=lambda name: 0 if SETTINGS[name].hint is bool else len(values[name]))
     every: dict[str, dict[float, float]] = {}
     best: dict[str, dict[float, float]] = {}
-    for point, row in zip(grid, rows, strict=True):
+    for place, (point, row) in enumerate(zip(sweep.grid, sweep.rows, strict=True)):
         x = float(point[across])
-        for name in _main_measures(rows):
-            others = _words(point, [other for other in shaping[name] if other != across])
+        for name in main_measures(sweep):
+            others = words_of(sweep, place, but=across, measure=name)
             every.setdefault(f"{name} {others}".strip(), {})[x] = row[name]
             line = best.setdefault(f"best {name}", {})
             line[x] = float(np.fmax(line.get(x, np.nan), row[name]))
@@ -79,11 +67,14 @@ def chart_lines(
     }
 
 
-def _main_measures(rows: Sequence[Row]) -> list[str]:
+def main_measures(sweep: Sweep) -> list[str]:
     """Return those of mIoU and AP50 that are defined anywhere."""
-    names = [name for name in ("mIoU", "AP50") if name in rows[0]]
-    return [name for name in names if any(math.isfinite(row[name]) for row in rows)]
+    names = [name for name in ("mIoU", "AP50") if name in sweep.rows[0]]
+    return [name for name in names if any(math.isfinite(row[name]) for row in sweep.rows)]
 
 
-def _words(point: Point, names: Sequence[str]) -> str:
+def words_of(sweep: Sweep, place: int, *, measure: str, but: str) -> str:
+    """Describe the settings that shape a measure at a point of the grid."""
+    point = sweep.grid[place]
+    names = [name for name in sweep.shaping[measure] if name != but]
     return " ".join(f"{name} {format_value(point[name])}" for name in names)

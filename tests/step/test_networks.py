@@ -39,7 +39,7 @@ def test_the_report_shows_the_networks_beside_what_they_learnt_from(trained):
     assert {"Mask R-CNN", "Mask R-CNN of CAMs", "DeepLab", "DeepLab of ground truth"} <= {
         layer["name"] for layer in images[-1]["layers"]
     }
-    assert "of what the networks were measured on, IoU" in images[-1]["words"]
+    assert "measured with the networks, IoU" in images[-1]["words"]
     for title in ("train_mask_rcnn: mask", "train_deeplab of CAMs: loss", "DeepLab, val"):
         assert title in page
     assert "Confusion of classes: DeepLab, val" in page

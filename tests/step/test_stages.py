@@ -283,7 +283,7 @@ def test_a_report_of_nothing_but_images_says_what_makes_the_rest(tmp_path):
     assert only("report", tmp_path) == 0
     page = (tmp_path / "report.html").read_text()
     assert "No results yet: train_cam, make_cam" in page
-    assert re.findall(r'<section id="(\w+)">', page) == ["measures", "gallery", "settings"]
+    assert re.findall(r'<section id="(\w+)">', page) == ["measures", "gallery"]
     names = [layer["name"] for layer in articles(page)[0]["layers"]]
     assert names == ["image", "truth: objects", "truth: classes"]
 

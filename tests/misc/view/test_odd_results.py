@@ -49,7 +49,7 @@ def test_an_image_of_any_shape_is_shown(tmp_path, size):
     instances(tmp_path, "thin", size, 1)
     assert run(tmp_path, "--show", "thin") == 0
     picture = Image.open(tmp_path / "run/result/show/thin.png")
-    assert min(picture.size) > 200
+    assert min(picture.size) > 100
     assert max(picture.size) < 4000
 
 
@@ -95,7 +95,7 @@ def test_the_report_draws_measures_that_have_no_value(tmp_path):
     curves.write_text('{"step": 1, "loss": -2.5}\n{"step": 2, "loss": NaN}\n')
     assert run(tmp_path, "--report_pass", "True") == 0
     page = (result / "report.html").read_text()
-    assert page.count('<td class="number">–</td>') == 2
+    assert page.count("<td>–</td>") == 2
     for title in ("eval_cam: by --cam_eval_thres", "train_cam: loss", "AP50 by class"):
         assert title in page
     assert run(tmp_path, "--tables", "True") == 0

@@ -1,15 +1,13 @@
 """Charts of whatever numbers there are."""
 
-import io
 import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from misc.view.panel import panel
-from misc.view.pictures import Layer
-from misc.view.plots import bar_chart, confusion_chart, encode, line_chart, pixels
+from misc.view.layers import Layer
+from misc.view.panel import draw, tile
+from misc.view.plots import bar_chart, confusion_chart, line_chart
 
 NAN = float("nan")
 
@@ -61,14 +59,14 @@ def test_a_confusion_of_few_and_of_many_labels(count):
 
 
 @pytest.mark.parametrize("size", [(60, 80), (1, 1), (5, 4000), (3000, 4000)])
-def test_a_panel_has_the_image_its_overlay_and_its_legend(size):
+def test_a_picture_has_the_image_its_overlay_and_its_legend(size):
     image = np.full((*size, 3), 90, np.uint8)
     picture = np.zeros((*size, 4), np.uint8)
     picture[:, size[1] // 2 :] = (200, 0, 0, 255)
     names = ["_cat", "$dog", "owl"]
     entries = [(name, (0, 200, 0)) for name in names] * 30
     layer = Layer(title="a_$title$" * 9, picture=picture, entries=entries, note="score " * 30)
-    page = pixels(panel(image, [layer]))
+    page = np.asarray(draw(image, layer, longest=1200))
     assert (np.abs(page.astype(int) - (200, 0, 0)).max(axis=2) < 10).any()
     assert (np.abs(page.astype(int) - (0, 200, 0)).max(axis=2) < 10).sum() > 40 * 50
     assert page.shape[0] < 2000
@@ -78,6 +76,5 @@ def test_a_panel_has_the_image_its_overlay_and_its_legend(size):
 
 def test_layers_stand_in_rows():
     image = np.full((30, 60, 3), 90, np.uint8)
-    content = encode(panel(image, [Layer(title="a")] * 3, columns=2), "png")
-    page = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+    page = np.asarray(tile([draw(image, Layer(title="a"), longest=300)] * 3, columns=2))
     assert (page == 90).all(axis=2).sum() == pytest.approx(3 * 150 * 300, rel=0.03)

@@ -1,4 +1,4 @@
-"""The report page: one self-contained HTML file, with no external resources."""
+"""A page of tables, charts and a gallery: one self-contained HTML file."""
 
 import base64
 import json
@@ -13,27 +13,18 @@ from PIL import Image
 
 from misc.files.images import encode_jpeg, encode_png
 from misc.files.palette import Entry, css_colour
-from misc.view.pictures import Layer
+from misc.view.layers import Layer
 
 LONGEST = 480  # of an embedded picture's sides, pixels
-_TEMPLATE = Path(__file__).with_name("report_page.html")
-_QUALITY = 80
+_TEMPLATE = Path(__file__).with_name("page.html")
 
 
 def fill_page(
     title: str, subtitle: str, sections: Mapping[str, str], images: Sequence[Mapping[str, Any]]
-) -> str:
-    """Render the page.
+) -> bytes:
+    """Return the page: HTML by heading, empty ones left out; `Gallery` shows the images.
 
-    Args:
-        title: of the page.
-        subtitle: below it.
-        sections: by heading their HTML; empty ones are left out. `Gallery` has the images.
-        images: for each image `id`, `words`, `classes` (name, CSS colour), `size` (width, height),
-            `photo` and `layers`, as `page_image` returns them.
-
-    Returns:
-        the whole page.
+    Each of the images is what `page_image` returns.
     """
     full = {heading: text for heading, text in sections.items() if text}
     places = {
@@ -48,7 +39,7 @@ def fill_page(
         "data": json.dumps({"images": images}).replace("<", "\\u003c"),
     }
     template = _TEMPLATE.read_text(encoding="utf-8")
-    return re.sub(r"\{\{(\w+)\}\}", lambda place: places[place[1]], template)
+    return re.sub(r"\{\{(\w+)\}\}", lambda place: places[place[1]], template).encode()
 
 
 def gallery(words: str) -> str:
@@ -61,17 +52,13 @@ def gallery(words: str) -> str:
     )
 
 
-def html_table(
-    head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[int] = ()
-) -> str:
-    """Format an HTML table, empty without rows; the columns `numbers` are right-aligned."""
+def html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Format an HTML table, empty without rows."""
     if not rows:
         return ""
-    look = [' class="number"' if column in numbers else "" for column in range(len(head))]
 
     def line(tag: str, cells: Sequence[str]) -> str:
-        pairs = zip(cells, look, strict=True)
-        return "<tr>" + "".join(f"<{tag}{k}>{escape(c)}</{tag}>" for c, k in pairs) + "</tr>"
+        return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 
     body = "".join(line("td", row) for row in rows)
     table = f"<table><thead>{line('th', head)}</thead><tbody>{body}</tbody></table>"
@@ -95,16 +82,14 @@ def figures(charts: Mapping[str, bytes]) -> str:
 
 def data_uri(picture: np.ndarray) -> str:
     """Embed a picture, at most LONGEST pixels long: (h, w, 3) as JPEG, (h, w, 4) as PNG."""
-    height, width = picture.shape[:2]
-    share = LONGEST / max(height, width)
-    if share < 1:
-        size = max(1, round(width * share)), max(1, round(height * share))
-        clear = picture.shape[2] == 4
-        method = Image.Resampling.NEAREST if clear else Image.Resampling.LANCZOS
-        picture = np.asarray(Image.fromarray(picture).resize(size, method))
-    if picture.shape[2] == 4:
-        return _uri("png", encode_png(picture))
-    return _uri("jpeg", encode_jpeg(picture, quality=_QUALITY))
+    is_clear = picture.shape[2] == 4
+    image = Image.fromarray(picture)
+    resampling = Image.Resampling.NEAREST if is_clear else Image.Resampling.LANCZOS
+    image.thumbnail((LONGEST, LONGEST), resampling)
+    small = np.asarray(image)
+    if is_clear:
+        return _uri("png", encode_png(small))
+    return _uri("jpeg", encode_jpeg(small, quality=80))
 
 
 def page_image(

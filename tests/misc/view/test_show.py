@@ -1,6 +1,6 @@
 import numpy as np
 
-from misc.view.film import MOVES, film
+from misc.view.show import MOVES, film
 
 IMAGE = np.full((40, 60, 3), 120, np.uint8)
 
@@ -10,7 +10,8 @@ def frames_of(cam):
     displacement[1] = 7 - np.arange(15)
     boundary = np.zeros((10, 15), np.float32)
     boundary[:, 10] = 1.0
-    return film(IMAGE, cam, boundary, displacement, small_displacement=2.5, beta=10, exp_times=3)
+    settings = {"small_displacement": 2.5, "radius": 5, "beta": 10, "exp_times": 3}
+    return [np.asarray(f) for f in film(IMAGE, cam, boundary, displacement, **settings)]
 
 
 def test_points_gather_and_scores_spread_up_to_the_boundary():

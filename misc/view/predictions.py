@@ -1,0 +1,286 @@
+"""The images of --predict, and what a network predicts for them: labels, instances, overlays."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from misc.files.atomic import write_bytes, write_json
+from misc.files.coco import Described, coco_dataset, instance_records
+from misc.files.digests import content_digest, fingerprint
+from misc.files.images import encode_jpeg, image_size, read_label, read_photograph
+from misc.files.instance_files import load_instances
+from misc.files.labels import (
+    INSTANCE_FILES,
+    SEMANTIC_FILES,
+    SURE,
+    instance_path,
+    label_path,
+    write_instances,
+    write_semantic_label,
+)
+from misc.files.outputs import image_files
+from misc.files.palette import class_entries, object_entries, write_legend
+from misc.files.photograph_ids import photograph_ids
+from misc.imutils import rescale, resize
+from misc.machine import ranks
+from misc.masks import counted_order, numbered_map
+from misc.run.log import logger
+from misc.run.provenance import PREDICTION, claim_folder, hold_sources
+from misc.run.workers import collect_images, map_images
+from misc.settings.config import Config
+from misc.settings.flags import resolved
+from misc.settings.metadata import PREDICTS, read_metadata, settings_in_use
+from misc.view.gallery import spread
+from misc.view.layers import Layer, class_layer, instance_layer
+from misc.view.page import fill_page, gallery, page_image
+from misc.view.panel import draw
+
+LABELS = tuple(f"labels/{name}" for name in SEMANTIC_FILES)
+INSTANCES = tuple(f"instances/{name}" for name in INSTANCE_FILES)
+OVERLAYS, COCO, PAGE = "overlays/{}.jpg", "instances.json", "index.html"
+TITLES = {
+    "mask_rcnn": "Mask R-CNN",
+    "deeplab": "DeepLab",
+    "irn": "pseudo labels, no trained detector's",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predictions:
+    """The images of a folder, and the folder of what a network predicts for them; picklable.
+
+    Attributes:
+        source: the folder of the images.
+        names: the name of each image's file, by its id.
+        class_names: the classes that are predicted.
+        category_ids: their ids in annotations.
+        palette: the colours of labels, uint8 (256, 3).
+        long_side: `image` shrinks larger images to it, pixels; 0 shrinks none.
+        folder: where the predictions are.
+        title: of the network.
+        has_instances: whether it predicts instances, or labels alone.
+        least: the least score of an instance that is shown, and painted into a label.
+    """
+
+    source: Path
+    names: Mapping[str, str]
+    class_names: Sequence[str]
+    category_ids: Sequence[int]
+    palette: np.ndarray
+    long_side: int
+    folder: Path
+    title: str
+    has_instances: bool
+    least: float
+
+    def image(self, image_id: str) -> np.ndarray:
+        """Read an image as the networks take it; raises as `read_photograph`."""
+        image = self.whole_image(image_id)
+        share = self.long_side / max(image.shape[:2])
+        return rescale(image, share) if 0 < share < 1 else image
+
+    def whole_image(self, image_id: str) -> np.ndarray:
+        """Read an image in its own size; raises as `read_photograph`."""
+        return read_photograph(self.source / self.names[image_id])
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Return the names of all that is written; see misc.files.outputs."""
+        return (*LABELS, OVERLAYS, PAGE, *((*INSTANCES, COCO) if self.has_instances else ()))
+
+    def outputs(self, image_id: str) -> list[Path]:
+        """Return the paths of an image's files."""
+        return image_files(self.folder, self.files, image_id)
+
+    def write(
+        self, image_id: str, label: np.ndarray | None, found: dict[str, np.ndarray] | None = None
+    ) -> None:
+        """Write what is predicted for an image, in the image's own size.
+
+        Args:
+            image_id: the image.
+            label: uint8 (H, W) of the image as the network took it; None to paint the instances.
+            found: `score` (N,), `mask` (N, H, W) and `class` (N,); None without instances.
+        """
+        image = self.whole_image(image_id)
+        size = (image.shape[0], image.shape[1])
+        if found is not None:
+            found = {**found, "mask": _resized(found["mask"], size)}
+            if label is None:
+                label = painted(found, least=self.least)
+        assert label is not None
+        label = resize(label, size, nearest=True)
+        layer = replace(self.layers(label, found)[0], title=f"{self.names[image_id]}: {self.title}")
+        overlay = np.asarray(draw(image, layer, longest=1200))
+        write_bytes(self.folder / OVERLAYS.replace("{}", image_id), encode_jpeg(overlay))
+        write_semantic_label(self.folder / "labels", image_id, label, palette=self.palette)
+        if found is not None:
+            write_instances(self.folder / "instances", image_id, found, least_score=self.least)
+
+    def layers(self, label: np.ndarray, found: Mapping[str, np.ndarray] | None) -> list[Layer]:
+        """Return what was predicted for an image as overlays."""
+        layers = [class_layer("label", label, self)]
+        if found is not None:
+            layer = instance_layer("instances", found, self.class_names, least=self.least)
+            layers.insert(0, layer)
+        return layers
+
+    def problem(self, image_id: str) -> tuple[str, str]:
+        """Return an image's id, and in one line why it cannot be read, empty where it can."""
+        try:
+            self.whole_image(image_id)
+        except (ValueError, OSError) as error:
+            return image_id, str(error).splitlines()[0]
+        return image_id, ""
+
+    def records(self, image_id: str) -> tuple[str, tuple[int, int], list[dict[str, Any]]]:
+        """Return an image's file name, (H, W) and COCO records, as `Described` takes them."""
+        found = load_instances(instance_path(self.folder / "instances", image_id))
+        size = image_size(label_path(self.folder / "labels", image_id))
+        return self.names[image_id], size, instance_records(found, self.category_ids)
+
+    def page_entry(self, image_id: str) -> dict[str, Any]:
+        """Convert an image and its predictions to the page's JSON."""
+        label = read_label(label_path(self.folder / "labels", image_id))
+        found = None
+        if self.has_instances:
+            found = load_instances(instance_path(self.folder / "instances", image_id))
+        image = self.whole_image(image_id)
+        return page_image(self.names[image_id], image, self.layers(label, found))
+
+
+def open_predictions(config: Config) -> Predictions:
+    """Return the images of --predict, and the place of their predictions.
+
+    Raises:
+        ValueError, OSError: there are no images, or no weights that say what they know.
+    """
+    network = config.predict_network
+    first = PREDICTS[network][0]
+    weights = vars(config)[f"{first}_weights_name"]
+    known = read_metadata(weights, first)
+    names = photographs_in(config.predict or "", limit=config.limit)
+    logger.info("%s: trained on %s, %d classes", weights, known.dataset, len(known.class_names))
+    is_detector = network == "mask_rcnn"
+    return Predictions(
+        source=Path(config.predict or ""),
+        names=names,
+        class_names=known.class_names,
+        category_ids=known.category_ids,
+        palette=np.frombuffer(known.palette, np.uint8).reshape(256, 3),
+        # Mask R-CNN resizes images itself, but draws its masks in the size of what it is given.
+        long_side=2 * config.mask_rcnn_max_size if is_detector else config.predict_long_side,
+        folder=Path(config.predict_dir) / network,
+        title=TITLES[network],
+        has_instances=network != "deeplab",
+        least=SURE if is_detector else 0.0,
+    )
+
+
+def photographs_in(folder: str, *, limit: int | None = None) -> dict[str, str]:
+    """List the images in a folder: id to name of the file; see `photograph_ids`.
+
+    Hidden files and folders inside are left out.
+    """
+    place = Path(folder)
+    if not place.exists():
+        raise FileNotFoundError(f"--predict {folder}: no such folder")
+    if not place.is_dir():
+        raise ValueError(f"--predict {folder}: a file; accepted is a folder of images")
+    # A link to nothing is a broken image.
+    there = sorted(n for n in os.listdir(place) if n[0] != "." and not os.path.isdir(place / n))
+    ids = photograph_ids(there, source=f"--predict {folder}")
+    return dict(list(ids.items())[:limit])
+
+
+def claim(config: Config, predictions: Predictions, *, precision: str) -> None:
+    """Claim the folder of the predictions, and write the legends of their pictures.
+
+    Raises:
+        ValueError: the folder has predictions of other settings, weights or images.
+    """
+    network, values = config.predict_network, resolved(config)
+    names = [name for part in PREDICTS[network] for name in settings_in_use(part)]
+    if network != "mask_rcnn":
+        names.append("predict_long_side")
+    if network == "irn":
+        names.append("predict_score")
+    own = {name: values[name] for name in names} | {"precision": precision}
+    weights = [values[f"{part}_weights_name"] for part in PREDICTS[network]]
+    ranks.on_first(lambda: hold_sources(weights))
+    for part in PREDICTS[network]:
+        flag = f"{part}_weights_name"
+        own[flag] = f"a file of SHA-256 {fingerprint(values[flag])}"
+    images = {
+        image_id: f"{name}, digest {content_digest([predictions.source / name])}"
+        for image_id, name in predictions.names.items()
+    }
+    claim_folder(
+        predictions.folder,
+        {f"{PREDICTION} {network}": own},
+        files=predictions.files,
+        images=images,
+        overwrite=config.overwrite,
+    )
+    entries = class_entries(predictions.class_names, predictions.palette)
+    write_legend(predictions.folder / "labels", entries)
+    if predictions.has_instances:
+        write_legend(predictions.folder / "instances", object_entries())
+
+
+def summarise(
+    predictions: Predictions, ids: Sequence[str], *, shown: int, num_workers: int
+) -> None:
+    """Write the COCO annotations of all images, and the page of some, spread over all."""
+    if predictions.has_instances:
+        records = collect_images(
+            ids, predictions.records, num_workers=num_workers, description="annotations"
+        )
+        images = [Described(number, *each) for number, each in enumerate(records, start=1)]
+        names = zip(predictions.category_ids, predictions.class_names, strict=True)
+        description = f"predictions: {predictions.title}"
+        content = coco_dataset(images, dict(names), description=description)
+        ranks.on_first(partial(write_json, predictions.folder / COCO, content))
+    ranks.on_first(lambda: write_page(predictions, ids, shown=shown, num_workers=num_workers))
+    logger.info("%d images predicted; look at %s", len(ids), predictions.folder / PAGE)
+
+
+def write_page(
+    predictions: Predictions, ids: Sequence[str], *, shown: int, num_workers: int
+) -> None:
+    """Write the page with this many images."""
+    drawn = map_images(
+        spread(ids, shown),
+        predictions.page_entry,
+        num_workers=num_workers,
+        description="page",
+    )
+    entries = [entry for _, entry in drawn]
+    page = fill_page(
+        f"Predictions: {predictions.title}",
+        f"{len(ids)} images; the overlays of all are in overlays/",
+        {"Gallery": gallery(f"{len(entries)} images, spread over all.")},
+        entries,
+    )
+    write_bytes(predictions.folder / PAGE, page)
+
+
+def painted(found: Mapping[str, np.ndarray], *, least: float) -> np.ndarray:
+    """Return the label, uint8 (H, W), of detections of a score, the better one on top."""
+    order = counted_order(found["score"], least=least)
+    labels = np.array([0, *(found["class"][order] + 1)], np.uint8)
+    return labels[numbered_map(found["mask"], found["score"], least=least)]
+
+
+def _resized(masks: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    if masks.shape[1:] == size:
+        return masks
+    large = np.zeros((len(masks), *size), bool)
+    for place, mask in zip(large, masks, strict=True):
+        place[:] = resize(mask.view(np.uint8), size, nearest=True)
+    return large
