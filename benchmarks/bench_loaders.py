@@ -15,7 +15,7 @@ from benchmarks.harness import Row
 from benchmarks.scenes import SIZE
 from misc.files.images import write_label
 from misc.indexing import PathIndex
-from misc.train.batches import batch_keys, loader
+from misc.train.batches import load_batches
 from misc.train.samples import ClassificationSamples, RelationSamples
 from net.resnet50_cam import Net
 from net.resnet50_irn import AffinityDisplacementLoss
@@ -76,9 +76,8 @@ def _row(stage: str, samples: Any, step: Callable[[Any], None]) -> Row:
 
 
 def _images_a_second(samples: Any, use: Callable[[Any], None], batches: int) -> float:
-    keys = batch_keys(len(samples), BATCH, 0, range(batches + 1))
-    loaded = loader(samples, keys, seed=0, num_workers=os.cpu_count() or 1)
-    iterator = iter(loaded)
+    workers = os.cpu_count() or 1
+    iterator = load_batches(samples, BATCH, range(batches + 1), seed=0, num_workers=workers)
     next(iterator)
     start = time.perf_counter()
     for batch in itertools.islice(iterator, batches):

@@ -18,9 +18,8 @@ from misc.metrics import confusion, mean_iou
 from misc.run.open_dataset import image_labels, open_dataset
 from misc.settings.config import Config
 from misc.settings.flags import read_config
-from misc.train.class_maps import scale_maps
+from misc.train.inference import load_scales, scale_maps
 from misc.train.networks import load_network
-from misc.train.samples import load_scales
 from net.resnet50_cam import CAM
 from net.resnet50_irn import EdgeDisplacement
 

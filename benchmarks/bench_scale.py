@@ -25,7 +25,6 @@ from misc.run.open_dataset import open_dataset
 from misc.run.preflight import check_inputs
 from misc.settings.config import Config
 from misc.settings.flags import read_config
-from misc.train import stages
 from net.resnet50_cam import Net
 from step import STAGES, make_cam, train_cam
 
@@ -109,7 +108,7 @@ def start(folder: Path) -> None:
     config = config_of(folder)
     dataset = open_dataset(config)
     check_inputs(config, dataset, STAGES)
-    with mock.patch.object(stages, "train", side_effect=Reached):
+    with mock.patch.object(train_cam, "train", side_effect=Reached):
         train_cam.run(config, dataset)
 
 

@@ -33,7 +33,7 @@ def rows(*, full: bool = False) -> list[Row]:
     """Measure it on drawn data, with fields and CAMs as a trained network's."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        mock.patch("misc.run.label_synthesis.load_irnet", _irnet),
+        mock.patch("step.make_ins_seg_labels.load_irnet", _irnet),
         mock.patch("misc.evaluate.sweep.load_irnet", _irnet),
     ):
         data = {"run_dir": folder, "demo_train_images": IMAGES, "demo_val_images": 1}

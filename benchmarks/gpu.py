@@ -19,7 +19,7 @@ from misc.indexing import PathIndex, propagate_to_edge
 from misc.machine.device import Compute, allow_tf32, pick_device
 from misc.machine.facts import describe_machine
 from misc.run.log import table
-from misc.train.class_maps import scale_maps
+from misc.train.inference import scale_maps
 from net.resnet50_cam import CAM, Net
 from net.resnet50_irn import AffinityDisplacementLoss, EdgeDisplacement
 from step.train_cam import classification_loss

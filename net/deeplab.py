@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from misc.files.weights import load_weights
 from misc.machine import ranks
 from misc.settings.config import Config
-from misc.train.weights import load_weights
 from net.backbone import LAYERS, FrozenBatchNorm, build_backbone, stage_channels, stem
 
 RATES = (6, 12, 18, 24)

@@ -19,9 +19,9 @@ from torchvision.ops import MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 from torchvision.ops.poolers import LevelMapper
 
+from misc.files.weights import load_weights
 from misc.machine.device import is_thin
 from misc.settings.config import Config
-from misc.train.weights import load_weights
 from net.backbone import LAYERS, FrozenBatchNorm, build_backbone, stage_channels
 
 CHANNELS = 256  # torchvision's
@@ -89,7 +89,7 @@ def mask_rcnn(
 ) -> Detector:
     """Build torchvision's `maskrcnn_resnet50_fpn` with random weights and frozen batch norm.
 
-    Its `backbone.body` takes the backbone's weights, by `misc.train.pretrained.load_pretrained`.
+    Its `backbone.body` takes the backbone's weights, by `misc.train.networks.load_pretrained`.
 
     Args:
         num_classes: number of foreground classes, C; label 0 is the background.

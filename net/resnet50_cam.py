@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from misc.train.weights import load_weights
+from misc.files.weights import load_weights
 from net.backbone import build_backbone, fix_batch_norm, stage_channels, stem
 
 # The published files store some tensors twice, also under the names of module groups.

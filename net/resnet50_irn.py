@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from misc.affinity import affinity_displacement_losses
+from misc.files.weights import load_weights
 from misc.indexing import PathIndex
 from misc.machine import ranks
-from misc.train.weights import load_weights
 from net.backbone import build_backbone, stage_channels, stem
 
 # The published files store some tensors twice, also under the names of module groups, and the

@@ -25,17 +25,15 @@ from misc.files.palette import object_entries, write_legend
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.metrics import ImageMatches, average_precision
-from misc.run.ground_truth import images_with_ground_truth
 from misc.run.log import logger
-from misc.run.provenance import claim_folder, remove_recorded
-from misc.run.shaped import shaped_by
+from misc.run.open_dataset import evaluated_images
+from misc.run.provenance import remove_recorded
 from misc.run.stage import supervised_path
 from misc.run.workers import collect_images, run_images
 from misc.settings.config import Config
-from misc.train.networks import check_weights, for_inference
-from misc.train.seen import warn_of_seen
-from misc.train.supervision import read_trained, trained_with
-from misc.train.validation import detect_objects, load_image
+from misc.train.inference import detect_objects, load_image
+from misc.train.networks import check_weights, load_network
+from misc.train.records import claim_predictions, warn_of_seen
 from net.mask_rcnn import mask_rcnn_of
 
 COCO_AP = "COCO AP"
@@ -46,31 +44,35 @@ def run(config: Config, dataset: Dataset) -> None:
 
     Those on --mask_rcnn_server_list are written for the data set's server.
     """
-    ids = dataset.split(config.val_list)
     compute = compute_of(config)
     for name in config.supervision:
         weights = supervised_path(config.mask_rcnn_weights_name, name)
-        model = load_mask_rcnn(config, dataset, weights, compute=compute)
-        trained = trained_with(weights, "mask_rcnn_weights_name")
-        settings = shaped_by(config, dataset, "eval_mask_rcnn", extra=trained)
-        claim = partial(claim_folder, settings=settings, overwrite=config.overwrite)
+        model = load_network(
+            mask_rcnn_of(config, len(dataset.class_names)),
+            weights,
+            flag="mask_rcnn_weights_name",
+            stage="train_mask_rcnn",
+            compute=compute,
+        )
+        claim = partial(claim_predictions, config, dataset, "mask_rcnn", weights)
+        detect = partial(detect_images, model, dataset, compute=compute, supervision=name)
 
         folder = supervised_path(config.mask_rcnn_out_dir, name)
+        ids = dataset.split(config.val_list)
         claim(folder, files=INSTANCE_FILES, images=ids)
-        detect_images(model, dataset, ids, folder, compute=compute, supervision=name)
+        detect(ids, folder)
         ranks.on_first(partial(write_legend, folder, object_entries()))
-        source = f"--val_list {config.val_list}"
-        if truth_ids := images_with_ground_truth(
-            dataset, ids, ("instance",), stage="eval_mask_rcnn", source=source
+        if truth_ids := evaluated_images(
+            config, dataset, ("instance",), stage="eval_mask_rcnn", flag="val_list"
         ):
-            warn_of_seen(weights, dataset, truth_ids, source=source)
+            warn_of_seen(weights, dataset, truth_ids, source=f"--val_list {config.val_list}")
             matched = match_images(config, dataset, truth_ids, folder)
             ranks.on_first(partial(write_measures, config, dataset, name, *matched))
         if config.mask_rcnn_server_list:
             folder = supervised_path(config.mask_rcnn_server_dir, name)
             listed = dataset.split(config.mask_rcnn_server_list)
             claim(folder, files=(*INSTANCE_FILES, *dataset.packed_instances), images=listed)
-            detect_images(model, dataset, listed, folder, compute=compute, supervision=name)
+            detect(listed, folder)
             ranks.on_first(partial(remove_recorded, folder, dataset.packed_instances))
             packed = ranks.on_first(partial(dataset.pack_instances, folder, listed))
             logger.info("for the evaluation server: %s", packed or f"the detections in {folder}")
@@ -101,16 +103,6 @@ def detect_images(
         num_workers=compute.num_workers,
         description=f"detect ({supervision})",
     )
-
-
-def load_mask_rcnn(
-    config: Config, dataset: Dataset, weights: Path, *, compute: Compute
-) -> nn.Module:
-    """Load a trained Mask R-CNN, in eval mode."""
-    model = mask_rcnn_of(config, len(dataset.class_names))
-    source = f"--mask_rcnn_weights_name {weights}"
-    model.load_published(read_trained(weights, "mask_rcnn"), source=source)
-    return for_inference(model, compute)
 
 
 def write_detections(

@@ -14,9 +14,8 @@ from misc.run.provenance import claim_folder
 from misc.run.shaped import shaped_by
 from misc.run.workers import Way, run_images
 from misc.settings.config import Config
-from misc.train.class_maps import scale_maps
+from misc.train.inference import LoadedScales, load_scales, scale_maps
 from misc.train.networks import check_weights, classifier, load_network
-from misc.train.samples import LoadedScales, load_scales
 
 FILES = ("{}.npz",)  # in --cam_out_dir; {} is an image's id
 

@@ -2,34 +2,31 @@
 
 import json
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from misc.files.atomic import write_bytes
+from misc.files.coco import Described, coco_dataset, instance_records
 from misc.files.dataset import Dataset
-from misc.run.ground_truth import images_with_ground_truth
 from misc.run.log import logger
+from misc.run.open_dataset import evaluated_images
 from misc.run.stage import supervised_path
+from misc.run.workers import collect_images
 from misc.settings.config import Config
-from misc.train.supervision import (
-    annotations,
-    supervision_of,
-)
+from misc.train.supervision import Supervision
+
+TITLES = {"irn": "IRNet's pseudo labels", "cam": "components of CAMs", "full": "ground truth"}
 
 
 def run(config: Config, dataset: Dataset) -> None:
     """Write the pseudo instances of infer_list, and the ground truth of val_list."""
-    has_truth = images_with_ground_truth(
-        dataset,
-        dataset.split(config.val_list),
-        ("instance",),
-        stage="make_cocoann",
-        source=f"--val_list {config.val_list}",
-        use="exported",
+    truth = evaluated_images(
+        config, dataset, ("instance",), stage="make_cocoann", flag="val_list", use="exported"
     )
-    for path, (split, name) in exported(config, has_truth=bool(has_truth)).items():
-        supervision = supervision_of(config, dataset, name)
-        ids = supervision.labelled(dataset.split(split), "instance")
-        content = annotations(supervision, ids, num_workers=config.num_workers)
+    for path, (split, name) in exported(config, has_truth=bool(truth)).items():
+        supervision = Supervision(name, "instance", config, dataset)
+        content = annotations(supervision, supervision.labelled(dataset.split(split)))
         write_bytes(path, json.dumps(content).encode())
         counts = len(content["annotations"]), len(content["images"])
         logger.info("%s: %d instances in %d images", path, *counts)
@@ -59,3 +56,29 @@ def exported(config: Config, *, has_truth: bool) -> dict[Path, tuple[str, str]]:
                 f"{config.infer_list}; give the two lists files of different names"
             )
     return files
+
+
+def annotations(supervision: Supervision, ids: list[str]) -> dict[str, Any]:
+    """Collect the COCO annotations of images; see `misc.files.coco.coco_dataset`."""
+    dataset = supervision.dataset
+    described = collect_images(
+        ids,
+        partial(describe_image, supervision),
+        num_workers=supervision.config.num_workers,
+        description="make_cocoann",
+    )
+    images = [
+        Described(number, dataset.file_name(image_id), *found)
+        for number, image_id, found in zip(dataset.image_numbers(ids), ids, described, strict=True)
+    ]
+    categories = dict(zip(dataset.category_ids(), dataset.class_names, strict=True))
+    title = f"{TITLES[supervision.name]}, {dataset.name}"
+    return coco_dataset(images, categories, description=title)
+
+
+def describe_image(
+    supervision: Supervision, image_id: str
+) -> tuple[tuple[int, ...], list[dict[str, Any]]]:
+    """Return an image's (H, W) and the COCO records of its instances, fragments left out."""
+    found = supervision.instances(image_id)
+    return found["mask"].shape[1:], instance_records(found, supervision.dataset.category_ids())

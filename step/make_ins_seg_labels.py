@@ -1,11 +1,14 @@
 """Make instance labels (METHOD section 6)."""
 
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 
 from misc.files.dataset import Dataset
-from misc.run.label_synthesis import check_irnet, make_labels
+from misc.machine.device import compute_of
+from misc.run.label_synthesis import make_labels
 from misc.settings.config import Config
+from misc.train.networks import check_weights, irnet, load_irnet
 
 
 def run(config: Config, dataset: Dataset) -> None:
@@ -13,9 +16,10 @@ def run(config: Config, dataset: Dataset) -> None:
 
     The network then runs once: make_sem_seg_labels finds its outputs finished.
     """
-    make_labels(config, dataset, "instance", *["semantic"] * config.runs_stage("make_sem_seg_pass"))
+    kinds = ["instance", *["semantic"] * config.runs_stage("make_sem_seg_pass")]
+    make_labels(config, dataset, load_irnet(config, compute_of(config)), *kinds)
 
 
 def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
-    """Check IRNet's weights; see `check_irnet`."""
-    check_irnet(config, coming)
+    """Check IRNet's weights; see `check_weights`."""
+    check_weights(partial(irnet, config), "irn_weights_name", [config.irn_weights_name], coming)

@@ -1,18 +1,21 @@
 """Make semantic labels (METHOD section 7)."""
 
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 
 from misc.files.dataset import Dataset
-from misc.run.label_synthesis import check_irnet, make_labels
+from misc.machine.device import compute_of
+from misc.run.label_synthesis import make_labels
 from misc.settings.config import Config
+from misc.train.networks import check_weights, irnet, load_irnet
 
 
 def run(config: Config, dataset: Dataset) -> None:
     """Write the semantic labels that make_ins_seg_labels has not already written."""
-    make_labels(config, dataset, "semantic")
+    make_labels(config, dataset, load_irnet(config, compute_of(config)), "semantic")
 
 
 def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
-    """Check IRNet's weights; see `check_irnet`."""
-    check_irnet(config, coming)
+    """Check IRNet's weights; see `check_weights`."""
+    check_weights(partial(irnet, config), "irn_weights_name", [config.irn_weights_name], coming)

@@ -12,15 +12,19 @@ from misc.files.labels import LEAST_SCORE
 from misc.machine.device import Compute, compute_of
 from misc.machine.facts import describe_machine
 from misc.run import synthesis
-from misc.run.label_synthesis import load_irnet
 from misc.run.log import logger
 from misc.run.workers import Way, collect_images, run_images
 from misc.settings.config import Config
-from misc.train.class_maps import found_classes, scale_maps
-from misc.train.networks import classifier, load_network
-from misc.train.samples import LoadedScales, load_scales
-from misc.train.segmenting import segment_images
-from misc.train.validation import detect_objects, load_image
+from misc.train.inference import (
+    LoadedScales,
+    detect_objects,
+    found_classes,
+    load_image,
+    load_scales,
+    scale_maps,
+    segment_images,
+)
+from misc.train.networks import classifier, load_irnet, load_network
 from misc.view.predictions import Predictions, claim, open_predictions, summarise
 from net.deeplab import deeplab_of
 from net.mask_rcnn import mask_rcnn_of

@@ -16,67 +16,82 @@ from misc.machine.device import Compute, compute_of
 from misc.metrics import ranking_precision
 from misc.run.open_dataset import label_rows
 from misc.settings.config import Config
-from misc.train.networks import (
-    check_backbone,
-    check_weights,
-    classifier,
-)
-from misc.train.pretrained import load_pretrained
+from misc.train.inference import measure_crops
+from misc.train.networks import check_backbone, check_weights, classifier, fill_backbone
+from misc.train.records import claim_training, save_training
 from misc.train.samples import ClassificationSamples
-from misc.train.stages import train_network
-from misc.train.validation import measure_crops
+from misc.train.training import RATE_FACTORS, Schedule, make_optimizer, train
 
 
 def run(config: Config, dataset: Dataset) -> None:
     """Train on train_list, validate on val_list after each epoch, write --cam_weights_name."""
     ids, val_ids = dataset.split(config.train_list), dataset.split(config.val_list)
+    weights = Path(config.cam_weights_name)
+    settings, is_trained = claim_training(config, dataset, "cam", ids, weights)
+    if is_trained:
+        return
     compute = compute_of(config)
-    train_network(
-        config,
-        dataset,
-        "cam",
-        ids,
-        weights=Path(config.cam_weights_name),
-        build=partial(build_network, config, len(dataset.class_names)),
-        samples=lambda: ClassificationSamples(
-            ids=ids,
-            labels=label_rows(dataset, ids),
-            read_image=dataset.image,
-            crop_size=config.cam_crop_size,
-            resize_long=config.cam_resize_long,
-        ),
-        losses=classification_loss,
-        validate=partial(
-            validation_measures,
-            dataset=dataset,
-            ids=val_ids,
-            crop_size=config.cam_crop_size,
-            compute=compute,
-        ),
+    samples = ClassificationSamples(
+        ids=ids,
+        labels=label_rows(dataset, ids),
+        read_image=dataset.image,
+        crop_size=config.cam_crop_size,
+        resize_long=config.cam_resize_long,
     )
+    torch.manual_seed(config.seed)
+    model = compute.place(build_network(config, len(dataset.class_names)))
+    backbone, new = model.trainable_parameters()
+    rate, factor = config.cam_learning_rate, RATE_FACTORS[config.cam_optimizer]
+    optimizer = make_optimizer(
+        config.cam_optimizer,
+        [{"params": backbone, "lr": rate}, {"params": new, "lr": factor * rate}],
+        momentum=config.cam_momentum,
+        weight_decay=config.cam_weight_decay,
+    )
+    schedule = Schedule(
+        batch_size=config.cam_batch_size,
+        epochs=config.cam_num_epoches,
+        warmup_steps=config.cam_warmup_steps,
+    )
+    validate = partial(
+        validation_measures,
+        dataset=dataset,
+        ids=val_ids,
+        crop_size=config.cam_crop_size,
+        compute=compute,
+    )
+    train(
+        config,
+        model,
+        optimizer,
+        samples,
+        classification_loss,
+        schedule,
+        name="train_cam",
+        weights=weights,
+        validate=validate,
+    )
+    save_training(model, weights, settings)
 
 
 def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
     """Check the network, and the weights that it begins with; see `check_backbone`."""
     num_classes = len(dataset.class_names)
-    build = partial(untrained_network, config, num_classes)
+    build = partial(classifier, config, num_classes)
     if config.pretrained == "none":
         check_weights(build, "cam_network", [], coming)
     else:
-        check_backbone(build, "resnet50", config, num_classes, config.backbone, coming)
+        check_backbone(
+            build, "resnet50", config, num_classes=num_classes, name=config.backbone, coming=coming
+        )
 
 
 def build_network(config: Config, num_classes: int) -> Any:
     """Build the classification network with its initial weights: ImageNet's, a file's or random."""
-    model = untrained_network(config, num_classes)
+    model = classifier(config, num_classes)
     if config.pretrained != "none":
-        load_pretrained(model.resnet50, config.pretrained, name=config.backbone)
+        fill_backbone(model, "resnet50", config, name=config.backbone)
     return model
-
-
-def untrained_network(config: Config, num_classes: int) -> Any:
-    """Build the classification network with random weights."""
-    return classifier(config, num_classes, "Net", train_whole=config.pretrained == "none")
 
 
 def classification_loss(model: nn.Module, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -86,7 +101,7 @@ def classification_loss(model: nn.Module, batch: Sequence[torch.Tensor]) -> dict
     """
     crop, extent, label = batch
     logit = model(normalize_crop(crop, extent)).float()
-    return {"loss": F.multilabel_soft_margin_loss(logit, label) * ranks.part(len(label))}
+    return {"loss": F.multilabel_soft_margin_loss(logit, label) * ranks.loss_weight(len(label))}
 
 
 def validation_measures(
@@ -95,13 +110,7 @@ def validation_measures(
     """Compute the mean loss over the images of a list, and the mAP of their classes."""
     labels = torch.from_numpy(label_rows(dataset, ids))
     logits = measure_crops(
-        model,
-        lambda _, logit: logit[0],
-        dataset,
-        ids,
-        crop_size=crop_size,
-        compute=compute,
-        description="validate",
+        model, dataset, ids, crop_size=crop_size, compute=compute, description="validate"
     )
     found = {"val_loss": float(F.multilabel_soft_margin_loss(logits, labels))}
     if labels.any():

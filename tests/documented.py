@@ -54,7 +54,7 @@ def in_folder(folder, *words):
     from tests.tiny_networks import backbone
 
     os.chdir(folder)
-    with mock.patch("misc.train.pretrained._download", return_value=backbone().state_dict()):
+    with mock.patch("misc.train.networks._download", return_value=backbone().state_dict()):
         return run_sample.main(words)
 
 

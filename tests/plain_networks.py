@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from misc.affinity import affinity_displacement_losses
+from misc.files.weights import load_weights
 from misc.machine import ranks
-from misc.train.weights import load_weights
 
 
 def convolution(channels, out_channels, stride):

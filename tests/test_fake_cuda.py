@@ -22,8 +22,7 @@ from misc.indexing import PathIndex, _row_entries, propagate_to_edge
 from misc.instances import separate_scores, upsample_scores
 from misc.machine.device import Compute
 from misc.run import synthesis
-from misc.train.class_maps import scale_maps
-from misc.train.validation import probabilities
+from misc.train.inference import probabilities, scale_maps
 from net.deeplab import DeepLab
 from net.mask_rcnn import mask_rcnn
 from net.resnet50_cam import CAM, Net

@@ -20,12 +20,12 @@ from PIL import Image
 from misc.files.cam_files import read_cams, write_cams
 from misc.files.images import read_image, read_label, read_photograph
 from misc.files.instance_files import load_instances, save_instances
+from misc.files.weights import read_state_dict, read_tensors
 from misc.run.records import read_settings
 from misc.settings.config import Config
 from misc.settings.metadata import FIELD, describe, read_metadata, record_path
 from misc.settings.settings_file import read_settings_file
 from misc.settings.version import VERSION
-from misc.train.weights import read_state_dict, read_tensors
 from tests import foreign_cams
 from voc12.annotations import read_classes
 from voc12.splits import read_list

@@ -116,9 +116,8 @@ def test_dense_crf_on_labels():
 
 def test_optimiser_and_its_schedule():
     weight = nn.Parameter(torch.arange(5.0))
-    optimizer = make_optimizer(
-        "sgd", ([weight], []), rate=0.1, factors={"sgd": 10}, momentum=1e-4, weight_decay=1e-4
-    )
+    groups = [{"params": [weight], "lr": 0.1}]
+    optimizer = make_optimizer("sgd", groups, momentum=1e-4, weight_decay=1e-4)
     schedule, steps = Schedule(batch_size=1, steps=20), []
     for step in range(20):
         optimizer.param_groups[0]["lr"] = 0.1 * schedule.rate(step, 20)

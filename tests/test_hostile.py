@@ -12,7 +12,7 @@ from torch import nn
 
 from misc.files.cam_files import read_cams
 from misc.files.images import read_image
-from misc.train.weights import load_weights, read_state_dict
+from misc.files.weights import load_weights, read_state_dict
 
 
 def test_a_pickle_bomb_is_not_run(tmp_path):

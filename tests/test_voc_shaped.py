@@ -1,6 +1,7 @@
 """The command line on folders shaped like the real VOC, whose truth is there for some images."""
 
 import json
+import re
 import shutil
 import sys
 import tarfile
@@ -53,8 +54,8 @@ def test_a_whole_run_on_train_aug_with_every_supervision(folder):
     status = documented.run(folder, words.split(), output)
     assert status == [0], output.read_text()
     said = output.read_text()
-    assert "4 of 7 images have ground truth (instance labels), taking those" in said
-    assert "(semantic labels), taking those" not in said  # SegmentationClassAug has all
+    assert "4 of 7 images have ground truth (instance labels), using those" in said
+    assert "(semantic labels), using those" not in said  # SegmentationClassAug has all
     names = {image["file_name"] for image in coco(folder, "train_aug_full")["images"]}
     assert names == {f"{image_id}.jpg" for image_id in voc_shaped.TRAIN}
     assert len(coco(folder, "train_aug")["images"]) == 7
@@ -130,7 +131,8 @@ def test_a_limited_run_takes_the_batch_that_it_can_fill(folder, run):
     status, said = run(limit=3, supervision="full", pretrained="none", **big)
     assert status == 0, said
     for name in big:
-        assert f"--{name} 16 cannot be filled by 3 images, taking 3" in said
+        network = name.removesuffix("_batch_size")
+        assert re.search(rf"train_{network}\w*: batch size 16 is larger than the 3 training", said)
     status, said = run("train_cam", limit=3, pretrained="none", **big)
     assert "already trained with these settings" in said
     status, said = run("train_cam", limit=3, pretrained="none", cam_batch_size=2)

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from misc.evaluate.details import Confusions, network_details, semantic_details, write_details
+from misc.evaluate.measures import record_measures
 from misc.files.dataset import Dataset
 from misc.files.labels import (
     instance_path,
@@ -14,6 +17,7 @@ from misc.files.labels import (
     read_semantic_label,
     semantic_paths,
 )
+from misc.machine import ranks
 from misc.metrics import (
     ImageMatches,
     average_precision,
@@ -21,7 +25,41 @@ from misc.metrics import (
     join_matches,
     match_detections,
     mean_average_precision,
+    mean_iou,
 )
+from misc.run.workers import collect_images
+from misc.settings.config import Config
+
+
+def measure_semantic_labels(
+    config: Config,
+    dataset: Dataset,
+    stage: str,
+    ids: Sequence[str],
+    folder: str | Path,
+    *,
+    split: str = "",
+    supervision: str = "irn",
+) -> None:
+    """Record the mIoU of images' labels in a folder, of each class and image too."""
+    mine = Confusions.of(len(dataset.class_names) + 1)
+    ious = collect_images(
+        ids,
+        partial(count_image, dataset, folder),
+        process=mine.add,
+        num_workers=config.num_workers,
+        description=stage,
+    )
+    total = np.sum(ranks.gather([mine.total]), axis=0)
+    found = Confusions(total, dict(zip(ids, ious, strict=True)))
+
+    def record() -> None:
+        measures, of = {"mIoU": float(mean_iou(total))}, {"split": split}
+        record_measures(config, dataset, stage, measures, supervision=supervision, **of)
+        name = network_details(stage, supervision)
+        write_details(config, name, semantic_details(found), **of)
+
+    ranks.on_first(record)
 
 
 def count_image(dataset: Dataset, folder: str | Path, image_id: str) -> np.ndarray:

@@ -28,7 +28,7 @@ from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.metrics import confusion, mean_iou
 from misc.run.cam_forms import cam_folder
-from misc.run.label_synthesis import Loaded, load_image, load_irnet
+from misc.run.label_synthesis import Loaded, load_image
 from misc.run.log import logger
 from misc.run.provenance import hold_sources
 from misc.run.synthesis import (
@@ -41,6 +41,7 @@ from misc.run.synthesis import (
 from misc.run.workers import Way, map_images
 from misc.settings.config import Config
 from misc.settings.grid import points, read_grid
+from misc.train.networks import load_irnet
 
 # A mask array's bits and its shape, or another array and no shape.
 Packed = tuple[np.ndarray, tuple[int, ...]]

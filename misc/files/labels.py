@@ -55,6 +55,13 @@ def read_semantic_label(folder: str | Path, image_id: str) -> np.ndarray:
     return read_label(path)
 
 
+def read_relation_label(folder: str, image_id: str) -> np.ndarray:
+    """Read an image's relation label; FileNotFoundError names the stage that makes it."""
+    path = label_path(folder, image_id)
+    _require(path, "no relation label; the stage cam_to_ir_label makes it: --cam_to_ir_label_pass")
+    return read_label(path)
+
+
 def write_semantic_label(
     folder: str | Path, image_id: str, label: np.ndarray, *, palette: np.ndarray
 ) -> None:

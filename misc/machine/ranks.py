@@ -156,7 +156,7 @@ def mean_count(values: torch.Tensor) -> torch.Tensor:
     return mean(values if _counts else torch.zeros_like(values))
 
 
-def part(count: int) -> float:
+def loss_weight(count: int) -> float:
     """Return this rank's count over the ranks' mean count: the weight of its mean loss."""
     if not _together():
         return 1.0

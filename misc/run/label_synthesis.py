@@ -3,7 +3,7 @@
 Both kinds of label come from one forward pass where both are requested.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from misc.files.labels import (
 )
 from misc.files.palette import class_entries, object_entries, write_legend
 from misc.imutils import planes
-from misc.machine.device import Compute, compute_of
+from misc.machine.device import compute_of
 from misc.run.cam_forms import cam_folder
 from misc.run.provenance import claim_folder
 from misc.run.shaped import shaped_by
@@ -37,7 +37,6 @@ from misc.run.synthesis import (
 )
 from misc.run.workers import Way, run_images
 from misc.settings.config import Config
-from misc.train.networks import check_weights, irnet, load_network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,12 +56,14 @@ class Loaded:
     size: tuple[int, int]
 
 
-def make_labels(config: Config, dataset: Dataset, *kinds: str) -> None:
-    """Write the labels of every image of infer_list, of the kinds `instance` and `semantic`."""
+def make_labels(config: Config, dataset: Dataset, model: Any, *kinds: str) -> None:
+    """Write the labels of every image of infer_list, of the kinds `instance` and `semantic`.
+
+    `model` is IRNet in its inference form.
+    """
     ids = dataset.split(config.infer_list)
     require_cams(config.cam_out_dir, ids)
     compute = compute_of(config)
-    model = load_irnet(config, compute)
     for kind in kinds:
         claim_labels(config, dataset, ids, kind)
     settings = [label_settings_from(config, kind) for kind in kinds]
@@ -121,22 +122,6 @@ def claim_labels(config: Config, dataset: Dataset, ids: Sequence[str], kind: str
     settings = shaped_by(config, dataset, stage, *["crf"] * has_crf, images=ids)
     claim_folder(folder, settings, files=files, images=ids, overwrite=config.overwrite)
     write_legend(folder, entries)
-
-
-def check_irnet(config: Config, coming: Collection[Path]) -> None:
-    """Check IRNet's weights; see `check_weights`."""
-    check_weights(partial(irnet, config), "irn_weights_name", [config.irn_weights_name], coming)
-
-
-def load_irnet(config: Config, compute: Compute) -> Any:
-    """Load IRNet in its inference form, from --irn_weights_name."""
-    return load_network(
-        irnet(config),
-        config.irn_weights_name,
-        flag="irn_weights_name",
-        stage="train_irn",
-        compute=compute,
-    )
 
 
 def load_image(dataset: Dataset, folder: CamFolder, image_id: str) -> Loaded:

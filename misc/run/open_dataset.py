@@ -59,12 +59,19 @@ def evaluated_ids(config: Config, dataset: Dataset) -> list[str]:
 
 
 def evaluated_images(
-    config: Config, dataset: Dataset, kinds: Sequence[str], *, stage: str
+    config: Config,
+    dataset: Dataset,
+    kinds: Sequence[str],
+    *,
+    stage: str,
+    flag: str = "chainer_eval_set",
+    use: str = "measured",
 ) -> list[str]:
-    """Return those images of --chainer_eval_set that have ground truth of these kinds."""
-    name = config.chainer_eval_set
-    source = f"--chainer_eval_set {name}"
-    return images_with_ground_truth(dataset, dataset.split(name), kinds, stage=stage, source=source)
+    """Return those images of a flag's list that have ground truth of these kinds."""
+    name = vars(config)[flag]
+    return images_with_ground_truth(
+        dataset, dataset.split(name), kinds, stage=stage, source=f"--{flag} {name}", use=use
+    )
 
 
 def label_rows(dataset: Dataset, ids: Sequence[str]) -> np.ndarray:

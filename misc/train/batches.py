@@ -1,48 +1,39 @@
 """Training batches: their images and order, and the loader processes that make them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import DataLoader, Dataset
 
 from misc.machine import ranks
 from misc.run.workers import forking, start_worker
+from misc.train.samples import ImageSamples
 
 
-class Samples(Protocol):
-    """A training set: a sample depends on its index and the generator alone."""
-
-    def __len__(self) -> int:
-        """Return the number of images."""
-
-    def sample(self, index: int, rng: np.random.Generator) -> Any:
-        """Return the augmented sample of an image."""
-
-
-def loader(
-    samples: Samples,
-    keys: Iterator[list[tuple[int, int]]],
+def load_batches(
+    samples: ImageSamples,
+    batch_size: int,
+    steps: range,
     *,
     seed: int,
     num_workers: int,
     pin_memory: bool = False,
-    collate: Callable[[list[Any]], Any] = default_collate,
-) -> DataLoader[Any]:
-    """Load the augmented, collated batches for `keys` (see `batch_keys`) in worker processes.
+) -> Iterator[Any]:
+    """Yield this rank's part of the steps' batches; an error of a sample in place of its batch.
 
-    `pin_memory` is for batches that are copied to a CUDA device.
+    Pinned memory is for batches that are copied to a CUDA device.
 
-    An error of a sample is yielded in place of its batch.
+    Raises:
+        OSError: a loader process died.
     """
     processes = ranks.share_of_processes(num_workers)
-    return DataLoader(
+    batches: DataLoader[Any] = DataLoader(
         _Augmented(samples, seed),
-        batch_sampler=_Once(keys),
-        collate_fn=partial(_collate, collate),
+        batch_sampler=batch_keys(len(samples), batch_size, seed, steps),
+        collate_fn=_Collate(samples),
         num_workers=processes,
         multiprocessing_context=forking() if processes else None,
         worker_init_fn=start_worker,
@@ -50,10 +41,6 @@ def loader(
         generator=torch.Generator().manual_seed(0),
         pin_memory=pin_memory,
     )
-
-
-def watched(batches: DataLoader[Any]) -> Iterator[Any]:
-    """Yield a loader's batches; OSError in one line where one of its processes died."""
     try:
         yield from batches
     except RuntimeError as error:
@@ -69,7 +56,7 @@ def watched(batches: DataLoader[Any]) -> Iterator[Any]:
 def batch_keys(
     images: int, batch_size: int, seed: int, steps: range
 ) -> Iterator[list[tuple[int, int]]]:
-    """Yield this rank's part of the steps' batches: (epoch, index) of each image.
+    """Yield (epoch, index) of each image of this rank's part of the steps' batches.
 
     Every epoch has an order of its own. With fewer images than ranks, the ranks without one get the
     first as a placeholder, since all take every step; the training counts it once.
@@ -88,7 +75,7 @@ def batch_keys(
 
 @dataclass(frozen=True)
 class _Augmented(Dataset[Any]):
-    samples: Samples
+    samples: ImageSamples
     seed: int
 
     def __getitem__(self, key: tuple[int, int]) -> Any:
@@ -100,17 +87,9 @@ class _Augmented(Dataset[Any]):
 
 
 @dataclass(frozen=True)
-class _Once:
-    """A batch sampler over batches that are generated once."""
+class _Collate:
+    samples: ImageSamples
 
-    batches: Iterator[list[tuple[int, int]]]
-
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        return self.batches
-
-
-def _collate(collate: Callable[[list[Any]], Any], items: list[Any]) -> Any:
-    for item in items:
-        if isinstance(item, Exception):
-            return item
-    return collate(items)
+    def __call__(self, items: list[Any]) -> Any:
+        errors = [item for item in items if isinstance(item, Exception)]
+        return errors[0] if errors else self.samples.collate(items)

@@ -4,37 +4,24 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-from misc.run.preflight import NO_TENSORBOARD
 
 Curves = dict[str, tuple[list[int], list[float]]]
 
 
 class TrainingCurve:
-    """Appends what a training reports to a file.
-
-    Args:
-        path: the file.
-        resumed: whether the training is resumed; else the file is started over.
-        tensorboard: a folder for TensorBoard's event files, if any.
-
-    Raises:
-        ModuleNotFoundError: TensorBoard is requested and is not installed.
-    """
+    """Appends what a training reports to a file, and to TensorBoard's event files in a folder."""
 
     def __init__(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        resumed: bool = False,
-        tensorboard: str | os.PathLike[str] | None = None,
+        self, path: Path, *, resumed: bool = False, tensorboard: Path | None = None
     ) -> None:
-        self.path = Path(path)
-        self.board = None if tensorboard is None else _open_board(tensorboard)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path, self.board = path, None
+        if tensorboard is not None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self.board = SummaryWriter(str(tensorboard))
+        path.parent.mkdir(parents=True, exist_ok=True)
         if not resumed:
-            self.path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Write the values that are reported after a step."""
@@ -73,11 +60,3 @@ def curve_path(weights: str | os.PathLike[str]) -> Path:
     """Return the path of the curves of the training that made a weights file."""
     path = Path(weights)
     return path.with_name(f"{path.name}.curve.jsonl")
-
-
-def _open_board(folder: str | os.PathLike[str]) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(NO_TENSORBOARD) from error
-    return SummaryWriter(str(folder))

@@ -1,16 +1,18 @@
-"""Networks as named in the settings: their modules, weights and backbones."""
+"""Networks as the settings name them: built, filled with weights, checked, loaded to be used."""
 
 import contextlib
 import importlib
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from itertools import pairwise
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 import torch
+import torchvision
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models import ResNet
@@ -18,10 +20,10 @@ from torchvision.models._utils import IntermediateLayerGetter
 from torchvision.models.resnet import BasicBlock, Bottleneck
 from torchvision.ops import FrozenBatchNorm2d
 
+from misc.files.weights import OtherNetwork, State, check_fit, load_weights, read_state_dict
+from misc.indexing import PathIndex
 from misc.machine.device import Compute
 from misc.settings.config import Config
-from misc.train.pretrained import load_pretrained
-from misc.train.weights import OtherNetwork, load_weights, read_state_dict
 
 # What stages ask of each class of a plugged-in module; docs/ARCHITECTURE.md says what it does.
 USED = {
@@ -39,18 +41,7 @@ IN_ORDER = (nn.Sequential, ResNet, IntermediateLayerGetter, BasicBlock, Bottlene
 
 
 def make_network(flag: str, name: str, form: str, *arguments: Any, **options: Any) -> Any:
-    """Build a class of the module that a flag names, with random weights.
-
-    Args:
-        flag: `cam_network` or `irn_network`.
-        name: the flag's value, a module.
-        form: the class, one of `USED`.
-        arguments: those of the class.
-        options: its keyword arguments.
-
-    Raises:
-        ValueError: there is no such module, or it lacks what stages use.
-    """
+    """Build a class, one of `USED`, of the module that a flag names, with random weights."""
     try:
         network = getattr(importlib.import_module(name), form)(*arguments, **options)
         for part in USED[form]:
@@ -60,6 +51,115 @@ def make_network(flag: str, name: str, form: str, *arguments: Any, **options: An
             f"--{flag} {name}: {error}; docs/ARCHITECTURE.md says what a network has"
         ) from error
     return network
+
+
+def classifier(config: Config, num_classes: int, form: str = "Net") -> Any:
+    """Build the classification network, as `Net` or `CAM`, with random weights."""
+    options: dict[str, Any] = {"backbone": config.backbone}
+    if form == "Net":
+        options["train_whole"] = config.pretrained == "none"
+    return make_network("cam_network", config.cam_network, form, num_classes, **options)
+
+
+def relation_network(config: Config) -> Any:
+    """Build IRNet in its training form, with random weights."""
+    grid = config.irn_crop_size // 4
+    paths = PathIndex(config.irn_radius, (grid, grid))
+    form, backbone = "AffinityDisplacementLoss", config.backbone
+    return make_network("irn_network", config.irn_network, form, paths, backbone=backbone)
+
+
+def irnet(config: Config) -> Any:
+    """Build IRNet in its inference form, with random weights."""
+    options = {"crop_size": config.irn_pad, "backbone": config.backbone}
+    return make_network("irn_network", config.irn_network, "EdgeDisplacement", **options)
+
+
+def fill_backbone(model: Any, part: str, config: Config, *, name: str) -> None:
+    """Fill a network's backbone, its attribute `part`, with --pretrained.
+
+    With --pretrained none it is the backbone of --cam_weights_name. A plugged-in network that has
+    `load_pretrained(source)` fills itself.
+    """
+    if config.pretrained != "none" and _fills_itself(model):
+        model.load_pretrained(config.pretrained)
+    elif config.pretrained != "none":
+        load_pretrained(model.get_submodule(part), config.pretrained, name=name)
+    else:
+        path = config.cam_weights_name
+        if not Path(path).is_file():
+            raise FileNotFoundError(
+                f"--cam_weights_name {path}: no such file, and --pretrained none takes the "
+                "backbone from it; the stage train_cam makes it: --train_cam_pass True"
+            )
+        state, backbone = read_state_dict(path), model.get_submodule(part)
+        load_weights(
+            backbone,
+            _fitting_backbone(backbone, state, config, name=name),
+            source=f"--cam_weights_name {path}",
+        )
+
+
+def _fills_itself(model: Any) -> bool:
+    return hasattr(model, "load_pretrained")
+
+
+def load_pretrained(backbone: nn.Module, source: str, *, name: str = "resnet50") -> None:
+    """Load torchvision's ImageNet weights into a backbone: downloaded (`imagenet`), or a file's."""
+    if source != "imagenet" and not Path(source).is_file():
+        raise FileNotFoundError(
+            f"--pretrained {source}: no such file; accepted: imagenet, none, or a {name} file"
+        )
+    state = _download(name) if source == "imagenet" else read_state_dict(source)
+    load_weights(backbone, state, source=f"--pretrained {source}", ignore=("fc.",))
+
+
+def _download(name: str) -> dict[str, torch.Tensor]:
+    weights = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"]
+    try:
+        return dict(weights.get_state_dict(progress=True, check_hash=True))
+    except (URLError, OSError, RuntimeError) as error:
+        raise ValueError(
+            f"--pretrained imagenet: the weights could not be downloaded ({error}). Fetch "
+            f"{weights.url} by other means and pass --pretrained FILE, or train from scratch with "
+            "--pretrained none"
+        ) from error
+
+
+def _fitting_backbone(backbone: nn.Module, state: State, config: Config, *, name: str) -> State:
+    """Return those of the classification network's weights that are its backbone's, if they fit."""
+    prefix = "resnet50."
+    state = {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
+    try:
+        check_fit(backbone, state, source=f"--cam_weights_name {config.cam_weights_name}")
+    except OtherNetwork as error:
+        raise OtherNetwork(
+            f"{error}; with --pretrained none the backbone, here {name}, is filled from that of "
+            f"--cam_network {config.cam_network}: pass --pretrained imagenet or a FILE of {name} "
+            "weights for this stage, or a --cam_network with this backbone"
+        ) from error
+    return state
+
+
+def load_trained(model: Any, path: str | Path, *, flag: str, stage: str) -> Any:
+    """Load a weights file, which a flag names and a stage makes, into a network."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(
+            f"--{flag} {path}: no such file; the stage {stage} makes it: --{stage}_pass True"
+        )
+    model.load_published(read_state_dict(path), source=f"--{flag} {path}")
+    return model
+
+
+def load_network(model: Any, path: str | Path, *, flag: str, stage: str, compute: Compute) -> Any:
+    """Load a weights file into a network, for inference on the device alone; see `load_trained`."""
+    return for_inference(load_trained(model, path, flag=flag, stage=stage), compute)
+
+
+def load_irnet(config: Config, compute: Compute) -> Any:
+    """Load IRNet in its inference form, from --irn_weights_name."""
+    path, flag = config.irn_weights_name, "irn_weights_name"
+    return load_network(irnet(config), path, flag=flag, stage="train_irn", compute=compute)
 
 
 def for_inference(model: Any, compute: Compute) -> Any:
@@ -76,85 +176,42 @@ def for_inference(model: Any, compute: Compute) -> Any:
     return compute.place(model)
 
 
-def load_network(model: Any, path: str, *, flag: str, stage: str, compute: Compute) -> Any:
-    """Load a weights file into a network, for inference on the device alone.
-
-    Raises:
-        FileNotFoundError: no such file; names the stage that makes it.
-        ValueError: the weights are of another network.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(
-            f"--{flag} {path}: no such file; the stage {stage} makes it: --{stage}_pass True"
-        )
-    model.load_published(read_state_dict(path), source=f"--{flag} {path}")
-    return for_inference(model, compute)
-
-
-def classifier(config: Config, num_classes: int, form: str, **options: Any) -> Any:
-    """Build a form of the classification network, `Net` or `CAM`, with random weights."""
-    options["backbone"] = config.backbone
-    return make_network("cam_network", config.cam_network, form, num_classes, **options)
-
-
-def irnet(config: Config) -> Any:
-    """Build IRNet in its inference form, with random weights."""
-    options = {"crop_size": config.irn_pad, "backbone": config.backbone}
-    return make_network("irn_network", config.irn_network, "EdgeDisplacement", **options)
-
-
 def check_weights(
     build: Callable[[], Any], flag: str, paths: Sequence[str | Path], coming: Collection[Path]
 ) -> None:
-    """Build a network, and compare with it the weights that a stage will load into it.
+    """Build a network, and compare with it the weights files that are there.
 
-    Args:
-        build: builds the network.
-        flag: names the weights.
-        paths: their files; what is not there is not compared.
-        coming: files that an earlier stage will write, which are not compared.
-
-    Raises:
-        ValueError: the network cannot be built, or weights do not fit.
+    Those that are coming, since an earlier stage will write them, are not compared.
     """
     with _outlines():
         model = _outline(build)
         for path in map(Path, paths):
             if path.is_file() and path not in coming:
-                model.load_published(read_state_dict(path), source=f"--{flag} {path}")
+                load_trained(model, path, flag=flag, stage="")
 
 
 def check_backbone(
     build: Callable[[], Any],
     part: str,
     config: Config,
+    *,
     num_classes: int,
     name: str,
     coming: Collection[Path],
 ) -> None:
-    """Build a network, and compare with it what `load_backbone` will load into its backbone.
+    """Build a network, and compare with it what `fill_backbone` will load into it.
 
-    Args:
-        build: builds the network.
-        part: its attribute that is the backbone, dotted.
-        config: the settings.
-        num_classes: number of foreground classes.
-        name: of the backbone, as --backbone takes it.
-        coming: files that an earlier stage will write; the classification network is built to
-            know what it will write.
-
-    Raises:
-        ValueError: the network cannot be built, or weights do not fit.
+    Where an earlier stage will train the classification network, that is built, too.
     """
     with _outlines():
-        backbone = attrgetter(part)(_outline(build))
-        state = None
-        if config.pretrained == "none" and Path(config.cam_weights_name) in coming:
-            net = _outline(partial(classifier, config, num_classes, "Net", train_whole=True))
-            value = torch.zeros((), device="cpu")
-            state = {name: value.expand(tensor.shape) for name, tensor in net.state_dict().items()}
-        if state or (config.pretrained != "imagenet" and Path(_backbone_file(config)).is_file()):
-            load_backbone(backbone, config, name=name, state=state)
+        model = _outline(build)
+        from_scratch = config.pretrained == "none"
+        path = Path(config.cam_weights_name if from_scratch else config.pretrained)
+        if from_scratch and path in coming:
+            state = _outline(partial(classifier, config, num_classes)).state_dict()
+            _fitting_backbone(model.get_submodule(part), state, config, name=name)
+        elif path.is_file() and config.pretrained != "imagenet" and not _fills_itself(model):
+            fill_backbone(model, part, config, name=name)
 
 
 def _outline(build: Callable[[], Any]) -> Any:
@@ -169,48 +226,3 @@ def _outline(build: Callable[[], Any]) -> Any:
 def _outlines() -> contextlib.AbstractContextManager[Any]:
     # torch warns that weights loaded into an outline are not kept.
     return warnings.catch_warnings(action="ignore", category=UserWarning)
-
-
-def _backbone_file(config: Config) -> str:
-    return config.cam_weights_name if config.pretrained == "none" else config.pretrained
-
-
-def load_backbone(
-    backbone: nn.Module,
-    config: Config,
-    *,
-    name: str,
-    state: Mapping[str, torch.Tensor] | None = None,
-) -> None:
-    """Load a backbone's weights: ImageNet's, or from scratch the classification network's.
-
-    Args:
-        backbone: the network to load into.
-        config: the settings.
-        name: of the backbone, as --backbone takes it.
-        state: of the classification network; by default read from --cam_weights_name.
-
-    Raises:
-        FileNotFoundError: the classification network's weights are missing.
-        ValueError: the weights do not fit.
-    """
-    if config.pretrained != "none":
-        load_pretrained(backbone, config.pretrained, name=name)
-        return
-    path = config.cam_weights_name
-    if state is None and not Path(path).is_file():
-        raise FileNotFoundError(
-            f"--cam_weights_name {path}: no such file, and --pretrained none takes the backbone "
-            "from it; the stage train_cam makes it: --train_cam_pass True"
-        )
-    prefix = "resnet50."
-    state = read_state_dict(path) if state is None else state
-    state = {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
-    try:
-        load_weights(backbone, state, source=f"--cam_weights_name {path}")
-    except OtherNetwork as error:
-        raise OtherNetwork(
-            f"{error}; with --pretrained none the backbone, here {name}, is filled from that of "
-            f"--cam_network {config.cam_network}: pass --pretrained imagenet or a FILE of {name} "
-            "weights for this stage, or a --cam_network with this backbone"
-        ) from error

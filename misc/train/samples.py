@@ -2,25 +2,26 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import default_collate
 
-from misc.files.dataset import Images
-from misc.imutils import IGNORE, Window, planes, random_window, rescale, resize, top_left_window
+from misc.imutils import IGNORE, Window, planes, random_window, rescale, resize
 from misc.masks import bounding_boxes
 
 ReadImage = Callable[[str], np.ndarray]
 
+SCALES = (0.5, 1.5)  # of images with label maps
+
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSamples:
-    """What all samples are made of; `sample` of the others makes one.
+    """The training set of images; a subclass has the labels.
 
-    Attributes:
-        ids: the images.
-        read_image: returns an image as uint8 (H, W, 3).
+    `read_image` returns an image, uint8 (H, W, 3).
     """
 
     ids: Sequence[str]
@@ -30,15 +31,20 @@ class ImageSamples:
         """Return the number of images."""
         return len(self.ids)
 
+    def sample(self, index: int, rng: np.random.Generator) -> Any:
+        """Return the augmented sample of an image; it depends on nothing else."""
+        raise NotImplementedError
+
+    def collate(self, samples: list[Any]) -> Any:
+        """Make a batch of samples."""
+        return default_collate(samples)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClassificationSamples(ImageSamples):
     """Images with their image-level labels, for the classification network (METHOD section 1).
 
-    Attributes:
-        labels: float32 (N, C) of 0 and 1.
-        crop_size: side of the crop, pixels.
-        resize_long: range of the long side, pixels, both ends included.
+    `labels` are float32 (N, C) of 0 and 1; the range of the long side includes both ends.
     """
 
     labels: np.ndarray
@@ -64,17 +70,12 @@ class ClassificationSamples(ImageSamples):
 class SegmentationSamples(ImageSamples):
     """Images with their label maps, for semantic segmentation.
 
-    Attributes:
-        read_label: returns its label map as uint8 (H, W).
-        crop_size: side of the crop, pixels.
-        remedy: what to do about a label of another size than its image's.
-        scales: range of the random scale.
+    `read_label` returns a map, uint8 (H, W); `remedy` says what to do about one of another size.
     """
 
     read_label: ReadImage
     crop_size: int
     remedy: str
-    scales: tuple[float, float] = (0.5, 1.5)
 
     def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, np.ndarray, np.ndarray]:
         """Return an augmented crop, its extent, and its label, uint8 (crop, crop).
@@ -87,7 +88,7 @@ class SegmentationSamples(ImageSamples):
                 f"{self.ids[index]}: the label is {label.shape}, the image {image.shape[:2]}; "
                 f"{self.remedy}"
             )
-        scale = rng.uniform(*self.scales)
+        scale = rng.uniform(*SCALES)
         image, label = rescale(image, scale), rescale(label, scale, nearest=True)
         if rng.random() < 0.5:
             image, label = image[:, ::-1], label[:, ::-1]
@@ -111,8 +112,7 @@ class RelationSamples(SegmentationSamples):
 class DetectionSamples(ImageSamples):
     """Images with their instances, for Mask R-CNN (METHOD section 9).
 
-    Attributes:
-        read_instances: returns its instances: `mask` bool (N, H, W) and `class` int (N,) from 0.
+    `read_instances` returns an image's: `mask` bool (N, H, W) and `class` int (N,) from 0.
     """
 
     read_instances: Callable[[str], Mapping[str, np.ndarray]]
@@ -137,10 +137,9 @@ class DetectionSamples(ImageSamples):
         }
         return planes(image), target
 
-
-def detector_image(image: Tensor) -> Tensor:
-    """Convert a uint8 image (3, H, W) to float32 in [0, 1], as torchvision's detectors take it."""
-    return image.float() / 255
+    def collate(self, samples: list[Any]) -> Any:
+        """Make a batch of lists: images differ in size."""
+        return [list(part) for part in zip(*samples, strict=True)]
 
 
 def stride4_label(label: np.ndarray) -> np.ndarray:
@@ -149,20 +148,5 @@ def stride4_label(label: np.ndarray) -> np.ndarray:
     return resize(label, (height, width), nearest=True)
 
 
-def top_left_crop(image: np.ndarray, crop_size: int) -> tuple[Tensor, Tensor]:
-    """Crop an image (H, W, 3) at its top left: uint8 (3, crop, crop), and the crop's extent."""
-    window = top_left_window(image.shape[:2], crop_size)
-    return _cut(image, window), torch.from_numpy(window.extent)
-
-
 def _cut(image: np.ndarray, window: Window) -> Tensor:
     return torch.from_numpy(window.cut(image.transpose(2, 0, 1), 0))
-
-
-LoadedScales = tuple[tuple[int, int], list[torch.Tensor]]
-
-
-def load_scales(dataset: Images, scales: Sequence[float], image_id: str) -> LoadedScales:
-    """Read an image: its (H, W), and the image at each scale, uint8 (3, sH, sW)."""
-    image = dataset.image(image_id)
-    return image.shape[:2], [planes(rescale(image, scale)) for scale in scales]

@@ -1,54 +1,50 @@
 """The training loop: named loss terms, a polynomial schedule, checkpoints, resume."""
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import default_collate
 
+from misc.files.weights import read_tensors, save_tensors
 from misc.machine import ranks
-from misc.machine.device import Compute, memory_for
+from misc.machine.device import Compute, compute_of, memory_for
 from misc.machine.distributed import distributed
 from misc.run.log import logger
 from misc.run.progress import bar
-from misc.train.batches import Samples, batch_keys, loader, watched
-from misc.train.checkpoints import Interval, resume, save_checkpoint
+from misc.run.provenance import checkpoint_path
+from misc.settings.config import Config
+from misc.train.batches import load_batches
+from misc.train.curves import TrainingCurve, curve_path
+from misc.train.samples import ImageSamples
 
 Terms = dict[str, torch.Tensor]
 
+# New layers have a larger learning rate under SGD; AdamW scales each step by itself.
+RATE_FACTORS = {"sgd": 10.0, "adamw": 1.0}
+REPORT_EVERY = 50  # steps
 SMALLER = "pass a smaller batch or crop size, or another --device; the last checkpoint is intact"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """The length, batch size and learning rate of a training.
+    """The length, batch size and learning rate of a training."""
 
-    Attributes:
-        batch_size: batch size, of all ranks together.
-        epochs: epochs over the images; each drops its last, partial batch.
-        steps: T, where the length is given in steps; `epochs` is ignored then.
-        warmup_steps: steps over which the learning rate rises.
-        power: of the polynomial learning rate decay.
-        drops: steps after which the learning rate is divided by ten, instead of the polynomial;
-            an empty tuple keeps it constant. None: the polynomial.
-    """
-
-    batch_size: int
-    epochs: int = 0
-    steps: int = 0
-    warmup_steps: int = 0
-    power: float = 0.9
-    drops: tuple[int, ...] | None = None
+    batch_size: int  # of all ranks together
+    epochs: int = 0  # each drops its last, partial batch
+    steps: int = 0  # T, in place of epochs
+    warmup_steps: int = 0  # over which the learning rate rises
+    power: float = 0.9  # of the polynomial decay
+    drops: tuple[int, ...] | None = None  # steps that divide the rate by ten, in place of the decay
 
     def total_steps(self, images: int) -> int:
-        """Return T; 0 where the images do not fill a batch."""
-        steps_an_epoch = images // self.batch_size
-        return (self.steps if steps_an_epoch else 0) or steps_an_epoch * self.epochs
+        """Return T."""
+        return self.steps or images // self.batch_size * self.epochs
 
     def rate(self, step: int, total: int) -> float:
         """Return the factor of the learning rate before step t = 0, 1, …: (1 - t/T)^power."""
@@ -59,122 +55,147 @@ class Schedule:
 
 
 def make_optimizer(
-    name: str,
-    groups: tuple[Sequence[nn.Parameter], Sequence[nn.Parameter]],
-    *,
-    rate: float,
-    factors: Mapping[str, float],
-    momentum: float,
-    weight_decay: float,
+    name: str, groups: Sequence[dict[str, Any]], *, momentum: float, weight_decay: float
 ) -> torch.optim.Optimizer:
-    """Build the optimiser: `sgd` (METHOD section 1) or `adamw` (for training from scratch).
+    """Build `sgd` (METHOD section 1) or `adamw` (for training from scratch).
 
-    Args:
-        name: of the optimiser.
-        groups: two groups of parameters; `rate` is the first group's learning rate.
-        rate: learning rate at the schedule's peak.
-        factors: for each optimiser, the factor of the second group's learning rate.
-        momentum: SGD momentum.
-        weight_decay: weight decay of both.
+    Groups are torch's: `params`, and `lr`, the learning rate at the schedule's peak.
     """
-    first, second = groups
-    rated = [{"params": first, "lr": rate}, {"params": second, "lr": factors[name] * rate}]
     if name == "adamw":
         # Fused is several times faster; not all versions of torch have it on mps.
-        fused = all(parameter.device.type != "mps" for parameter in [*first, *second])
-        return torch.optim.AdamW(rated, weight_decay=weight_decay, fused=fused)
-    return torch.optim.SGD(rated, momentum=momentum, weight_decay=weight_decay)
+        fused = all(p.device.type != "mps" for group in groups for p in group["params"])
+        return torch.optim.AdamW(groups, weight_decay=weight_decay, fused=fused)
+    return torch.optim.SGD(groups, momentum=momentum, weight_decay=weight_decay)
 
 
 def train(
+    config: Config,
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    samples: Samples,
-    losses: Callable[[Any], Terms],
-    *,
+    samples: ImageSamples,
+    losses: Callable[[Any, Any], Terms],
     schedule: Schedule,
-    weights: Mapping[str, float] | None = None,
-    validate: Callable[[], Mapping[str, float]] | None = None,
-    note: Callable[[int, Mapping[str, float]], None] | None = None,
+    *,
+    name: str,
+    weights: Path,
+    term_weights: Mapping[str, float] | None = None,
+    validate: Callable[[Any], Mapping[str, float]] | None = None,
     every: int | None = None,
-    collate: Callable[[list[Any]], Any] = default_collate,
-    checkpoint: Path,
-    checkpoint_seconds: float = 60,
-    compute: Compute,
-    seed: int = 0,
-    report_every: int = 50,
-    description: str = "",
 ) -> None:
     """Train `model` in place, from its checkpoint if there is one.
 
     Batches, crops and the order of images depend on the seed and the step alone, so that a
-    resumed run takes exactly the steps of an uninterrupted one.
+    resumed run takes exactly the steps of an uninterrupted one, whatever the number of ranks.
 
     Args:
-        model: the network, on `device`.
+        config: has the device, the seed, the seconds between checkpoints, TensorBoard's folder.
+        model: the network, on the device.
         optimizer: its groups' `lr` are the learning rates at the schedule's peak.
         samples: the training set.
-        losses: maps a collated batch to named scalar terms; with several ranks to this one's
+        losses: maps the network and a batch to named scalar terms; with several ranks to this one's
             part of them: their mean over the ranks is that of the whole batch.
-        schedule: epochs, batch size and learning rate.
-        weights: of the terms in the total loss; 1 where not named.
-        validate: called in eval mode; its measures are logged.
-        note: called with the steps done and what is logged then: mean terms, measures.
+        schedule: length, batch size and learning rate.
+        name: of the training, in the progress bar and TensorBoard.
+        weights: path of the weights to write; checkpoint and curves are beside it.
+        term_weights: of the terms in the total loss; 1 where not named.
+        validate: maps the network, in eval mode, to measures, which are logged.
         every: steps between validations, each followed by a checkpoint; by default an epoch.
-        collate: makes a batch of a list of samples.
-        checkpoint: file of the state; removed by the caller when all is saved.
-        checkpoint_seconds: longest time between checkpoints; the steps do not depend on it.
-        compute: device, precision and loader processes.
-        seed: random seed of order and augmentation.
-        report_every: steps between two log lines.
-        description: of the progress bar.
-
-    Raises:
-        ValueError: a loss term is not finite (named), or the batch size exceeds the images.
     """
-    total = _steps_to_take(schedule, len(samples))
-    start = resume(checkpoint, model, optimizer, compute.device, schedule)
+    if len(samples) < schedule.batch_size:
+        words = "%s: batch size %d is larger than the %d training images; using %d"
+        logger.info(words, name, schedule.batch_size, *[len(samples)] * 2)
+        schedule = replace(schedule, batch_size=len(samples))
+    compute, total = compute_of(config), schedule.total_steps(len(samples))
     every = every or len(samples) // schedule.batch_size
-    keys = batch_keys(len(samples), schedule.batch_size, seed, range(start, total))
+    checkpoint = checkpoint_path(weights)
+    start = resume(checkpoint, model, optimizer, compute.device, schedule)
+    curve = None
+    if ranks.is_first():
+        board = Path(config.tensorboard_dir) / name if config.tensorboard else None
+        curve = TrainingCurve(curve_path(weights), resumed=start > 0, tensorboard=board)
     has_images = len(ranks.share(range(schedule.batch_size))) > 0
     step_losses = distributed(_Losses(model, losses, has_images=has_images))
-    batches = loader(
+    batches = load_batches(
         samples,
-        keys,
-        seed=seed,
+        schedule.batch_size,
+        range(start, total),
+        seed=config.seed,
         num_workers=compute.num_workers,
         pin_memory=compute.device.type == "cuda",
-        collate=collate,
     )
-    meter, interval = _Meter(), Interval(checkpoint_seconds)
+    meter, saved = _Meter(), time.monotonic()
 
     def report(done: int, values: Mapping[str, float]) -> None:
-        logger.debug("%s step %d/%d %s", description, done, total, _words(values))
-        if note is not None and ranks.is_first():
-            note(done, values)
+        logger.debug("%s step %d/%d %s", name, done, total, _words(values))
+        if curve is not None:
+            curve.add(done, values)
 
     model.train()
-    with bar(total=total, initial=start, description=description, unit="step") as progress:
-        for step, batch in enumerate(watched(batches), start):
+    with bar(total=total, initial=start, description=name, unit="step") as progress:
+        for step, batch in enumerate(batches, start):
             _set_rate(optimizer, schedule.rate(step, total))
-            _seed_step(seed, step)
+            _seed_step(config.seed, step)
             with memory_for(f"step {step + 1}", remedy=SMALLER):
-                meter.add(_take_step(step_losses, optimizer, batch, weights or {}, compute))
+                meter.add(_take_step(step_losses, optimizer, batch, term_weights or {}, compute))
             progress.update()
 
             done = step + 1
             pause = done % every == 0 or done == total
-            if done % report_every == 0 or pause:
+            if done % REPORT_EVERY == 0 or pause:
                 means = meter.means(done)
-                progress.set_postfix({name: f"{value:.4f}" for name, value in means.items()})
+                progress.set_postfix({term: f"{value:.4f}" for term, value in means.items()})
                 report(done, means)
             if pause and validate is not None:
-                report(done, _in_eval_mode(model, validate))
-            if ranks.is_first() and (pause or interval.is_over()):
+                report(done, validate(model.eval()))
+                model.train()
+            is_due = time.monotonic() - saved >= config.checkpoint_every
+            if ranks.is_first() and (pause or is_due):
                 meter.check(done)
                 _check_gradients(model, done)
                 save_checkpoint(checkpoint, model, optimizer, done, schedule)
-                interval.restart()
+                saved = time.monotonic()
+
+
+def save_checkpoint(
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, schedule: Schedule
+) -> None:
+    """Write the state after `step` steps: all that a rerun needs to resume as if never stopped."""
+    state = {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "step": step,
+        "schedule": str(schedule),
+    }
+    save_tensors(state, path)
+
+
+def resume(
+    path: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    device: torch.device,
+    schedule: Schedule,
+) -> int:
+    """Load a checkpoint if there is one, and return its number of steps."""
+    found = ranks.gather([path.is_file()])
+    if not all(found):
+        if any(found):
+            raise ValueError(f"{path}: only some processes find it: they must share their folders")
+        return 0
+    state = read_tensors(path, device=device)
+    try:
+        found, step = state["schedule"], int(state["step"])
+        if found != str(schedule):
+            raise ValueError(f"it was made with {found}, now it is {schedule}")
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(
+            f"{path}: not a checkpoint of this training ({reason}); delete it to start over"
+        ) from error
+    logger.info("resuming from %s at step %d", path, step)
+    return step
 
 
 def _take_step(
@@ -208,16 +229,6 @@ def _check_gradients(model: nn.Module, step: int) -> None:
             )
 
 
-def _steps_to_take(schedule: Schedule, images: int) -> int:
-    total = schedule.total_steps(images)
-    if total == 0:
-        raise ValueError(
-            f"a batch of {schedule.batch_size} images cannot be made of {images}: "
-            "pass a smaller batch size or a longer list"
-        )
-    return total
-
-
 def _seed_step(seed: int, step: int) -> None:
     """Make a step's random numbers depend on the seed, the step and the rank alone."""
     (state,) = np.random.SeedSequence([seed, step, ranks.rank()]).generate_state(1, np.uint64)
@@ -229,16 +240,6 @@ def _set_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
         group["lr"] = group.setdefault("base_lr", group["lr"]) * factor
 
 
-def _in_eval_mode(
-    model: nn.Module, validate: Callable[[], Mapping[str, float]]
-) -> Mapping[str, float]:
-    model.eval()
-    try:
-        return validate()
-    finally:
-        model.train()
-
-
 class _Losses(nn.Module):
     """The losses as a module, whose gradients the ranks average.
 
@@ -247,16 +248,14 @@ class _Losses(nn.Module):
     """
 
     def __init__(
-        self, model: nn.Module, losses: Callable[[Any], Terms], *, has_images: bool
+        self, model: nn.Module, losses: Callable[[Any, Any], Terms], *, has_images: bool
     ) -> None:
         super().__init__()
-        self.model = model
-        self.losses = losses
-        self.has_images = has_images
+        self.model, self.losses, self.has_images = model, losses, has_images
 
     def forward(self, batch: Any) -> Terms:
         with ranks.counting(self.has_images):
-            terms = self.losses(batch)
+            terms = self.losses(self.model, batch)
         return terms if self.has_images else {name: 0.0 * term for name, term in terms.items()}
 
 

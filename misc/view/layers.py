@@ -18,10 +18,10 @@ from misc.imutils import IGNORE, planes
 from misc.machine.device import compute_of
 from misc.masks import counted_order, numbered_map
 from misc.run.cam_forms import cam_folder
-from misc.run.label_synthesis import load_irnet
 from misc.run.stage import supervised_path
 from misc.run.synthesis import apply_irnet
 from misc.settings.config import Config
+from misc.train.networks import load_irnet
 
 Fields = tuple[np.ndarray, np.ndarray]  # boundary (h, w) in [0, 1] and displacement (2, h, w)
 LABELS_OF = {"irn": "", "cam": " of CAMs", "full": " of ground truth"}  # by --supervision

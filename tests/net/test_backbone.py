@@ -4,9 +4,9 @@ import pytest
 import torch
 import torchvision
 
+from misc.files.weights import backbone_of
 from misc.settings.rules import BACKBONES
-from misc.train.backbones import backbone_of
-from misc.train.pretrained import load_pretrained
+from misc.train.networks import load_pretrained
 from net.backbone import LAYERS, build_backbone, stage_channels, stem
 from net.resnet50_cam import Net
 from net.resnet50_irn import EdgeDisplacement

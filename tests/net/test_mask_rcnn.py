@@ -5,8 +5,8 @@ import torchvision
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import FrozenBatchNorm2d
 
-from misc.train.pretrained import load_pretrained
-from misc.train.validation import as_detections
+from misc.train.inference import as_detections
+from misc.train.networks import load_pretrained
 from net.mask_rcnn import mask_rcnn, trainable_parameters
 from tests.tiny_networks import tiny_detector_and_deeplab
 

@@ -68,8 +68,8 @@ def training_steps(model, optimizer, losses):
 
 
 def optimizer_of(name, groups):
-    factors = {"sgd": 1.0, "adamw": 1.0}
-    return make_optimizer(name, groups, rate=1e-2, factors=factors, momentum=0.9, weight_decay=0)
+    rated = [{"params": parameters, "lr": 1e-2} for parameters in groups]
+    return make_optimizer(name, rated, momentum=0.9, weight_decay=0)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])

@@ -3,8 +3,8 @@ import torch
 import torch.nn.functional as F
 from published import file_names, names, state_dict
 
+from misc.files.weights import read_state_dict
 from misc.indexing import PathIndex
-from misc.train.weights import read_state_dict
 from net.resnet50_irn import AffinityDisplacementLoss, EdgeDisplacement, Net
 
 

@@ -12,7 +12,8 @@ from misc.evaluate.measures import end_of, read_since
 from misc.files.instance_files import load_instances, save_instances
 from misc.run.stage import supervised_path
 from misc.settings.config import Config
-from misc.train.supervision import describe_image, supervision_of
+from misc.train.supervision import Supervision
+from step.make_cocoann import describe_image
 from tests.own_measures import OwnMeasures
 from tests.tiny_networks import tiny_detector_and_deeplab
 from voc12 import Dataset
@@ -83,11 +84,11 @@ def test_fragments_are_neither_exported_nor_learnt_from(trained, tmp_path):
     labels = {"score": score, "mask": mask, "class": np.array([3, 4, 5, 6, 7])}
     save_instances(tmp_path / "a.npz", labels)
     config = Config(ins_seg_out_dir=str(tmp_path))
-    supervision = supervision_of(config, Dataset(trained / "VOC2012"), "irn")
+    supervision = Supervision("irn", "instance", config, Dataset(trained / "VOC2012"))
     size, records = describe_image(supervision, "a")
     assert size == (20, 30)
     assert [record["category_id"] - 1 for record in records] == [3, 6, 7]
-    assert supervision.whole_instances("a")["class"].tolist() == [3, 6, 7]
+    assert supervision.instances("a")["class"].tolist() == [3, 6, 7]
 
 
 def test_pycocotools_reads_the_annotations_of_the_ground_truth(trained):
@@ -181,7 +182,7 @@ def test_images_without_an_instance_are_left_out_and_counted(copied, capsys):
         assert only("train_mask_rcnn", copied, mask_rcnn_batch_size=2, mask_rcnn_steps=1) == 0
     said = capsys.readouterr().out
     assert "5 of 6 images have no instance and are left out" in said
-    assert "--mask_rcnn_batch_size 2 cannot be filled by 1 images, taking 1" in said
+    assert "batch size 2 is larger than the 1 training images; using 1" in said
 
 
 def test_a_class_out_of_range_names_the_file(copied, capsys):

@@ -18,6 +18,7 @@ from misc.machine.device import Compute
 from misc.train.curves import read_curves
 from net.resnet50_cam import Net
 from step.train_cam import validation_measures
+from tests import tiny_networks
 from voc12 import Dataset
 
 PLAIN = {"cam_network": "tests.plain_networks", "irn_network": "tests.plain_networks"}
@@ -48,6 +49,37 @@ def test_networks_of_another_shape_go_through_all_stages_up_to_labels(tmp_path):
         )
     stages = {line["stage"] for line in read_since(tmp_path / "metrics.jsonl", 0)}
     assert {"eval_cam", "eval_ins_seg", "eval_sem_seg"} <= stages
+
+
+OWN = """
+from tests import plain_networks
+from tests.plain_networks import CAM, EdgeDisplacement
+
+
+class Net(plain_networks.Net):
+    def load_pretrained(self, source):
+        print("classifier begins with", source)
+
+
+class AffinityDisplacementLoss(plain_networks.AffinityDisplacementLoss):
+    def load_pretrained(self, source):
+        print("IRNet begins with", source)
+"""
+
+
+def test_a_network_that_loads_pretrained_weights_itself_runs_every_stage(
+    tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "own_pretrained.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    torch.save(tiny_networks.backbone().state_dict(), tmp_path / "backbone.pth")
+    changes = {f"{network}_network": "own_pretrained" for network in ("cam", "irn")}
+    changes |= {"pretrained": tmp_path / "backbone.pth", "supervision": "full", **NO_REPORT}
+    with tiny_networks.tiny_detector_and_deeplab():
+        assert run_sample.main(arguments(tmp_path, networks=True, **changes)) == 0
+    said = capsys.readouterr().out
+    for name in ("classifier", "IRNet"):
+        assert said.count(f"{name} begins with {tmp_path / 'backbone.pth'}") == 1
 
 
 def test_every_stage_runs_on_another_backbone(of_resnet18):

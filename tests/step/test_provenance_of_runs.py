@@ -259,7 +259,7 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize(
     ("moment", "calls", "after"),
-    [("save_weights", 1, False), ("save_weights", 1, True), ("write_note", 2, False)],
+    [("save_training", 1, False), ("save_training", 1, True), ("write_note", 2, False)],
 )
 def test_killed_while_it_sets_the_mean_the_same_command_ends_the_same(
     copied, other_list, monkeypatch, moment, after, calls

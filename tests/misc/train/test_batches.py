@@ -1,9 +1,11 @@
 import os
 
-from misc.train.batches import batch_keys, loader
+from misc.train.batches import load_batches
 
 
 class Parents:
+    collate = staticmethod(list)
+
     def __len__(self):
         return 2
 
@@ -12,5 +14,5 @@ class Parents:
 
 
 def test_loader_processes_are_forked_from_this_one_whatever_the_default_is(forkserver):
-    batches = loader(Parents(), batch_keys(2, 2, 0, range(1)), seed=0, num_workers=1, collate=list)
+    batches = load_batches(Parents(), 2, range(1), seed=0, num_workers=1)
     assert list(batches) == [[os.getpid()] * 2]

@@ -4,15 +4,18 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import default_collate
 
-from misc.machine.device import Compute
+from misc.settings.config import Config
 from misc.train.training import Schedule, make_optimizer, train
 
 
 class Points:
     """A regression problem whose samples are jittered."""
 
-    def __init__(self, count=10):
+    collate = staticmethod(default_collate)
+
+    def __init__(self, count):
         self.count = count
 
     def __len__(self):
@@ -24,10 +27,12 @@ class Points:
 
 
 def run(
-    checkpoint,
+    weights,
     *,
     epochs=3,
     num_workers=0,
+    seed=0,
+    seconds=60,
     stop_after=None,
     count=10,
     factor=1.0,
@@ -38,17 +43,11 @@ def run(
     model = nn.Linear(2, 1)
     if change is not None:
         change(model)
-    optimizer = make_optimizer(
-        "sgd",
-        ([model.weight], [model.bias]),
-        rate=0.1,
-        factors={"sgd": 1.0},
-        momentum=0.5,
-        weight_decay=1e-4,
-    )
+    groups = [{"params": model.parameters(), "lr": 0.1}]
+    optimizer = make_optimizer("sgd", groups, momentum=0.5, weight_decay=1e-4)
     steps = []
 
-    def losses(batch):
+    def losses(model, batch):
         if len(steps) == stop_after:
             raise KeyboardInterrupt
         x, y = batch
@@ -59,14 +58,15 @@ def run(
         }
 
     train(
+        Config(device="cpu", num_workers=num_workers, seed=seed, checkpoint_every=seconds),
         model,
         optimizer,
         Points(count),
         losses,
-        schedule=Schedule(epochs=epochs, batch_size=4),
-        weights={"size": 0.01},
-        checkpoint=checkpoint,
-        compute=Compute(device=torch.device("cpu"), num_workers=num_workers),
+        Schedule(epochs=epochs, batch_size=4),
+        name="points",
+        weights=weights,
+        term_weights={"size": 0.01},
         **options,
     )
     return model, steps
@@ -93,7 +93,7 @@ def test_a_rate_that_drops_is_divided_by_ten_after_each_drop():
 def test_validation_comes_every_so_many_steps_and_at_the_end(tmp_path):
     seen = []
 
-    def validate():
+    def validate(model):
         seen.append(len(seen))
         return {"mean": 0.0}
 
@@ -105,16 +105,8 @@ def test_sgd_takes_the_steps_of_its_definition():
     torch.manual_seed(0)
     weight = nn.Parameter(torch.randn(5, dtype=torch.float64))
     expected, velocity = weight.detach().clone(), torch.zeros(5, dtype=torch.float64)
-    other = nn.Parameter(torch.zeros(1))
-    optimizer = make_optimizer(
-        "sgd",
-        ([weight], [other]),
-        rate=0.1,
-        factors={"sgd": 10.0},
-        momentum=1e-4,
-        weight_decay=1e-4,
-    )
-    assert [group["lr"] for group in optimizer.param_groups] == [0.1, 1.0]
+    groups = [{"params": [weight], "lr": 0.1}]
+    optimizer = make_optimizer("sgd", groups, momentum=1e-4, weight_decay=1e-4)
     schedule = Schedule(epochs=1, batch_size=1)
     for t in range(20):
         optimizer.param_groups[0]["lr"] = 0.1 * schedule.rate(t, 20)
@@ -137,8 +129,8 @@ def test_workers_do_not_change_the_samples(tmp_path):
 def test_where_a_checkpoint_was_made_does_not_show_in_the_result(tmp_path, seconds):
     whole, _ = run(tmp_path / "whole", epochs=4)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "stopped", epochs=4, stop_after=5, checkpoint_seconds=seconds)
-    resumed, steps = run(tmp_path / "stopped", epochs=4, checkpoint_seconds=seconds)
+        run(tmp_path / "stopped", epochs=4, stop_after=5, seconds=seconds)
+    resumed, steps = run(tmp_path / "stopped", epochs=4, seconds=seconds)
     assert len(steps) == (3 if seconds == 0 else 4)  # of 8: epochs end at 2, 4, 6 and 8
     assert torch.equal(whole.weight, resumed.weight)
 
@@ -156,7 +148,7 @@ def test_random_numbers_of_a_network_go_on_where_they_were(tmp_path):
             tmp_path / "stopped",
             change=partial(with_noise, noise=first),
             stop_after=3,
-            checkpoint_seconds=0,
+            seconds=0,
         )
     run(tmp_path / "stopped", change=partial(with_noise, noise=second))
     assert first + second == whole
@@ -166,11 +158,12 @@ def test_a_checkpoint_of_another_schedule_or_network_is_refused(tmp_path):
     run(tmp_path / "state")
     with pytest.raises(ValueError, match=r"made with .*epochs=3.* now it is .*epochs=4"):
         run(tmp_path / "state", epochs=4)
-    (tmp_path / "broken").write_bytes((tmp_path / "state").read_bytes()[:1000])
-    with pytest.raises(ValueError, match="broken: not a readable weights file"):
+    state = (tmp_path / "state.checkpoint").read_bytes()
+    (tmp_path / "broken.checkpoint").write_bytes(state[:1000])
+    with pytest.raises(ValueError, match=r"broken\.checkpoint: not a readable weights file"):
         run(tmp_path / "broken")
-    torch.save({"step": 1}, tmp_path / "other")
-    with pytest.raises(ValueError, match="other: not a checkpoint of this training"):
+    torch.save({"step": 1}, tmp_path / "other.checkpoint")
+    with pytest.raises(ValueError, match=r"other\.checkpoint: not a checkpoint of this training"):
         run(tmp_path / "other")
 
 
@@ -188,8 +181,8 @@ def test_a_gradient_that_is_not_finite_stops_before_a_checkpoint_has_it(tmp_path
         model.weight.register_hook(lambda gradient: gradient * float("nan"))
 
     with pytest.raises(ValueError, match="gradient of weight is not finite at step 1"):
-        run(tmp_path / "state", change=spoil, checkpoint_seconds=0)
-    assert not (tmp_path / "state").exists()
+        run(tmp_path / "state", change=spoil, seconds=0)
+    assert not (tmp_path / "state.checkpoint").exists()
 
 
 def test_want_of_memory_stops_with_the_step_and_what_to_do(tmp_path):

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from misc.train.weights import load_weights, read_state_dict, save_weights
+from misc.files.weights import load_weights, read_state_dict, save_weights
 
 
 def test_wrappers_of_other_programs_are_undone(tmp_path):

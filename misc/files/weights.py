@@ -3,14 +3,18 @@
 import os
 import zipfile
 from collections.abc import Collection, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
+import torchvision
 from torch import nn
 
 from misc.files.atomic import atomic_path
-from misc.train.backbones import backbone_of
+from misc.settings.rules import BACKBONES
+
+State = Mapping[str, torch.Tensor]
 
 
 class OtherNetwork(ValueError):
@@ -18,7 +22,7 @@ class OtherNetwork(ValueError):
 
 
 def read_state_dict(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
-    """Load a state_dict onto the CPU; a pickle that would execute code is rejected.
+    """Read a state_dict onto the CPU; a pickle that would execute code is refused.
 
     A `state_dict` or `model` entry is unwrapped, and DataParallel's `module.` prefix removed.
 
@@ -32,29 +36,43 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
     for wrapper in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
-    if not _is_state_dict(content):
+    if not (isinstance(content, Mapping) and content and all(map(_is_named, content.items()))):
         raise ValueError(f"{path}: expected a state_dict (names to tensors)")
     return {name.removeprefix("module."): tensor for name, tensor in content.items()}
 
 
-def load_weights(
-    model: nn.Module,
-    state: Mapping[str, torch.Tensor],
-    *,
-    source: str,
-    ignore: Collection[str] = (),
-) -> None:
-    """Copy `state` into `model` after checking that every name and shape fits.
+def _is_named(item: tuple[Any, Any]) -> bool:
+    name, tensor = item
+    is_dense = isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided
+    return isinstance(name, str) and is_dense
 
-    Args:
-        model: the network to load into.
-        state: names to tensors.
-        source: name of the weights in an error: a flag and its value.
-        ignore: prefixes of names in `state` that the model need not have.
+
+def load_weights(
+    model: nn.Module, state: State, *, source: str, ignore: Collection[str] = ()
+) -> None:
+    """Copy weights into a network after checking that they fit; see `check_fit`.
 
     Raises:
-        OtherNetwork: names are missing or unknown, or a shape differs; the model is unchanged.
+        OtherNetwork: they are of another network; the model is unchanged.
         ValueError: a value is not finite; the model is unchanged.
+    """
+    check_fit(model, state, source=source, ignore=ignore)
+    names = set(model.state_dict())
+    known = {name: tensor for name, tensor in state.items() if name in names}
+    broken = [name for name, tensor in known.items() if not tensor.isfinite().all()]
+    if broken:
+        raise ValueError(f"{source}: {broken[0]} holds values that are not finite numbers")
+    model.load_state_dict(known, strict=False)
+
+
+def check_fit(model: nn.Module, state: State, *, source: str, ignore: Collection[str] = ()) -> None:
+    """Raise OtherNetwork where names are missing or unknown, or a shape differs.
+
+    Args:
+        model: the network.
+        state: the weights to load into it.
+        source: name of the weights in the error: a flag and its value.
+        ignore: prefixes of names in `state` that the network need not have.
     """
     expected = model.state_dict()
     wrong = [
@@ -62,13 +80,9 @@ def load_weights(
         for name, tensor in expected.items()
         if name in state and state[name].shape != tensor.shape
     ]
-    # Batch norm's step counter is absent from old files and from frozen batch norm, and unused
-    # here.
-    missing = [n for n in expected if n not in state and not n.endswith("num_batches_tracked")]
+    missing = [n for n in expected if n not in state and not _is_counter(n)]
     unknown = [
-        n
-        for n in state
-        if not (n in expected or n.startswith(tuple(ignore)) or n.endswith("num_batches_tracked"))
+        n for n in state if not (n in expected or n.startswith(tuple(ignore)) or _is_counter(n))
     ]
     problems = wrong + _listed("missing", missing) + _listed("unknown", unknown)
     if problems:
@@ -76,11 +90,42 @@ def load_weights(
         if None not in (theirs, ours) and theirs != ours:
             problems = [f"their backbone is {theirs}, here it is {ours}: pass the one they have"]
         raise OtherNetwork(f"{source}: these weights are of another network: {'; '.join(problems)}")
-    known = {name: tensor for name, tensor in state.items() if name in expected}
-    broken = [name for name, tensor in known.items() if not tensor.isfinite().all()]
-    if broken:
-        raise ValueError(f"{source}: {broken[0]} holds values that are not finite numbers")
-    model.load_state_dict(known, strict=False)
+
+
+def _is_counter(name: str) -> bool:
+    """Tell batch norm's step counter: old files and frozen batch norm lack it, nothing uses it."""
+    return name.endswith("num_batches_tracked")
+
+
+def _listed(word: str, names: list[str]) -> list[str]:
+    if not names:
+        return []
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return [f"{word} {', '.join(names[:3])}{more}"]
+
+
+def backbone_of(state: State) -> str | None:
+    """Return which backbone's weights are in a state_dict, under any prefix; None for none."""
+    first = "layer1.0.conv1.weight"
+    prefix = next((name.removesuffix(first) for name in state if name.endswith(first)), None)
+    if prefix is None:
+        return None
+    found = _layers({n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)})
+    return next((name for name in BACKBONES if found == _known_layers(name)), None)
+
+
+@cache
+def _known_layers(name: str) -> dict[str, tuple[int, ...]]:
+    with torch.device("meta"):
+        return _layers(torchvision.models.get_model(name, weights=None).state_dict())
+
+
+def _layers(state: State) -> dict[str, tuple[int, ...]]:
+    return {
+        name: tuple(tensor.shape)
+        for name, tensor in state.items()
+        if name.startswith("layer") and not _is_counter(name)
+    }
 
 
 def save_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
@@ -107,7 +152,10 @@ def read_tensors(path: str | os.PathLike[str], *, device: torch.device | str = "
     """Read what torch.save wrote; nothing in it is executed, ValueError if it is broken."""
     try:
         if zipfile.is_zipfile(path):
-            _check_zip(Path(path))
+            with zipfile.ZipFile(path) as archive:
+                # torch verifies no checksums, and trusts the lengths that it reads.
+                if (broken := archive.testzip()) is not None:
+                    raise ValueError(f"{broken} in it is broken")
         return torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError:
         raise
@@ -115,31 +163,5 @@ def read_tensors(path: str | os.PathLike[str], *, device: torch.device | str = "
         raise ValueError(f"{path}: not a readable weights file ({_first_line(error)})") from error
 
 
-def _check_zip(path: Path) -> None:
-    with zipfile.ZipFile(path) as archive:
-        # torch verifies no checksums, and trusts the lengths that it reads.
-        if (broken := archive.testzip()) is not None:
-            raise ValueError(f"{broken} in it is broken")
-
-
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-def _is_state_dict(content: Any) -> bool:
-    return (
-        isinstance(content, Mapping)
-        and len(content) > 0
-        and all(isinstance(n, str) and _is_plain(t) for n, t in content.items())
-    )
-
-
-def _is_plain(tensor: Any) -> bool:
-    return isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided
-
-
-def _listed(word: str, names: list[str]) -> list[str]:
-    if not names:
-        return []
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return [f"{word} {', '.join(names[:3])}{more}"]
