@@ -32,7 +32,7 @@ STAGES = (
         lists=("train_list",),
         reads=("cam_out_dir",),
         writes="ir_label_out_dir",
-        files=("{}.png",),
+        files=SEMANTIC_FILES,
         crf="crf",
     ),
     Stage(

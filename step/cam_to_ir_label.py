@@ -5,34 +5,19 @@ from functools import partial
 from misc.files.cam_files import CamFolder
 from misc.files.cam_names import require_cams
 from misc.files.dataset import Dataset
-from misc.files.images import write_label
-from misc.files.labels import label_path
-from misc.files.outputs import image_files
-from misc.files.palette import PALETTE_FILES, class_entries, palette_path, write_legend
+from misc.files.labels import write_semantic_label
 from misc.relation import relation_label
 from misc.run.cam_forms import cam_folder
-from misc.run.provenance import claim_folder
-from misc.run.shaped import shaped_by
+from misc.run.results import claim_outputs
 from misc.run.workers import run_images
 from misc.settings.config import Config
-
-FILES = ("{}.png", *PALETTE_FILES)  # in --ir_label_out_dir; {} is an image's id
 
 
 def run(config: Config, dataset: Dataset) -> None:
     """Write the relation label of every image of train_list to --ir_label_out_dir."""
     ids = dataset.split(config.train_list)
     require_cams(config.cam_out_dir, ids)
-    claim_folder(
-        config.ir_label_out_dir,
-        shaped_by(config, dataset, "cam_to_ir_label", images=ids),
-        files=FILES,
-        images=ids,
-        overwrite=config.overwrite,
-    )
-    write_legend(
-        config.ir_label_out_dir, class_entries(dataset.class_names, dataset.palette, unsure=True)
-    )
+    outputs = claim_outputs(config, dataset, "cam_to_ir_label", ids)
     run_images(
         ids,
         partial(
@@ -44,7 +29,7 @@ def run(config: Config, dataset: Dataset) -> None:
             config.conf_bg_thres,
             config.crf,
         ),
-        outputs=partial(image_files, config.ir_label_out_dir, FILES),
+        outputs=outputs,
         num_workers=config.num_workers,
         description="cam_to_ir_label",
     )
@@ -70,5 +55,4 @@ def write_relation_label(
         bg_threshold=bg_threshold,
         crf=crf,
     )
-    write_label(palette_path(label_dir, image_id), label, palette=dataset.palette)
-    write_label(label_path(label_dir, image_id), label)
+    write_semantic_label(label_dir, image_id, label, palette=dataset.palette)

@@ -8,8 +8,7 @@ from torch import nn
 
 from misc.evaluate.evaluation import measure_semantic_labels
 from misc.files.dataset import ARCHIVE, Dataset
-from misc.files.labels import SEMANTIC_FILES, semantic_paths, write_semantic_label
-from misc.files.palette import class_entries, write_legend
+from misc.files.labels import semantic_paths, write_semantic_label
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.run.log import logger
@@ -37,10 +36,8 @@ def run(config: Config, dataset: Dataset) -> None:
         claim = partial(claim_predictions, config, dataset, "deeplab", weights)
 
         folder, ids = supervised_path(config.deeplab_out_dir, name), dataset.split(config.val_list)
-        claim(folder, files=SEMANTIC_FILES, images=ids)
+        claim(folder, ids)
         label_images(config, model, dataset, ids, folder, compute=compute)
-        entries = class_entries(dataset.class_names, dataset.palette)
-        ranks.on_first(partial(write_legend, folder, entries))
         if truth_ids := evaluated_images(
             config, dataset, ("semantic",), stage="eval_deeplab", flag="val_list"
         ):
@@ -50,7 +47,7 @@ def run(config: Config, dataset: Dataset) -> None:
         if config.deeplab_server_list:
             folder = supervised_path(config.deeplab_server_dir, name)
             listed = dataset.split(config.deeplab_server_list)
-            claim(folder, files=(*SEMANTIC_FILES, ARCHIVE), images=listed)
+            claim(folder, listed, (ARCHIVE,))
             label_images(config, model, dataset, listed, folder, compute=compute)
             archive = ranks.on_first(partial(dataset.pack, folder, listed))
             logger.info("for the evaluation server: %s", archive or f"the labels in {folder}")

@@ -20,14 +20,13 @@ from misc.evaluate.measures import record_measures
 from misc.files.coco_precision import CocoMatches, coco_measures, match_masks
 from misc.files.dataset import Dataset
 from misc.files.instance_files import load_instances
-from misc.files.labels import INSTANCE_FILES, SURE, instance_path, instance_paths, write_instances
-from misc.files.palette import object_entries, write_legend
+from misc.files.labels import SURE, instance_path, instance_paths, write_instances
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.metrics import ImageMatches, average_precision
 from misc.run.log import logger
 from misc.run.open_dataset import evaluated_images
-from misc.run.provenance import remove_recorded
+from misc.run.records import remove_recorded
 from misc.run.stage import supervised_path
 from misc.run.workers import collect_images, run_images
 from misc.settings.config import Config
@@ -59,9 +58,8 @@ def run(config: Config, dataset: Dataset) -> None:
 
         folder = supervised_path(config.mask_rcnn_out_dir, name)
         ids = dataset.split(config.val_list)
-        claim(folder, files=INSTANCE_FILES, images=ids)
+        claim(folder, ids)
         detect(ids, folder)
-        ranks.on_first(partial(write_legend, folder, object_entries()))
         if truth_ids := evaluated_images(
             config, dataset, ("instance",), stage="eval_mask_rcnn", flag="val_list"
         ):
@@ -71,9 +69,9 @@ def run(config: Config, dataset: Dataset) -> None:
         if config.mask_rcnn_server_list:
             folder = supervised_path(config.mask_rcnn_server_dir, name)
             listed = dataset.split(config.mask_rcnn_server_list)
-            claim(folder, files=(*INSTANCE_FILES, *dataset.packed_instances), images=listed)
+            claim(folder, listed, dataset.packed_instances)
             detect(listed, folder)
-            ranks.on_first(partial(remove_recorded, folder, dataset.packed_instances))
+            remove_recorded(folder, dataset.packed_instances)
             packed = ranks.on_first(partial(dataset.pack_instances, folder, listed))
             logger.info("for the evaluation server: %s", packed or f"the detections in {folder}")
 

@@ -5,19 +5,14 @@ from functools import partial
 from pathlib import Path
 
 from misc.files.cam_files import write_cams
-from misc.files.cam_names import cam_path
 from misc.files.dataset import Dataset
-from misc.files.outputs import image_files
 from misc.machine.device import compute_of
 from misc.run.open_dataset import image_labels
-from misc.run.provenance import claim_folder
-from misc.run.shaped import shaped_by
+from misc.run.results import claim_outputs
 from misc.run.workers import Way, run_images
 from misc.settings.config import Config
 from misc.train.inference import LoadedScales, load_scales, scale_maps
 from misc.train.networks import check_weights, classifier, load_network
-
-FILES = ("{}.npz",)  # in --cam_out_dir; {} is an image's id
 
 
 def run(config: Config, dataset: Dataset) -> None:
@@ -31,27 +26,21 @@ def run(config: Config, dataset: Dataset) -> None:
         compute=compute,
     )
     ids = images_needed(config, dataset)
-    claim_folder(
-        config.cam_out_dir,
-        shaped_by(config, dataset, "make_cam"),
-        files=FILES,
-        images=ids,
-        overwrite=config.overwrite,
-    )
+    outputs = claim_outputs(config, dataset, "make_cam", ids)
     keys = image_labels(dataset, ids)
 
     def process(image_id: str, loaded: LoadedScales) -> Way:
         size, images = loaded
         found = scale_maps(model, images, keys=keys[image_id], compute=compute)
         maps = [scale.cpu().numpy() for scale in found]
-        path = cam_path(config.cam_out_dir, image_id)
+        (path,) = outputs(image_id)
         yield partial(write_cams, path, keys=keys[image_id], maps=maps, size=size)
 
     run_images(
         ids,
         partial(load_scales, dataset, config.cam_scales),
         process=process,
-        outputs=partial(image_files, config.cam_out_dir, FILES),
+        outputs=outputs,
         num_workers=compute.num_workers,
         description="make_cam",
     )

@@ -30,7 +30,7 @@ from misc.metrics import confusion, mean_iou
 from misc.run.cam_forms import cam_folder
 from misc.run.label_synthesis import Loaded, load_image
 from misc.run.log import logger
-from misc.run.provenance import hold_sources
+from misc.run.records import hold_sources
 from misc.run.synthesis import (
     Label,
     LabelSettings,

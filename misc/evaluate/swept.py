@@ -9,7 +9,7 @@ from misc.files.dataset import Dataset
 from misc.files.locks import hold
 from misc.run.open_dataset import evaluated_images
 from misc.run.records import Settings, difference_of, new_record, read_record
-from misc.run.shaped import shaped_by
+from misc.run.results import result_settings
 from misc.settings.config import SETTINGS, Config
 from misc.settings.declare import format_value
 
@@ -51,7 +51,7 @@ def measured_images(config: Config, dataset: Dataset, axes: Axes) -> dict[str, l
 def settings_of(
     config: Config, dataset: Dataset, axes: Axes, ids: Mapping[str, Sequence[str]]
 ) -> dict[str, dict[str, Any]]:
-    """Return what shapes a sweep's measures, as `shaped_by` does: the grid, then labels' settings.
+    """Return what shapes a sweep's measures: the grid, then the labels' settings.
 
     Args:
         config: the settings.
@@ -63,8 +63,8 @@ def settings_of(
     found: dict[str, dict[str, Any]] = {"sweep": {"sweep": f"{grid} of {' and '.join(ids)} labels"}}
     for kind, listed in ids.items():
         stage, _, start = KINDS[kind]
-        more = ["crf"] * (f"{start}_crf" in axes or bool(vars(config)[f"{start}_crf"]))
-        shaped = shaped_by(config, dataset, stage, *more, images=listed)
+        more = ["crf"] * (f"{start}_crf" in axes)
+        shaped = result_settings(config, dataset, stage, *more, ids=listed)
         own = {name: value for name, value in shaped[stage].items() if name not in axes}
         own["chainer_eval_set"] = dataset.identify(listed, truth=kind)
         found |= shaped | {stage: own}

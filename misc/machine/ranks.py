@@ -8,12 +8,14 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 import torch.distributed as dist
 
 Value = TypeVar("Value")
+Arguments = ParamSpec("Arguments")
 
 # Ranks wait so long for one that works alone, for example measures labels, or that has vanished.
 LONGEST_WAIT = timedelta(hours=2)
@@ -116,6 +118,16 @@ def on_first(function: Callable[[], Value]) -> Value:
         raise ConnectionError(f"rank {rank()}: rank 0 has stopped, its message says why")
     value: Value = outcome[0][0]
     return value
+
+
+def rank0_only(function: Callable[Arguments, Value]) -> Callable[Arguments, Value]:
+    """Decorate a function that the first rank calls for all; see `on_first`."""
+
+    @wraps(function)
+    def call(*arguments: Arguments.args, **options: Arguments.kwargs) -> Value:
+        return on_first(lambda: function(*arguments, **options))
+
+    return call
 
 
 def wait() -> None:

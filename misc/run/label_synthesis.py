@@ -15,20 +15,11 @@ import torch
 from misc.files.cam_files import CamFolder
 from misc.files.cam_names import require_cams
 from misc.files.dataset import Dataset
-from misc.files.labels import (
-    INSTANCE_FILES,
-    SEMANTIC_FILES,
-    instance_paths,
-    semantic_paths,
-    write_instances,
-    write_semantic_label,
-)
-from misc.files.palette import class_entries, object_entries, write_legend
+from misc.files.labels import write_instances, write_semantic_label
 from misc.imutils import planes
 from misc.machine.device import compute_of
 from misc.run.cam_forms import cam_folder
-from misc.run.provenance import claim_folder
-from misc.run.shaped import shaped_by
+from misc.run.results import claim_outputs
 from misc.run.synthesis import (
     Label,
     apply_irnet,
@@ -37,6 +28,8 @@ from misc.run.synthesis import (
 )
 from misc.run.workers import Way, run_images
 from misc.settings.config import Config
+
+STAGES = {"instance": "make_ins_seg_labels", "semantic": "make_sem_seg_labels"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,14 +57,12 @@ def make_labels(config: Config, dataset: Dataset, model: Any, *kinds: str) -> No
     ids = dataset.split(config.infer_list)
     require_cams(config.cam_out_dir, ids)
     compute = compute_of(config)
-    for kind in kinds:
-        claim_labels(config, dataset, ids, kind)
+    claimed = [claim_outputs(config, dataset, STAGES[kind], ids) for kind in kinds]
     settings = [label_settings_from(config, kind) for kind in kinds]
     folders = {"instance": config.ins_seg_out_dir, "semantic": config.sem_seg_out_dir}
-    paths = {"instance": instance_paths, "semantic": semantic_paths}
 
     def outputs(image_id: str) -> list[Path]:
-        return [path for kind in kinds for path in paths[kind](folders[kind], image_id)]
+        return [path for of_kind in claimed for path in of_kind(image_id)]
 
     def process(image_id: str, loaded: Loaded) -> Way:
         yield from synthesise(
@@ -90,9 +81,7 @@ def make_labels(config: Config, dataset: Dataset, model: Any, *kinds: str) -> No
         process=process,
         outputs=outputs,
         num_workers=compute.num_workers,
-        description=" + ".join(
-            {"instance": "make_ins_seg", "semantic": "make_sem_seg"}[k] for k in kinds
-        ),
+        description=" + ".join(STAGES[kind].removesuffix("_labels") for kind in kinds),
     )
 
 
@@ -109,19 +98,6 @@ def write_labels(
             write_instances(folders[kind], image_id, label)
         else:
             write_semantic_label(folders[kind], image_id, label, palette=palette)
-
-
-def claim_labels(config: Config, dataset: Dataset, ids: Sequence[str], kind: str) -> None:
-    """Claim the folder of a kind of label, and write the legend of its palette."""
-    if kind == "instance":
-        stage, folder, files = "make_ins_seg_labels", config.ins_seg_out_dir, INSTANCE_FILES
-        entries, has_crf = object_entries(), config.ins_seg_crf
-    else:
-        stage, folder, files = "make_sem_seg_labels", config.sem_seg_out_dir, SEMANTIC_FILES
-        entries, has_crf = class_entries(dataset.class_names, dataset.palette), config.sem_seg_crf
-    settings = shaped_by(config, dataset, stage, *["crf"] * has_crf, images=ids)
-    claim_folder(folder, settings, files=files, images=ids, overwrite=config.overwrite)
-    write_legend(folder, entries)
 
 
 def load_image(dataset: Dataset, folder: CamFolder, image_id: str) -> Loaded:

@@ -20,8 +20,8 @@ from misc.files.locks import hold
 from misc.run.cam_forms import log_forms, other_names
 from misc.run.ground_truth import missing_truth
 from misc.run.log import logger, table
-from misc.run.provenance import check_claim, hold_sources
-from misc.run.shaped import known_before
+from misc.run.records import check_claim, hold_sources
+from misc.run.results import known_settings
 from misc.run.stage import Stage, unfilled
 from misc.run.stage_files import StageFiles
 from misc.run.understood import tell_understood
@@ -226,8 +226,9 @@ class Preflight(StageFiles):
         """
         for stage, place in self.claims():
             try:
-                known = known_before(self.config, stage.name)
-                check_claim(place, stage.name, known, overwrite=self.config.overwrite)
+                known = known_settings(self.config, stage.name)
+                overwrite = self.config.overwrite
+                check_claim(place, known, overwrite=overwrite, is_partial=True)
             except ValueError as error:
                 yield error
 

@@ -1,38 +1,205 @@
-"""The records that lie beside results: how they are written, read and compared.
+"""The records beside results: results of different settings never mix.
 
-A folder's record is its settings.json, that of a weights file NAME.json: the program's version and
-code, the settings by stage, those of earlier stages included, the images, a folder's files, and
-what else is known of weights.
+A folder's record is its settings.json, that of a weights file NAME.json. It has the program's
+version and code, the settings by stage, the images, a folder's files, and what else is known of
+weights. A run with other settings is refused with the flag and stage that differ, and a second run
+at the same time with the first one's host and process. Results without a record are not ours, and
+are never replaced.
 """
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from misc.files.atomic import write_json
-from misc.machine import ranks
-from misc.run.code import program_code
+from misc.files.atomic import is_temporary, remove_abandoned, write_json
+from misc.files.locks import hold
+from misc.files.outputs import image_files, remove_outputs
+from misc.files.palette import LEGEND
+from misc.machine.ranks import rank0_only
+from misc.run.code import program_code, tell_other_code
 from misc.settings.metadata import record_path
 from misc.settings.version import VERSION, is_compatible
 
 FOLDER_RECORD = "settings.json"
+PREDICTION = "predict"  # what the settings of --predict, which is no stage, begin with
 
 # By stage: flag names to values. The first stage is the one that writes, the others are earlier.
-# A value that is a function describes the files of a record's images, or of those it knows itself.
 Settings = Mapping[str, Mapping[str, Any]]
-Describe = Callable[[Sequence[str] | None], str]
 Record = dict[str, Any]
 
 
-def new_record(settings: Settings, ids: Sequence[str] | None = None) -> Record:
-    """Return the record of settings as plain JSON, whose functions describe the files of `ids`."""
-    stages = {
-        stage: {name: value(ids) if callable(value) else value for name, value in values.items()}
-        for stage, values in settings.items()
+@rank0_only
+def claim_folder(
+    folder: Path,
+    settings: Settings,
+    *,
+    files: Sequence[str],
+    images: Mapping[str, str],
+    overwrite: bool = False,
+) -> None:
+    """Lock an output folder, and create it for these settings or continue one with the same.
+
+    Args:
+        folder: the output folder.
+        settings: all that shapes the outputs.
+        files: names of the files that the stage writes into it; see misc.files.outputs.
+        images: the ids of the images to write, with what else identifies each one's inputs.
+        overwrite: delete what the stage made with other settings or of other images, and nothing
+            else.
+
+    Raises:
+        ValueError: the folder holds outputs of other settings or images, of another stage, or of
+            unknown origin, the last two are not replaced; or another run is writing to it.
+    """
+    hold(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    before = read_record(record_of(folder)) or {}
+    record = check_claim(folder, settings, overwrite=overwrite)
+    known, earlier = images_of(before), before.get("files", [])
+    if record is None:
+        remove_outputs(folder, [*earlier, *files], known)
+        known, earlier = {}, []
+    written = list(dict.fromkeys([*earlier, *files]))
+    changed = [i for i in images if known.get(i, images[i]) != images[i]]
+    # An image that could not be read has no files, and may have been repaired.
+    if there := [i for i in changed if any(p.exists() for p in image_files(folder, written, i))]:
+        if not overwrite:
+            raise ValueError(
+                f"{folder}: holds results of another {known[there[0]] or there[0]} ({len(there)} "
+                f"such images); pass --overwrite True to replace them, or {_ways_out(settings)}"
+            )
+        remove_outputs(folder, [name for name in written if "{}" in name], there)
+    remove_abandoned(folder, seconds=0)
+    now = {"files": written, "images": {**known, **images}}
+    record = _started(folder, record, settings) | now
+    if record != before:
+        # Written before the images' files, so that each of them is known to be ours.
+        write_json(folder / FOLDER_RECORD, record)
+
+
+def hold_sources(places: Iterable[str | os.PathLike[str]]) -> None:
+    """Keep other runs from replacing the folders and weights of ours that this one reads.
+
+    Raises:
+        ValueError: another run is writing to one.
+    """
+    for place in places:
+        if record_of(place).exists():
+            hold(place, to_read=True)
+
+
+@rank0_only
+def claim_weights(
+    path: Path,
+    settings: Settings,
+    *,
+    notes: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> bool:
+    """Lock a weights file, and claim it and the checkpoint beside it for these settings.
+
+    Args:
+        path: the weights file.
+        settings: all that shapes it.
+        notes: what else its record says: the network's metadata, the images.
+        overwrite: delete weights of other settings.
+
+    Returns:
+        whether the weights are finished: they exist, made with these settings.
+
+    Raises:
+        ValueError: weights or checkpoint were made with other settings, by another stage, or are
+            of unknown origin, the last two are not replaced; or another run is writing them.
+    """
+    hold(path)
+    record = check_claim(path, settings, overwrite=overwrite)
+    remove_abandoned(path.parent, path.name, seconds=0)
+    finished = record is not None and path.exists()
+    if record is None:
+        path.unlink(missing_ok=True)
+    if record is None or finished:  # finished: a run was killed after its last file
+        checkpoint_path(path).unlink(missing_ok=True)
+    noted = _started(path, record, settings) | json.loads(json.dumps(notes or {}))
+    if noted != record:
+        # Written before the training, so that a checkpoint always has its settings beside it.
+        write_json(record_path(path), noted)
+    return finished
+
+
+def confirm_weights(path: Path, settings: Settings) -> None:
+    """Raise ValueError where weights, just before they are written, are not claimed as they were.
+
+    A file system without locks does not keep another run from claiming them.
+    """
+    record = read_record(record_path(path))
+    if record is None or difference_of(record, settings):
+        raise ValueError(
+            f"{path}: another run has claimed it with other settings during this training; it is "
+            "not written: name another place and train again"
+        )
+
+
+def checkpoint_path(weights: Path) -> Path:
+    """Return the path of the checkpoint of the training that will write a weights file."""
+    return weights.with_name(f"{weights.name}.checkpoint")
+
+
+@rank0_only
+def remove_recorded(folder: Path, files: Sequence[str]) -> None:
+    """Delete these files of all images that a claimed folder is of; see misc.files.outputs."""
+    remove_outputs(folder, files, images_of(read_record(record_of(folder)) or {}))
+
+
+def check_claim(
+    place: Path, settings: Settings, *, overwrite: bool, is_partial: bool = False
+) -> Record | None:
+    """Return the record of a folder or weights to continue; None where they are made anew.
+
+    Args:
+        place: the folder or weights.
+        settings: all that shapes them.
+        overwrite: whether results of other settings may be replaced.
+        is_partial: there may be more settings than these, and earlier stages'.
+
+    Raises:
+        ValueError: there are results that may not be replaced.
+    """
+    path = record_of(place)
+    record = read_record(path)
+    result = next(_results(place, is_ours=record is not None), None)
+    if record is None:
+        if result is not None:
+            raise ValueError(
+                f"{result}: not made by this program ({path.name} does not say so) and not "
+                f"replaced, even with --overwrite True; {_ways_out(settings)}"
+            )
+        return None
+    difference = difference_of(record, settings, is_partial=is_partial)
+    if not difference:
+        return record
+    (was, *_), (now, *_) = record["stages"], settings
+    if result is not None and was != now:
+        raise ValueError(
+            f"{place}: made by the stage {was}, and {now} would write there; it is not replaced, "
+            "even with --overwrite True: name another place"
+        )
+    if result is not None and not overwrite:
+        raise ValueError(
+            f"{place if place.is_dir() else result}: made with other settings: {difference}; pass "
+            f"--overwrite True to replace it, or {_ways_out(settings)}"
+        )
+    return None
+
+
+def new_record(settings: Settings) -> Record:
+    """Return the record of settings, as plain JSON."""
+    return {
+        "version": VERSION,
+        "stages": json.loads(json.dumps(settings)),
+        "code": program_code(),
     }
-    return {"version": VERSION, "stages": json.loads(json.dumps(stages)), "code": program_code()}
 
 
 def read_record(path: Path) -> Record | None:
@@ -65,13 +232,18 @@ def read_record(path: Path) -> Record | None:
     return dict(content)
 
 
-def difference_of(record: Record, settings: Settings) -> str:
-    """Describe the first setting in which a record differs from those wanted; else empty."""
-    found = record["stages"]
-    wanted = new_record(settings, list(images_of(record)) or None)["stages"]
+def difference_of(record: Record, settings: Settings, *, is_partial: bool = False) -> str:
+    """Describe the first setting in which a record differs from those wanted; else empty.
+
+    Where these are not all, only those that both have are compared.
+    """
+    found, wanted = record["stages"], new_record(settings)["stages"]
+    if is_partial and next(iter(found)) != next(iter(wanted)):
+        return "another stage"
     for stage in dict.fromkeys([*wanted, *found]):
         ours, theirs = wanted.get(stage, {}), found.get(stage, {})
-        for name in dict.fromkeys([*ours, *theirs]):
+        names = [n for n in ours if n in theirs] if is_partial else dict.fromkeys([*ours, *theirs])
+        for name in names:
             old, new = theirs.get(name, "not set"), ours.get(name, "not set")
             if old != new and name == "data_root":
                 return (
@@ -83,9 +255,9 @@ def difference_of(record: Record, settings: Settings) -> str:
     return ""
 
 
-def read_settings(path: str | os.PathLike[str]) -> dict[str, dict[str, Any]] | None:
+def read_settings(place: str | os.PathLike[str]) -> dict[str, dict[str, Any]] | None:
     """Read what shaped a folder or weights, by stage; None where it is not ours."""
-    record = read_record(record_of(path))
+    record = read_record(record_of(place))
     return None if record is None else dict(record["stages"])
 
 
@@ -96,23 +268,47 @@ def images_of(record: Record) -> dict[str, str]:
     return {i: identity for i, identity in found.items() if i and not set("/\0") & set(i)}
 
 
+@rank0_only
 def read_note(weights: str | os.PathLike[str], name: str) -> Any:
-    """Read on the first rank what the record of weights says by this name; None for nothing."""
-    return ranks.on_first(lambda: (read_record(record_path(weights)) or {}).get(name))
+    """Read what the record of weights says by this name; None for nothing."""
+    return (read_record(record_path(weights)) or {}).get(name)
 
 
+@rank0_only
 def write_note(weights: str | os.PathLike[str], name: str, value: Any) -> None:
-    """Write into the record of claimed weights, on the first rank; None deletes what it said."""
-
-    def write() -> None:
-        record = read_record(record_path(weights))
-        assert record is not None, "weights are claimed before they are noted anything of"
-        noted = record | {name: value}
-        write_json(record_path(weights), {n: v for n, v in noted.items() if v is not None})
-
-    ranks.on_first(write)
+    """Write into the record of claimed weights; None deletes what it said."""
+    record = read_record(record_path(weights))
+    assert record is not None, "weights are claimed before they are noted anything of"
+    noted = record | {name: value}
+    write_json(record_path(weights), {n: v for n, v in noted.items() if v is not None})
 
 
 def record_of(place: str | os.PathLike[str]) -> Path:
     """Return the path of the record of a folder that is there, or of a weights file."""
     return Path(place, FOLDER_RECORD) if Path(place).is_dir() else record_path(place)
+
+
+def _started(place: Path, record: Record | None, settings: Settings) -> Record:
+    """Return the record that is continued, or a new one."""
+    if record is None:
+        return new_record(settings)
+    tell_other_code(place, record.get("code", {}))
+    return record
+
+
+def _results(place: Path, *, is_ours: bool) -> Iterator[Path]:
+    """Yield what lies in a claimed place, of ours without what claiming it writes."""
+    if place.is_dir():
+        own = (FOLDER_RECORD, Path(LEGEND).name) if is_ours else ()
+        there = (path for path in place.rglob("*") if path.is_file() and path.name not in own)
+        yield from (path for path in there if not is_temporary(path))
+    else:
+        parts = [place, checkpoint_path(place), *([] if is_ours else [record_path(place)])]
+        yield from (path for path in parts if path.exists())
+
+
+def _ways_out(settings: Settings) -> str:
+    """Return what to do with results that are not to be replaced."""
+    if next(iter(settings)).startswith(PREDICTION):
+        return "name another --predict_dir"
+    return "switch its stage off to use it as it is, or name another place"

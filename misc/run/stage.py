@@ -1,9 +1,12 @@
-"""A stage of a run, described once: the preflight reads the description."""
+"""A stage of a run, described once: the preflight and records of results read the description."""
 
 import importlib
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from misc.files.cam_names import cam_names
 from misc.files.dataset import Dataset
 from misc.machine import ranks
 from misc.settings.config import Config
@@ -53,6 +56,25 @@ class Stage:
             ranks.on_first(lambda: run(config, dataset))
         else:
             run(config, dataset)
+
+
+def all_stages() -> tuple[Stage, ...]:
+    """Return the table of stages, in their order; by name, since step/ stands above."""
+    stages: tuple[Stage, ...] = importlib.import_module("step").STAGES
+    return stages
+
+
+def stage_named(name: str) -> Stage:
+    """Return the description of a stage."""
+    return next(stage for stage in all_stages() if stage.name == name)
+
+
+def image_names(flag: str, folder: str | os.PathLike[str], ids: Sequence[str]) -> list[str]:
+    """Return the name of each image's file in a folder of results, by the setting that names it."""
+    if flag == "cam_out_dir":
+        return cam_names(folder, ids)
+    maker = next(stage for stage in all_stages() if stage.writes == flag)
+    return [maker.files[0].replace("{}", image_id) for image_id in ids]
 
 
 def supervised_path(path: str, name: str) -> Path:

@@ -547,19 +547,13 @@ class Config:
         "weights of the classification network",
         group="Files",
         rule=A_FILE,
-        affects=("make_cam",),
     )
-    irn_weights_name: str = output_path(
-        "sess/res50_irn.pth", "weights of IRNet", rule=A_FILE, affects=LABELS
-    )
+    irn_weights_name: str = output_path("sess/res50_irn.pth", "weights of IRNet", rule=A_FILE)
     cam_out_dir: str = output_path(
         "result/cam",
         "CAMs, ours or of another method (.npz, .npy, .pt), see YOUR_CAMS.md",
-        affects=("cam_to_ir_label", *LABELS),
     )
-    ir_label_out_dir: str = output_path(
-        "result/ir_label", "relation labels", affects=("train_irn",)
-    )
+    ir_label_out_dir: str = output_path("result/ir_label", "relation labels")
     ins_seg_out_dir: str = output_path("result/ins_seg", "instance labels")
     sem_seg_out_dir: str = output_path("result/sem_seg", "semantic labels")
     coco_name: str = output_path(

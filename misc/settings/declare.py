@@ -24,7 +24,7 @@ class Setting:
         rule: the values it accepts, where not all of its type.
         presets: other presets' values.
         group: title of the group that begins with it, in --help and in docs/FLAGS.md.
-        affects: the stages whose results depend on it in every run.
+        affects: the stages whose results depend on it, besides those that read what it names.
         is_output: whether it is an output path.
         of: the data sets that read it; empty: any.
         name: its flag's.

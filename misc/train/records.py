@@ -10,9 +10,14 @@ from misc.files.digests import fingerprint
 from misc.files.weights import save_weights
 from misc.machine import ranks
 from misc.run.log import logger
-from misc.run.provenance import checkpoint_path, claim_folder, claim_weights, confirm_weights
-from misc.run.records import Settings, read_note
-from misc.run.shaped import shaped_by
+from misc.run.records import (
+    Settings,
+    checkpoint_path,
+    claim_weights,
+    confirm_weights,
+    read_note,
+)
+from misc.run.results import claim_outputs, result_settings
 from misc.settings.config import Config
 from misc.settings.flags import resolved
 from misc.settings.metadata import FIELD, describe
@@ -41,7 +46,7 @@ def claim_training(
     if network != "cam" and config.pretrained == "none":
         more.append("cam_weights_name")  # the backbone is the classification network's
     stage = f"train_{network}"
-    settings = shaped_by(config, dataset, stage, *more, ids=ids, truth=truth, extra=extra)
+    settings = result_settings(config, dataset, stage, *more, ids=ids, truth=truth, extra=extra)
     metadata = describe(
         network,
         resolved(config),
@@ -74,14 +79,13 @@ def claim_predictions(
     network: str,
     weights: Path,
     folder: Path,
-    *,
-    files: Sequence[str],
-    images: Sequence[str],
+    ids: Sequence[str],
+    more_files: Sequence[str] = (),
 ) -> None:
     """Claim the folder of what a trained network predicts in its evaluation."""
-    extra = {f"{network}_weights_name": f"a file of SHA-256 {fingerprint(weights)}"}
-    settings = shaped_by(config, dataset, f"eval_{network}", extra=extra)
-    claim_folder(folder, settings, files=files, images=images, overwrite=config.overwrite)
+    trained = {f"{network}_weights_name": f"a file of SHA-256 {fingerprint(weights)}"}
+    stage = f"eval_{network}"
+    claim_outputs(config, dataset, stage, ids, folder=folder, more_files=more_files, extra=trained)
 
 
 def warn_of_seen(weights: Path, dataset: Dataset, ids: Sequence[str], *, source: str) -> None:

@@ -17,7 +17,7 @@ from misc.machine.device import Compute, compute_of, memory_for
 from misc.machine.distributed import distributed
 from misc.run.log import logger
 from misc.run.progress import bar
-from misc.run.provenance import checkpoint_path
+from misc.run.records import checkpoint_path
 from misc.settings.config import Config
 from misc.train.batches import load_batches
 from misc.train.curves import TrainingCurve, curve_path

@@ -30,7 +30,7 @@ from misc.imutils import rescale, resize
 from misc.machine import ranks
 from misc.masks import counted_order, numbered_map
 from misc.run.log import logger
-from misc.run.provenance import PREDICTION, claim_folder, hold_sources
+from misc.run.records import PREDICTION, claim_folder, hold_sources
 from misc.run.workers import collect_images, map_images
 from misc.settings.config import Config
 from misc.settings.flags import resolved

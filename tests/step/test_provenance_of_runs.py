@@ -132,7 +132,9 @@ def test_cams_of_another_method_made_again_with_their_size_are_noticed(copied, c
     assert run(copied, "cam_to_ir_label", **changes) == 0
     assert write(2) == sizes
     assert run(copied, "cam_to_ir_label", **changes) == 2
-    assert "--cam_out_dir of cam_to_ir_label was the files of 4 images" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert ".npy of --cam_out_dir, digest" in error
+    assert "such images); pass --overwrite True" in error
 
 
 def test_labels_of_more_images_join_those_of_the_same_cams(copied, foreign, capsys):

@@ -4,8 +4,12 @@ import os
 import pytest
 
 from misc.files.locks import release_all
-from misc.run.provenance import claim_folder, claim_weights, confirm_weights
-from misc.run.records import read_settings
+from misc.run.records import (
+    claim_folder,
+    claim_weights,
+    confirm_weights,
+    read_settings,
+)
 
 SETTINGS = {"make_sem_seg_labels": {"beta": 10, "cam_scales": (1.0, 0.5)}}
 FILES = ("{}.png", "palette/{}.png", "palette/legend.svg")
@@ -16,7 +20,7 @@ def changed(**settings):
 
 
 def claim(folder, settings=SETTINGS, *, images=("a", "b"), **options):
-    claim_folder(folder, settings, files=FILES, images=images, **options)
+    claim_folder(folder, settings, files=FILES, images=dict.fromkeys(images, ""), **options)
 
 
 def write(folder, *names):
@@ -200,18 +204,19 @@ def test_an_image_of_any_name_is_removed_as_it_was_written(tmp_path, image_id):
 
 
 def test_an_image_of_another_file_is_refused_or_made_again_alone(tmp_path):
-    claim(tmp_path, images={"a": "a.bmp, digest 1", "b": "b.bmp, digest 2"})
+    given = {"a": "a.bmp, digest 1", "b": "b.bmp, digest 2"}
+    claim_folder(tmp_path, SETTINGS, files=FILES, images=given)
     write(tmp_path, "a.png", "b.png", "palette/legend.png")
-    claim(tmp_path, images={"b": "b.bmp, digest 2"})
+    claim_folder(tmp_path, SETTINGS, files=FILES, images={"b": "b.bmp, digest 2"})
     now = {"a": "a.bmp, digest 3"}
     with pytest.raises(ValueError, match=r"results of another a\.bmp, digest 1 \(1 such images\)"):
-        claim(tmp_path, images=now)
-    claim(tmp_path, images=now, overwrite=True)
+        claim_folder(tmp_path, SETTINGS, files=FILES, images=now)
+    claim_folder(tmp_path, SETTINGS, files=FILES, images=now, overwrite=True)
     assert listing(tmp_path) == {"b.png", "palette/legend.png", "settings.json"}
 
 
 def test_what_an_earlier_run_wrote_goes_by_its_own_description(made):
-    claim_folder(made, SETTINGS, files=("results/{}_*.png",), images=["a"])
+    claim_folder(made, SETTINGS, files=("results/{}_*.png",), images={"a": ""})
     write(made, "results/a_0.png", "results/a_12.png", "results/mine_0.png", "results/a_x.png")
     claim(made, changed(beta=8), overwrite=True)
     assert listing(made) == {"settings.json", "results/mine_0.png", "results/a_x.png"}
