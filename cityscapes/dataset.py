@@ -1,9 +1,9 @@
 """The images and labels of a Cityscapes folder."""
 
 import hashlib
+import logging
 import os
 from collections.abc import Mapping, Sequence
-from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -19,60 +19,43 @@ from misc.files.digests import content_digest
 from misc.files.images import read_image
 from misc.files.labels import LEAST_SCORE
 from misc.metrics import mean_average_precision
-from misc.run.log import logger
 from misc.settings.config import Config
 
+_log = logging.getLogger("irnet")
 # An aggregator attributes it to IRNet; network, classes and protocol are not known.
 PUBLISHED: dict[tuple[str, str], dict[str, float]] = {("eval_deeplab", "val"): {"mIoU": 0.3348}}
 
 
 class Dataset(dataset.Dataset):
-    """Cityscapes' finely annotated images: image ids in, images and labels out.
-
-    Constructing one reads no list and no image; picklable. An image's id is its file's name up to
-    `_leftImg8bit`, as aachen_000000_000019.
+    """Cityscapes' finely annotated images.
 
     Args:
         root: the folder with leftImg8bit and gtFine.
         num_classes: the 8 classes with instances, everything else is background; or all 19,
             which leave no background.
         limit: use only this many first images of every list.
-
-    Raises:
-        FileNotFoundError: `root`, or its folder leftImg8bit, is missing.
     """
 
     name = "cityscapes"
     packed_instances = PACKED
 
     def __init__(
-        self,
-        root: str | os.PathLike[str],
-        *,
-        num_classes: int = 8,
-        limit: int | None = None,
+        self, root: str | os.PathLike[str], *, num_classes: int = 8, limit: int | None = None
     ) -> None:
         self.limit = limit
         self.label_ids = label_ids(num_classes)
         self.class_names = names_of(self.label_ids)
+        self.palette = palette_of(self.label_ids)
         self._layout = Layout(Path(root))
         self._classes: dict[str, list[int]] = {}  # of the images whose truth has been read
 
-    @cached_property
-    def palette(self) -> np.ndarray:  # type: ignore[override]
-        """Return the colours of label maps, uint8 (256, 3): Cityscapes' own."""
-        return palette_of(self.label_ids)
-
     def published(self, stage: str, split: str) -> Mapping[str, float]:
-        """Return the published figures for a stage's measures on a split; see PUBLISHED."""
+        """Return the published figures for a stage's measures on a split."""
         figures = PUBLISHED.get((stage, split), {})
         return figures if figures and len(self.split(split)) == EXPECTED_COUNTS[split] else {}
 
     def identify(self, ids: Sequence[str] | None = None, *, truth: str = "") -> str:
-        """Return the name, classes, number of images, and a digest of ids and file sizes.
-
-        With `truth` it has a digest of these files, too.
-        """
+        """Return the name, classes, number of images, and digests of ids, file sizes and truth."""
         if ids is None:
             ids = [i for i, place in self._layout.places.items() if not place.startswith("test/")]
         paths = (self._layout.path(TRUTH["semantic"], image_id) for image_id in ids)
@@ -85,7 +68,7 @@ class Dataset(dataset.Dataset):
         return f"{known}, {truth} truth {content_digest(files)}"
 
     def split(self, name_or_file: str | os.PathLike[str]) -> list[str]:
-        """Return the ids of a split or of a text file of ids; see cityscapes.layout."""
+        """Return the ids of a split or of a text file of ids."""
         return self._layout.split(name_or_file)[: self.limit]
 
     def image_path(self, image_id: str) -> Path:
@@ -93,11 +76,11 @@ class Dataset(dataset.Dataset):
         return self._layout.path(IMAGE, image_id)
 
     def image(self, image_id: str) -> np.ndarray:
-        """Read an image: uint8 RGB (H, W, 3); raises as misc.files.images.read_image."""
+        """Read an image: uint8 RGB (H, W, 3)."""
         return read_image(self.image_path(image_id))
 
     def classes(self, image_id: str) -> list[int]:
-        """Return the classes that occur in labelIds; raises as `semantic_label`."""
+        """Return the classes that occur in labelIds."""
         if image_id not in self._classes:
             found = truth.occurring(self._read("semantic", image_id))
             self._classes[image_id] = np.flatnonzero(np.isin(self.label_ids, found)).tolist()
@@ -112,19 +95,11 @@ class Dataset(dataset.Dataset):
         return [i for i in ids if all(self._layout.has_truth(i, kind) for kind in kinds)]
 
     def semantic_label(self, image_id: str) -> np.ndarray:
-        """Read a semantic label: uint8 (H, W), 0 background, class id + 1, 255 void.
-
-        Raises:
-            FileNotFoundError: the image has no label.
-            ValueError: the file is no label map, of another size than the image, or has other ids.
-        """
+        """Read a semantic label: uint8 (H, W), 0 background, class id + 1, 255 void."""
         return truth.semantic_label(self._read("semantic", image_id), self.label_ids)
 
     def instance_label(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
-        """Read the instances: masks, bool (N, H, W), and their classes, int64 (N,), from 0.
-
-        Groups are none. Raises as `semantic_label`.
-        """
+        """Read the instances, no groups: bool (N, H, W), and their classes, int64 (N,), from 0."""
         return truth.instances(self._read("instance", image_id), self.label_ids)
 
     def ignored_regions(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
@@ -141,12 +116,6 @@ class Dataset(dataset.Dataset):
         """Count how an image's detections overlap its truth, for `instance_measures`.
 
         Fragments, which the export leaves out, do not count: the server finds the same.
-
-        Args:
-            image_id: the image.
-            masks: bool (N, H, W), the detections.
-            classes: (N,), their classes, from 0.
-            scores: (N,), their scores.
         """
         numbers = self._read("instance", image_id)
         kept = np.asarray(scores) >= LEAST_SCORE
@@ -160,32 +129,24 @@ class Dataset(dataset.Dataset):
         """
         means = mean_average_precision(average_precision(matches))
         if np.isnan(means).all():
-            logger.info("Cityscapes AP is left out: no image has an instance of 100 pixels or more")
+            _log.info("Cityscapes AP is left out: no image has an instance of 100 pixels or more")
             return {}
         at_half = means[np.flatnonzero(np.isclose(OVERLAPS, 0.5))[0]]
         return {"Cityscapes AP": float(means.mean()), "Cityscapes AP50": float(at_half)}
 
     def pack_instances(self, folder: Path, ids: Sequence[str]) -> Path:
-        """Write the detections of images in the server's text format; see cityscapes.export."""
+        """Write the detections of images in the server's text format."""
         return pack(folder, ids, self.label_ids)
 
 
 def from_config(config: Config) -> Dataset:
     """Open Cityscapes in --data_root, with the classes of --cityscapes_classes."""
     if config.cityscapes_classes == len(EVALUATED_IDS):
-        _warn_of_all_classes(config.log_name)
+        _log.warning(
+            "--cityscapes_classes 19: there is no background, on which IRNet's pairs and the "
+            "thresholds stand, and image-level labels say little: 11.7 of 19 classes an image, "
+            "road and building in 98 to 99 %; the 8 classes with instances are the default"
+        )
     return Dataset(
-        config.data_root or "",
-        num_classes=config.cityscapes_classes,
-        limit=config.limit,
-    )
-
-
-@cache
-def _warn_of_all_classes(_run: str) -> None:
-    """Say, once a run, what is lost with all 19 classes."""
-    logger.warning(
-        "--cityscapes_classes 19: there is no background, on which IRNet's pairs and the "
-        "thresholds stand, and image-level labels say little: 11.7 of 19 classes an image, road "
-        "and building in 98 to 99 %; the 8 classes with instances are the default"
+        config.data_root or "", num_classes=config.cityscapes_classes, limit=config.limit
     )

@@ -26,7 +26,7 @@ def export_image(
         label_ids: (C,), the label id of each class.
 
     Returns:
-        the path of the list, which is written last.
+        the path of the list.
     """
     lines = []
     # Fragments are left out, as in COCO annotations.
@@ -41,11 +41,7 @@ def export_image(
 
 
 def pack(folder: Path, ids: Sequence[str], label_ids: np.ndarray) -> Path:
-    """Write the detections of images, which lie in a folder of instance labels, to its results.
-
-    Returns:
-        the folder of the lists, to be zipped for the server, or measured with cityscapesscripts.
-    """
+    """Write the detections in a folder to its `results`, to be zipped for the server."""
     for image_id in ids:
         found = load_instances(instance_path(folder, image_id))
         export_image(folder / RESULTS, image_id, found, label_ids)

@@ -15,14 +15,7 @@ TRUTH = {"semantic": "gtFine_labelIds", "instance": "gtFine_instanceIds"}
 
 
 class Layout:
-    """The files in a Cityscapes folder; picklable. The images are listed once.
-
-    Args:
-        root: the folder with leftImg8bit and gtFine.
-
-    Raises:
-        FileNotFoundError: `root`, or its folder leftImg8bit, is missing.
-    """
+    """The files in a Cityscapes folder; its images are listed once."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -44,12 +37,7 @@ class Layout:
         }
 
     def split(self, name_or_file: str | os.PathLike[str]) -> list[str]:
-        """Return the image ids of train, val or test, or of a text file, each with its image.
-
-        Raises:
-            FileNotFoundError: the split or an image of the list is missing.
-            ValueError: an unknown split, or an invalid list.
-        """
+        """Return the image ids of train, val or test, or of a text file, each with its image."""
         name = os.fspath(name_or_file)
         if name in SPLITS:
             ids = [i for i, place in self.places.items() if place.startswith(f"{name}/")]

@@ -47,9 +47,6 @@ def overlaps_of(
         masks: bool (N, H, W), the detections; empty ones do not count.
         ids: (N,), their label ids; those of classes without instances do not count.
         scores: (N,), their scores.
-
-    Raises:
-        ValueError: the masks are not of the map's size.
     """
     if masks.shape[1:] != numbers.shape:
         raise ValueError(f"masks of shape {masks.shape[1:]}, ground truth of {numbers.shape}")
@@ -147,13 +144,7 @@ def _of_class(images: Sequence[ImageOverlaps], label_id: int) -> _ClassOverlaps:
 
 
 def _area(scores: np.ndarray, right: np.ndarray, *, total: int) -> float:
-    """Integrate precision over recall as the benchmark does: each point has half of both steps.
-
-    Args:
-        scores: (N,), of the detections that count.
-        right: bool (N,), which of them are right.
-        total: number of true instances, at least 1.
-    """
+    """Integrate precision over recall as the benchmark does: each point has half of both steps."""
     if not len(scores):
         return 0.0
     rising = np.argsort(scores, kind="stable")

@@ -12,13 +12,7 @@ from misc.imutils import IGNORE
 def read_ids(path: Path, image: Path) -> np.ndarray:
     """Read labelIds, or instanceIds: integer (H, W), id · 1000 + n for instances, or the id alone.
 
-    Args:
-        path: the file.
-        image: the image, of the same size.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no map, of another size than the image, or has unknown ids.
+    Its image, a file, has the same size.
     """
     if not path.is_file():
         raise FileNotFoundError(

@@ -11,7 +11,6 @@ import numpy as np
 
 from coco.categories import CATEGORY_IDS, CLASS_NAMES
 from coco.lists import Lists
-from coco.published import PUBLISHED
 from coco.ready_masks import FLAG, is_raw, read_mask
 from coco.shapes import draw_masks
 from misc.files import dataset
@@ -28,6 +27,15 @@ from misc.imutils import IGNORE
 from misc.settings.config import Config
 
 RESULTS = "detections.json"
+# Published figures by year, stage and split; docs/COCO.md has each one's protocol. None is of
+# IRNet's authors: those on 2014 are later papers' runs of IRNet, that on 2017 is another method's,
+# without proposals or SAM, as none of IRNet is known.
+PUBLISHED = {
+    (2014, "eval_cam", "train"): {"mIoU": 0.331},
+    (2014, "eval_sem_seg", "train"): {"mIoU": 0.425},
+    (2014, "eval_deeplab", "val"): {"mIoU": 0.420},
+    (2017, "eval_mask_rcnn", "val"): {"COCO AP": 0.143, "COCO AP50": 0.280},
+}
 
 
 def from_config(config: Config) -> "Dataset":
@@ -46,10 +54,7 @@ def from_config(config: Config) -> "Dataset":
 
 
 class Dataset(dataset.Dataset):
-    """COCO, or a folder laid out like it: image ids in, images and labels out; picklable.
-
-    Constructing one reads no list, no annotation and no image. An image's id is the stem of its
-    file's name in the JSON.
+    """COCO, or a folder laid out like it; an id is the stem of an image's file name in the JSON.
 
     Args:
         root: the folder with annotations/instances_train2014.json and so on, and the images in
@@ -62,9 +67,6 @@ class Dataset(dataset.Dataset):
         crowd: what crowds are in the semantic truth where nothing else is: `background`, `ignore`.
         mask_dir: a folder of ready-made semantic masks, in place of the semantic truth above.
         limit: use only this many first images of every list.
-
-    Raises:
-        FileNotFoundError: `root`, the annotations in it, or `mask_dir` is missing.
     """
 
     packed_instances = (RESULTS,)
@@ -88,10 +90,7 @@ class Dataset(dataset.Dataset):
         self._truth, self._crowd = truth, crowd
         self._masks = None if mask_dir is None else Path(mask_dir)
         self._lists = Lists(
-            Path(root),
-            year=year,
-            only_labelled=only_labelled,
-            crowd_labels=crowd_labels,
+            Path(root), year=year, only_labelled=only_labelled, crowd_labels=crowd_labels
         )
         if self._masks is not None and not self._masks.is_dir():
             raise FileNotFoundError(f"{FLAG} {self._masks}: no such folder")
@@ -103,7 +102,7 @@ class Dataset(dataset.Dataset):
     def published(self, stage: str, split: str) -> Mapping[str, float]:
         """Return the published figures of a stage's measures on a split of COCO itself."""
         name = split.removesuffix(str(self._lists.year))
-        figures = PUBLISHED[self._lists.year].get((stage, name), {})
+        figures = PUBLISHED.get((self._lists.year, stage, name), {})
         return figures if figures and self._lists.is_whole(name) else {}
 
     def identify(self, ids: Sequence[str] | None = None, *, truth: str = "") -> str:
@@ -114,7 +113,8 @@ class Dataset(dataset.Dataset):
         digest of the ready-made masks in their place.
         """
         ids = self._lists.all_ids() if ids is None else ids
-        labels = hashlib.sha256(np.packbits(self._lists.labels(ids)).tobytes()).hexdigest()[:16]
+        bits = np.packbits(self.image_labels(ids).astype(bool))
+        labels = hashlib.sha256(bits.tobytes()).hexdigest()[:16]
         known = f"{super().identify(ids)}, labels {labels}"
         if not truth:
             return known
@@ -138,10 +138,7 @@ class Dataset(dataset.Dataset):
         return self._lists.image_path(image_id)
 
     def image(self, image_id: str) -> np.ndarray:
-        """Read an image: uint8 RGB (H, W, 3); raises as misc.files.images.read_image.
-
-        Raises ValueError, too, where the JSON says another size.
-        """
+        """Read an image: uint8 RGB (H, W, 3); ValueError where the JSON says another size."""
         image = read_image(self.image_path(image_id))
         _, index, row = self._lists.find(image_id)
         if image.shape[:2] != (size := index.size(row)):
@@ -151,12 +148,10 @@ class Dataset(dataset.Dataset):
             )
         return image
 
-    def image_labels(self, ids: Sequence[str]) -> np.ndarray:
-        """Return the image-level labels: float32 (N, 80), 1 where an image shows a class, else 0.
-
-        An image without an annotation has none.
-        """
-        return self._lists.labels(ids).astype(np.float32)
+    def classes(self, image_id: str) -> list[int]:
+        """Return the classes of the image-level label, from 0."""
+        _, index, row = self._lists.find(image_id)
+        return np.flatnonzero(index.labels[row]).tolist()
 
     def with_labels(self, ids: Sequence[str]) -> list[str]:
         """Return those of the ids, in their order, that are in the JSONs: one may have no class."""
@@ -174,10 +169,6 @@ class Dataset(dataset.Dataset):
 
         It is drawn of the annotations by the rule, or read from `mask_dir`. Crowds lie under all
         else; areas are the masks' own pixels.
-
-        Raises:
-            FileNotFoundError: the image has no mask in `mask_dir`.
-            ValueError: an annotation or a mask is broken.
         """
         if self._masks is not None:
             return read_mask(self._mask_path(image_id), raw=self._masks_are_raw)
@@ -196,9 +187,6 @@ class Dataset(dataset.Dataset):
         """Read the instances: masks, bool (N, H, W), and their classes, int64 (N,), from 0.
 
         Crowds are none; neither is an annotation too small to cover a pixel.
-
-        Raises:
-            ValueError: an annotation is broken.
         """
         masks, classes, crowd = self._drawn(image_id)
         kept = ~crowd & masks.any(axis=(1, 2))
@@ -212,14 +200,7 @@ class Dataset(dataset.Dataset):
     def match_instances(
         self, image_id: str, masks: np.ndarray, classes: np.ndarray, scores: np.ndarray
     ) -> CocoMatches:
-        """Match an image's detections for COCO's AP.
-
-        Args:
-            image_id: the image.
-            masks: bool (N, H, W).
-            classes: int64 (N,), from 0.
-            scores: float32 (N,).
-        """
+        """Match an image's detections for COCO's AP; see misc.files.dataset."""
         _, index, row = self._lists.find(image_id)
         return match_masks(
             {"mask": masks, "class": classes, "score": scores},
@@ -262,9 +243,9 @@ class Dataset(dataset.Dataset):
     @cached_property
     def _masks_are_raw(self) -> bool:
         with_mask = (i for i in self._lists.all_ids() if _is(self._mask_path(i)))
-        return is_raw(with_mask, self._mask_path, self._classes)
+        return is_raw(with_mask, self._mask_path, self._annotated_classes)
 
-    def _classes(self, image_id: str) -> np.ndarray:
+    def _annotated_classes(self, image_id: str) -> np.ndarray:
         _, index, row = self._lists.find(image_id)
         return np.unique(index.classes[index.annotated(row)])
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from coco.categories import CLASS_OF, UNUSED, name_of
+from coco.categories import CATEGORY_IDS, CLASS_OF, UNUSED, name_of
 from coco.json_file import elements
 
 
@@ -32,6 +32,7 @@ class Index:
         lengths: of each annotation in bytes, int64 (M,).
         classes: of each annotation, int16 (M,), from 0.
         crowd: whether each annotation is of a crowd, bool (M,).
+        labels: the images' image-level labels, bool (N, 80).
     """
 
     path: Path
@@ -43,6 +44,7 @@ class Index:
     lengths: np.ndarray
     classes: np.ndarray
     crowd: np.ndarray
+    labels: np.ndarray
 
     @cached_property
     def rows(self) -> dict[str, int]:
@@ -58,20 +60,8 @@ class Index:
         height, width = self.sizes[row].tolist()
         return height, width
 
-    def labels(self, *, crowds: bool) -> np.ndarray:
-        """Return the image-level labels of all images, bool (N, 80); crowds count or not."""
-        labels = np.zeros((len(self.names), int(CLASS_OF.max()) + 1), bool)
-        image = np.repeat(np.arange(len(self.names)), np.diff(self.starts))
-        counted = np.ones(len(image), bool) if crowds else ~self.crowd
-        labels[image[counted], self.classes[counted]] = True
-        return labels
-
     def annotations(self, row: int) -> list[dict[str, Any]]:
-        """Read the annotations of an image, in the file's order.
-
-        Raises:
-            ValueError: the file is not the one that the index was made of.
-        """
+        """Read the annotations of an image, in the file's order."""
         places, found = self.annotated(row), []
         with self.path.open("rb") as file:
             for offset, length in zip(self.offsets[places], self.lengths[places], strict=True):
@@ -90,11 +80,10 @@ def stem(name: str) -> str:
     return os.path.splitext(name.rpartition("/")[2])[0]
 
 
-def make_index(path: Path) -> Index:
-    """Parse an instances JSON.
+def make_index(path: Path, *, crowd_labels: bool) -> Index:
+    """Parse an instances JSON; crowds count in image-level labels or not.
 
     Raises:
-        FileNotFoundError: there is no such file.
         ValueError: it is cut short or no instances JSON, names a category otherwise than COCO, has
             an image twice, or an annotation of an unknown image or category.
     """
@@ -115,6 +104,10 @@ def make_index(path: Path) -> Index:
         )
     order = np.argsort(rows, kind="stable")
     _, categories, crowd, offsets, lengths = annotations[:, order]
+    classes = CLASS_OF[categories]
+    labels = np.zeros((len(numbers), len(CATEGORY_IDS)), bool)
+    counted = crowd_labels | (crowd == 0)
+    labels[rows[order][counted], classes[counted]] = True
     return Index(
         path=path,
         names=np.array(names),
@@ -123,8 +116,9 @@ def make_index(path: Path) -> Index:
         starts=np.searchsorted(rows[order], np.arange(len(numbers) + 1)),
         offsets=offsets,
         lengths=lengths,
-        classes=CLASS_OF[categories],
+        classes=classes,
         crowd=crowd.astype(bool),
+        labels=labels,
     )
 
 

@@ -1,5 +1,6 @@
 """COCO's splits, a user's own lists, and where their images are."""
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,12 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from coco.categories import CLASS_NAMES
 from coco.index import Index, make_index
 from misc.files.atomic import names_in
 from misc.files.id_lists import list_file, read_list
-from misc.run.log import logger
 
+_log = logging.getLogger("irnet")
 SPLITS = ("train", "val")
 EXPECTED_COUNTS = {
     2014: {"train": 82_783, "val": 40_504},
@@ -20,7 +20,6 @@ EXPECTED_COUNTS = {
 }
 # Where the images of a split are met, in this order.
 LAYOUTS = ("{}", "images/{}", "JPEGImages/{}", "JPEGImages", "images")
-
 AN_ID = "an id is the name of an image's file in the JSON without its ending"
 
 
@@ -33,14 +32,7 @@ class Found(NamedTuple):
 
 
 class Lists:
-    """The lists of a COCO folder; picklable. Each JSON is read once, where it is first needed.
-
-    Args:
-        root: the folder.
-        year: 2014 or 2017.
-        only_labelled: leave images without an image-level label out of train and val.
-        crowd_labels: crowds count in the image-level label.
-    """
+    """The lists of a COCO folder; each JSON is read once, where it is first needed."""
 
     def __init__(self, root: Path, *, year: int, only_labelled: bool, crowd_labels: bool) -> None:
         self.root, self.year = root, year
@@ -50,9 +42,7 @@ class Lists:
         jsons = {name: root / f"annotations/instances_{name}{year}.json" for name in SPLITS}
         self._jsons = {name: path for name, path in jsons.items() if path.is_file()}
         self._indices: dict[str, Index] = {}
-        self._labels: dict[str, np.ndarray] = {}
         self._files: dict[str, dict[str, str]] = {}
-        self._told = set[str]()
         if not self._jsons:
             raise FileNotFoundError(
                 f"--data_root {root}: has neither annotations/instances_train{year}.json nor that "
@@ -60,12 +50,7 @@ class Lists:
             )
 
     def split(self, name_or_file: str | os.PathLike[str]) -> list[str]:
-        """Return the ids of train, val, train2014 and so on, or of a text file of ids.
-
-        Raises:
-            FileNotFoundError: the annotations, or an image, are missing.
-            ValueError: an unknown split, an id that is in no JSON, or broken annotations.
-        """
+        """Return the ids of train, val, train2014 and so on, or of a text file of ids."""
         source = os.fspath(name_or_file)
         name = source.removesuffix(str(self.year))
         if name not in SPLITS:
@@ -76,11 +61,10 @@ class Lists:
                     f"--data_root {self.root}, the first is {strange[0]!r}; {AN_ID}"
                 )
         else:
-            index, labels = self._index(name), self._label_rows(name)
+            index = self._index(name)
             ids, source = list(index.rows), os.fspath(index.path)
             if self.only_labelled:
-                ids = [ids[row] for row in np.flatnonzero(labels.any(axis=1))]
-            self._tell_counts(name, len(ids), labels)
+                ids = [ids[row] for row in np.flatnonzero(index.labels.any(axis=1))]
         there = {image_id for each in self._jsons for image_id in self._files_of(each)}
         if missing := [image_id for image_id in ids if image_id not in there]:
             raise FileNotFoundError(
@@ -91,11 +75,7 @@ class Lists:
         return ids
 
     def find(self, image_id: str) -> Found:
-        """Return where an image is listed.
-
-        Raises:
-            ValueError: no JSON has the image.
-        """
+        """Return where an image is listed."""
         for name in (*self._indices, *self._jsons):
             index = self._index(name)
             if (row := index.rows.get(image_id)) is not None:
@@ -111,11 +91,6 @@ class Lists:
             if left:
                 left -= self._index(name).rows.keys()
         return [image_id for image_id in ids if image_id not in left]
-
-    def labels(self, ids: Sequence[str]) -> np.ndarray:
-        """Return the image-level labels of images, bool (N, 80)."""
-        rows = [self._label_rows(found.split)[found.row] for found in map(self.find, ids)]
-        return np.array(rows, bool).reshape(len(ids), len(CLASS_NAMES))
 
     def image_path(self, image_id: str) -> Path:
         """Return the path of an image, in the first layout that has it.
@@ -138,12 +113,22 @@ class Lists:
     def _index(self, name: str) -> Index:
         if name not in self._indices:
             usual = self.root / f"annotations/instances_{name}{self.year}.json"
-            index = make_index(self._jsons.get(name, usual))
+            index = make_index(self._jsons.get(name, usual), crowd_labels=self.crowd_labels)
             for other in self._indices.values():
                 if both := index.rows.keys() & other.rows.keys():
                     raise ValueError(f"{index.path}: {other.path} has {min(both)!r}, too")
             self._indices[name] = index
+            self._log_counts(name, index)
         return self._indices[name]
+
+    def _log_counts(self, name: str, index: Index) -> None:
+        count, labelled = len(index.labels), np.count_nonzero(index.labels.any(axis=1))
+        words = f"{name}{self.year}: {count} images, {count - labelled} of them without a class"
+        left_out = f", which are left out: {labelled}" if self.only_labelled else ""
+        _log.info("%s%s", words, left_out)
+        if count != (expected := EXPECTED_COUNTS[self.year][name]):
+            words = "%s: has %d images, COCO %d's has %d"
+            _log.warning(words, index.path, count, self.year, expected)
 
     def _files_of(self, name: str) -> dict[str, str]:
         """Return the file of each image of a split that has one, from one listing a folder."""
@@ -162,21 +147,3 @@ class Lists:
                     files[image_id] = place
             self._files[name] = files
         return self._files[name]
-
-    def _label_rows(self, name: str) -> np.ndarray:
-        if name not in self._labels:
-            self._labels[name] = self._index(name).labels(crowds=self.crowd_labels)
-        return self._labels[name]
-
-    def _tell_counts(self, name: str, taken: int, labels: np.ndarray) -> None:
-        """Log, once, how many images a split has."""
-        if name in self._told:
-            return
-        self._told.add(name)
-        expected, without = EXPECTED_COUNTS[self.year][name], np.count_nonzero(~labels.any(axis=1))
-        left_out = f", which are left out: {taken}" if self.only_labelled else ""
-        said = f"{name}{self.year}: {len(labels)} images, {without} of them without a class"
-        logger.info("%s%s", said, left_out)
-        if len(labels) != expected:
-            counted = f"has {len(labels)} images, COCO {self.year}'s has {expected}"
-            logger.warning("%s: %s", self._jsons[name], counted)

@@ -21,12 +21,9 @@ LOOKED_AT = 500  # images; a class from the 12th on, of which there are 69, deci
 def is_raw(
     ids: Iterable[str], path: Callable[[str], Path], classes: Callable[[str], np.ndarray]
 ) -> bool:
-    """Return whether masks hold category ids; by default they hold labels 0..80.
+    """Return whether the masks of some images, at `path(id)`, hold category ids, not labels 0..80.
 
-    Args:
-        ids: images with a mask.
-        path: returns the mask of an image.
-        classes: returns an image's classes by its annotations, from 0.
+    `classes(id)` is an image's classes by its annotations, from 0.
     """
     for image_id, _ in zip(ids, range(LOOKED_AT), strict=False):
         values = np.setdiff1d(read_label(path(image_id)), [0, IGNORE])
@@ -39,12 +36,7 @@ def is_raw(
 
 
 def read_mask(path: Path, *, raw: bool) -> np.ndarray:
-    """Read a ready-made mask: uint8 (H, W), 0 background, class id + 1, 255 ignore.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no label map, or has a value that the numbering does not.
-    """
+    """Read a ready-made mask: uint8 (H, W), 0 background, class id + 1, 255 ignore."""
     values = read_label(path)
     table = np.full(256, -1, np.int16)
     table[[0, IGNORE]] = 0, IGNORE

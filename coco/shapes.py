@@ -10,15 +10,9 @@ from pycocotools import mask as runs
 def draw_masks(
     annotations: Sequence[Mapping[str, Any]], size: tuple[int, int], source: object
 ) -> np.ndarray:
-    """Draw the masks of an image's annotations: bool (N, H, W).
+    """Draw the masks of annotations in an image of (H, W): bool (N, H, W); `source` is their file.
 
-    Args:
-        annotations: of an instances JSON: polygons in any number of parts, or run lengths.
-        size: the image's (H, W).
-        source: the file, for errors.
-
-    Raises:
-        ValueError: one has no mask, or one that is broken or of another size.
+    They are polygons in any number of parts, or run lengths.
     """
     masks = np.zeros((len(annotations), *size), bool)
     for mask, annotation in zip(masks, annotations, strict=True):

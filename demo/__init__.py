@@ -1,6 +1,35 @@
 """The demo: data drawn by formula, laid out like VOC and read as VOC is."""
 
+import logging
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
 from demo.making import make_demo, read_marker
-from demo.reading import from_config
+from misc.files.dataset import Dataset
+from misc.machine import ranks
+from misc.settings.config import Config
 
 __all__ = ["from_config", "make_demo", "read_marker"]
+
+_log = logging.getLogger("irnet")
+
+
+def from_config(config: Config, *, read: Callable[..., Dataset]) -> Dataset:
+    """Open the demo data with VOC's reader; draw them first if --dataset is demo."""
+    root = config.data_root or config.demo_root
+    if config.dataset == "demo":
+        if not Path(root).is_dir():
+            _log.info("making the demo data in %s", root)
+        make = partial(
+            make_demo,
+            root,
+            train=config.demo_train_images,
+            val=config.demo_val_images,
+            seed=config.demo_seed,
+        )
+        ranks.on_first(make)
+    made_from = read_marker(root)
+    return read(
+        root, name="demo", made_from=made_from, sbd_root=config.sbd_root, limit=config.limit
+    )

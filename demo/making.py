@@ -19,7 +19,6 @@ no background correlates with a class, pieces have crisp outlines, and a class h
 hue. VOC's names are borrowed; the drawings do not resemble them.
 """
 
-import io
 import json
 import os
 import tempfile
@@ -29,12 +28,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from demo.objects import KINDS
 from demo.scene import Scene, draw_scene
 from misc.files.atomic import TEMPORARY, remove_abandoned, write_bytes
-from misc.files.images import write_label
+from misc.files.images import encode_jpeg, write_label
 from misc.files.palette import voc_palette
 from misc.imutils import IGNORE
 
@@ -62,11 +60,7 @@ def make_demo(
         train: number of images of the train split.
         val: number of images of the val split.
         seed: random seed.
-        size: (height, width) of every other image, the rest are (width, height).
-
-    Raises:
-        ValueError: `root` holds demo data made with other arguments, or something else; no image
-            is requested, or one under 32 pixels.
+        size: (height, width) of half of the images, the rest are (width, height).
     """
     if train < 1 or val < 1 or min(size) < 32:
         raise ValueError(
@@ -74,13 +68,7 @@ def make_demo(
             "least one of each, of at least 32 pixels per side"
         )
     root = Path(root)
-    made_with = {
-        "version": VERSION,
-        "train": train,
-        "val": val,
-        "seed": seed,
-        "size": list(size),
-    }
+    made_with = {"version": VERSION, "train": train, "val": val, "seed": seed, "size": list(size)}
     if _is_there(root, made_with):
         return
     root.parent.mkdir(parents=True, exist_ok=True)
@@ -133,9 +121,8 @@ def _write_all(root: Path, *, train: int, val: int, seed: int, size: tuple[int, 
 
 
 def _write_image(root: Path, image_id: str, scene: Scene) -> None:
-    buffer = io.BytesIO()
-    Image.fromarray(scene.image).save(buffer, format="JPEG", quality=92)
-    write_bytes(root / "JPEGImages" / f"{image_id}.jpg", buffer.getvalue())
+    photograph = encode_jpeg(scene.image, quality=92)
+    write_bytes(root / "JPEGImages" / f"{image_id}.jpg", photograph)
     write_bytes(root / "Annotations" / f"{image_id}.xml", _annotation(image_id, scene))
     classes = np.array([0, *(LABELS[name] for name in scene.names)])
     border = _border(scene)

@@ -10,11 +10,6 @@ def read_classes(path: Path) -> list[int]:
     """Read one annotation file: the class ids of its objects, each once, ascending.
 
     Objects marked difficult or truncated count; the parts of an object (head, hand) do not.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file declares a document type or entities (which could make the parser
-            expand without end), is broken, or has an object of an unknown class.
     """
     root = _parse(path)
     if root.tag != "annotation":
@@ -35,7 +30,7 @@ def _parse(path: Path) -> ElementTree.Element:
         raise FileNotFoundError(
             f"{path}: no such file; the image-level labels of {path.stem!r} come from it"
         ) from None
-    # Zero bytes are removed, so that UTF-16 cannot hide a declaration.
+    # Entities could expand without end; without zero bytes UTF-16 cannot hide their declaration.
     letters = content.replace(b"\0", b"")
     if b"<!DOCTYPE" in letters or b"<!ENTITY" in letters:
         raise ValueError(f"{path}: declares a DOCTYPE or ENTITY, which no VOC annotation needs")

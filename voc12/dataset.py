@@ -1,32 +1,41 @@
 """The images and labels of a VOC 2012 devkit folder."""
 
 import os
+import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from misc.files import dataset
-from misc.files.atomic import names_in
+from misc.files.atomic import atomic_path, names_in
+from misc.files.dataset import ARCHIVE, KINDS
 from misc.files.digests import content_digest
 from misc.files.images import read_image
+from misc.files.labels import semantic_paths
 from misc.files.palette import voc_palette
 from misc.settings.config import Config
 from voc12.annotations import read_classes
 from voc12.identity import identify, is_published_split
 from voc12.names import CLASS_NAMES
-from voc12.published import PUBLISHED
-from voc12.server import pack
 from voc12.splits import EXPECTED_COUNTS, read_split
-from voc12.truth import KINDS, Truth
+from voc12.truth import Truth
 
+# By stage and split: the published figures (METHOD section 10).
+PUBLISHED: dict[tuple[str, str], dict[str, float]] = {
+    ("eval_cam", "train"): {"mIoU": 0.483},
+    ("eval_ins_seg", "train"): {"AP50": 0.377},
+    ("eval_sem_seg", "train"): {"mIoU": 0.665},
+    ("eval_mask_rcnn", "val"): {"AP50": 0.467, "AP70": 0.235},
+    ("eval_deeplab", "val"): {"mIoU": 0.635},
+    ("eval_deeplab", "test"): {"mIoU": 0.648},
+}
+IN_ARCHIVE = Path("results", "VOC2012", "Segmentation", "comp6_test_cls")
 FOLDERS = ("JPEGImages", "Annotations", "ImageSets")
 
 
 class Dataset(dataset.Dataset):
-    """VOC 2012, or a folder laid out like it: image ids in, images and labels out.
-
-    Constructing one reads no list and no image; picklable.
+    """VOC 2012, or a folder laid out like it.
 
     Args:
         root: the devkit folder, VOC2012, with JPEGImages, Annotations and ImageSets;
@@ -37,9 +46,6 @@ class Dataset(dataset.Dataset):
         name: the data set's name.
         made_from: of generated data what they were generated from: their identity, in place of
             the sizes of files. Their splits have counts of their own and no published figures.
-
-    Raises:
-        FileNotFoundError: `root` or `sbd_root`, or a folder in `root`, is missing.
     """
 
     class_names = CLASS_NAMES
@@ -72,7 +78,7 @@ class Dataset(dataset.Dataset):
         return PUBLISHED.get((stage, split), {}) if is_own else {}
 
     def identify(self, ids: Sequence[str] | None = None, *, truth: str = "") -> str:
-        """Return the identity of the data set, or of some images; see voc12.identity.identify."""
+        """Return the identity of the data set, or of some images; see voc12.identity."""
         known = identify(self.root, ids, name=self.name, made_from=self._made_from)
         if not truth:
             return known
@@ -80,7 +86,7 @@ class Dataset(dataset.Dataset):
         return f"{known}, {truth} truth {content_digest(files)}"
 
     def split(self, name_or_file: str | os.PathLike[str]) -> list[str]:
-        """Return the ids of a split or of a text file of ids; see voc12.splits.read_split."""
+        """Return the ids of a split or of a text file of ids; see voc12.splits."""
         ids = read_split(self.root, name_or_file, sbd_root=self.sbd_root, counts=self._counts)
         return ids[: self.limit]
 
@@ -89,21 +95,15 @@ class Dataset(dataset.Dataset):
         return self.root / "JPEGImages" / f"{image_id}.jpg"
 
     def image(self, image_id: str) -> np.ndarray:
-        """Read an image: uint8 RGB (H, W, 3); raises as misc.files.images.read_image."""
+        """Read an image: uint8 RGB (H, W, 3)."""
         return read_image(self.image_path(image_id))
 
-    def image_labels(self, ids: Sequence[str]) -> np.ndarray:
-        """Return the image-level labels: float32 (N, C), 1 where an image shows a class, else 0.
-
-        Raises as voc12.annotations.read_classes.
-        """
-        labels = np.zeros((len(ids), len(self.class_names)), np.float32)
-        for row, image_id in zip(labels, ids, strict=True):
-            if image_id not in self._classes:
-                path = self.root / "Annotations" / f"{image_id}.xml"
-                self._classes[image_id] = read_classes(path)
-            row[self._classes[image_id]] = 1
-        return labels
+    def classes(self, image_id: str) -> list[int]:
+        """Return the classes of the objects in an image's annotation, from 0."""
+        if image_id not in self._classes:
+            path = self.root / "Annotations" / f"{image_id}.xml"
+            self._classes[image_id] = read_classes(path)
+        return self._classes[image_id]
 
     def with_labels(self, ids: Sequence[str]) -> list[str]:
         """Return those of the ids, in their order, that have an image-level label."""
@@ -118,10 +118,6 @@ class Dataset(dataset.Dataset):
         """Read a semantic label: uint8 (H, W), 0 background, class id + 1, 255 ignore.
 
         It is that of SegmentationClass, else of SegmentationClassAug, else of SBD's `cls`.
-
-        Raises:
-            FileNotFoundError: the image has no label.
-            ValueError: the file is not a label map, or has other values than these.
         """
         return self._truth.semantic(image_id)
 
@@ -132,16 +128,17 @@ class Dataset(dataset.Dataset):
         frequent in SegmentationClass under it (METHOD.md, section 8). One with no class pixel
         under it is left out with a warning. An image without these has the instances of SBD's
         `inst`.
-
-        Raises:
-            FileNotFoundError: the image has no label.
-            ValueError: a file is broken or not a label map, or the two differ in size.
         """
         return self._truth.instances(image_id)
 
     def pack(self, folder: Path, ids: Sequence[str]) -> Path:
-        """Pack the semantic labels in a folder for VOC's server; see voc12.server.pack."""
-        return pack(folder, ids)
+        """Pack the palette PNGs of these images for VOC's server; those of other lists stay out."""
+        archive = folder / ARCHIVE
+        with atomic_path(archive) as temporary, tarfile.open(temporary, "w:gz") as packed:
+            for image_id in sorted(ids):
+                _, coloured = semantic_paths(folder, image_id)
+                packed.add(coloured, IN_ARCHIVE / coloured.name)
+        return archive
 
 
 def from_config(config: Config) -> Dataset:

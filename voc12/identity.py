@@ -21,14 +21,8 @@ def identify(
     """Return a data set's name, number of images, and a digest that copying does not change.
 
     The digest covers each image's id, its index in the list, and the sizes of its file and
-    annotation; of generated data what they were made from, in place of the sizes.
-
-    Args:
-        root: the devkit folder, VOC2012.
-        ids: the images; by default those of the lists train and val, or all where there are none,
-            so that images added for a custom list change nothing.
-        name: the data set's name.
-        made_from: what generated data were made from.
+    annotation; of generated data what they were made from, in place of the sizes. By default the
+    images are those of the lists train and val, or all where there are none.
     """
     root = Path(root)
     ids = _own_ids(root) if ids is None else ids

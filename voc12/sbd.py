@@ -19,12 +19,7 @@ def sbd_folder(sbd_root: Path, names: Iterable[str]) -> Path | None:
 
 
 def read_sbd_semantic(path: Path) -> np.ndarray:
-    """Read a semantic label of `cls`: uint8 (H, W), 0 background, class id + 1.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is broken, or has other values than these.
-    """
+    """Read a semantic label of `cls`: uint8 (H, W), 0 background, class id + 1."""
     fields = _read_struct(path, "GTcls")
     label = _map(path, fields)
     _check_classes(path, label[label != 0])
@@ -32,12 +27,7 @@ def read_sbd_semantic(path: Path) -> np.ndarray:
 
 
 def read_sbd_instances(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Read the instances of `inst`: masks, bool (N, H, W), and their classes, int64 (N,), from 0.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is broken, or an instance has no class of VOC.
-    """
+    """Read the instances of `inst`: bool (N, H, W), and their classes, int64 (N,), from 0."""
     fields = _read_struct(path, "GTinst")
     numbers = _map(path, fields)
     categories = fields.get("Categories", np.zeros(0)).ravel()
@@ -52,9 +42,6 @@ def read_sbd_instances(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _read_struct(path: Path, name: str) -> dict[str, np.ndarray]:
-    """Read the fields of a variable that is a struct."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
     try:
         struct = scipy.io.loadmat(path, variable_names=[name])[name][0, 0]
         return {field: struct[field] for field in struct.dtype.names}

@@ -31,10 +31,6 @@ def read_split(
         sbd_root: the folder of the Semantic Boundaries Dataset, a source of train_aug.
         counts: the expected number of images by split, from which others are logged; none for
             generated data.
-
-    Raises:
-        FileNotFoundError: a list or an image of it is missing.
-        ValueError: an unknown split, or an invalid list.
     """
     name = os.fspath(name_or_file)
     if name == "train_aug":
@@ -61,10 +57,6 @@ def train_aug(
     SegmentationClassAug; SBD's own lists with VOC's train; else, with a warning, every annotated
     image of ImageSets/Main/trainval with VOC's train. What is derived is sorted and without VOC's
     val.
-
-    Raises:
-        FileNotFoundError: a required list is missing.
-        ValueError: an invalid list.
     """
     lists = sorted((root / "ImageSets").rglob("train_aug.txt"))
     lists += sorted((root / "ImageSets").rglob("trainaug.txt"))
@@ -87,13 +79,10 @@ def _annotated(root: Path, counts: Mapping[str, int]) -> list[str]:
     ids = _without_val(root, annotated | _train(root))
     if "train_aug" in counts:
         _log.warning(
-            "train_aug: neither a list train_aug.txt under %s, nor %s, nor --sbd_root exists; "
-            "taking the %d annotated images of Main/trainval and train that are not in val "
-            "(the published list has %d)",
-            root / "ImageSets",
-            root / "SegmentationClassAug",
-            len(ids),
-            counts["train_aug"],
+            f"train_aug: neither a list train_aug.txt under {root / 'ImageSets'}, nor "
+            f"{root / 'SegmentationClassAug'}, nor --sbd_root exists; taking the {len(ids)} "
+            "annotated images of Main/trainval and train that are not in val (the published list "
+            f"has {counts['train_aug']})"
         )
     return ids
 

@@ -11,7 +11,6 @@ from misc.files.object_maps import read_class_map, split_objects
 from voc12.names import CLASS_NAMES
 from voc12.sbd import read_sbd_instances, read_sbd_semantic, sbd_folder
 
-KINDS = ("semantic", "instance")
 WHO_HAS = (
     "train and val have segmentation labels; for other images of train_aug put "
     "SegmentationClassAug beside SegmentationClass, or name SBD with --sbd_root"
@@ -19,12 +18,10 @@ WHO_HAS = (
 
 
 class Truth:
-    """The ground truth of a devkit folder; picklable.
+    """The ground truth of a devkit folder.
 
-    Args:
-        root: the devkit folder: SegmentationClass and SegmentationObject hold ID.png of train and
-            val, SegmentationClassAug ID.png of train_aug, semantic labels only.
-        sbd_root: SBD's folder, whose inst and cls hold ID.mat.
+    SegmentationClass and SegmentationObject hold ID.png of train and val, SegmentationClassAug
+    ID.png of train_aug, semantic labels only; inst and cls in SBD's folder hold ID.mat.
     """
 
     def __init__(self, root: Path, sbd_root: Path | None) -> None:

@@ -27,10 +27,6 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     A run that dies in between leaves no half-written file under the final name.
     The parent folder is created if it is missing.
-
-    Raises:
-        OSError: the disk is full or the folder cannot be written, in one line; an existing file is
-            unchanged.
     """
     final = Path(path)
     temporary = None

@@ -27,16 +27,12 @@ def encode_rle(mask: np.ndarray) -> dict[str, Any]:
 def instance_records(
     detections: Mapping[str, np.ndarray], categories: Sequence[int]
 ) -> list[dict[str, Any]]:
-    """Describe an image's instances as COCO does, without ids.
+    """Describe an image's instances as COCO does, without ids, and with scores.
 
     Args:
         detections: `mask` bool (N, H, W), none of them empty, `class` int (N,) from 0 and `score`
             float (N,).
         categories: the category id of each class.
-
-    Returns:
-        for each: category_id, segmentation, area, bbox (x, y, width, height), iscrowd, and the
-        score, which COCO's own annotations do not have.
     """
     records = []
     boxes = bounding_boxes(detections["mask"])
@@ -59,17 +55,7 @@ def instance_records(
 def coco_dataset(
     images: Iterable[Described], categories: Mapping[int, str], *, description: str
 ) -> dict[str, Any]:
-    """Assemble images and their instances into one COCO data set of plain numbers.
-
-    Args:
-        images: the images.
-        categories: name by category id.
-        description: what they are, for `info`.
-
-    Returns:
-        `info`, `licenses`, `images`, `annotations` and `categories`; ids of annotations count
-        from 1.
-    """
+    """Assemble images and their instances into one COCO data set; `categories` are names by id."""
     listed: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for number, file_name, (height, width), records in images:

@@ -49,7 +49,7 @@ def match_masks(
         found: the detections, `mask` bool (N, H, W), `class` int (N,) from 0, `score` (N,).
         masks: bool (M, H, W), the true masks.
         classes: (M,), their classes.
-        crowd: bool (M,), which of them are crowds, that are ignored in matching.
+        crowd: bool (M,), which of them are ignored in matching.
         areas: (M,), by which they are small, medium or large; by default their pixels.
         number: of the image; images are ordered by it.
     """

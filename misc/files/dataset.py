@@ -94,12 +94,9 @@ class Dataset:
     def identify(self, ids: Sequence[str] | None = None, *, truth: str = "") -> str:
         """Return the identity of the data set, or of some images, independent of its path.
 
-        It has the name, the number of images and a digest of their ids and file sizes; a data set
-        that reads ground truth from files adds a digest of it where it is learnt from.
-
-        Args:
-            ids: the images; by default those of the data set's train and val.
-            truth: the kind of ground truth that is learnt from, `semantic` or `instance`.
+        It has the name, the number of images (by default those of train and val) and a digest of
+        their ids and file sizes; a data set that reads ground truth from files adds a digest of
+        the kind that is learnt from, `truth`.
         """
         if ids is None:
             ids = list(dict.fromkeys([*self.split("train"), *self.split("val")]))
@@ -142,15 +139,10 @@ class Dataset:
     def match_instances(
         self, image_id: str, masks: np.ndarray, classes: np.ndarray, scores: np.ndarray
     ) -> Any:
-        """Return what the data set's own measures need of an image's detections.
+        """Return what the data set's own measures need of an image's detections; None without.
 
-        Small and picklable, made in a worker process; None where it has no measures of its own.
-
-        Args:
-            image_id: the image.
-            masks: bool (N, H, W), the detections.
-            classes: int64 (N,), their classes, from 0.
-            scores: float32 (N,), their scores.
+        Small and picklable, made in a worker process from masks, bool (N, H, W), classes from 0,
+        int64 (N,), and scores, float32 (N,).
         """
         return None
 
@@ -162,26 +154,15 @@ class Dataset:
         return {}
 
     def pack(self, folder: Path, ids: Sequence[str]) -> Path | None:
-        """Pack the semantic labels of images for the data set's evaluation server.
+        """Pack the semantic labels of images in a folder as ARCHIVE for an evaluation server.
 
-        Args:
-            folder: holds the labels in the form of `misc.files.labels`; the archive is written
-                into it, with the name ARCHIVE.
-            ids: the images.
-
-        Returns:
-            the archive's path; None where there is no server that takes one.
+        The result is the archive's path; None where there is no server that takes one.
         """
         return None
 
     def pack_instances(self, folder: Path, ids: Sequence[str]) -> Path | None:
-        """Write the detections of images in the form of the data set's evaluation server.
+        """Write the detections of images in a folder in the form of an evaluation server.
 
-        Args:
-            folder: holds the detections in the form of `misc.files.labels`; written into it.
-            ids: the images.
-
-        Returns:
-            what was written; None where there is no server that takes instances.
+        The result is what was written; None where there is no server that takes instances.
         """
         return None

@@ -26,7 +26,6 @@ def content_digest(paths: Iterable[str | os.PathLike[str]]) -> str:
 
 
 def _sample(path: Path) -> bytes:
-    """Return a file's digest; that of none where it cannot be read."""
     try:
         with open(path, "rb", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size

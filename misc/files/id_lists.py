@@ -17,10 +17,6 @@ def read_list(path: Path, *, parse: Callable[[str, str], str] | None = None) -> 
     A line is an id, or the published program's "/JPEGImages/ID.jpg /SegmentationClassAug/ID.png",
     or what `parse` takes: a line, and its place in the file.
     Blank lines and lines that start with '#' are skipped, repeated ids are dropped with a warning.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: not UTF-8 text, a line that is not an id, or no id at all.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such list of image ids")
@@ -41,11 +37,10 @@ def read_list(path: Path, *, parse: Callable[[str, str], str] | None = None) -> 
 
 
 def list_file(name: str, *, splits: Sequence[str]) -> Path:
-    """Return the path of a text file of ids.
+    """Return the path of a text file of ids; a name that is neither a file nor a split is refused.
 
     Raises:
         FileNotFoundError: there is no such file, and the name is a path's.
-        ValueError: there is none, and the name could be a split's, but is none of `splits`.
     """
     path = Path(name)
     if path.is_file():

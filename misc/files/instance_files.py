@@ -12,14 +12,10 @@ from misc.masks import run_lengths
 
 
 def save_instances(path: str | os.PathLike[str], detections: Mapping[str, np.ndarray]) -> None:
-    """Write an image's detections; the bytes are deterministic.
+    """Write an image's detections: `score` float32 (N,), `mask` bool (N, H, W), `class` int64 (N,).
 
     The file is a compressed .npz of `score`, `class`, `shape` = (N, H, W) and `runs`: the lengths
     of the runs of equal values in the flattened masks, the first of them of False.
-
-    Args:
-        path: where to write.
-        detections: `score` float32 (N,), `mask` bool (N, H, W), `class` int64 (N,).
     """
     masks = np.asarray(detections["mask"], dtype=bool)
     members: dict[str, Any] = {
@@ -33,15 +29,7 @@ def save_instances(path: str | os.PathLike[str], detections: Mapping[str, np.nda
 
 
 def load_instances(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Read an image's detections.
-
-    Returns:
-        `score` float32 (N,), `mask` bool (N, H, W), `class` int64 (N,), as they were saved.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is broken, or holds something else.
-    """
+    """Read an image's detections, with the names and dtypes of `save_instances`."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such file")
     try:
@@ -53,11 +41,7 @@ def load_instances(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         fits = score.shape == classes.shape == (count,) and runs.ndim == 1
         if not fits or int(runs.sum(dtype=np.float64)) != count * height * width:
             raise ValueError("its arrays do not fit each other")
-        mask = _mask(runs).reshape(count, height, width)
+        mask = np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(count, height, width)
     except Exception as error:  # zipfile, zlib and NumPy raise almost anything on a broken file
         raise ValueError(f"{path}: not a file of instances ({error})") from error
     return {"score": score, "mask": mask, "class": classes}
-
-
-def _mask(runs: np.ndarray) -> np.ndarray:
-    return np.repeat(np.arange(len(runs)) % 2 == 1, runs)

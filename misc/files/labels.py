@@ -36,29 +36,21 @@ def instance_path(folder: str | Path, image_id: str) -> Path:
 def read_instance_labels(folder: str | Path, image_id: str) -> dict[str, np.ndarray]:
     """Read an image's instance labels; FileNotFoundError names the stage that makes them."""
     path = instance_path(folder, image_id)
-    _require(
-        path,
-        "no instance labels; the stage make_ins_seg_labels makes them: --make_ins_seg_pass True, "
-        "with this image in --infer_list",
-    )
+    _require(path, "file of instance labels", "make_ins_seg_labels", "make_ins_seg_pass")
     return load_instances(path)
 
 
 def read_semantic_label(folder: str | Path, image_id: str) -> np.ndarray:
     """Read an image's semantic label; FileNotFoundError names the stage that makes it."""
     path, _ = semantic_paths(folder, image_id)
-    _require(
-        path,
-        "no semantic label; the stage make_sem_seg_labels makes it: --make_sem_seg_pass True, "
-        "with this image in --infer_list",
-    )
+    _require(path, "semantic label", "make_sem_seg_labels", "make_sem_seg_pass")
     return read_label(path)
 
 
 def read_relation_label(folder: str, image_id: str) -> np.ndarray:
     """Read an image's relation label; FileNotFoundError names the stage that makes it."""
     path = label_path(folder, image_id)
-    _require(path, "no relation label; the stage cam_to_ir_label makes it: --cam_to_ir_label_pass")
+    _require(path, "relation label", "cam_to_ir_label", "cam_to_ir_label_pass")
     return read_label(path)
 
 
@@ -86,7 +78,9 @@ def label_path(folder: str | Path, image_id: str) -> Path:
     return Path(folder) / f"{image_id}.png"
 
 
-def _require(path: Path, words: str) -> None:
-    """Raise FileNotFoundError with these words where a file is missing."""
+def _require(path: Path, kind: str, stage: str, flag: str) -> None:
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: {words}")
+        raise FileNotFoundError(
+            f"{path}: no {kind}; the stage {stage} makes it: --{flag} True, with this image in the "
+            "stage's list"
+        )

@@ -19,9 +19,6 @@ def hold(place: str | os.PathLike[str], *, to_read: bool = False) -> None:
 
     Any number of runs may read a place at once. Where no file can be written or the file system
     has no locks, nothing is locked.
-
-    Raises:
-        ValueError: another process holds the lock; its host and number are named.
     """
     kind = fcntl.LOCK_SH if to_read else fcntl.LOCK_EX
     path = Path(f"{os.path.abspath(place)}.lock")
@@ -73,7 +70,7 @@ def _sign(handle: int, what: str) -> None:
 
 
 def _owner(path: Path) -> str:
-    """Read who holds a lock; it writes its name just after it took it."""
+    # It writes its name just after it took the lock.
     for _ in range(20):
         try:
             if found := path.read_text(encoding="utf-8", errors="replace"):

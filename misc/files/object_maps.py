@@ -14,12 +14,7 @@ _log = logging.getLogger(__name__)
 
 
 def read_class_map(path: Path, num_classes: int) -> np.ndarray:
-    """Read a semantic label: uint8 (H, W), 0 background, class id + 1, 255 ignore.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is not a label map, or has other values than these.
-    """
+    """Read a semantic label: uint8 (H, W), 0 background, class id + 1, 255 ignore."""
     label = read_label(path)
     strange = label[(label > num_classes) & (label != IGNORE)]
     if strange.size:
@@ -45,9 +40,6 @@ def split_objects(
 
     Returns:
         masks, bool (N, H, W), and classes, int64 (N,), from 0.
-
-    Raises:
-        ValueError: the two differ in size, or the objects are too many for the memory.
     """
     if objects.shape != semantic.shape:
         raise ValueError(

@@ -34,10 +34,7 @@ def voc_palette() -> np.ndarray:
     """Return PASCAL VOC's colour of each label.
 
     Bits 0, 3 and 6 of a label become the highest bits of its red, bits 1, 4 and 7 of its green
-    and bits 2 and 5 of its blue, so that neighbouring labels look far apart.
-
-    Returns:
-        uint8 array (256, 3), RGB; label 0 is black, 255 is (224, 224, 192).
+    and bits 2 and 5 of its blue, so that neighbouring labels look far apart: uint8 (256, 3), RGB.
     """
     labels = np.arange(256)
     colours = np.zeros((256, 3), dtype=np.uint8)
@@ -69,11 +66,7 @@ def class_entries(
 ) -> list[Entry]:
     """Return name and colour (R, G, B) of the background and of each class, or of some labels.
 
-    Args:
-        class_names: of the classes; a class's label is its index + 1.
-        palette: uint8 (256, 3), the colour of each label.
-        labels: the labels to include; all by default.
-        unsure: include the colour of ignored pixels, too.
+    With `unsure` the colour of ignored pixels is among them.
     """
     names = ["background", *class_names]
     chosen = range(len(names)) if labels is None else labels

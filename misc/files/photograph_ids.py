@@ -20,13 +20,6 @@ def photograph_ids(files: Sequence[str], *, source: str) -> dict[str, str]:
 
     An id is the path without its ending, or with it where several differ in nothing else, or else
     with a digest of it; '_' stands for '/', and '-' for what file names or lists cannot hold.
-
-    Args:
-        files: paths, '/' between their parts.
-        source: where they are, for messages.
-
-    Raises:
-        FileNotFoundError: none is a photograph.
     """
     endings = photograph_formats()
     found = {path: os.path.splitext(path)[1].lower() for path in files}

@@ -14,8 +14,7 @@ import torch
 def read_npy_object(path: str | os.PathLike[str]) -> Any:
     """Read a `.npy` file that holds one object: plain containers of arrays, tensors and numbers.
 
-    Raises:
-        any exception: the file is broken, holds something else, or its pickle names anything else.
+    A file that is broken, or whose pickle names anything else, raises any exception.
     """
     with Path(path).open("rb") as file:
         version = np.lib.format.read_magic(file)
