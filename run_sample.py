@@ -104,18 +104,17 @@ def run_stages(config: "Config", dataset: "Dataset") -> None:
     from misc.machine.facts import describe_machine, unused_gpu
     from misc.run import progress
     from misc.run.preflight import check_inputs, dry_run
-    from misc.run.stage_files import StageFiles
     from misc.view import tables
     from step import STAGES
 
     chosen = [stage for stage in STAGES if config.runs_stage(stage.flag)]
-    look = dry_run if config.dry_run else check_inputs
-    ranks.on_first(lambda: look(config, dataset, STAGES))
     if config.dry_run:
+        ranks.on_first(lambda: dry_run(config, dataset))
         return
+    locked = ranks.on_first(lambda: check_inputs(config, dataset))
     # Not before the locks are this run's: the file may be that of another run, which works.
     ranks.on_first(lambda: write_settings(config))
-    files, compute = StageFiles(config, dataset, STAGES), compute_of(config)
+    compute = compute_of(config)
     logger.info("on %s", describe_machine(compute))
     logger.info("%d stage%s", len(chosen), "s" * (len(chosen) != 1))
     reason = unused_gpu(compute.device) if config.device == "auto" else None
@@ -133,7 +132,7 @@ def run_stages(config: "Config", dataset: "Dataset") -> None:
         if ranks.is_first():
             measures.record_seconds(f"{config.details_dir}/seconds.jsonl", stage.name, seconds)
             # Other runs may read what is finished.
-            for place in files.places(stage):
+            for place in locked[stage.name]:
                 share(place)
     logger.info("\n%s\non %s", table(rows), describe_machine(compute))
     if ranks.on_first(lambda: measures.end_of(config.metrics_file)):

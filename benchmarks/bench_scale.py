@@ -26,7 +26,7 @@ from misc.run.preflight import check_inputs
 from misc.settings.config import Config
 from misc.settings.flags import read_config
 from net.resnet50_cam import Net
-from step import STAGES, make_cam, train_cam
+from step import make_cam, train_cam
 
 IMAGES, VALIDATED = 120_000, 1_000
 ANNOTATIONS = 7  # an image, as COCO has
@@ -107,7 +107,7 @@ def start(folder: Path) -> None:
     """Check all that a run of all stages reads, and begin the first training."""
     config = config_of(folder)
     dataset = open_dataset(config)
-    check_inputs(config, dataset, STAGES)
+    check_inputs(config, dataset)
     with mock.patch.object(train_cam, "train", side_effect=Reached):
         train_cam.run(config, dataset)
 
@@ -116,7 +116,7 @@ def resume(folder: Path) -> None:
     """Begin make_cam where half of the images have their CAMs."""
     config = config_of(folder, f"--make_cam_pass --cam_weights_name {folder}/weights.pth")
     dataset = open_dataset(config)
-    check_inputs(config, dataset, STAGES)
+    check_inputs(config, dataset)
     with mock.patch.object(make_cam, "scale_maps", side_effect=Reached):
         make_cam.run(config, dataset)
 

@@ -3,11 +3,10 @@
 from functools import partial
 
 from misc.files.cam_files import CamFolder
-from misc.files.cam_names import require_cams
 from misc.files.dataset import Dataset
 from misc.files.labels import write_semantic_label
 from misc.relation import relation_label
-from misc.run.cam_forms import cam_folder
+from misc.run.open_dataset import cam_folder
 from misc.run.results import claim_outputs
 from misc.run.workers import run_images
 from misc.settings.config import Config
@@ -16,14 +15,14 @@ from misc.settings.config import Config
 def run(config: Config, dataset: Dataset) -> None:
     """Write the relation label of every image of train_list to --ir_label_out_dir."""
     ids = dataset.split(config.train_list)
-    require_cams(config.cam_out_dir, ids)
+    cams = cam_folder(config, dataset, ids)
     outputs = claim_outputs(config, dataset, "cam_to_ir_label", ids)
     run_images(
         ids,
         partial(
             write_relation_label,
             dataset,
-            cam_folder(config, dataset),
+            cams,
             config.ir_label_out_dir,
             config.conf_fg_thres,
             config.conf_bg_thres,

@@ -25,8 +25,7 @@ from misc.metrics import (
     mean_iou,
     threshold_confusions,
 )
-from misc.run.cam_forms import cam_folder
-from misc.run.open_dataset import evaluated_images
+from misc.run.open_dataset import cam_folder, evaluated_images
 from misc.run.workers import map_images
 from misc.settings.config import Config
 

@@ -21,9 +21,7 @@ TITLES = {"irn": "IRNet's pseudo labels", "cam": "components of CAMs", "full": "
 
 def run(config: Config, dataset: Dataset) -> None:
     """Write the pseudo instances of infer_list, and the ground truth of val_list."""
-    truth = evaluated_images(
-        config, dataset, ("instance",), stage="make_cocoann", flag="val_list", use="exported"
-    )
+    truth = evaluated_images(config, dataset, ("instance",), stage="make_cocoann", flag="val_list")
     for path, (split, name) in exported(config, has_truth=bool(truth)).items():
         supervision = Supervision(name, "instance", config, dataset)
         content = annotations(supervision, supervision.labelled(dataset.split(split)))

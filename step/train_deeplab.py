@@ -28,7 +28,7 @@ from net.deeplab import DeepLab, deeplab_of, label_loss
 def run(config: Config, dataset: Dataset) -> None:
     """Train a network on infer_list's labels of each --supervision; write its weights."""
     val_ids = evaluated_images(
-        config, dataset, ("semantic",), stage="train_deeplab", flag="val_list", use="validated on"
+        config, dataset, ("semantic",), stage="train_deeplab", flag="val_list"
     )
     for name in config.supervision:
         labels = Supervision(name, "semantic", config, dataset)

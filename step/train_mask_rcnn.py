@@ -29,7 +29,7 @@ from net.mask_rcnn import mask_rcnn_of, trainable_parameters
 def run(config: Config, dataset: Dataset) -> None:
     """Train a network on infer_list's labels of each --supervision; write its weights."""
     val_ids = evaluated_images(
-        config, dataset, ("instance",), stage="train_mask_rcnn", flag="val_list", use="validated on"
+        config, dataset, ("instance",), stage="train_mask_rcnn", flag="val_list"
     )
     for name in config.supervision:
         labels = Supervision(name, "instance", config, dataset)

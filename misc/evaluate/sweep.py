@@ -22,14 +22,13 @@ from misc.evaluate.swept import (
     write_record,
 )
 from misc.files.cam_files import CamFolder
-from misc.files.cam_names import require_cams
 from misc.files.dataset import Dataset
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.metrics import confusion, mean_iou
-from misc.run.cam_forms import cam_folder
 from misc.run.label_synthesis import Loaded, load_image
 from misc.run.log import logger
+from misc.run.open_dataset import cam_folder
 from misc.run.records import hold_sources
 from misc.run.synthesis import (
     Label,
@@ -96,7 +95,7 @@ def measure_grid(config: Config, dataset: Dataset) -> Sweep | None:
     wanted = set().union(*measured.values())
     ids = [i for i in dataset.split(config.chainer_eval_set) if i in wanted]
     ranks.on_first(partial(hold_sources, [config.cam_out_dir, config.irn_weights_name]))
-    require_cams(config.cam_out_dir, ids)
+    folder = cam_folder(config, dataset, ids)
     compute = compute_of(config)
     model = load_irnet(config, compute)
     record = settings_of(config, dataset, axes, listed)
@@ -118,7 +117,7 @@ def measure_grid(config: Config, dataset: Dataset) -> Sweep | None:
     num_classes = len(dataset.class_names)
     results = map_images(
         ranks.share(ids),
-        partial(load, dataset, cam_folder(config, dataset), measured),
+        partial(load, dataset, folder, measured),
         process=partial(measure_image, model, compute, settings, num_classes),
         num_workers=compute.num_workers,
         description="sweep",

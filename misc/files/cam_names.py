@@ -18,12 +18,6 @@ def cam_path(folder: str | os.PathLike[str], image_id: str) -> Path:
     return Path(folder) / f"{image_id}.npz"
 
 
-def require_cams(folder: str, ids: Sequence[str]) -> None:
-    """Raise as `find_cams` does if an image's CAMs are missing."""
-    for image_id in ids:
-        find_cams(folder, image_id)
-
-
 def find_cams(folder: str | os.PathLike[str], image_id: str) -> Path:
     """Find an image's CAMs, ours (`.npz`) or another program's (`.npz`, `.npy`, `.pt`).
 

@@ -7,21 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from misc.files.atomic import names_in
-from misc.files.cam_files import CamFolder
 from misc.files.cam_names import ENDINGS, cam_names
 from misc.files.dataset import Dataset
 from misc.run.log import logger
+from misc.run.open_dataset import cam_folder
 from misc.run.records import FOLDER_RECORD
 from misc.run.workers import map_images
 from misc.settings.config import Config
 
 # The part of files whose keys are the image's classes plus 1 that is no chance any more.
 NEARLY_ALL = 0.9
-
-
-def cam_folder(config: Config, dataset: Dataset) -> CamFolder:
-    """Return the folder of --cam_out_dir, to read CAMs from."""
-    return CamFolder(path=config.cam_out_dir, num_classes=len(dataset.class_names))
 
 
 def other_names(folder: Path, names: Sequence[str]) -> str:

@@ -13,12 +13,11 @@ import numpy as np
 import torch
 
 from misc.files.cam_files import CamFolder
-from misc.files.cam_names import require_cams
 from misc.files.dataset import Dataset
 from misc.files.labels import write_instances, write_semantic_label
 from misc.imutils import planes
 from misc.machine.device import compute_of
-from misc.run.cam_forms import cam_folder
+from misc.run.open_dataset import cam_folder
 from misc.run.results import claim_outputs
 from misc.run.synthesis import (
     Label,
@@ -55,7 +54,7 @@ def make_labels(config: Config, dataset: Dataset, model: Any, *kinds: str) -> No
     `model` is IRNet in its inference form.
     """
     ids = dataset.split(config.infer_list)
-    require_cams(config.cam_out_dir, ids)
+    cams = cam_folder(config, dataset, ids)
     compute = compute_of(config)
     claimed = [claim_outputs(config, dataset, STAGES[kind], ids) for kind in kinds]
     settings = [label_settings_from(config, kind) for kind in kinds]
@@ -77,7 +76,7 @@ def make_labels(config: Config, dataset: Dataset, model: Any, *kinds: str) -> No
 
     run_images(
         ids,
-        partial(load_image, dataset, cam_folder(config, dataset)),
+        partial(load_image, dataset, cams),
         process=process,
         outputs=outputs,
         num_workers=compute.num_workers,

@@ -11,9 +11,11 @@ import coco
 import demo
 import folder
 import voc12
+from misc.files.cam_files import CamFolder
+from misc.files.cam_names import find_cams
 from misc.files.dataset import Dataset
 from misc.machine import ranks
-from misc.run.ground_truth import images_with_ground_truth
+from misc.run.log import logger
 from misc.settings.config import DATASETS, Config
 
 # By --dataset. The demo is laid out like VOC, and read by its reader.
@@ -47,17 +49,6 @@ def _opener_of(module: str) -> Callable[[Config], Dataset]:
     return opener
 
 
-def evaluated_ids(config: Config, dataset: Dataset) -> list[str]:
-    """Return the images of --chainer_eval_set; none where that list is missing.
-
-    For stages that do more for images that can be evaluated, but do not require the list.
-    """
-    try:
-        return dataset.split(config.chainer_eval_set)
-    except FileNotFoundError:
-        return []
-
-
 def evaluated_images(
     config: Config,
     dataset: Dataset,
@@ -65,13 +56,63 @@ def evaluated_images(
     *,
     stage: str,
     flag: str = "chainer_eval_set",
-    use: str = "measured",
 ) -> list[str]:
-    """Return those images of a flag's list that have ground truth of these kinds."""
-    name = vars(config)[flag]
-    return images_with_ground_truth(
-        dataset, dataset.split(name), kinds, stage=stage, source=f"--{flag} {name}", use=use
+    """Return those images of a flag's list that have ground truth of these kinds, and log how many.
+
+    Raises:
+        ValueError: some have none, in a data set in which all should.
+    """
+    source = f"--{flag} {vars(config)[flag]}"
+    ids = dataset.split(vars(config)[flag])
+    found = dataset.with_truth(ids, kinds=kinds)
+    if len(found) == len(ids):
+        return found
+    if not dataset.may_lack_truth:
+        raise ValueError(missing_truth(dataset, ids, found, kinds, stage=stage, source=source))
+    words = "%s: %d of %d images of %s have ground truth (%s), the others are left out"
+    logger.info(words, stage, len(found), len(ids), source, " and ".join(kinds))
+    return found
+
+
+def missing_truth(
+    dataset: Dataset,
+    ids: Sequence[str],
+    found: Sequence[str],
+    kinds: Sequence[str],
+    *,
+    stage: str,
+    source: str,
+    wanted: str = "reads that of all",
+) -> str:
+    """Return in one line how many of the images are not among those found, and why the first."""
+    known = set(found)
+    first = next(image_id for image_id in ids if image_id not in known)
+    return (
+        f"{source}: {len(ids) - len(found)} of {len(ids)} images have no ground truth, and "
+        f"{stage} {wanted}: {_reason(dataset, first, kinds)}"
     )
+
+
+def _reason(dataset: Dataset, image_id: str, kinds: Sequence[str]) -> str:
+    """Return where the ground truth of an image was searched."""
+    readers = {"semantic": dataset.semantic_label, "instance": dataset.instance_label}
+    try:
+        for kind in kinds:
+            readers[kind](image_id)
+    except FileNotFoundError as error:
+        return str(error)
+    return f"{image_id} has none"
+
+
+def cam_folder(config: Config, dataset: Dataset, ids: Sequence[str] = ()) -> CamFolder:
+    """Return the folder of --cam_out_dir, to read CAMs from; it must have those of these images.
+
+    Raises:
+        FileNotFoundError: it has not; names the stage that makes them.
+    """
+    for image_id in ids:
+        find_cams(config.cam_out_dir, image_id)
+    return CamFolder(path=config.cam_out_dir, num_classes=len(dataset.class_names))
 
 
 def label_rows(dataset: Dataset, ids: Sequence[str]) -> np.ndarray:

@@ -69,11 +69,17 @@ def stage_named(name: str) -> Stage:
     return next(stage for stage in all_stages() if stage.name == name)
 
 
+def stage_writing(flag: str) -> Stage | None:
+    """Return the stage whose result a setting names."""
+    return next((stage for stage in all_stages() if stage.writes == flag), None)
+
+
 def image_names(flag: str, folder: str | os.PathLike[str], ids: Sequence[str]) -> list[str]:
     """Return the name of each image's file in a folder of results, by the setting that names it."""
     if flag == "cam_out_dir":
         return cam_names(folder, ids)
-    maker = next(stage for stage in all_stages() if stage.writes == flag)
+    maker = stage_writing(flag)
+    assert maker is not None
     return [maker.files[0].replace("{}", image_id) for image_id in ids]
 
 
@@ -81,18 +87,3 @@ def supervised_path(path: str, name: str) -> Path:
     """Return the path of a result of a supervision: `irn` has the plain name."""
     place = Path(path)
     return place if name == "irn" else place.with_name(f"{place.stem}_{name}{place.suffix}")
-
-
-def unfilled(config: Config, flag: str, images: int) -> ValueError | None:
-    """Return the error about a batch size that the images of its list do not fill, else None.
-
-    With --limit a batch is as small as its images.
-    """
-    asked = vars(config)[flag]
-    if images >= asked or (config.limit is not None and images):
-        return None
-    listed = "train_list" if flag in ("cam_batch_size", "irn_batch_size") else "infer_list"
-    return ValueError(
-        f"--{flag} {asked}: a batch of {asked} images cannot be made of {images}, those of "
-        f"--{listed} {vars(config)[listed]}: pass a smaller batch size or a longer list"
-    )

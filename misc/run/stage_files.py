@@ -1,122 +1,138 @@
-"""The images and files that stages read and write in a run, from their descriptions."""
+"""The images and files that a stage reads and writes in a run, from its description."""
 
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache, cached_property, partial
 from pathlib import Path
 
-from misc.files.cam_names import cam_names
 from misc.files.dataset import Dataset
-from misc.run.stage import Stage, supervised_path
+from misc.run.stage import Stage, all_stages, image_names, stage_writing, supervised_path
 from misc.settings.config import Config
 
 # A folder, and names in it: paths of 120,000 images would take seconds a stage.
 Files = tuple[Path, Sequence[str]]
 
 
+def chosen_stages(config: Config, dataset: Dataset) -> list["StageFiles"]:
+    """Return what each stage of a run reads and writes, in their order."""
+    split = cache(dataset.split)
+    chosen = [stage for stage in all_stages() if config.runs_stage(stage.flag)]
+    return [StageFiles(stage, config, dataset, split) for stage in chosen]
+
+
 class StageFiles:
-    """What stages read and write in a run.
+    """What a stage reads and writes in a run.
 
     Args:
+        stage: its description.
         config: the settings.
         dataset: the data set.
-        stages: all stages.
+        split: returns the images of a list.
     """
 
-    def __init__(self, config: Config, dataset: Dataset, stages: Sequence[Stage]) -> None:
-        self.config, self.dataset = config, dataset
-        self.values = vars(config)
-        self.makers = {stage.writes: stage for stage in stages if stage.writes}
-        self.split = cache(dataset.split)
+    def __init__(
+        self, stage: Stage, config: Config, dataset: Dataset, split: Callable[[str], list[str]]
+    ) -> None:
+        self.stage, self.config, self.dataset = stage, config, dataset
+        self._split = split
+        # Of the ground truth that an image must have to be measured.
+        self.kinds = stage.truth[:1] if dataset.may_lack_truth else stage.truth
 
-    def lists(self, stage: Stage) -> list[str]:
-        """Return the settings that name the lists whose images a stage reads in this run."""
+    @cached_property
+    def lists(self) -> dict[str, list[str]]:
+        """The images of each list that it reads, by the setting that names it."""
         evaluates = self.config.runs_stage("eval_cam_pass")
-        return [
-            name
-            for name in stage.lists
-            if self.values[name] and (evaluates or name != "chainer_eval_set")
-        ]
+        return {
+            flag: self._split(vars(self.config)[flag])
+            for flag in self.stage.lists
+            if vars(self.config)[flag] and (evaluates or flag != "chainer_eval_set")
+        }
 
-    def images(self, stage: Stage) -> list[str]:
-        """Return the images that a stage reads, each once."""
-        names = [self.values[name] for name in self.lists(stage)]
-        return list(dict.fromkeys(i for name in names for i in self.split(name)))
+    @cached_property
+    def truth_lists(self) -> dict[str, list[str]]:
+        """The images of each list whose ground truth it reads; of infer_list it learns."""
+        is_learnt = self.stage.supervised and "full" in self.config.supervision
+        learnt = ["infer_list"] * (is_learnt and "infer_list" in self.stage.lists)
+        flags = [*[self.stage.measures] * bool(self.stage.measures), *learnt]
+        return {flag: self._split(vars(self.config)[flag]) for flag in flags}
 
-    def ids(self, stage: Stage) -> list[str]:
-        """Return the images of which it reads what other stages make, and of which it learns."""
-        if stage.lists:
-            return self.split(self.values[stage.lists[0]])
-        ids = self.split(self.values[stage.measures])
-        return self.with_truth(stage, ids) if self.dataset.may_lack_truth else ids
+    @cached_property
+    def truth(self) -> dict[str, list[str]]:
+        """Those images of each of these lists that have the ground truth."""
+        with_truth = partial(self.dataset.with_truth, kinds=self.kinds)
+        return {flag: with_truth(ids) for flag, ids in self.truth_lists.items()}
 
-    def kinds(self, stage: Stage) -> tuple[str, ...]:
-        """Return the kinds of ground truth that an image must have to be measured."""
-        return stage.truth[:1] if self.dataset.may_lack_truth else stage.truth
+    @property
+    def images(self) -> list[str]:
+        """The images that it reads, each once."""
+        return each_once(self.lists.values())
 
-    def with_truth(self, stage: Stage, ids: Sequence[str]) -> list[str]:
-        """Return those of the images that have the ground truth that a stage reads."""
-        return self.dataset.with_truth(ids, kinds=self.kinds(stage))
+    @property
+    def ids(self) -> list[str]:
+        """The images of which it reads what other stages make, and of which it learns."""
+        measured = self.truth if self.dataset.may_lack_truth else self.truth_lists
+        return next(iter((self.lists or measured).values()), [])
 
-    def truth_lists(self, stage: Stage) -> list[str]:
-        """Return the lists whose ground truth a stage reads; it learns from that of infer_list."""
-        is_learnt = stage.supervised and "full" in self.config.supervision
-        learnt = ["infer_list"] * (is_learnt and "infer_list" in stage.lists)
-        return [*[stage.measures] * bool(stage.measures), *learnt]
-
-    def truth(self, stage: Stage) -> list[str]:
-        """Return the images whose ground truth a stage reads, each once."""
-        lists = [self.split(self.values[name]) for name in self.truth_lists(stage)]
-        return list(dict.fromkeys(i for ids in lists for i in self.with_truth(stage, ids)))
-
-    def inputs(self, stage: Stage) -> list[tuple[str, Files]]:
-        """Return what a stage reads that is made before: the setting and the files."""
-        found = []
-        for flag in stage.reads:
-            if stage.supervised and flag.endswith("_out_dir"):
+    def inputs(self) -> list[tuple[str, Files]]:
+        """Return what it reads that is made before: the setting and the files."""
+        found: list[tuple[str, Files]] = []
+        for flag in self.stage.reads:
+            if self.stage.supervised and flag.endswith("_out_dir"):
                 source = "cam" if flag == "cam_out_dir" else "irn"
                 if source not in self.config.supervision:
                     continue
             if flag == "pretrained" and self.config.pretrained in ("imagenet", "none"):
-                if self.config.pretrained == "imagenet" or stage.writes == "cam_weights_name":
+                if self.config.pretrained == "imagenet" or self.stage.name == "train_cam":
                     continue
                 # From scratch, the other networks begin with the classification network's backbone.
                 flag = "cam_weights_name"
-            found.append((flag, self._files(flag, self.ids(stage))))
+            place, maker = Path(vars(self.config)[flag]), stage_writing(flag)
+            if maker is None:
+                found.append((flag, (place.parent, [place.name])))
+            elif maker.files:
+                found.append((flag, (place, image_names(flag, place, self.ids))))
+            else:
+                found.append((flag, self._single_files(maker)))
         return found
 
-    def _files(self, flag: str, ids: Sequence[str]) -> Files:
-        place, maker = Path(self.values[flag]), self.makers.get(flag)
-        if flag == "cam_out_dir":
-            return place, cam_names(place, ids)
-        if maker is not None and maker.files:
-            return place, [maker.files[0].replace("{}", image_id) for image_id in ids]
-        names = self.config.supervision if maker is not None and maker.supervised else ["irn"]
-        return place.parent, [supervised_path(str(place), name).name for name in names]
-
-    def outputs(self, stage: Stage) -> list[Files]:
-        """Return what a stage writes; of an image, its first file."""
-        if not stage.writes or stage.writes == "coco_name":
-            return []
-        if not stage.files:
-            return [self._files(stage.writes, [])]
-        supervisions = self.config.supervision if stage.supervised else ["irn"]
-        found: list[Files] = []
-        for server in (False, True):
-            lists = [n for n in self.lists(stage) if n.endswith("_server_list") == server]
-            flag = stage.writes.replace("_out_dir", "_server_dir") if server else stage.writes
-            ids = dict.fromkeys(i for name in lists for i in self.split(self.values[name]))
-            names = [stage.files[0].replace("{}", image_id) for image_id in ids]
+    def outputs(self) -> Iterator[Files]:
+        """Yield what it writes; of an image, its first file."""
+        if not self.stage.writes or self.stage.writes == "coco_name":
+            return
+        if not self.stage.files:
+            yield self._single_files(self.stage)
+            return
+        for is_server in (False, True):
+            lists = [i for flag, i in self.lists.items() if ("_server_" in flag) == is_server]
+            flag = self.stage.writes
+            flag = flag.replace("_out_dir", "_server_dir") if is_server else flag
+            names = [self.stage.files[0].replace("{}", i) for i in each_once(lists)]
             if names:
-                folders = [supervised_path(self.values[flag], name) for name in supervisions]
-                found += [(folder, names) for folder in folders]
-        return found
+                for source in self.config.supervision if self.stage.supervised else ["irn"]:
+                    yield supervised_path(vars(self.config)[flag], source), names
 
-    def places(self, stage: Stage) -> list[Path]:
-        """Return the folders and weights that a stage claims for its settings."""
-        if stage.writes == "report_file":
+    def sources(self) -> list[Path]:
+        """Return the folders and weights that it reads."""
+        return [place for flag, files in self.inputs() for place in _places(flag, files)]
+
+    def claims(self) -> list[Path]:
+        """Return the folders and weights that it claims for its settings."""
+        if self.stage.writes == "report_file":
             return []
-        return [
-            place
-            for folder, names in self.outputs(stage)
-            for place in ([folder] if stage.files else [folder / name for name in names])
-        ]
+        flag = self.stage.writes
+        return [place for files in self.outputs() for place in _places(flag, files)]
+
+    def _single_files(self, maker: Stage) -> Files:
+        place = Path(vars(self.config)[maker.writes])
+        sources = self.config.supervision if maker.supervised else ["irn"]
+        return place.parent, [supervised_path(str(place), source).name for source in sources]
+
+
+def each_once(lists: Iterable[Sequence[str]]) -> list[str]:
+    """Return the images of lists, each once."""
+    return list(dict.fromkeys(image_id for ids in lists for image_id in ids))
+
+
+def _places(flag: str, files: Files) -> list[Path]:
+    folder, names = files
+    maker = stage_writing(flag)
+    return [folder] if maker and maker.files else [folder / name for name in names]

@@ -8,8 +8,7 @@ from misc.files.dataset import Dataset
 from misc.files.images import is_turned
 from misc.imutils import IGNORE
 from misc.run.log import logger
-from misc.run.stage import Stage
-from misc.run.stage_files import StageFiles
+from misc.run.stage_files import StageFiles, each_once
 
 SHOWN = 20  # classes in a line
 # Images that are looked at, spread over all: a file's head, and a mask.
@@ -20,24 +19,23 @@ FITTING = 0.9
 Truths = Mapping[tuple[str, Sequence[str]], Sequence[str]]
 
 
-def tell_understood(files: StageFiles, stages: Sequence[Stage]) -> None:
+def tell_understood(dataset: Dataset, stages: Sequence[StageFiles]) -> None:
     """Log the classes of the images that stages read, and warn of what is probably not meant.
 
     What cannot be read is left to the stages, which say so.
     """
-    dataset = files.dataset
-    lists = {s.lists[0]: files.ids(s) for s in stages if s.image_labels and s.batch}
-    images = dict.fromkeys(image_id for stage in stages for image_id in files.images(stage))
+    learning = [each for each in stages if each.stage.image_labels and each.stage.batch]
+    lists = {each.stage.lists[0]: each.ids for each in learning}
+    read = [[*each.images, *each_once(each.truth_lists.values())] for each in stages]
+    images = each_once(read)
     truths: dict[tuple[str, Sequence[str]], Sequence[str]] = {}
-    for stage in stages:
-        for flag in files.truth_lists(stage):
-            ids, source = files.split(files.values[flag]), f"--{flag} {files.values[flag]}"
-            images |= dict.fromkeys(ids)
-            truths[source, files.kinds(stage)] = files.with_truth(stage, ids)
+    for each in stages:
+        for flag, found in each.truth.items():
+            truths[f"--{flag} {vars(each.config)[flag]}", each.kinds] = found
     try:
-        ids = dataset.with_labels(list(images))
+        ids = dataset.with_labels(images)
         labels = dict(zip(ids, dataset.image_labels(ids).astype(bool), strict=True))
-        for said in _classes(dataset, labels), _rotation(dataset, list(images), truths):
+        for said in _classes(dataset, labels), _rotation(dataset, images, truths):
             if said:
                 logger.info("%s: %s", dataset.name, said)
         for warning in (*_lists(dataset, labels, lists), *_contradictions(dataset, labels, truths)):

@@ -14,8 +14,8 @@ from misc.files.labels import (
     read_semantic_label,
 )
 from misc.instances import component_detections
-from misc.run.cam_forms import cam_folder
 from misc.run.log import logger
+from misc.run.open_dataset import cam_folder
 from misc.settings.config import Config
 
 VALIDATED_IMAGES = 200  # in training: enough for a curve; the evaluations measure on all

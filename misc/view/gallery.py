@@ -6,7 +6,7 @@ from typing import Any
 from misc.evaluate.details import read_details
 from misc.files.dataset import Dataset
 from misc.files.palette import class_entries
-from misc.run.open_dataset import evaluated_ids, image_labels
+from misc.run.open_dataset import image_labels
 from misc.run.workers import map_images
 from misc.settings.config import Config
 from misc.view.layers import image_layers, instance_sources, open_irnet, semantic_sources
@@ -22,7 +22,10 @@ def draw_images(config: Config, dataset: Dataset) -> list[dict[str, Any]]:
     networks += [folder for _, folder in semantic_sources(config)[1:]]
     from_val = config.report_images // 4 if any(folder.is_dir() for folder in networks) else 0
     irnet = open_irnet(config)
-    evaluated = evaluated_ids(config, dataset) or dataset.split(config.infer_list)
+    try:
+        evaluated = dataset.split(config.chainer_eval_set)
+    except FileNotFoundError:
+        evaluated = dataset.split(config.infer_list)
     entries = {}
     for ids, stage, where, count in (
         (evaluated, "eval_sem_seg", "", config.report_images - from_val),

@@ -17,7 +17,7 @@ from misc.files.palette import Entry, class_entries, object_entries, object_pale
 from misc.imutils import IGNORE, planes
 from misc.machine.device import compute_of
 from misc.masks import counted_order, numbered_map
-from misc.run.cam_forms import cam_folder
+from misc.run.open_dataset import cam_folder
 from misc.run.stage import supervised_path
 from misc.run.synthesis import apply_irnet
 from misc.settings.config import Config

@@ -18,8 +18,8 @@ from misc.files.palette import OBJECT_COLOURS
 from misc.imutils import rescale
 from misc.indexing import propagate_to_edge
 from misc.instances import upsample_scores
-from misc.run.cam_forms import cam_folder
 from misc.run.log import logger
+from misc.run.open_dataset import cam_folder
 from misc.settings.config import Config
 from misc.view.layers import Layer, heat_colours, image_layers, open_irnet
 from misc.view.panel import draw, tile
