@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from misc.cams import strided_cam
-from misc.files.labels import LEAST_SCORE
 from misc.machine.device import Compute, compute_of
 from misc.machine.facts import describe_machine
 from misc.run import synthesis
@@ -146,8 +145,7 @@ def _loaded(model: nn.Module, config: Config, network: str, compute: Compute) ->
 def _write_pseudo_labels(
     predictions: Predictions, image_id: str, labels: Iterator[synthesis.Label]
 ) -> None:
-    instances, label = labels
-    assert isinstance(instances, dict)
+    found, label = labels
+    assert isinstance(found, dict)
     assert not isinstance(label, dict)
-    whole = instances["score"] >= LEAST_SCORE
-    predictions.write(image_id, label, {name: each[whole] for name, each in instances.items()})
+    predictions.write(image_id, label, found)

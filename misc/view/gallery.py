@@ -9,7 +9,7 @@ from misc.files.palette import class_entries
 from misc.run.open_dataset import image_labels
 from misc.run.workers import map_images
 from misc.settings.config import Config
-from misc.view.layers import image_layers, instance_sources, open_irnet, semantic_sources
+from misc.view.layers import image_layers, network_folders, open_irnet
 from misc.view.page import page_image
 
 
@@ -18,9 +18,8 @@ def draw_images(config: Config, dataset: Dataset) -> list[dict[str, Any]]:
 
     A quarter are of --val_list if a network that was trained on the labels is evaluated there.
     """
-    networks = [folder for _, folder, _ in instance_sources(config)[1:]]
-    networks += [folder for _, folder in semantic_sources(config)[1:]]
-    from_val = config.report_images // 4 if any(folder.is_dir() for folder in networks) else 0
+    has_networks = any(folder.is_dir() for _, folder in network_folders(config))
+    from_val = config.report_images // 4 if has_networks else 0
     irnet = open_irnet(config)
     try:
         evaluated = dataset.split(config.chainer_eval_set)

@@ -47,22 +47,16 @@ class Layer:
     note: str = ""
 
 
-def instance_sources(config: Config) -> list[tuple[str, Path, float]]:
-    """Return the folders that hold detections as ID.npz, with the least score that is shown."""
-    networks = [
-        (f"Mask R-CNN{LABELS_OF[name]}", supervised_path(config.mask_rcnn_out_dir, name), SURE)
+def network_folders(config: Config) -> list[tuple[str, Path]]:
+    """Return name and folder of the results of Mask R-CNN and DeepLab, by what they learnt from."""
+    return [
+        (f"{network}{LABELS_OF[name]}", supervised_path(folder, name))
+        for network, folder in (
+            ("Mask R-CNN", config.mask_rcnn_out_dir),
+            ("DeepLab", config.deeplab_out_dir),
+        )
         for name in config.supervision
     ]
-    return [("instance labels", Path(config.ins_seg_out_dir), 0.0), *networks]
-
-
-def semantic_sources(config: Config) -> list[tuple[str, Path]]:
-    """Return the folders that hold label maps as grey ID.png."""
-    networks = [
-        (f"DeepLab{LABELS_OF[name]}", supervised_path(config.deeplab_out_dir, name))
-        for name in config.supervision
-    ]
-    return [("semantic label", Path(config.sem_seg_out_dir)), *networks]
 
 
 def image_layers(
@@ -81,12 +75,15 @@ def image_layers(
         layers.append(class_layer("relation label", read_label(path), dataset, note=note))
     if fields is not None:
         layers += field_layers(*fields, small_displacement=config.small_displacement)
-    for name, folder, least in instance_sources(config):
+    for name, folder, least in (
+        ("instance labels", Path(config.ins_seg_out_dir), 0.0),
+        ("semantic label", Path(config.sem_seg_out_dir), 0.0),
+        *((name, folder, SURE) for name, folder in network_folders(config)),
+    ):
         if (path := instance_path(folder, image_id)).is_file():
             found = load_instances(path)
             layers.append(instance_layer(name, found, dataset.class_names, least=least))
-    for name, folder in semantic_sources(config):
-        if (path := label_path(folder, image_id)).is_file():
+        elif (path := label_path(folder, image_id)).is_file():
             layers.append(class_layer(name, read_label(path), dataset))
     return [*layers, *truth_layers(dataset, image_id)]
 

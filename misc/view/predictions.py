@@ -12,10 +12,11 @@ import numpy as np
 from misc.files.atomic import write_bytes, write_json
 from misc.files.coco import Described, coco_dataset, instance_records
 from misc.files.digests import content_digest, fingerprint
-from misc.files.images import encode_jpeg, image_size, read_label, read_photograph
+from misc.files.images import image_size, read_label, read_photograph
 from misc.files.instance_files import load_instances
 from misc.files.labels import (
     INSTANCE_FILES,
+    LEAST_SCORE,
     SEMANTIC_FILES,
     SURE,
     instance_path,
@@ -31,7 +32,7 @@ from misc.machine import ranks
 from misc.masks import counted_order, numbered_map
 from misc.run.log import logger
 from misc.run.records import PREDICTION, claim_folder, hold_sources
-from misc.run.workers import collect_images, map_images
+from misc.run.workers import collect_images
 from misc.settings.config import Config
 from misc.settings.flags import resolved
 from misc.settings.metadata import PREDICTS, read_metadata, settings_in_use
@@ -110,14 +111,16 @@ class Predictions:
         image = self.whole_image(image_id)
         size = (image.shape[0], image.shape[1])
         if found is not None:
-            found = {**found, "mask": _resized(found["mask"], size)}
+            whole = found["score"] >= LEAST_SCORE
+            found = {name: each[whole] for name, each in found.items()}
+            found["mask"] = _resized(found["mask"], size)
             if label is None:
                 label = painted(found, least=self.least)
         assert label is not None
         label = resize(label, size, nearest=True)
         layer = replace(self.layers(label, found)[0], title=f"{self.names[image_id]}: {self.title}")
-        overlay = np.asarray(draw(image, layer, longest=1200))
-        write_bytes(self.folder / OVERLAYS.replace("{}", image_id), encode_jpeg(overlay))
+        overlay = draw(image, layer, longest=1200, kind="jpg")
+        write_bytes(self.folder / OVERLAYS.replace("{}", image_id), overlay)
         write_semantic_label(self.folder / "labels", image_id, label, palette=self.palette)
         if found is not None:
             write_instances(self.folder / "instances", image_id, found, least_score=self.least)
@@ -246,28 +249,18 @@ def summarise(
         description = f"predictions: {predictions.title}"
         content = coco_dataset(images, dict(names), description=description)
         ranks.on_first(partial(write_json, predictions.folder / COCO, content))
-    ranks.on_first(lambda: write_page(predictions, ids, shown=shown, num_workers=num_workers))
-    logger.info("%d images predicted; look at %s", len(ids), predictions.folder / PAGE)
-
-
-def write_page(
-    predictions: Predictions, ids: Sequence[str], *, shown: int, num_workers: int
-) -> None:
-    """Write the page with this many images."""
-    drawn = map_images(
-        spread(ids, shown),
-        predictions.page_entry,
-        num_workers=num_workers,
-        description="page",
+    chosen = spread(ids, shown)
+    entries = collect_images(
+        chosen, predictions.page_entry, num_workers=num_workers, description="page"
     )
-    entries = [entry for _, entry in drawn]
     page = fill_page(
         f"Predictions: {predictions.title}",
         f"{len(ids)} images; the overlays of all are in overlays/",
-        {"Gallery": gallery(f"{len(entries)} images, spread over all.")},
+        {"Gallery": gallery(f"{len(chosen)} images, spread over all.")},
         entries,
     )
-    write_bytes(predictions.folder / PAGE, page)
+    ranks.on_first(partial(write_bytes, predictions.folder / PAGE, page))
+    logger.info("%d images predicted; look at %s", len(ids), predictions.folder / PAGE)
 
 
 def painted(found: Mapping[str, np.ndarray], *, least: float) -> np.ndarray:

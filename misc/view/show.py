@@ -137,4 +137,4 @@ def _write(path: Path, pages: list[Image.Image]) -> None:
         times = [_MILLISECONDS] * (len(few) - 1) + [8 * _MILLISECONDS]
         few[0].save(content, "GIF", save_all=True, append_images=few[1:], duration=times, loop=0)
     write_bytes(path, content.getvalue())
-    logger.info("%s: %d pictures", path, len(pages))
+    logger.info("%s", path)

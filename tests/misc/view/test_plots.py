@@ -66,7 +66,7 @@ def test_a_picture_has_the_image_its_overlay_and_its_legend(size):
     names = ["_cat", "$dog", "owl"]
     entries = [(name, (0, 200, 0)) for name in names] * 30
     layer = Layer(title="a_$title$" * 9, picture=picture, entries=entries, note="score " * 30)
-    page = np.asarray(draw(image, layer, longest=1200))
+    page = np.asarray(tile([draw(image, layer, longest=1200)], columns=1))
     assert (np.abs(page.astype(int) - (200, 0, 0)).max(axis=2) < 10).any()
     assert (np.abs(page.astype(int) - (0, 200, 0)).max(axis=2) < 10).sum() > 40 * 50
     assert page.shape[0] < 2000
