@@ -15,7 +15,7 @@ from cityscapes.names import EVALUATED_IDS, label_ids, names_of, palette_of
 from cityscapes.precision import OVERLAPS, ImageOverlaps, average_precision, overlaps_of
 from misc.files import dataset
 from misc.files.dataset import KINDS
-from misc.files.digests import content_digest
+from misc.files.digests import content_digest, file_sizes
 from misc.files.images import read_image
 from misc.files.labels import LEAST_SCORE
 from misc.metrics import mean_average_precision
@@ -58,8 +58,7 @@ class Dataset(dataset.Dataset):
         """Return the name, classes, number of images, and digests of ids, file sizes and truth."""
         if ids is None:
             ids = [i for i, place in self._layout.places.items() if not place.startswith("test/")]
-        paths = (self._layout.path(TRUTH["semantic"], image_id) for image_id in ids)
-        sizes = [path.stat().st_size if path.is_file() else 0 for path in paths]
+        sizes = file_sizes(self._layout.path(TRUTH["semantic"], image_id) for image_id in ids)
         labels = hashlib.sha256(str(sizes).encode()).hexdigest()[:16]
         known = f"{super().identify(ids)}, {len(self.class_names)} classes, labels {labels}"
         if not truth:

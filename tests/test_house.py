@@ -88,6 +88,18 @@ def test_imports_point_down(start, allowed):
     assert above == []
 
 
+def test_data_sets_stand_above_files_machine_and_settings_alone():
+    below = ("misc.files", "misc.machine", "misc.settings")
+    above = [
+        (module, name)
+        for module, names in IMPORTS.items()
+        if module.startswith(("misc.files", *DATASETS))
+        for name in names - METHOD
+        if name.startswith("misc.") and not name.startswith(below)
+    ]
+    assert above == []
+
+
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_one_file_opens_the_data_set(dataset):
     outside = {

@@ -1,5 +1,6 @@
 """The images and labels of a VOC 2012 devkit folder."""
 
+import hashlib
 import os
 import tarfile
 from collections.abc import Mapping, Sequence
@@ -10,13 +11,13 @@ import numpy as np
 from misc.files import dataset
 from misc.files.atomic import atomic_path, names_in
 from misc.files.dataset import ARCHIVE, KINDS
-from misc.files.digests import content_digest
+from misc.files.digests import content_digest, file_sizes
+from misc.files.id_lists import read_list
 from misc.files.images import read_image
 from misc.files.labels import semantic_paths
 from misc.files.palette import voc_palette
 from misc.settings.config import Config
 from voc12.annotations import read_classes
-from voc12.identity import identify, is_published_split
 from voc12.names import CLASS_NAMES
 from voc12.splits import EXPECTED_COUNTS, read_split
 from voc12.truth import Truth
@@ -74,16 +75,38 @@ class Dataset(dataset.Dataset):
 
     def published(self, stage: str, split: str) -> Mapping[str, float]:
         """Return the published figures of a stage's measures on one of VOC 2012's own splits."""
-        is_own = is_published_split(self.root, split, self._counts)
+        path = self._list(split)
+        is_own = path.is_file() and len(read_list(path)) == self._counts.get(split)
         return PUBLISHED.get((stage, split), {}) if is_own else {}
 
     def identify(self, ids: Sequence[str] | None = None, *, truth: str = "") -> str:
-        """Return the identity of the data set, or of some images; see voc12.identity."""
-        known = identify(self.root, ids, name=self.name, made_from=self._made_from)
+        """Return the name, number of images, and digests that copying does not change.
+
+        They cover each image's id, its index in the list, and the sizes of its file and annotation;
+        of generated data what they were made from, in place of the sizes. By default the images
+        are those of the lists train and val, or all where there are none.
+        """
+        ids = self._own_ids() if ids is None else ids
+        digest = hashlib.sha256("\n".join([*ids, self._made_from]).encode())
+        if not self._made_from:
+            paths = [path for i in ids for path in (self.image_path(i), self._annotation(i))]
+            digest.update(str(file_sizes(paths)).encode())
+        known = f"{self.name}, {len(ids)} images, digest {digest.hexdigest()[:16]}"
         if not truth:
             return known
-        files = (path for image_id in ids or () for path in self._truth.files(image_id, truth))
+        files = (path for image_id in ids for path in self._truth.files(image_id, truth))
         return f"{known}, {truth} truth {content_digest(files)}"
+
+    def _own_ids(self) -> list[str]:
+        paths = [path for path in map(self._list, ("train", "val")) if path.is_file()]
+        ids = [image_id for path in paths for image_id in read_list(path)]
+        return list(dict.fromkeys(ids)) or sorted(names_in(self.root / "JPEGImages", ".jpg"))
+
+    def _list(self, split: str) -> Path:
+        return self.root / "ImageSets" / "Segmentation" / f"{split}.txt"
+
+    def _annotation(self, image_id: str) -> Path:
+        return self.root / "Annotations" / f"{image_id}.xml"
 
     def split(self, name_or_file: str | os.PathLike[str]) -> list[str]:
         """Return the ids of a split or of a text file of ids; see voc12.splits."""
@@ -101,8 +124,7 @@ class Dataset(dataset.Dataset):
     def classes(self, image_id: str) -> list[int]:
         """Return the classes of the objects in an image's annotation, from 0."""
         if image_id not in self._classes:
-            path = self.root / "Annotations" / f"{image_id}.xml"
-            self._classes[image_id] = read_classes(path)
+            self._classes[image_id] = read_classes(self._annotation(image_id))
         return self._classes[image_id]
 
     def with_labels(self, ids: Sequence[str]) -> list[str]:

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from misc.files.digests import file_sizes
+
 # The file that `Dataset.pack` writes.
 ARCHIVE = "results.tgz"
 KINDS = ("semantic", "instance")
@@ -100,11 +102,10 @@ class Dataset:
         """
         if ids is None:
             ids = list(dict.fromkeys([*self.split("train"), *self.split("val")]))
-        digest = hashlib.sha256()
-        for image_id in ids:
-            path = self.image_path(image_id)
-            digest.update(f"{image_id} {path.stat().st_size if path.is_file() else ''}\n".encode())
-        return f"{self.name}, {len(ids)} images, digest {digest.hexdigest()[:16]}"
+        sizes = file_sizes(map(self.image_path, ids))
+        known = "".join(f"{image_id} {size}\n" for image_id, size in zip(ids, sizes, strict=True))
+        digest = hashlib.sha256(known.encode()).hexdigest()[:16]
+        return f"{self.name}, {len(ids)} images, digest {digest}"
 
     def published(self, stage: str, split: str) -> Mapping[str, float]:
         """Return the published figures of a stage's measures on a split of the data set's own."""
