@@ -3,7 +3,6 @@
 from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -39,7 +38,10 @@ def run(config: Config, dataset: Dataset) -> None:
         resize_long=config.cam_resize_long,
     )
     torch.manual_seed(config.seed)
-    model = compute.place(build_network(config, len(dataset.class_names)))
+    model = classifier(config, len(dataset.class_names))
+    if config.pretrained != "none":
+        fill_backbone(model, "resnet50", config)
+    compute.place(model)
     backbone, new = model.trainable_parameters()
     rate, factor = config.cam_learning_rate, RATE_FACTORS[config.cam_optimizer]
     optimizer = make_optimizer(
@@ -76,22 +78,11 @@ def run(config: Config, dataset: Dataset) -> None:
 
 def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
     """Check the network, and the weights that it begins with; see `check_backbone`."""
-    num_classes = len(dataset.class_names)
-    build = partial(classifier, config, num_classes)
+    build = partial(classifier, config, len(dataset.class_names))
     if config.pretrained == "none":
         check_weights(build, "cam_network", [], coming)
     else:
-        check_backbone(
-            build, "resnet50", config, num_classes=num_classes, name=config.backbone, coming=coming
-        )
-
-
-def build_network(config: Config, num_classes: int) -> Any:
-    """Build the classification network with its initial weights: ImageNet's, a file's or random."""
-    model = classifier(config, num_classes)
-    if config.pretrained != "none":
-        fill_backbone(model, "resnet50", config, name=config.backbone)
-    return model
+        check_backbone(build, "resnet50", config, dataset, coming)
 
 
 def classification_loss(model: nn.Module, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:

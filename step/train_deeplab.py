@@ -22,7 +22,7 @@ from misc.train.records import claim_training, save_training
 from misc.train.samples import SegmentationSamples
 from misc.train.supervision import VALIDATED_IMAGES, Supervision
 from misc.train.training import RATE_FACTORS, Schedule, make_optimizer, train
-from net.deeplab import DeepLab, deeplab_of, label_loss
+from net.deeplab import deeplab_of, label_loss
 
 
 def run(config: Config, dataset: Dataset) -> None:
@@ -52,7 +52,9 @@ def train_network(config: Config, labels: Supervision, val_ids: Sequence[str]) -
     )
     compute = compute_of(config)
     torch.manual_seed(config.seed)
-    model = compute.place(build_network(config, len(dataset.class_names)))
+    model = deeplab_of(config, len(dataset.class_names))
+    fill_backbone(model, "resnet50", config, name=config.deeplab_backbone)
+    compute.place(model)
     backbone, new = model.trainable_parameters()
     rate, factor = config.deeplab_learning_rate, RATE_FACTORS[config.deeplab_optimizer]
     optimizer = make_optimizer(
@@ -85,22 +87,8 @@ def train_network(config: Config, labels: Supervision, val_ids: Sequence[str]) -
 
 def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
     """Check the weights that the backbone begins with; see `check_backbone`."""
-    num_classes = len(dataset.class_names)
-    check_backbone(
-        partial(deeplab_of, config, num_classes),
-        "resnet50",
-        config,
-        num_classes=num_classes,
-        name=config.deeplab_backbone or config.backbone,
-        coming=coming,
-    )
-
-
-def build_network(config: Config, num_classes: int) -> DeepLab:
-    """Build DeepLab with its backbone's weights."""
-    model = deeplab_of(config, num_classes)
-    fill_backbone(model, "resnet50", config, name=config.deeplab_backbone or config.backbone)
-    return model
+    build, name = partial(deeplab_of, config, len(dataset.class_names)), config.deeplab_backbone
+    check_backbone(build, "resnet50", config, dataset, coming, name=name)
 
 
 def segmentation_loss(model: nn.Module, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -60,7 +60,9 @@ def train_network(config: Config, dataset: Dataset, ids: Sequence[str], weights:
         crop_size=config.irn_crop_size,
     )
     torch.manual_seed(config.seed)
-    model = compute_of(config).place(build_network(config))
+    model = relation_network(config)
+    fill_backbone(model, "resnet50", config)
+    compute_of(config).place(model)
     boundary, displacement = model.trainable_parameters()
     rate, factor = config.irn_learning_rate, RATE_FACTORS[config.irn_optimizer]
     optimizer = make_optimizer(
@@ -90,21 +92,7 @@ def train_network(config: Config, dataset: Dataset, ids: Sequence[str], weights:
 
 def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
     """Check the network, and the weights that it begins with; see `check_backbone`."""
-    check_backbone(
-        partial(relation_network, config),
-        "resnet50",
-        config,
-        num_classes=len(dataset.class_names),
-        name=config.backbone,
-        coming=coming,
-    )
-
-
-def build_network(config: Config) -> Any:
-    """Build IRNet in its training form, with its backbone's weights."""
-    model = relation_network(config)
-    fill_backbone(model, "resnet50", config, name=config.backbone)
-    return model
+    check_backbone(partial(relation_network, config), "resnet50", config, dataset, coming)
 
 
 def relation_losses(model: Any, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -51,7 +51,9 @@ def train_network(config: Config, labels: Supervision, val_ids: Sequence[str]) -
     )
     compute = compute_of(config)
     torch.manual_seed(config.seed)
-    model = compute.place(build_network(config, len(dataset.class_names)))
+    model = mask_rcnn_of(config, len(dataset.class_names))
+    fill_backbone(model, "backbone.body", config)
+    compute.place(model)
     optimizer = make_optimizer(
         config.mask_rcnn_optimizer,
         [{"params": trainable_parameters(model), "lr": config.mask_rcnn_learning_rate}],
@@ -83,22 +85,8 @@ def train_network(config: Config, labels: Supervision, val_ids: Sequence[str]) -
 
 def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
     """Check the weights that the backbone begins with; see `check_backbone`."""
-    num_classes = len(dataset.class_names)
-    check_backbone(
-        partial(mask_rcnn_of, config, num_classes),
-        "backbone.body",
-        config,
-        num_classes=num_classes,
-        name=config.backbone,
-        coming=coming,
-    )
-
-
-def build_network(config: Config, num_classes: int) -> Any:
-    """Build Mask R-CNN with its backbone's weights."""
-    model = mask_rcnn_of(config, num_classes)
-    fill_backbone(model, "backbone.body", config, name=config.backbone)
-    return model
+    build = partial(mask_rcnn_of, config, len(dataset.class_names))
+    check_backbone(build, "backbone.body", config, dataset, coming)
 
 
 def images_with_instances(

@@ -20,6 +20,7 @@ from torchvision.models._utils import IntermediateLayerGetter
 from torchvision.models.resnet import BasicBlock, Bottleneck
 from torchvision.ops import FrozenBatchNorm2d
 
+from misc.files.dataset import Dataset
 from misc.files.weights import OtherNetwork, State, check_fit, load_weights, read_state_dict
 from misc.indexing import PathIndex
 from misc.machine.device import Compute
@@ -75,29 +76,21 @@ def irnet(config: Config) -> Any:
     return make_network("irn_network", config.irn_network, "EdgeDisplacement", **options)
 
 
-def fill_backbone(model: Any, part: str, config: Config, *, name: str) -> None:
+def fill_backbone(model: Any, part: str, config: Config, *, name: str | None = None) -> None:
     """Fill a network's backbone, its attribute `part`, with --pretrained.
 
     With --pretrained none it is the backbone of --cam_weights_name. A plugged-in network that has
-    `load_pretrained(source)` fills itself.
+    `load_pretrained(source)` fills itself. The backbone's name is --backbone by default.
     """
-    if config.pretrained != "none" and _fills_itself(model):
-        model.load_pretrained(config.pretrained)
-    elif config.pretrained != "none":
-        load_pretrained(model.get_submodule(part), config.pretrained, name=name)
-    else:
+    backbone, name = model.get_submodule(part), name or config.backbone
+    if config.pretrained == "none":
         path = config.cam_weights_name
-        if not Path(path).is_file():
-            raise FileNotFoundError(
-                f"--cam_weights_name {path}: no such file, and --pretrained none takes the "
-                "backbone from it; the stage train_cam makes it: --train_cam_pass True"
-            )
-        state, backbone = read_state_dict(path), model.get_submodule(part)
-        load_weights(
-            backbone,
-            _fitting_backbone(backbone, state, config, name=name),
-            source=f"--cam_weights_name {path}",
-        )
+        state = _fitting_backbone(backbone, read_state_dict(path), config, name=name)
+        load_weights(backbone, state, source=f"--cam_weights_name {path}")
+    elif _fills_itself(model):
+        model.load_pretrained(config.pretrained)
+    else:
+        load_pretrained(backbone, config.pretrained, name=name)
 
 
 def _fills_itself(model: Any) -> bool:
@@ -106,10 +99,6 @@ def _fills_itself(model: Any) -> bool:
 
 def load_pretrained(backbone: nn.Module, source: str, *, name: str = "resnet50") -> None:
     """Load torchvision's ImageNet weights into a backbone: downloaded (`imagenet`), or a file's."""
-    if source != "imagenet" and not Path(source).is_file():
-        raise FileNotFoundError(
-            f"--pretrained {source}: no such file; accepted: imagenet, none, or a {name} file"
-        )
     state = _download(name) if source == "imagenet" else read_state_dict(source)
     load_weights(backbone, state, source=f"--pretrained {source}", ignore=("fc.",))
 
@@ -194,10 +183,10 @@ def check_backbone(
     build: Callable[[], Any],
     part: str,
     config: Config,
-    *,
-    num_classes: int,
-    name: str,
+    dataset: Dataset,
     coming: Collection[Path],
+    *,
+    name: str | None = None,
 ) -> None:
     """Build a network, and compare with it what `fill_backbone` will load into it.
 
@@ -208,8 +197,9 @@ def check_backbone(
         from_scratch = config.pretrained == "none"
         path = Path(config.cam_weights_name if from_scratch else config.pretrained)
         if from_scratch and path in coming:
-            state = _outline(partial(classifier, config, num_classes)).state_dict()
-            _fitting_backbone(model.get_submodule(part), state, config, name=name)
+            net = _outline(partial(classifier, config, len(dataset.class_names)))
+            backbone, name = model.get_submodule(part), name or config.backbone
+            _fitting_backbone(backbone, net.state_dict(), config, name=name)
         elif path.is_file() and config.pretrained != "imagenet" and not _fills_itself(model):
             fill_backbone(model, part, config, name=name)
 

@@ -33,9 +33,7 @@ def test_without_a_network_the_other_ways_are_named(monkeypatch):
         load_pretrained(build_backbone(), "imagenet")
 
 
-def test_a_missing_file_and_a_file_of_another_network_are_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"--pretrained none\.pth: no such file"):
-        load_pretrained(build_backbone(), "none.pth")
+def test_a_file_of_another_network_is_refused(tmp_path):
     torch.save(torchvision.models.resnet18(weights=None).state_dict(), tmp_path / "18.pth")
     with pytest.raises(ValueError, match=r"--pretrained .*18\.pth: these weights are of another"):
         load_pretrained(build_backbone(), str(tmp_path / "18.pth"))
