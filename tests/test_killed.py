@@ -72,10 +72,10 @@ def die_in(stage, seconds, *words):
     """
     run_stage = Stage.run
 
-    def run(self, config):
+    def run(self, *given):
         if self.name == stage:
             signal.setitimer(signal.ITIMER_REAL, seconds)
-        run_stage(self, config)
+        run_stage(self, *given)
         if self.name == stage:
             os.kill(os.getpid(), signal.SIGKILL)
 
