@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from misc.cams import strided_cam
+from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.machine.facts import describe_machine
 from misc.run import synthesis
@@ -38,7 +39,7 @@ def run(config: Config) -> None:
     compute = compute_of(config)
     predictions = open_predictions(config)
     logger.info("on %s", describe_machine(compute))
-    claim(config, predictions, precision=compute.precision)
+    ranks.on_first(partial(claim, config, predictions, precision=compute.precision))
     ids = list(predictions.names)
     found = collect_images(
         ids,

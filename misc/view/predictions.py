@@ -214,10 +214,9 @@ def claim(config: Config, predictions: Predictions, *, precision: str) -> None:
     if network == "irn":
         names.append("predict_score")
     own = {name: values[name] for name in names} | {"precision": precision}
-    weights = [values[f"{part}_weights_name"] for part in PREDICTS[network]]
-    ranks.on_first(lambda: hold_sources(weights))
-    for part in PREDICTS[network]:
-        flag = f"{part}_weights_name"
+    flags = [f"{part}_weights_name" for part in PREDICTS[network]]
+    hold_sources(values[flag] for flag in flags)
+    for flag in flags:
         own[flag] = f"a file of SHA-256 {fingerprint(values[flag])}"
     images = {
         image_id: f"{name}, digest {content_digest([predictions.source / name])}"

@@ -15,6 +15,7 @@ from tiny_run import NETWORKS, arguments, error_line
 import run_sample
 from misc.files.images import read_label, read_photograph
 from misc.files.instance_files import load_instances
+from tests import forked
 from tests.tiny_networks import tiny_detector_and_deeplab
 from voc12 import Dataset
 
@@ -333,6 +334,17 @@ def test_images_of_nearly_one_name_are_kept_apart_and_long_names_are_predicted(e
     assert {image["file_name"]: image["height"] for image in found} == {
         name: 40 + place for place, name in enumerate(names)
     }
+
+
+def test_ranks_share_the_images_and_write_what_one_process_does(val_images, elsewhere):
+    words = ["--predict_network", "irn", "--predict_score", "0"]
+    assert predict(*words) == 0
+    before = files_in(elsewhere / "result/predict/irn")
+    modules = [word for name, value in NETWORKS.items() for word in (f"--{name}", value)]
+    words += ["--predict", "photos", "--predict_dir", "shared", *COMPUTE, *modules]
+    processes = forked.start_ranks(words, elsewhere / "output")
+    assert [forked.finish(process) for process in processes] == [0, 0]
+    assert files_in(elsewhere / "shared/irn") == before
 
 
 def test_a_folder_of_predictions_of_other_weights_is_refused(val_images, elsewhere, capsys):
