@@ -1,13 +1,18 @@
 """What was understood of the user's data, told before the first stage."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
+from misc.files.atomic import names_in
 from misc.files.dataset import Dataset
-from misc.files.images import is_turned
+from misc.files.images import is_turned, read_label
+from misc.files.instance_files import load_instances
 from misc.imutils import IGNORE
 from misc.run.log import logger
+from misc.run.records import record_of
 from misc.run.stage_files import StageFiles, each_once
 
 SHOWN = 20  # classes in a line
@@ -15,8 +20,15 @@ SHOWN = 20  # classes in a line
 HEADS, MASKS = 1000, 20
 FITTING = 0.9
 
-# By a list's flag and value, and the kinds of ground truth: the images that have it.
-Truths = Mapping[tuple[str, Sequence[str]], Sequence[str]]
+# Images, and what reads the classes that the masks of one show.
+Shown = tuple[Sequence[str], Callable[[str], set[int]]]
+# Labels that may be of another program, and how an image's classes are read of its file.
+FOREIGN: Mapping[str, Callable[[Mapping[str, Path], str], set[int]]] = {
+    "sem_seg_out_dir": lambda files, image_id: _classes_of(read_label(files[image_id])),
+    "ins_seg_out_dir": lambda files, image_id: set(
+        load_instances(files[image_id])["class"].tolist()
+    ),
+}
 
 
 def tell_understood(dataset: Dataset, stages: Sequence[StageFiles]) -> None:
@@ -28,17 +40,15 @@ def tell_understood(dataset: Dataset, stages: Sequence[StageFiles]) -> None:
     lists = {each.stage.lists[0]: each.ids for each in learning}
     read = [[*each.images, *each_once(each.truth_lists.values())] for each in stages]
     images = each_once(read)
-    truths: dict[tuple[str, Sequence[str]], Sequence[str]] = {}
-    for each in stages:
-        for flag, found in each.truth.items():
-            truths[f"--{flag} {vars(each.config)[flag]}", each.kinds] = found
     try:
+        masks = dict(found for each in stages for found in _masks(each))
+        truths = [i for each in stages for ids in each.truth.values() for i in ids]
         ids = dataset.with_labels(images)
         labels = dict(zip(ids, dataset.image_labels(ids).astype(bool), strict=True))
         for said in _classes(dataset, labels), _rotation(dataset, images, truths):
             if said:
                 logger.info("%s: %s", dataset.name, said)
-        for warning in (*_lists(dataset, labels, lists), *_contradictions(dataset, labels, truths)):
+        for warning in (*_lists(dataset, labels, lists), *_contradictions(dataset, labels, masks)):
             logger.warning("%s", warning)
     except (ValueError, OSError) as error:
         logger.debug("not understood: %s", error)
@@ -58,10 +68,10 @@ def _classes(dataset: Dataset, labels: Mapping[str, np.ndarray]) -> str:
     return f"{words}; {without} images without any" if without else words
 
 
-def _rotation(dataset: Dataset, images: Sequence[str], truths: Truths) -> str:
+def _rotation(dataset: Dataset, images: Sequence[str], truths: Sequence[str]) -> str:
     """Return how many images EXIF turns; where they are read as stored, of those with truth."""
     if not dataset.upright:
-        images = [image_id for ids in truths.values() for image_id in ids]
+        images = truths
     looked_at = _spread(list(dict.fromkeys(images)), HEADS)
     turned = [image_id for image_id in looked_at if is_turned(dataset.image_path(image_id))]
     if not turned:
@@ -84,22 +94,19 @@ def _lists(
                 f"--{flag}: every image shows {_names(dataset, always)}; what it looks like can "
                 "only be learnt beside images without it"
             )
-        never = np.flatnonzero(~rows.any(axis=0)).tolist()
-        if never and dataset.limit is None:
-            elsewhere = ", but those of another list do" if total[never].any() else ""
-            yield f"--{flag}: no image shows {_names(dataset, never)}{elsewhere}"
+        never = ~rows.any(axis=0) & (dataset.limit is None)
+        for some, elsewhere in ((total > 0, ", but those of another list do"), (total == 0, "")):
+            if classes := np.flatnonzero(never & some).tolist():
+                yield f"--{flag}: no image shows {_names(dataset, classes)}{elsewhere}"
 
 
 def _contradictions(
-    dataset: Dataset, labels: Mapping[str, np.ndarray], truths: Truths
+    dataset: Dataset, labels: Mapping[str, np.ndarray], shown: Mapping[str, Shown]
 ) -> Iterator[str]:
     """Yield a warning where masks show other classes than the image-level labels."""
-    for (source, kinds), ids in truths.items():
+    for source, (ids, classes_in) in shown.items():
         there = _spread([i for i in ids if i in labels and labels[i].any()], MASKS)
-        pairs = {
-            i: (_true_classes(dataset, i, kinds), set(np.flatnonzero(labels[i]).tolist()))
-            for i in there
-        }
+        pairs = {i: (_read(classes_in, i), set(np.flatnonzero(labels[i]).tolist())) for i in there}
         total = sum(len(shown) for shown, _ in pairs.values())
         fit = {
             step: sum(len({c + step for c in shown} & label) for shown, label in pairs.values())
@@ -111,19 +118,41 @@ def _contradictions(
             continue
         count = f", which fit where masks count one {'more' if best > 0 else 'less'}" * shifted
         image_id = next(i for i, (shown, label) in pairs.items() if shown - label)
-        shown, label = (_names(dataset, sorted(classes)) for classes in pairs[image_id])
+        shows, label = (_names(dataset, sorted(classes)) for classes in pairs[image_id])
         yield (
-            f"{source}: ground truth contradicts the image-level labels{count}; "
-            f"for example of {image_id}: masks show {shown}, the label says {label}"
+            f"{source} contradicts the image-level labels{count}; "
+            f"for example of {image_id}: masks show {shows}, the label says {label}"
         )
 
 
-def _true_classes(dataset: Dataset, image_id: str, kinds: Sequence[str]) -> set[int]:
+def _masks(each: StageFiles) -> Iterator[tuple[str, Shown]]:
+    """Yield the ground truth that a stage reads, and the labels of another program, if any."""
+    for flag, ids in each.truth.items():
+        classes_in = _instances_of if each.kinds[:1] == ("instance",) else _semantic_of
+        source = f"--{flag} {vars(each.config)[flag]}: ground truth"
+        yield source, (ids, partial(classes_in, each.dataset))
+    for flag, (folder, names) in each.inputs():
+        if flag in FOREIGN and not record_of(folder).exists():
+            there = names_in(folder)
+            files = {i: folder / n for i, n in zip(each.ids, names, strict=True) if n in there}
+            yield f"--{flag} {folder}: what it holds", (list(files), partial(FOREIGN[flag], files))
+
+
+def _semantic_of(dataset: Dataset, image_id: str) -> set[int]:
+    return _classes_of(dataset.semantic_label(image_id))
+
+
+def _instances_of(dataset: Dataset, image_id: str) -> set[int]:
+    return set(dataset.instance_label(image_id)[1].tolist())
+
+
+def _classes_of(label: np.ndarray) -> set[int]:
+    return {value - 1 for value in np.setdiff1d(label, [0, IGNORE]).tolist()}
+
+
+def _read(classes_in: Callable[[str], set[int]], image_id: str) -> set[int]:
     try:
-        if "semantic" in kinds:
-            values = np.setdiff1d(dataset.semantic_label(image_id), [0, IGNORE])
-            return {value - 1 for value in values.tolist()}
-        return set(dataset.instance_label(image_id)[1].tolist())
+        return classes_in(image_id)
     except (ValueError, OSError):
         return set()  # told where it is read
 

@@ -63,6 +63,36 @@ def test_truth_that_contradicts_the_labels_is_told(voc_folder, tmp_path):
     assert "fit where masks count one less; for example of 2007_000032: masks show " in text
 
 
+def test_labels_of_another_program_that_contradict_the_images_are_told(voc_folder, tmp_path):
+    root, mine = voc_folder / "VOCdevkit/VOC2012", tmp_path / "mine"
+    words = forked.arguments(
+        tmp_path / "run",
+        *("--eval_sem_seg_pass", "True"),
+        **{"dataset": "voc12", "data_root": root, "chainer_eval_set": "train"},
+        sem_seg_out_dir=mine,
+    )
+    for moved, is_told in ((0, False), (1, True)):
+        for image_id in voc_shaped.TRAIN:
+            label = read_label(root / f"SegmentationClass/{image_id}.png")
+            label = np.where(label == 255, 0, np.where(label > 0, label + moved, 0))
+            write_label(mine / f"{image_id}.png", label.astype(np.uint8))
+        assert run_sample.main(words) == 0
+        text = (tmp_path / "run/sample_train_eval.log").read_text()
+        said = f"--sem_seg_out_dir {mine}: what it holds contradicts the image-level labels, which"
+        assert (said in text) == is_told
+
+
+def test_classes_that_no_list_shows_are_not_told_of_another_list(voc_folder, tmp_path):
+    def no_lists(root):
+        lists = root / "ImageSets/Segmentation"
+        (lists / "train.txt").write_text((lists / "val.txt").read_text())
+
+    text = told(voc_folder, tmp_path, no_lists)
+    lines = [line for line in text.splitlines() if "no image" in line]
+    assert lines
+    assert not any("another list" in line for line in lines)
+
+
 def test_what_cannot_be_understood_stops_nothing_and_is_told_where_it_is_read(voc_folder, tmp_path):
     def spoil(root):
         (root / "Annotations" / f"{FIRST}.xml").write_text("<annotation>")
