@@ -71,13 +71,6 @@ def test_full_learns_instances_from_the_images_that_have_them(folder, run, sbd, 
     assert f"voc12, {count} images" in json.dumps(settings)
 
 
-def test_full_learns_semantic_labels_from_the_augmented_ones(folder, run):
-    status, said = run("train_cam", "train_deeplab", **LABELS_OF_TRUTH)
-    assert status == 0, said
-    assert "have ground truth" not in said
-    assert (folder / "sess/deeplab_full.pth").is_file()
-
-
 @pytest.mark.parametrize(
     ("stages", "changes", "words"),
     [

@@ -298,18 +298,6 @@ def test_a_broken_mask_is_one_line_that_names_the_annotation(own, case):
         dataset.semantic_label(ids_of("train")[0])
 
 
-def test_compressed_run_lengths_are_read(own):
-    known = api(own / "annotations/instances_train2017.json")
-    content = instances("train")
-    for annotation in content["annotations"]:
-        runs = known.annToRLE(annotation)
-        annotation["segmentation"] = {"size": runs["size"], "counts": runs["counts"].decode()}
-    before = [open_coco(own).semantic_label(i) for i in ids_of("train")]
-    write_json(own, "train", content)
-    after = [open_coco(own).semantic_label(i) for i in ids_of("train")]
-    assert all(map(np.array_equal, before, after))
-
-
 def test_a_photograph_of_another_size_is_named(own):
     path = own / "train2017" / f"{ids_of('train')[0]}.jpg"
     Image.new("RGB", (30, 20)).save(path)

@@ -1,10 +1,8 @@
 """Ids, splits, masks and identity of a folder of photographs."""
 
-import shutil
-
 import numpy as np
 import pytest
-from photo_tree import TAGS, make_photos, write_csv, write_image, write_mask
+from photo_tree import TAGS, make_photos, write_csv, write_mask
 from PIL import Image
 
 from folder import Dataset
@@ -100,30 +98,6 @@ def test_images_without_a_row_are_left_out_with_a_word(photos, caplog):
     assert data.with_labels(["field_one", "top"]) == ["top"]
     with pytest.raises(FileNotFoundError, match="'field_one' has no image-level label"):
         data.image_labels(["field_one"])
-
-
-def test_253_classes_are_the_most(tmp_path):
-    make_photos(tmp_path / "p", ["a.jpg"])
-    tags = {"a.jpg": [f"class {n}" for n in range(253)]}
-    data = Dataset(tmp_path / "p", labels=write_csv(tmp_path / "t.csv", tags))
-    assert len(data.class_names) == 253
-    assert data.image_labels(["a"]).sum() == 253
-    tags["a.jpg"].append("one more")
-    data = Dataset(tmp_path / "p", labels=write_csv(tmp_path / "t.csv", tags))
-    with pytest.raises(ValueError, match="254 classes, accepted are 1 to 253"):
-        data.split("all")
-
-
-def test_other_lists_are_one_line(photos, tmp_path):
-    with pytest.raises(FileNotFoundError, match="no such folder"):
-        Dataset(photos / "nowhere")
-    with pytest.raises(ValueError, match="unknown split 'test'; accepted are train, val, all or"):
-        opened(photos).split("test")
-    (tmp_path / "list.txt").write_text("top\nstreet")
-    with pytest.raises(FileNotFoundError, match=r"1 of 2 ids have no image, the first is 'street'"):
-        opened(photos).split(str(tmp_path / "list.txt"))
-    with pytest.raises(FileNotFoundError, match="no image has the id 'street'"):
-        opened(photos).image("street")
 
 
 def masked(photos):
@@ -242,17 +216,3 @@ def test_links_to_folders_are_followed_once(photos, tmp_path):
     data = opened(photos, labels=labels, masks=photos / "masks")
     assert sorted(map(data.file_name, data.split("all"))) == sorted(tags)
     assert data.with_truth(["street_one"], kinds=("semantic",)) == ["street_one"]
-
-
-def test_the_identity_is_of_images_labels_and_names_not_of_the_path(photos, tmp_path):
-    known = opened(photos).identify()
-    assert known.startswith("folder, 5 images, digest ")
-    shutil.copytree(photos, tmp_path / "elsewhere")
-    assert opened(tmp_path / "elsewhere").identify() == known
-    assert opened(photos).identify(["top"]) != known
-    other = write_csv(tmp_path / "other.csv", TAGS | {"top.bmp": ["cow"]})
-    assert opened(photos, labels=other).identify() != known
-    renamed = {path: [c.replace("cow", "ox") for c in found] for path, found in TAGS.items()}
-    assert opened(photos, labels=write_csv(tmp_path / "o.csv", renamed)).identify() != known
-    write_image(photos / "top.bmp", (30, 30))
-    assert opened(photos).identify() != known

@@ -136,16 +136,6 @@ def test_an_image_is_padded_to_the_crop_or_to_the_next_multiple_of_16(
     assert displacement.shape == (2, *grid)
 
 
-def test_without_a_crop_an_image_is_padded_to_a_multiple_of_16_alone(published, monkeypatch):
-    model = loaded(EdgeDisplacement(crop_size=0), published)
-    seen = []
-    features = model.features
-    monkeypatch.setattr(model, "features", lambda x: seen.append(x) or features(x))
-    with torch.no_grad():
-        model(torch.randn(2, 3, 33, 48))
-    assert tuple(seen[0].shape[2:]) == (48, 48)
-
-
 def test_the_mirror_is_averaged_into_the_boundary_but_not_into_the_displacement(published):
     model = loaded(EdgeDisplacement(crop_size=64), published)
     plain = loaded(Net(), published)

@@ -372,28 +372,3 @@ def test_a_module_that_the_weights_name_is_not_imported_unless_a_flag_names_it(e
     words = ["--predict", "photos", "--predict_network", "irn", *COMPUTE]
     assert run_sample.main(words) == 2
     assert "if you trust it, pass --cam_network tests.tiny_networks" in error_line(capsys)
-
-
-def test_weights_that_tell_nothing_name_the_training_which_notes_it(trained, val_images, elsewhere):
-    """As weights of an earlier version: the training, run once more, trains nothing."""
-    record = elsewhere / "sess/deeplab.pth.json"
-    content = json.loads(record.read_text())
-    del content["network"]
-    record.write_text(json.dumps(content))
-    weights = record.with_suffix("").read_bytes()
-    assert predict("--predict_network", "deeplab") == 2
-    places = {
-        f"{n}_weights_name": elsewhere / f"sess/{w}.pth"
-        for n, w in (
-            ("deeplab", "deeplab"),
-            ("cam", "res50_cam"),
-            ("irn", "res50_irn"),
-            ("mask_rcnn", "mask_rcnn"),
-        )
-    }
-    changes = {"demo_val_images": 4, **places}
-    with tiny_detector_and_deeplab():
-        words = arguments(trained, networks=True, train_deeplab_pass=True, **changes)
-        assert run_sample.main(words) == 0
-    assert record.with_suffix("").read_bytes() == weights
-    assert predict("--predict_network", "deeplab") == 0

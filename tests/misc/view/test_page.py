@@ -6,8 +6,7 @@ from browser import drive, needs_chromium
 
 from misc.files.palette import voc_palette
 from misc.view.layers import Layer, field_layers, heat_colours, label_colours
-from misc.view.page import figures, fill_page, gallery, html_table, page_image
-from misc.view.plots import bar_chart, line_chart
+from misc.view.page import fill_page, gallery, page_image
 
 SECTIONS = ("Measures", "Gallery", "Settings", "Thresholds", "Training", "Classes")
 PARTS = {name: gallery("Some.") if name == "Gallery" else f"[{name}]" for name in SECTIONS}
@@ -111,36 +110,3 @@ def test_the_gallery_opens_steps_and_blends_without_an_error(page, tmp_path):
     assert found["closed_again"]
     assert found["still"]
     assert found["ground"] == "rgb(243, 244, 247)"
-
-
-@needs_chromium
-def test_a_reader_who_prefers_dark_gets_light_words_on_dark_ground(tmp_path):
-    script = """
-    const style = getComputedStyle(document.body);
-    return [style.backgroundColor, style.color];
-    """
-    outcome = drive(fill_page("", "", PARTS, []).decode(), script, tmp_path, dark=True)
-    assert outcome["errors"] == []
-    assert outcome["found"] == ["rgb(14, 16, 21)", "rgb(228, 231, 238)"]
-
-
-@needs_chromium
-@pytest.mark.parametrize("width", [390, 1280])
-def test_no_part_of_the_page_is_wider_than_the_window(page, tmp_path, width):
-    chart = line_chart({"loss": ([0, 1], [1, 0])}, x_label="step")
-    bars = bar_chart(["a class with a long name"], {"labels, train": [0.5]})
-    table = html_table(["a column"] * 9, [["words"] * 9])
-    sections = {"Measures": table, "Training": figures({"loss": chart, "bars": bars})}
-    script = (
-        f"document.body.style.width = '{width}px';"
-        + """
-    const wide = [...document.querySelectorAll("main > section, .card")];
-    return [wide.length, Math.max(...wide.map(part => part.getBoundingClientRect().right))];
-    """
-    )
-    page = fill_page("A title", "below it", sections, []).decode()
-    outcome = drive(page, script, tmp_path)
-    assert outcome["errors"] == outcome["asked"] == []
-    count, right = outcome["found"]
-    assert count == 5
-    assert right <= width
