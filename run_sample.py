@@ -72,6 +72,7 @@ def _run(config: "Config") -> None:
     from misc.machine import ranks
     from misc.run.open_dataset import open_dataset
 
+    # What draws imports matplotlib, which takes a second: only where it is asked for.
     if config.tables:
         from misc.view import tables
 

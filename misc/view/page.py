@@ -30,7 +30,9 @@ def fill_page(
     places = {
         "title": escape(title),
         "subtitle": escape(subtitle),
-        "links": " ".join(f'<a href="#{heading.lower()}">{heading}</a>' for heading in full),
+        "links": " ".join(
+            f'<a href="#{heading.lower()}">{heading}</a>' for heading in full if len(full) > 1
+        ),
         "sections": "".join(
             f'<section id="{heading.lower()}"><h2>{heading}</h2>{text}</section>'
             for heading, text in full.items()
