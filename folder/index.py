@@ -15,7 +15,8 @@ from misc.files.photograph_ids import photograph_ids
 
 _log = logging.getLogger("irnet")
 SHOWN = 3
-SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing"}
+SPLIT = re.compile(r"(train|val|valid|test)(ing|idation)?([\s_-]*(set|data|\d{4}))?", re.IGNORECASE)
+ANSWERS = re.compile(r"\W*((0|1|true|false|yes|no)(\W+|$))+", re.IGNORECASE)
 BACKGROUND = {"background", "bg", "none", "nothing", "negative", "no finding", "unlabeled"}
 BACKGROUND |= {"unlabelled", "void", "empty"}
 # Values of an 8-bit label map without background, 255 for ignore, and one left free.
@@ -99,7 +100,7 @@ def _sub_folders(root: Path, paths: Mapping[str, str]) -> Labels:
         )
     outer = sorted({first for first, *_ in parts.values()})
     # train/cat/1.jpg: the class is the inner folder.
-    depth = int({name.casefold() for name in outer} <= SPLITS and min(map(len, parts.values())) > 2)
+    depth = int(all(map(SPLIT.fullmatch, outer)) and min(map(len, parts.values())) > 2)
     if depth:
         _log.warning(
             "--data_root %s: %s are a split's folders, the classes are those in them; all images "
@@ -171,7 +172,14 @@ def _doubts(names: Sequence[str]) -> list[str]:
     for name in names:
         alike.setdefault(name.casefold(), []).append(name)
     pairs = [" and ".join(map(repr, found)) for found in alike.values() if len(found) > 1]
+    # Such a column says of one class whether it is there.
+    is_answer = all(map(ANSWERS.fullmatch, names))
     kinds = [
+        (
+            "{}: answers, no names of classes? Of columns of 0 and 1, a line of headings or a file "
+            "--class_names names each class",
+            [repr(name) for name in names if is_answer],
+        ),
         (
             "classes differ by upper and lower case alone: {}; they are learnt as several, a file "
             "--class_names refuses those that are not in it",
@@ -186,7 +194,7 @@ def _doubts(names: Sequence[str]) -> list[str]:
         (
             "{}: folders of a split? They are taken for classes; pass --labels, or sort the images "
             "into one folder for each class",
-            [repr(name) for name in names if name.casefold() in SPLITS],
+            [repr(name) for name in names if SPLIT.fullmatch(name)],
         ),
     ]
     return [words.format(_some(found)) for words, found in kinds if found]
@@ -194,9 +202,9 @@ def _doubts(names: Sequence[str]) -> list[str]:
 
 def _joined(names: Sequence[str]) -> list[str]:
     """Return the names with ',' or '|' in them, or another separator where a part is a name."""
-    parts = {name: set(re.split(r"[\s/+&]+", name)) - {name} for name in names}
+    parts = {name: set(re.split(r"[\s/+&#]+", name)) - {name} for name in names}
     known = set(names)
-    return [repr(n) for n in names if re.search("[,|]", n) or parts[n] & known]
+    return [repr(n) for n in names if re.search(r"[,|\[\]]", n) or parts[n] & known]
 
 
 def _some(found: Sequence[str]) -> str:

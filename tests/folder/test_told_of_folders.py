@@ -57,6 +57,11 @@ def test_a_run_tells_it_before_its_first_stage(tmp_path):
     [
         (["cat, dog", "cat"], "'cat, dog': several classes in one name?"),
         (["scab frog_eye complex", "scab"], "'scab frog_eye complex': several classes in one"),
+        (["cat#dog", "cat"], "'cat#dog': several classes in one name?"),
+        (["['cat']", "['dog']"], "\"['cat']\", \"['dog']\": several classes in one name?"),
+        (["0", "1"], "'0', '1': answers, no names of classes?"),
+        (["True", "False"], "'False', 'True': answers, no names of classes?"),
+        (["0 1 0", "1 0 0"], "'0 1 0', '1 0 0': answers, no names of classes?"),
         (["none", "cat"], "'none': taken for a class"),
         (["Cat", "cat"], "differ by upper and lower case alone: 'Cat' and 'cat'"),
     ],
@@ -74,12 +79,17 @@ def test_common_names_are_not_warned_of(tmp_path, name):
     assert "WARNING" not in told(tmp_path, **labelled_lines(tmp_path, lines))
 
 
-def test_folders_of_a_split_above_those_of_the_classes_are_no_classes(tmp_path):
-    paths = [f"{s}/{c}/{n}.png" for s in ("train", "val") for c in ("cat", "dog") for n in (1, 2)]
-    make_photos(tmp_path / "photos", paths)
+@pytest.mark.parametrize(
+    "splits", [("train", "val"), ("train2017", "val2017"), ("Test_Set", "Training_Set")]
+)
+def test_folders_of_a_split_above_those_of_the_classes_are_no_classes(tmp_path, splits):
+    make_photos(
+        tmp_path / "photos",
+        [f"{s}/{c}/{n}.png" for s in splits for c in ("cat", "dog") for n in (1, 2)],
+    )
     text = told(tmp_path)
     assert "8 images, 2 classes: cat 4, dog 4" in text
-    assert "train, val are a split's folders, the classes are those in them" in text
+    assert f"{', '.join(splits)} are a split's folders, the classes are those in them" in text
 
 
 def test_folders_of_a_split_without_classes_are_warned_of(tmp_path):
