@@ -125,8 +125,8 @@ def run_stages(config: "Config", dataset: "Dataset") -> None:
     for number, stage in enumerate(chosen, 1):
         logger.info("%s ...", stage.name)
         start, offset = time.perf_counter(), measures.end_of(config.metrics_file)
-        with progress.stage(number, len(chosen)):
-            stage.run(config, dataset)
+        progress.in_stage(number, len(chosen))
+        stage.run(config, dataset)
         seconds = time.perf_counter() - start
         found = measures.read_since(config.metrics_file, offset)
         rows += measures.stage_rows(stage.name, f"{seconds:.1f}", found)

@@ -13,7 +13,7 @@ from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.run.log import logger
 from misc.run.open_dataset import evaluated_images
-from misc.run.stage import supervised_path
+from misc.run.stage import label_source_path
 from misc.settings.config import Config
 from misc.train.inference import segment_images
 from misc.train.networks import check_weights, load_network
@@ -25,7 +25,7 @@ def run(config: Config, dataset: Dataset) -> None:
     """Predict and evaluate val_list for each --supervision; pack --deeplab_server_list."""
     compute = compute_of(config)
     for name in config.supervision:
-        weights = supervised_path(config.deeplab_weights_name, name)
+        weights = label_source_path(config.deeplab_weights_name, name)
         model = load_network(
             deeplab_of(config, len(dataset.class_names)),
             weights,
@@ -35,7 +35,10 @@ def run(config: Config, dataset: Dataset) -> None:
         )
         claim = partial(claim_predictions, config, dataset, "deeplab", weights)
 
-        folder, ids = supervised_path(config.deeplab_out_dir, name), dataset.split(config.val_list)
+        folder, ids = (
+            label_source_path(config.deeplab_out_dir, name),
+            dataset.split(config.val_list),
+        )
         claim(folder, ids)
         label_images(config, model, dataset, ids, folder, compute=compute)
         if truth_ids := evaluated_images(
@@ -45,7 +48,7 @@ def run(config: Config, dataset: Dataset) -> None:
             of = {"split": config.val_list, "supervision": name}
             measure_semantic_labels(config, dataset, "eval_deeplab", truth_ids, folder, **of)
         if config.deeplab_server_list:
-            folder = supervised_path(config.deeplab_server_dir, name)
+            folder = label_source_path(config.deeplab_server_dir, name)
             listed = dataset.split(config.deeplab_server_list)
             claim(folder, listed, (ARCHIVE,))
             label_images(config, model, dataset, listed, folder, compute=compute)
@@ -56,7 +59,7 @@ def run(config: Config, dataset: Dataset) -> None:
 def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
     """Check the weights of each --supervision; see `check_weights`."""
     build = partial(deeplab_of, config, len(dataset.class_names))
-    paths = [supervised_path(config.deeplab_weights_name, name) for name in config.supervision]
+    paths = [label_source_path(config.deeplab_weights_name, name) for name in config.supervision]
     check_weights(build, "deeplab_weights_name", paths, coming)
 
 

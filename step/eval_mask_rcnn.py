@@ -27,7 +27,7 @@ from misc.metrics import ImageMatches, average_precision
 from misc.run.log import logger
 from misc.run.open_dataset import evaluated_images
 from misc.run.records import remove_recorded
-from misc.run.stage import supervised_path
+from misc.run.stage import label_source_path
 from misc.run.workers import collect_images, run_images
 from misc.settings.config import Config
 from misc.train.inference import detect_objects, load_image
@@ -45,7 +45,7 @@ def run(config: Config, dataset: Dataset) -> None:
     """
     compute = compute_of(config)
     for name in config.supervision:
-        weights = supervised_path(config.mask_rcnn_weights_name, name)
+        weights = label_source_path(config.mask_rcnn_weights_name, name)
         model = load_network(
             mask_rcnn_of(config, len(dataset.class_names)),
             weights,
@@ -56,7 +56,7 @@ def run(config: Config, dataset: Dataset) -> None:
         claim = partial(claim_predictions, config, dataset, "mask_rcnn", weights)
         detect = partial(detect_images, model, dataset, compute=compute, supervision=name)
 
-        folder = supervised_path(config.mask_rcnn_out_dir, name)
+        folder = label_source_path(config.mask_rcnn_out_dir, name)
         ids = dataset.split(config.val_list)
         claim(folder, ids)
         detect(ids, folder)
@@ -67,7 +67,7 @@ def run(config: Config, dataset: Dataset) -> None:
             matched = match_images(config, dataset, truth_ids, folder)
             ranks.on_first(partial(write_measures, config, dataset, name, *matched))
         if config.mask_rcnn_server_list:
-            folder = supervised_path(config.mask_rcnn_server_dir, name)
+            folder = label_source_path(config.mask_rcnn_server_dir, name)
             listed = dataset.split(config.mask_rcnn_server_list)
             claim(folder, listed, dataset.packed_instances)
             detect(listed, folder)
@@ -79,7 +79,7 @@ def run(config: Config, dataset: Dataset) -> None:
 def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
     """Check the weights of each --supervision; see `check_weights`."""
     build = partial(mask_rcnn_of, config, len(dataset.class_names))
-    paths = [supervised_path(config.mask_rcnn_weights_name, name) for name in config.supervision]
+    paths = [label_source_path(config.mask_rcnn_weights_name, name) for name in config.supervision]
     check_weights(build, "mask_rcnn_weights_name", paths, coming)
 
 

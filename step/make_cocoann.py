@@ -11,7 +11,7 @@ from misc.files.coco import Described, coco_dataset, instance_records
 from misc.files.dataset import Dataset
 from misc.run.log import logger
 from misc.run.open_dataset import evaluated_images
-from misc.run.stage import supervised_path
+from misc.run.stage import label_source_path
 from misc.run.workers import collect_images
 from misc.settings.config import Config
 from misc.train.supervision import Supervision
@@ -47,7 +47,7 @@ def exported(config: Config, *, has_truth: bool) -> dict[Path, tuple[str, str]]:
         wanted.append((config.val_list, "full"))
     files: dict[Path, tuple[str, str]] = {}
     for split, name in wanted:
-        path = supervised_path(f"{config.coco_name}_{Path(split).stem}.json", name)
+        path = label_source_path(f"{config.coco_name}_{Path(split).stem}.json", name)
         if files.setdefault(path, (split, name)) != (split, name):
             raise ValueError(
                 f"--val_list {split}: its annotations would be {path}, as those of --infer_list "

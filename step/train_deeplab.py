@@ -13,7 +13,7 @@ from misc.imutils import IGNORE, normalize_crop
 from misc.machine.device import Compute, compute_of
 from misc.metrics import confusion, mean_iou
 from misc.run.open_dataset import evaluated_images
-from misc.run.stage import supervised_path
+from misc.run.stage import label_source_path
 from misc.run.workers import collect_images
 from misc.settings.config import Config
 from misc.train.inference import LoadedScales, load_scales, probabilities
@@ -39,7 +39,7 @@ def train_network(config: Config, labels: Supervision, val_ids: Sequence[str]) -
     """Train a network on labels, where it is not trained yet."""
     dataset = labels.dataset
     ids = labels.labelled(dataset.split(config.infer_list))
-    weights = supervised_path(config.deeplab_weights_name, labels.name)
+    weights = label_source_path(config.deeplab_weights_name, labels.name)
     settings, is_trained = claim_training(config, dataset, "deeplab", ids, weights, labels)
     if is_trained:
         return

@@ -14,7 +14,7 @@ from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.run.log import logger
 from misc.run.open_dataset import evaluated_images
-from misc.run.stage import supervised_path
+from misc.run.stage import label_source_path
 from misc.run.workers import collect_images
 from misc.settings.config import Config
 from misc.train.inference import detect_objects, detector_image, load_image
@@ -40,7 +40,7 @@ def train_network(config: Config, labels: Supervision, val_ids: Sequence[str]) -
     """Train a network on labels, where it is not trained yet."""
     dataset = labels.dataset
     ids = labels.labelled(dataset.split(config.infer_list))
-    weights = supervised_path(config.mask_rcnn_weights_name, labels.name)
+    weights = label_source_path(config.mask_rcnn_weights_name, labels.name)
     settings, is_trained = claim_training(config, dataset, "mask_rcnn", ids, weights, labels)
     if is_trained:
         return

@@ -105,11 +105,7 @@ def _reason(dataset: Dataset, image_id: str, kinds: Sequence[str]) -> str:
 
 
 def cam_folder(config: Config, dataset: Dataset, ids: Sequence[str] = ()) -> CamFolder:
-    """Return the folder of --cam_out_dir, to read CAMs from; it must have those of these images.
-
-    Raises:
-        FileNotFoundError: it has not; names the stage that makes them.
-    """
+    """Return the folder of --cam_out_dir, to read CAMs from; it must have those of these images."""
     for image_id in ids:
         find_cams(config.cam_out_dir, image_id)
     return CamFolder(path=config.cam_out_dir, num_classes=len(dataset.class_names))

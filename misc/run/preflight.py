@@ -46,14 +46,10 @@ READERS: Mapping[str, Callable[[Any], Any]] = {
 def check_inputs(config: Config, dataset: Dataset) -> dict[str, list[Path]]:
     """Check that no chosen stage will miss an input, and lock what they write and read.
 
-    Returns:
-        by stage, the folders and weights that it writes: they are locked for this run alone.
+    It returns the folders and weights that each stage writes, which are locked for this run alone.
 
     Raises:
-        FileNotFoundError: the first file that no stage will have made, and the stage that makes it.
-        ValueError: a list whose images do not have the ground truth that is read, or another run
-            is writing the same results, reading what is to be written, or writing what is read.
-        ModuleNotFoundError: a package that a later stage imports is not installed.
+        ValueError, OSError, ModuleNotFoundError: the first problem, in one line.
     """
     stages = chosen_stages(config, dataset)
     claims = {each.stage.name: each.claims() for each in stages}
@@ -69,11 +65,7 @@ def check_inputs(config: Config, dataset: Dataset) -> dict[str, list[Path]]:
 
 
 def dry_run(config: Config, dataset: Dataset) -> None:
-    """Read all inputs of the chosen stages, and report what they would write.
-
-    Raises:
-        ValueError: some of it is missing or broken; all is listed.
-    """
+    """Read all inputs of the chosen stages, and report what they would write, and all problems."""
     stages = chosen_stages(config, dataset)
     tell_understood(dataset, stages)
     found = list(map(str, problems(config, dataset, stages)))

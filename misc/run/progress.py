@@ -1,8 +1,6 @@
 """Progress bars, which say where in the whole of a run they are."""
 
-import contextlib
 import threading
-from collections.abc import Iterator
 
 from tqdm import tqdm
 
@@ -13,15 +11,10 @@ _place = ""
 tqdm.set_lock(threading.RLock())
 
 
-@contextlib.contextmanager
-def stage(number: int, count: int) -> Iterator[None]:
-    """Mark the bars within the context as those of a stage: number, from 1, of count."""
+def in_stage(number: int, count: int) -> None:
+    """Mark the bars to come as those of a stage: number, from 1, of count."""
     global _place
     _place = f"{number}/{count} "
-    try:
-        yield
-    finally:
-        _place = ""
 
 
 def bar(*, total: int, initial: int, description: str, unit: str) -> "tqdm[None]":

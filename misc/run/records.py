@@ -41,17 +41,11 @@ def claim_folder(
 ) -> None:
     """Lock an output folder, and create it for these settings or continue one with the same.
 
-    Args:
-        folder: the output folder.
-        settings: all that shapes the outputs.
-        files: names of the files that the stage writes into it; see misc.files.outputs.
-        images: the ids of the images to write, with what else identifies each one's inputs.
-        overwrite: delete what the stage made with other settings or of other images, and nothing
-            else.
+    `files` are names as in misc.files.outputs; `images` say by id what else identifies its inputs.
+    `overwrite` deletes what the same stage made with other settings, and nothing else.
 
     Raises:
-        ValueError: the folder holds outputs of other settings or images, of another stage, or of
-            unknown origin, the last two are not replaced; or another run is writing to it.
+        ValueError: see `check_claim`; or another run is writing to it.
     """
     hold(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -80,11 +74,7 @@ def claim_folder(
 
 
 def hold_sources(places: Iterable[str | os.PathLike[str]]) -> None:
-    """Keep other runs from replacing the folders and weights of ours that this one reads.
-
-    Raises:
-        ValueError: another run is writing to one.
-    """
+    """Keep other runs from replacing the folders and weights of ours that this one reads."""
     for place in places:
         if record_of(place).exists():
             hold(place, to_read=True)
@@ -98,20 +88,12 @@ def claim_weights(
     notes: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> bool:
-    """Lock a weights file, and claim it and the checkpoint beside it for these settings.
+    """Lock weights and their checkpoint for these settings; return whether they are finished.
 
-    Args:
-        path: the weights file.
-        settings: all that shapes it.
-        notes: what else its record says: the network's metadata, the images.
-        overwrite: delete weights of other settings.
-
-    Returns:
-        whether the weights are finished: they exist, made with these settings.
+    `notes` are what else their record says.
 
     Raises:
-        ValueError: weights or checkpoint were made with other settings, by another stage, or are
-            of unknown origin, the last two are not replaced; or another run is writing them.
+        ValueError: see `check_claim`; or another run is writing them.
     """
     hold(path)
     record = check_claim(path, settings, overwrite=overwrite)
@@ -157,14 +139,9 @@ def check_claim(
 ) -> Record | None:
     """Return the record of a folder or weights to continue; None where they are made anew.
 
-    Args:
-        place: the folder or weights.
-        settings: all that shapes them.
-        overwrite: whether results of other settings may be replaced.
-        is_partial: there may be more settings than these, and earlier stages'.
-
     Raises:
-        ValueError: there are results that may not be replaced.
+        ValueError: there are results of other settings, which may not be overwritten, or of another
+            stage or unknown origin, which never are.
     """
     path = record_of(place)
     record = read_record(path)
@@ -195,11 +172,8 @@ def check_claim(
 
 def new_record(settings: Settings) -> Record:
     """Return the record of settings, as plain JSON."""
-    return {
-        "version": VERSION,
-        "stages": json.loads(json.dumps(settings)),
-        "code": program_code(),
-    }
+    stages = json.loads(json.dumps(settings))
+    return {"version": VERSION, "stages": stages, "code": program_code()}
 
 
 def read_record(path: Path) -> Record | None:

@@ -36,20 +36,8 @@ def claim_outputs(
 ) -> Callable[[str], list[Path]]:
     """Claim the folder that a stage writes, for these images and all that shapes their files.
 
-    Args:
-        config: the settings.
-        dataset: the data set.
-        stage: its name; the table of stages says what it reads and writes.
-        ids: the images.
-        folder: by default that of the setting that names the stage's result.
-        more_files: that it writes besides those of its description.
-        extra: see `result_settings`.
-
-    Returns:
-        the function that gives the paths of an image's files; picklable.
-
-    Raises:
-        ValueError: see `claim_folder`.
+    The table of stages names the folder and the files. It returns a picklable function from an
+    image's id to the paths of its files.
     """
     row = stage_named(stage)
     place, files = Path(folder or vars(config)[row.writes]), (*row.files, *more_files)
@@ -88,7 +76,7 @@ def result_settings(
         more: settings that shape it in this run, besides those that it reads or that affect it.
         ids: the images that shape it all together; without them the whole data set counts.
         truth: the kind of ground truth that is learnt from, where any is.
-        extra: additional settings, or values that override the config's.
+        extra: values that override the config's.
     """
     values = resolved(config)
     own: dict[str, Any] = {}

@@ -83,7 +83,7 @@ def image_names(flag: str, folder: str | os.PathLike[str], ids: Sequence[str]) -
     return [maker.files[0].replace("{}", image_id) for image_id in ids]
 
 
-def supervised_path(path: str, name: str) -> Path:
+def label_source_path(path: str, name: str) -> Path:
     """Return the path of a result of a supervision: `irn` has the plain name."""
     place = Path(path)
     return place if name == "irn" else place.with_name(f"{place.stem}_{name}{place.suffix}")

@@ -5,7 +5,7 @@ from functools import cache, cached_property, partial
 from pathlib import Path
 
 from misc.files.dataset import Dataset
-from misc.run.stage import Stage, all_stages, image_names, stage_writing, supervised_path
+from misc.run.stage import Stage, all_stages, image_names, label_source_path, stage_writing
 from misc.settings.config import Config
 
 # A folder, and names in it: paths of 120,000 images would take seconds a stage.
@@ -20,14 +20,7 @@ def chosen_stages(config: Config, dataset: Dataset) -> list["StageFiles"]:
 
 
 class StageFiles:
-    """What a stage reads and writes in a run.
-
-    Args:
-        stage: its description.
-        config: the settings.
-        dataset: the data set.
-        split: returns the images of a list.
-    """
+    """What a stage reads and writes in a run."""
 
     def __init__(
         self, stage: Stage, config: Config, dataset: Dataset, split: Callable[[str], list[str]]
@@ -108,7 +101,7 @@ class StageFiles:
             names = [self.stage.files[0].replace("{}", i) for i in each_once(lists)]
             if names:
                 for source in self.config.supervision if self.stage.supervised else ["irn"]:
-                    yield supervised_path(vars(self.config)[flag], source), names
+                    yield label_source_path(vars(self.config)[flag], source), names
 
     def sources(self) -> list[Path]:
         """Return the folders and weights that it reads."""
@@ -124,7 +117,7 @@ class StageFiles:
     def _single_files(self, maker: Stage) -> Files:
         place = Path(vars(self.config)[maker.writes])
         sources = self.config.supervision if maker.supervised else ["irn"]
-        return place.parent, [supervised_path(str(place), source).name for source in sources]
+        return place.parent, [label_source_path(str(place), source).name for source in sources]
 
 
 def each_once(lists: Iterable[Sequence[str]]) -> list[str]:

@@ -24,8 +24,6 @@ STAGES = {
 }
 # Importing a module runs it: what a file names is not imported unless a flag names it, too.
 MODULES = ("cam_network", "irn_network")
-MOST_CLASSES = 254  # a label is 8-bit: 0 is the background, 255 is ignored
-COLOURS = 256 * 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,17 +116,12 @@ def read_metadata(weights: str | os.PathLike[str], network: str) -> NetworkMetad
 
 
 def _metadata(network: str, found: Any) -> NetworkMetadata:
-    names, palette = found["class_names"], bytes.fromhex(found["palette"])
-    if not (isinstance(names, list) and 0 < len(names) <= MOST_CLASSES and all(names)):
-        raise ValueError(f"accepted are 1 to {MOST_CLASSES} class_names")
-    if len(found["category_ids"]) != len(names) or len(palette) != COLOURS:
-        raise ValueError(f"accepted are category_ids of all classes and {COLOURS} colour values")
     stored = found["settings"]
     return NetworkMetadata(
         dataset=found["dataset"],
-        class_names=tuple(names),
+        class_names=tuple(found["class_names"]),
         category_ids=tuple(found["category_ids"]),
-        palette=palette,
+        palette=bytes.fromhex(found["palette"]),
         settings={
             n: SETTINGS[n].from_json(stored[n]) for n in settings_in_use(network) if n in stored
         },

@@ -6,7 +6,7 @@ import numpy as np
 
 from misc.evaluate.details import read_details
 from misc.files.dataset import Dataset
-from misc.run.stage import supervised_path
+from misc.run.stage import label_source_path
 from misc.settings.config import Config
 from misc.train.curves import curve_path, read_curves
 from misc.view.layers import LABELS_OF
@@ -47,7 +47,7 @@ def training_charts(config: Config) -> dict[str, bytes]:
         ("train_deeplab", config.deeplab_weights_name),
     ):
         for name in config.supervision:
-            trainings[f"{stage}{LABELS_OF[name]}"] = supervised_path(weights, name)
+            trainings[f"{stage}{LABELS_OF[name]}"] = label_source_path(weights, name)
     charts = {}
     for training, path in trainings.items():
         curves = read_curves(curve_path(path))

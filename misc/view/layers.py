@@ -18,7 +18,7 @@ from misc.imutils import IGNORE, planes
 from misc.machine.device import compute_of
 from misc.masks import counted_order, numbered_map
 from misc.run.open_dataset import cam_folder
-from misc.run.stage import supervised_path
+from misc.run.stage import label_source_path
 from misc.run.synthesis import apply_irnet
 from misc.settings.config import Config
 from misc.train.networks import load_irnet
@@ -50,7 +50,7 @@ class Layer:
 def network_folders(config: Config) -> list[tuple[str, Path]]:
     """Return name and folder of the results of Mask R-CNN and DeepLab, by what they learnt from."""
     return [
-        (f"{network}{LABELS_OF[name]}", supervised_path(folder, name))
+        (f"{network}{LABELS_OF[name]}", label_source_path(folder, name))
         for network, folder in (
             ("Mask R-CNN", config.mask_rcnn_out_dir),
             ("DeepLab", config.deeplab_out_dir),

@@ -10,7 +10,7 @@ import run_sample
 from demo import read_marker
 from misc.evaluate.measures import end_of, read_since
 from misc.files.instance_files import load_instances, save_instances
-from misc.run.stage import supervised_path
+from misc.run.stage import label_source_path
 from misc.settings.config import Config
 from misc.train.supervision import Supervision
 from step.make_cocoann import describe_image
@@ -104,7 +104,7 @@ def test_pycocotools_reads_the_annotations_of_the_ground_truth(trained):
 def test_every_kind_of_labels_trains_networks_of_its_own(trained):
     for network in ("mask_rcnn", "deeplab"):
         states = [
-            torch.load(supervised_path(trained / f"{network}.pth", kind), weights_only=True)
+            torch.load(label_source_path(trained / f"{network}.pth", kind), weights_only=True)
             for kind in ("irn", "cam", "full")
         ]
         last = list(states[0])[-1]

@@ -37,8 +37,6 @@ def test_deeplab_tells_its_own_backbone():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"class_names": []}, "accepted are 1 to 254 class_names"),
-        ({"palette": "00"}, "accepted are category_ids of all classes and 768 colour values"),
         ({"settings": {"mask_rcnn_min_size": "8"}}, "mask_rcnn_min_size is '8', accepted is int"),
         ({"settings": 3}, "its 'network' is broken"),
     ],
