@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from misc.evaluate.details import plain, threshold_details, write_details
+from misc.evaluate.details import plain, suggest_thresholds, threshold_details, write_details
 from misc.evaluate.evaluation import (
     MatchBuffer,
     SparseConfusion,
@@ -13,7 +13,6 @@ from misc.evaluate.evaluation import (
     match_found,
 )
 from misc.evaluate.measures import record_measures
-from misc.evaluate.thresholds import suggest_thresholds
 from misc.files.cam_files import CamFolder
 from misc.files.dataset import Dataset
 from misc.instances import component_detections

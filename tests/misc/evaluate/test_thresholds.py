@@ -1,6 +1,6 @@
 import pytest
 
-from misc.evaluate.thresholds import suggested
+from misc.evaluate.details import suggested
 
 
 @pytest.mark.parametrize(
