@@ -148,7 +148,6 @@ def test_an_image_of_4096_by_4096_pixels(tmp_path):
         **common,
         read_image=samples.read_image,
         read_label=lambda _: np.zeros(size, np.uint8),
-        scales=(0.5, 0.5),
     )
     assert relations.sample(0, rng)[2].shape == (16, 16)
     maps = [torch.rand(1, 256, 256)]
