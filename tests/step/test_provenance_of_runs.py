@@ -6,7 +6,6 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from voc12.published import PUBLISHED
 
 import run_sample
 from misc.evaluate.measures import read_since, record_measures
@@ -16,6 +15,7 @@ from step import train_irn
 from tests import forked
 from tests.tiny_networks import tiny_detector_and_deeplab
 from voc12 import Dataset
+from voc12.dataset import PUBLISHED
 
 UP_TO_IRN = ("train_cam", "make_cam", "cam_to_ir_label", "train_irn")
 RESULT, WEIGHTS = "result/demo", "sess/demo"
