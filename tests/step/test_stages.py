@@ -11,7 +11,7 @@ from PIL import Image
 from tiny_run import NETWORKS, NETWORKS_OFF, PLACES, arguments, articles, error_line, only
 
 import run_sample
-from misc.evaluate import thresholds
+from misc.evaluate import details
 from misc.evaluate.measures import end_of, read_seconds, read_since
 from misc.files.cam_files import read_cams
 from misc.files.images import read_label
@@ -190,7 +190,7 @@ def test_thresholds_are_suggested_from_the_curve(copied, capsys):
     said = capsys.readouterr().out
     best = float(re.search(r"best --cam_eval_thres: (\S+)", said)[1])
     flags = "--cam_eval_thres {:.2f} --conf_fg_thres {:.2f} --conf_bg_thres {:.2f}"
-    assert f"suggested: {flags.format(*thresholds.suggested(best).values())}" in said
+    assert f"suggested: {flags.format(*details.suggested(best).values())}" in said
 
 
 def test_an_image_without_any_class_gets_an_all_background_label(copied):
