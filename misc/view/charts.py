@@ -76,7 +76,8 @@ def class_charts(config: Config, dataset: Dataset) -> dict[str, bytes]:
         if series:
             known = np.flatnonzero(~np.isnan(list(series.values())).all(axis=0))
             rows = names[len(names) - len(next(iter(series.values()))) :]
-            charts[f"{measure} by class"] = bar_chart(
-                [rows[row] for row in known], {name: row[known] for name, row in series.items()}
-            )
+            if known.size:
+                charts[f"{measure} by class"] = bar_chart(
+                    [rows[row] for row in known], {name: row[known] for name, row in series.items()}
+                )
     return charts | confusions
