@@ -1,5 +1,6 @@
 """Two runs at once on one place: one of them ends in one line, and what is there is of one run."""
 
+import contextlib
 import json
 import os
 import platform
@@ -40,6 +41,15 @@ def wait_for(folder, text, process):
     log = folder / "result/demo/sample_train_eval.log"
     while process.is_alive() and not (log.exists() and text in log.read_text()):
         time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def paused(process):
+    os.kill(process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
 
 
 @pytest.fixture(scope="module")
@@ -115,12 +125,11 @@ def test_no_run_replaces_what_another_one_reads(tmp_path):
     reader = forked.arguments(tmp_path, "--cam_to_ir_label_pass", "True", **LONG)
     labels = forked.start(reader, tmp_path / "first")
     wait_for(tmp_path, "cam_to_ir_label ...", labels)
-    os.kill(labels.pid, signal.SIGSTOP)  # among its images
     writer = words(tmp_path, seed=1, overwrite=True)
-    assert forked.run(writer, tmp_path / "second") == 2
+    with paused(labels):  # among its images
+        assert forked.run(writer, tmp_path / "second") == 2
     who = rf"another run is reading it \(host {platform.node()}, process {labels.pid}\)"
     assert re.search(f"^error: .*/cam: {who}; wait until it", last_line(tmp_path / "second"))
-    os.kill(labels.pid, signal.SIGCONT)
     assert forked.finish(labels) == 0
     assert results(tmp_path) == before
     assert forked.run(writer, tmp_path / "second") == 0
@@ -133,11 +142,10 @@ def test_what_a_run_has_finished_may_be_read_and_not_replaced(tmp_path):
     wait_for(tmp_path, "make_cam ...", first)
     evaluation = forked.arguments(tmp_path, "--eval_cam_pass", "True", **LONG)
     wait_for(tmp_path, "cam_to_ir_label ...", first)
-    os.kill(first.pid, signal.SIGSTOP)
-    assert forked.run(evaluation, tmp_path / "second") == 0
     again = words(tmp_path, overwrite=True, seed=1)
-    assert forked.run(again, tmp_path / "third") == 2
+    with paused(first):
+        assert forked.run(evaluation, tmp_path / "second") == 0
+        assert forked.run(again, tmp_path / "third") == 2
     assert "another run is reading it" in last_line(tmp_path / "third")
-    os.kill(first.pid, signal.SIGCONT)
     assert forked.finish(first) == 0
     assert not list(tmp_path.rglob("*.lock"))
