@@ -25,6 +25,7 @@ PASSES = [word for stage in STAGES for word in (f"--{stage}_pass", "True")]
 
 def as_a_command(*words):
     """Run as the script does, which is what signals are sent to."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may run under nohup
     end_on_signals()
     return run_sample.main(list(words))
 
@@ -153,12 +154,20 @@ def test_an_interrupt_that_torchs_writer_hides_is_no_full_disk(tmp_path):
     assert_ended_by(signal.SIGINT, 130, tmp_path / "output")
 
 
+def blocks_signals(pid):
+    """Tell whether a process has begun to wait for its signals in a thread."""
+    mask = re.search(r"SigBlk:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())[1]
+    return int(mask, 16) >> (signal.SIGTERM - 1) & 1
+
+
 def test_a_command_of_its_own_ends_by_a_signal_while_torch_is_imported(tmp_path):
     command = [sys.executable, "run_sample.py", *forked.arguments(tmp_path, num_workers=1)]
     output = tmp_path / "output"
     with output.open("w") as file:
         process = subprocess.Popen(command, cwd=ROOT, stdout=file, stderr=file)
-        time.sleep(0.7)
+        while process.poll() is None and not blocks_signals(process.pid):
+            time.sleep(0.01)
+        time.sleep(0.1)
         process.terminate()
         assert_ended_by(signal.SIGTERM, process.wait(10), output)
 
