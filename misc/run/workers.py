@@ -5,6 +5,7 @@ has the device → worker process (components, compression, PNG) → disk.
 """
 
 import copyreg
+import ctypes
 import io
 import multiprocessing
 import os
@@ -39,6 +40,7 @@ Job = str | Callable[[], Any]
 Way = Generator[Job, Any, Any]
 Submit = Callable[[str, Job], "Future[Any]"]
 
+PR_SET_PDEATHSIG = 1  # of Linux's prctl: the signal that follows the parent's end
 IMAGES_A_WORKER = 3  # in flight: enough that neither the workers nor the device wait
 REMEDY = "free some, pass another --device, or leave the image out of the list; results are kept"
 
@@ -117,6 +119,9 @@ def start_worker(_number: int = 0) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    if sys.platform == "linux":
+        # At once: what it still sends to a parent that is gone would end in a traceback.
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
