@@ -52,11 +52,6 @@ def object_palette() -> np.ndarray:
     return colours
 
 
-def palette_path(folder: str | os.PathLike[str], image_id: str) -> Path:
-    """Return the path of the coloured picture beside an image's label."""
-    return Path(folder) / "palette" / f"{image_id}.png"
-
-
 def class_entries(
     class_names: Sequence[str],
     palette: np.ndarray,
