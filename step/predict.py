@@ -54,8 +54,7 @@ def run(config: Config) -> None:
     good = [image_id for image_id in ids if image_id not in broken]
     predict = {"mask_rcnn": detect, "deeplab": segment, "irn": synthesise}[config.predict_network]
     predict(config, predictions, good, compute=compute)
-    workers = compute.num_workers
-    summarise(predictions, good, shown=config.report_images, num_workers=workers)
+    summarise(predictions, good, num_workers=compute.num_workers)
     if broken:
         raise ValueError(
             f"--predict {config.predict}: {len(broken)} of {len(ids)} images cannot be read and "

@@ -1,14 +1,16 @@
 """Write the report: one page of all results on disk, for any browser."""
 
 import time
+from pathlib import Path
 
+from misc.evaluate.details import read_details
 from misc.files.atomic import write_bytes
 from misc.files.dataset import Dataset
 from misc.run.log import logger
+from misc.run.stage import label_source_path
 from misc.settings.config import Config
-from misc.view import charts, page
-from misc.view.gallery import draw_images
-from misc.view.run_facts import changed_settings, measure_rows
+from misc.view import charts, page, tables
+from misc.view.gallery import gallery_from
 from step import STAGES
 
 CAUTION = (
@@ -19,29 +21,39 @@ CAUTION = (
 
 def run(config: Config, dataset: Dataset) -> None:
     """Write --report_file from the stages' results on disk."""
-    images = draw_images(config, dataset)
     stages = [stage.name for stage in STAGES]
-    rows = measure_rows(config, stages)
+    rows = tables.measure_rows(config.metrics_file, f"{config.details_dir}/seconds.jsonl", stages)
     missing = [name for name in stages[:-1] if not any(name == row[0] for row in rows)]
-    thresholds = page.figures(charts.threshold_charts(config))
+    breakdowns = {stage: read_details(config, stage) for stage in tables.STAGES}
+    classes = tables.class_rows(dataset.class_names, breakdowns.values())
+
+    thresholds: dict[str, bytes] = {}
+    if curve := breakdowns["eval_cam"].get("thresholds"):
+        thresholds |= charts.threshold_chart(curve)
+    sweep = Path(f"{config.sweep_name}.svg")
+    if sweep.is_file():
+        thresholds[f"--sweep, as in {sweep.stem}.md"] = sweep.read_bytes()
+
+    weights: dict[str, Path] = {}
+    for stage in STAGES:
+        if stage.name.startswith("train_"):
+            for source in config.supervision if stage.supervised else ("irn",):
+                title = stage.name if source == "irn" else f"{stage.name} ({source})"
+                weights[title] = label_source_path(vars(config)[stage.writes], source)
+    articles = gallery_from(config, dataset)
     sections = {
         "Measures": page.html_table(
             ("stage", "seconds", "measure", "split", "value", "published"), rows
         )
-        + page.note("Seconds are those of a stage's longest run.")
-        + page.note(f"No results yet: {', '.join(missing)}." if missing else ""),
-        "Gallery": page.gallery(
-            "The images are the worst and the best by IoU, then others to show every class."
-        ),
-        "Settings": page.html_table(
-            ("flag", "preset", "this run", "stages"), changed_settings(config)
-        ),
-        "Thresholds": page.note(CAUTION) + thresholds if thresholds else "",
-        "Training": page.figures(charts.training_charts(config)),
-        "Classes": page.figures(charts.class_charts(config, dataset)),
+        + page.paragraph("Seconds are those of a stage's longest run.")
+        + page.paragraph(f"No results yet: {', '.join(missing)}." if missing else ""),
+        "Gallery": "\n".join(articles),
+        "Thresholds": page.paragraph(CAUTION) + page.figures(thresholds) if thresholds else "",
+        "Training": page.figures(charts.training_charts(weights)),
+        "Classes": page.html_table(classes[0], classes[1:]) if classes else "",
     }
     about = f"preset {config.preset}, evaluated on {config.chainer_eval_set}"
     subtitle = f"{about}; written {time.strftime('%Y-%m-%d %H:%M')}"
-    content = page.fill_page("IRNet: report of a run", subtitle, sections, images)
+    content = page.fill_page("IRNet: report of a run", subtitle, sections)
     write_bytes(config.report_file, content)
-    logger.info("%s: %d images, %.1f MB", config.report_file, len(images), len(content) / 1e6)
+    logger.info("%s: %d images, %.1f MB", config.report_file, len(articles), len(content) / 1e6)

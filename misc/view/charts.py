@@ -1,83 +1,63 @@
-"""The report's charts, from what evaluations and trainings have written."""
+"""Line charts as SVG, and the report's: curves of trainings, measures over thresholds."""
 
+import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 
-from misc.evaluate.details import read_details
-from misc.files.dataset import Dataset
-from misc.run.stage import label_source_path
-from misc.settings.config import Config
 from misc.train.curves import curve_path, read_curves
-from misc.view.layers import LABELS_OF
-from misc.view.plots import bar_chart, confusion_chart, line_chart
 
-# By measure: what has it by class, and the evaluation that measures it.
-MEASURED = {
-    "IoU": {"CAM": "eval_cam", "semantic labels": "eval_sem_seg", "DeepLab": "eval_deeplab"},
-    "AP50": {
-        "CAM components": "eval_cam",
-        "instance labels": "eval_ins_seg",
-        "Mask R-CNN": "eval_mask_rcnn",
-    },
-}
+Line = tuple[Sequence[float], Sequence[float | None]]
+# Names of classes and files with `$` are no formulas; equal charts are equal bytes.
+STYLE = {"font.size": 9, "axes.titlesize": 9, "text.parse_math": False, "svg.hashsalt": "irnet"}
+_DASHES = ("-", "--", ":", "-.", (0, (6, 1, 1, 1, 1, 1)))
 
 
-def threshold_charts(config: Config) -> dict[str, bytes]:
-    """Draw the CAMs' measures over their threshold, and take the chart of --sweep."""
+@matplotlib.rc_context(STYLE)
+def line_chart(
+    lines: Mapping[str, Line], *, x_label: str, marks: Mapping[str, float] | None = None
+) -> bytes:
+    """Draw named lines of x and y, and named positions on the x axis; None and NaN are gaps."""
+    figure = Figure((3.8, 3), layout="constrained")
+    axes = figure.add_subplot(xlabel=x_label)
+    for number, (name, (x, y)) in enumerate(lines.items()):
+        values = np.array(y, np.float64)
+        values[~np.isfinite(values)] = np.nan
+        marker = "o" if np.isfinite(values).sum() == 1 else ""  # one point has no line
+        dashes = _DASHES[number % len(_DASHES)]
+        axes.plot(x, values, marker=marker, linestyle=dashes, label=name)
+    for number, (name, position) in enumerate((marks or {}).items(), start=1):
+        axes.axvline(position, color="0.3", linewidth=0.8, linestyle=_DASHES[number], label=name)
+    if axes.dataLim.y0 >= 0:
+        axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.2)
+    axes.locator_params(axis="x", nbins=5)
+    names = [*lines, *(marks or {})]
+    if names:
+        columns = 2 if max(map(len, names)) <= 24 else 1
+        figure.legend(loc="outside upper left", ncols=columns, frameon=False)
+    content = io.BytesIO()
+    figure.savefig(content, format="svg", metadata={"Date": None})
+    return content.getvalue()
+
+
+def threshold_chart(curve: Mapping[str, Any]) -> dict[str, bytes]:
+    """Draw the measures of the CAMs over their threshold, from the breakdown of eval_cam."""
+    name = f"--{curve['flag']}"
+    marks = {f"{word} {curve[word]:g}": curve[word] for word in ("used", "best")}
+    return {f"eval_cam: by {name}": line_chart(curve["lines"], x_label=name, marks=marks)}
+
+
+def training_charts(weights: Mapping[str, Path]) -> dict[str, bytes]:
+    """Draw a chart for each loss term or measure of each training, named with its weights."""
     charts = {}
-    if curve := read_details(config, "eval_cam").get("thresholds"):
-        marks = {f"{word} {curve[word]:g}": curve[word] for word in ("used", "best")}
-        name = f"--{curve['flag']}"
-        charts[f"eval_cam: by {name}"] = line_chart(curve["lines"], x_label=name, marks=marks)
-    sweep = Path(f"{config.sweep_name}.svg")
-    if sweep.is_file():
-        charts[f"--sweep, as in {sweep.stem}.md"] = sweep.read_bytes()
-    return charts
-
-
-def training_charts(config: Config) -> dict[str, bytes]:
-    """Draw each training's curves, a chart for each loss term or measure."""
-    trainings = {
-        "train_cam": Path(config.cam_weights_name),
-        "train_irn": Path(config.irn_weights_name),
-    }
-    for stage, weights in (
-        ("train_mask_rcnn", config.mask_rcnn_weights_name),
-        ("train_deeplab", config.deeplab_weights_name),
-    ):
-        for name in config.supervision:
-            trainings[f"{stage}{LABELS_OF[name]}"] = label_source_path(weights, name)
-    charts = {}
-    for training, path in trainings.items():
+    for training, path in weights.items():
         curves = read_curves(curve_path(path))
         for name in dict.fromkeys(name.removeprefix("val_") for name in curves):
             lines = {n: curves[n] for n in (name, f"val_{name}") if n in curves}
             charts[f"{training}: {name}"] = line_chart(lines, x_label="step")
     return charts
-
-
-def class_charts(config: Config, dataset: Dataset) -> dict[str, bytes]:
-    """Draw IoU and AP50 by class, and the confusion of classes."""
-    names = ["background", *dataset.class_names]
-    charts, confusions = {}, {}
-    for measure, sources in MEASURED.items():
-        series = {}
-        for source, stage in sources.items():
-            details = read_details(config, stage)
-            if measure in details:
-                series[f"{source}, {details['split']}"] = np.array(details[measure], np.float64)
-            if stage != "eval_cam" and "confusion" in details:
-                matrix = np.array(details["confusion"])
-                seen = np.flatnonzero(matrix.sum(axis=0) + matrix.sum(axis=1))
-                confusions[f"Confusion of classes: {source}, {details['split']}"] = confusion_chart(
-                    [names[label] for label in seen], matrix[np.ix_(seen, seen)]
-                )
-        if series:
-            known = np.flatnonzero(~np.isnan(list(series.values())).all(axis=0))
-            rows = names[len(names) - len(next(iter(series.values()))) :]
-            if known.size:
-                charts[f"{measure} by class"] = bar_chart(
-                    [rows[row] for row in known], {name: row[known] for name, row in series.items()}
-                )
-    return charts | confusions

@@ -1,4 +1,4 @@
-"""One image through every stage, as overlays: for --show, the report and --predict's page."""
+"""One image through every stage, as overlays: for --show, the report and --predict."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -35,7 +35,7 @@ class Layer:
     Attributes:
         title: what it is.
         picture: uint8 (h, w, 3), or (h, w, 4) with transparency, in any size; None for none.
-        opacity: its initial opacity over the image.
+        opacity: of the picture over the image.
         entries: names and colours of its legend.
         note: how to read it.
     """
@@ -66,10 +66,10 @@ def image_layers(
     layers: list[Layer] = []
     with suppress(FileNotFoundError):
         cams = cam_folder(config, dataset).read(image_id, image.shape[:2])
-        layers += [
-            cam_layer(dataset.class_names[key], scores)
-            for key, scores in zip(cams.keys, cams.high_res, strict=True)
-        ]
+        note = "score: dark blue 0, yellow 1"
+        for key, scores in zip(cams.keys, cams.high_res, strict=True):
+            title, colours = f"CAM: {dataset.class_names[key]}", heat_colours(scores)
+            layers.append(Layer(title=title, picture=colours, opacity=0.6, note=note))
     if (path := label_path(config.ir_label_out_dir, image_id)).is_file():
         note = "clear: confident background"
         layers.append(class_layer("relation label", read_label(path), dataset, note=note))
@@ -100,12 +100,6 @@ def open_irnet(config: Config) -> Callable[[np.ndarray], Fields | None]:
         return boundary[0].float().cpu().numpy(), displacement.float().cpu().numpy()
 
     return fields
-
-
-def cam_layer(class_name: str, scores: np.ndarray) -> Layer:
-    """Return the overlay of a class attention map, (H, W) in [0, 1]."""
-    note = "score: dark blue 0, yellow 1"
-    return Layer(title=f"CAM: {class_name}", picture=heat_colours(scores), opacity=0.6, note=note)
 
 
 def field_layers(
@@ -172,8 +166,9 @@ def object_layer(name: str, numbers: np.ndarray, words: Sequence[str], *, note: 
     """Return the overlay of numbered objects (H, W), 0 for none, and what each is called."""
     colours = label_colours(numbers, object_palette())
     entries = object_entries(words) if words else []
-    note = note if words else "none"
-    return Layer(title=name, picture=colours, opacity=0.65, entries=entries, note=note)
+    return Layer(
+        title=name, picture=colours, opacity=0.65, entries=entries, note=note if words else "none"
+    )
 
 
 def heat_colours(scores: np.ndarray) -> np.ndarray:

@@ -4,21 +4,22 @@ import io
 import textwrap
 from collections.abc import Sequence
 
+import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from PIL import Image
 
+from misc.view.charts import STYLE
 from misc.view.layers import Layer
-from misc.view.plots import style
 
 DPI = 100
 _SMALLEST = 2.6, 0.5  # width and height of a picture's place, inches
 _MOST_ENTRIES = 40
 
 
-@style()
+@matplotlib.rc_context(STYLE)
 def draw(image: np.ndarray, layer: Layer, *, longest: int, kind: str = "png") -> bytes:
     """Draw an overlay on an image, uint8 (H, W, 3), under its title and above its legend.
 

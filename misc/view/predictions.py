@@ -2,17 +2,18 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
 from misc.files.atomic import write_bytes, write_json
 from misc.files.coco import Described, coco_dataset, instance_records
 from misc.files.digests import content_digest, fingerprint
-from misc.files.images import image_size, read_label, read_photograph
+from misc.files.images import image_size, read_photograph
 from misc.files.instance_files import load_instances
 from misc.files.labels import (
     INSTANCE_FILES,
@@ -36,9 +37,8 @@ from misc.run.workers import collect_images
 from misc.settings.config import Config
 from misc.settings.flags import resolved
 from misc.settings.metadata import PREDICTS, read_metadata, settings_in_use
-from misc.view.gallery import spread
-from misc.view.layers import Layer, class_layer, instance_layer
-from misc.view.page import fill_page, gallery, page_image
+from misc.view.layers import class_layer, instance_layer
+from misc.view.page import fill_page, picture, picture_row
 from misc.view.panel import draw
 
 LABELS = tuple(f"labels/{name}" for name in SEMANTIC_FILES)
@@ -118,20 +118,16 @@ class Predictions:
                 label = painted(found, least=self.least)
         assert label is not None
         label = resize(label, size, nearest=True)
-        layer = replace(self.layers(label, found)[0], title=f"{self.names[image_id]}: {self.title}")
+        title = f"{self.names[image_id]}: {self.title}"
+        if found is None:
+            layer = class_layer(title, label, self)
+        else:
+            layer = instance_layer(title, found, self.class_names, least=self.least)
         overlay = draw(image, layer, longest=1200, kind="jpg")
         write_bytes(self.folder / OVERLAYS.replace("{}", image_id), overlay)
         write_semantic_label(self.folder / "labels", image_id, label, palette=self.palette)
         if found is not None:
             write_instances(self.folder / "instances", image_id, found, least_score=self.least)
-
-    def layers(self, label: np.ndarray, found: Mapping[str, np.ndarray] | None) -> list[Layer]:
-        """Return what was predicted for an image as overlays."""
-        layers = [class_layer("label", label, self)]
-        if found is not None:
-            layer = instance_layer("instances", found, self.class_names, least=self.least)
-            layers.insert(0, layer)
-        return layers
 
     def problem(self, image_id: str) -> tuple[str, str]:
         """Return an image's id, and in one line why it cannot be read, empty where it can."""
@@ -146,15 +142,6 @@ class Predictions:
         found = load_instances(instance_path(self.folder / "instances", image_id))
         size = image_size(label_path(self.folder / "labels", image_id))
         return self.names[image_id], size, instance_records(found, self.category_ids)
-
-    def page_entry(self, image_id: str) -> dict[str, Any]:
-        """Convert an image and its predictions to the page's JSON."""
-        label = read_label(label_path(self.folder / "labels", image_id))
-        found = None
-        if self.has_instances:
-            found = load_instances(instance_path(self.folder / "instances", image_id))
-        image = self.whole_image(image_id)
-        return page_image(self.names[image_id], image, self.layers(label, found))
 
 
 def open_predictions(config: Config) -> Predictions:
@@ -235,10 +222,8 @@ def claim(config: Config, predictions: Predictions, *, precision: str) -> None:
         write_legend(predictions.folder / "instances", object_entries())
 
 
-def summarise(
-    predictions: Predictions, ids: Sequence[str], *, shown: int, num_workers: int
-) -> None:
-    """Write the COCO annotations of all images, and the page of some, spread over all."""
+def summarise(predictions: Predictions, ids: Sequence[str], *, num_workers: int) -> None:
+    """Write the COCO annotations of all images, and the page of all overlays."""
     if predictions.has_instances:
         records = collect_images(
             ids, predictions.records, num_workers=num_workers, description="annotations"
@@ -248,16 +233,12 @@ def summarise(
         description = f"predictions: {predictions.title}"
         content = coco_dataset(images, dict(names), description=description)
         ranks.on_first(partial(write_json, predictions.folder / COCO, content))
-    chosen = spread(ids, shown)
-    entries = collect_images(
-        chosen, predictions.page_entry, num_workers=num_workers, description="page"
+    overlays = picture_row(
+        picture(quote(OVERLAYS.replace("{}", image_id)), predictions.names[image_id])
+        for image_id in ids
     )
-    page = fill_page(
-        f"Predictions: {predictions.title}",
-        f"{len(ids)} images; the overlays of all are in overlays/",
-        {"Gallery": gallery(f"{len(chosen)} images, spread over all.")},
-        entries,
-    )
+    title, words = f"Predictions: {predictions.title}", f"{len(ids)} images"
+    page = fill_page(title, words, {"Overlays": overlays})
     ranks.on_first(partial(write_bytes, predictions.folder / PAGE, page))
     logger.info("%d images predicted; look at %s", len(ids), predictions.folder / PAGE)
 

@@ -10,7 +10,7 @@ from misc.files.dataset import Dataset
 from misc.run.log import logger, table
 from misc.settings.config import SETTINGS, Config
 from misc.settings.declare import format_value
-from misc.view.plots import Line, line_chart
+from misc.view.charts import Line, line_chart
 from misc.view.tables import number
 
 MOST_LINES = 5  # of a chart: each has dashes of its own

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from misc.evaluate.measures import read_since
+from misc.evaluate.measures import read_seconds, read_since
 from misc.files.atomic import write_bytes
 from misc.run.log import logger, table
 from misc.settings.config import Config
@@ -16,6 +17,7 @@ LABEL_STAGES = {
     "eval_sem_seg": "semantic labels",
 }
 NETWORK_STAGES = {"eval_mask_rcnn": "Mask R-CNN", "eval_deeplab": "DeepLab"}
+STAGES = LABEL_STAGES | NETWORK_STAGES
 BOUNDS = (
     "Trained on the CAMs' own components (the lower bound), on IRNet's labels, and on ground truth "
     "(the upper bound); measured on the split that is named."
@@ -85,6 +87,43 @@ def network_table(found: Mapping[tuple[str, str, str], Mapping[str, Line]]) -> s
         values = number(cam), number(irn), number(full), share, number(published)
         rows.append((NETWORK_STAGES[stage], split, measure, *values))
     return table(rows)
+
+
+def measure_rows(metrics_file: str, seconds_file: str, stages: Iterable[str]) -> list[list[str]]:
+    """Return stage, seconds, measure, split, value and published value; the last ones count."""
+    key = itemgetter("stage", "measure", "split", "supervision")
+    latest = {key(line): line for line in read_since(metrics_file, 0)}
+    all_seconds, rows = read_seconds(seconds_file), []
+    for stage in stages:
+        seconds = f"{all_seconds[stage]:.1f}" if stage in all_seconds else ""
+        lines = [line for line in latest.values() if line["stage"] == stage]
+        for line in lines:
+            name = line["measure"] + f" ({line['supervision']})" * (line["supervision"] != "irn")
+            values = number(line["value"], 4), number(line["published"])
+            rows.append([stage, seconds, name, line["split"], *values])
+        if seconds and not lines:
+            rows.append([stage, seconds, "", "", "", ""])
+    return rows
+
+
+def class_rows(
+    class_names: Sequence[str], breakdowns: Iterable[Mapping[str, Any]]
+) -> list[list[str]]:
+    """Return a head, and a row of IoU and AP50 for each class, from the breakdowns of measures."""
+    names = ["background", *class_names]
+    columns: dict[str, list[float | None]] = {}
+    for found in breakdowns:
+        for measure in ("IoU", "AP50"):
+            values = found.get(measure, [])
+            if any(value is not None for value in values):
+                title = f"{STAGES[found['stage']]}, {found['split']}: {measure}"
+                columns[title] = [None] * (len(names) - len(values)) + values  # no background
+    rows = [
+        [name, *map(number, values)]
+        for name, *values in zip(names, *columns.values(), strict=True)
+        if any(value is not None for value in values)
+    ]
+    return [["class", *columns], *rows] if rows else []
 
 
 def number(value: float | None, digits: int = 3) -> str:

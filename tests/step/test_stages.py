@@ -6,9 +6,8 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 import torch
-from browser import drive, needs_chromium
 from PIL import Image
-from tiny_run import NETWORKS, NETWORKS_OFF, PLACES, arguments, articles, error_line, only
+from tiny_run import NETWORKS_OFF, arguments, articles, error_line, only
 
 import run_sample
 from misc.evaluate import details
@@ -20,7 +19,6 @@ from misc.train.curves import read_curves
 from net.resnet50_cam import Net
 from step import STAGES
 from tests import foreign_cams
-from tests.forked import COMPUTED
 from tests.own_measures import OwnMeasures
 from voc12 import Dataset
 
@@ -245,38 +243,15 @@ def test_show_draws_an_image_through_every_stage_that_has_run(copied, capsys):
 def test_the_report_shows_the_run_and_every_image_through_every_stage(finished):
     page = (finished / "report.html").read_text()
     images = articles(page)
-    assert {image["id"] for image in images} == set(Dataset(finished / "VOC2012").split("train"))
-    assert {"relation label", "boundary", "displacement", "semantic label"} <= {
-        layer["name"] for layer in images[0]["layers"]
-    }
+    assert set(images) == set(Dataset(finished / "VOC2012").split("train"))
+    for names in images.values():
+        assert {"relation label", "boundary", "displacement", "semantic label"} <= set(names)
     for stage in STAGES[:9]:
         assert f"<td>{stage.name}</td>" in page
-    assert "<td>--cam_crop_size</td><td>160</td><td>64</td>" in page
-    assert "<td>--cam_scales</td><td>1.0,0.5,1.5</td><td>1.0,0.5</td>" in page
-    assert "--num_workers" not in page
-    titles = ["by --cam_eval_thres"]
-    titles += ["train_cam: loss", "train_cam: mAP", "train_irn: pos", "train_irn: dp_bg"]
-    titles += ["IoU by class", "AP50 by class", "Confusion of classes: semantic labels, train"]
-    for title in titles:
+    for title in ("by --cam_eval_thres", "train_cam: loss", "train_cam: mAP", "train_irn: dp_bg"):
         assert title in page
-
-
-def test_a_report_alone_tells_the_settings_that_made_what_is_on_disk(copied, capsys):
-    flags = {
-        "preset": "demo",
-        "voc12_root": copied / "VOC2012",
-        "num_workers": 0,
-        **NETWORKS,
-        **COMPUTED,
-    }
-    places = {name: copied / place for name, place in PLACES.items()}
-    words = [w for name, value in {**places, **flags}.items() for w in (f"--{name}", str(value))]
-    images = ["--report_pass", "True", "--report_images", "2"]
-    assert run_sample.main([*words, *images]) == 0
-    page = (copied / "report.html").read_text()
-    assert len(articles(page)) == 2
-    assert "<td>--cam_crop_size</td><td>160</td><td>64</td>" in page
-    assert "report.html: 2 images" in capsys.readouterr().out
+    assert re.search(r"semantic labels, train: IoU.*<td>background</td><td>0\.\d+</td>", page)
+    assert not re.search(r'(src|href)="(?!data:|#)', page)
 
 
 def test_a_report_of_nothing_but_images_says_what_makes_the_rest(tmp_path):
@@ -284,22 +259,8 @@ def test_a_report_of_nothing_but_images_says_what_makes_the_rest(tmp_path):
     page = (tmp_path / "report.html").read_text()
     assert "No results yet: train_cam, make_cam" in page
     assert re.findall(r'<section id="(\w+)">', page) == ["measures", "gallery"]
-    names = [layer["name"] for layer in articles(page)[0]["layers"]]
-    assert names == ["image", "truth: objects", "truth: classes"]
-
-
-@needs_chromium
-def test_the_report_of_a_run_opens_without_an_error_in_light_and_dark(finished, tmp_path):
-    page = (finished / "report.html").read_text()
-    script = """
-    document.querySelectorAll(".tile")[3].click();
-    press("ArrowDown");
-    return document.getElementById("viewer-title").textContent;
-    """
-    for dark in (False, True):
-        outcome = drive(page, script, tmp_path, dark=dark)
-        assert outcome["errors"] == outcome["asked"] == []
-        assert outcome["found"].startswith(articles(page)[1]["id"])
+    for names in articles(page).values():
+        assert names == ["image", "truth: objects", "truth: classes"]
 
 
 def test_a_data_sets_own_measures_stand_beside_vocs_ap(copied, monkeypatch):

@@ -5,9 +5,9 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
+from misc.view.charts import line_chart
 from misc.view.layers import Layer
 from misc.view.panel import draw, tile
-from misc.view.plots import bar_chart, confusion_chart, line_chart
 
 NAN = float("nan")
 
@@ -31,13 +31,11 @@ def drawn(chart):
         [1e30, -1e30, 1e-30],
     ],
 )
-def test_any_values_have_a_line_chart_and_a_bar_chart(values):
+def test_any_values_have_a_line_chart(values):
     lines = {"loss": ([0, 1, 2], values), "val $loss_": ([0, 1, 2], [0.1, 0.2, 0.3])}
     size, elements = drawn(line_chart(lines, x_label="step", marks={"used 1": 1.0}))
     assert size == pytest.approx([364.8, 288])
     assert elements > 20
-    names = ["cat", "$\\frac$ _x", "a name that is much longer than the others are, and more"]
-    assert drawn(bar_chart(names, {"labels": values, "network": [0.5, NAN, 1.0]}))[1] > 20
 
 
 def test_no_line_at_all_is_an_empty_chart():
@@ -47,15 +45,6 @@ def test_no_line_at_all_is_an_empty_chart():
 def test_a_chart_is_the_same_bytes_each_time():
     lines = {"a": ([0, 1], [0, 1])}
     assert line_chart(lines, x_label="x") == line_chart(lines, x_label="x")
-
-
-@pytest.mark.parametrize("count", [1, 2, 81])
-def test_a_confusion_of_few_and_of_many_labels(count):
-    counts = np.eye(count, dtype=int) * 7
-    counts[0, 0] = 0
-    size, elements = drawn(confusion_chart([f"label {n}" for n in range(count)], counts))
-    assert size[0] == size[1] > 25 * count
-    assert elements > count
 
 
 @pytest.mark.parametrize("size", [(60, 80), (1, 1), (5, 4000), (3000, 4000)])
