@@ -59,14 +59,6 @@ def test_workers_are_as_many_as_cores_that_the_process_may_use():
         ({"sys/fs/cgroup/cpu.max": "1000 100000\n"}, 1),
         (
             {
-                "proc/self/cgroup": "0::/jobs/mine\n",
-                "sys/fs/cgroup/jobs/cpu.max": "400000 100000\n",
-                "sys/fs/cgroup/jobs/mine/cpu.max": "max 100000\n",
-            },
-            4,
-        ),
-        (
-            {
                 "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "200000\n",
                 "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
             },

@@ -45,4 +45,4 @@ def test_a_module_that_is_none_is_one_line(tmp_path, capsys):
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith(f"error: --dataset {name}: no module with from_config")
     assert run_sample.main(["--dataset", "nothing"]) == 2
-    assert "or a module as my.dataset" in capsys.readouterr().err
+    assert "or a module, for example my.dataset" in capsys.readouterr().err

@@ -10,7 +10,6 @@ from typing import Any
 
 from misc.files.atomic import write_json
 from misc.settings.config import Config
-from misc.settings.settings_file import OWN_FLAG
 from misc.settings.version import VERSION
 
 logger = logging.getLogger("irnet")
@@ -58,7 +57,7 @@ def write_settings(config: Config) -> str:
     """
     looks = ("show", "tables", "sweep", "predict", "dry_run")
     kind = next((f".{name}" for name in looks if getattr(config, name)), "")
-    values = {name: value for name, value in vars(config).items() if name != OWN_FLAG}
+    values = {name: value for name, value in vars(config).items() if name != "settings"}
     content = {"version": VERSION, "settings": values}
     path = f"{config.log_name}{kind}.settings.json"
     write_json(path, content)

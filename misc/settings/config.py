@@ -5,18 +5,19 @@ those of the `voc12` preset: the published settings.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 from misc.settings.cores import usable_cores
 from misc.settings.declare import output_path, setting, settings_of, stage_flag
 from misc.settings.rules import (
     A_FILE,
+    A_PATH,
     BACKBONES,
     CROP,
     DOUBLINGS,
     DROPS,
     IMAGE_ID,
     LONG_SIDE,
-    NOT_EMPTY,
     NOT_NEGATIVE,
     PADDING,
     POSITIVE,
@@ -51,6 +52,16 @@ TRAININGS = ("train_cam", "train_irn", "train_mask_rcnn", "train_deeplab")
 BACKBONED = (*TRAININGS[:3], "make_cam", *LABELS, "eval_mask_rcnn")
 NETWORKS = (*TRAININGS, "make_cam", *LABELS, "eval_mask_rcnn", "eval_deeplab")
 
+# What every training has.
+training_crop = partial(setting, help="side of a training crop, pixels")
+batch_size = partial(setting, help="batch size", rule=POSITIVE)
+epochs = partial(setting, help="epochs over train_list", rule=POSITIVE)
+steps = partial(setting, help="training steps", rule=POSITIVE)
+weight_decay = partial(setting, help="weight decay", rule=NOT_NEGATIVE)
+optimizer = partial(setting, help="optimizer", rule=one_of("sgd", "adamw"))
+warmup_steps = partial(setting, help="warmup steps of the learning rate", rule=NOT_NEGATIVE)
+eval_steps = partial(setting, help="steps between validations with checkpoint", rule=POSITIVE)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
@@ -63,7 +74,7 @@ class Config:
         rule=one_of(*PRESETS),
     )
     settings: str | None = setting(
-        None, "repeat a run from the JSON of its settings; flags override it", rule=NOT_EMPTY
+        None, "repeat a run from the JSON of its settings; flags override it", rule=A_PATH
     )
     device: str = setting("auto", "where networks run", rule=one_of("auto", "cpu", "cuda", "mps"))
     precision: str = setting(
@@ -113,15 +124,13 @@ class Config:
         demo="demo",
     )
     data_root: str | None = setting(
-        None, "folder of the data set; of voc12 the devkit's VOC2012", rule=NOT_EMPTY
+        None, "folder of the data set; of voc12 the devkit's VOC2012", rule=A_PATH
     )
-    voc12_root: str | None = setting(
-        None, "the same as --dataset voc12 --data_root", rule=NOT_EMPTY
-    )
+    voc12_root: str | None = setting(None, "the same as --dataset voc12 --data_root", rule=A_PATH)
     sbd_root: str | None = setting(
         None,
         "SBD's folder, a source of train_aug and of its ground truth",
-        rule=NOT_EMPTY,
+        rule=A_PATH,
         of=("voc12",),
     )
     cityscapes_classes: int = setting(
@@ -149,24 +158,24 @@ class Config:
     coco_mask_dir: str | None = setting(
         None,
         "coco: folder of ready-made semantic masks, in place of the truth of the JSON",
-        rule=NOT_EMPTY,
+        rule=A_PATH,
         of=COCO,
     )
     labels: str | None = setting(
         None,
         "folder: file of the classes in each image, see YOUR_IMAGES.md; by default sub-folders are "
         "the classes",
-        rule=NOT_EMPTY,
+        rule=A_PATH,
         of=("folder",),
     )
     class_names: str | None = setting(
         None,
         "folder: text file of the class names; by default those that occur, sorted",
-        rule=NOT_EMPTY,
+        rule=A_PATH,
         of=("folder",),
     )
     masks: str | None = setting(
-        None, "folder: masks of some images, to measure against", rule=NOT_EMPTY, of=("folder",)
+        None, "folder: masks of some images, to measure against", rule=A_PATH, of=("folder",)
     )
     val_share: float = setting(
         0.1,
@@ -213,13 +222,8 @@ class Config:
     cam_network: str = setting(
         "net.resnet50_cam", "module with Net and CAM", affects=("train_cam", "make_cam")
     )
-    cam_crop_size: int = setting(
-        512,
-        "side of a training crop, pixels",
-        rule=CROP,
-        demo=160,
-        cityscapes=768,
-        affects=("train_cam",),
+    cam_crop_size: int = training_crop(
+        512, rule=CROP, demo=160, cityscapes=768, affects=("train_cam",)
     )
     cam_resize_long: tuple[int, ...] = setting(
         (320, 640),
@@ -229,10 +233,8 @@ class Config:
         cityscapes=(512, 1024),
         affects=("train_cam",),
     )
-    cam_batch_size: int = setting(16, "batch size", rule=POSITIVE, demo=8, affects=("train_cam",))
-    cam_num_epoches: int = setting(
-        5, "epochs over train_list", rule=POSITIVE, demo=10, affects=("train_cam",)
-    )
+    cam_batch_size: int = batch_size(16, demo=8, affects=("train_cam",))
+    cam_num_epoches: int = epochs(5, demo=10, affects=("train_cam",))
     cam_learning_rate: float = setting(
         0.1,
         "learning rate of the backbone; ten times that for the classifier (sgd)",
@@ -240,21 +242,15 @@ class Config:
         demo=0.001,
         affects=("train_cam",),
     )
-    cam_weight_decay: float = setting(
-        0.0001, "weight decay", rule=NOT_NEGATIVE, demo=0.05, affects=("train_cam",)
-    )
+    cam_weight_decay: float = weight_decay(0.0001, demo=0.05, affects=("train_cam",))
     cam_momentum: float = setting(
         0.0001,
         "SGD momentum; the published program's value, see METHOD.md",
         rule=UNIT,
         affects=("train_cam",),
     )
-    cam_optimizer: str = setting(
-        "sgd", "optimizer", rule=one_of("sgd", "adamw"), demo="adamw", affects=("train_cam",)
-    )
-    cam_warmup_steps: int = setting(
-        0, "warmup steps of the learning rate", rule=NOT_NEGATIVE, demo=80, affects=("train_cam",)
-    )
+    cam_optimizer: str = optimizer("sgd", demo="adamw", affects=("train_cam",))
+    cam_warmup_steps: int = warmup_steps(0, demo=80, affects=("train_cam",))
     cam_scales: tuple[float, ...] = setting(
         (1.0, 0.5, 1.5, 2.0),
         "image scales whose maps are summed",
@@ -296,9 +292,7 @@ class Config:
         "module with AffinityDisplacementLoss and EdgeDisplacement",
         affects=("train_irn", *LABELS),
     )
-    irn_crop_size: int = setting(
-        512, "side of a training crop, pixels", rule=CROP, demo=160, affects=("train_irn",)
-    )
+    irn_crop_size: int = training_crop(512, rule=CROP, demo=160, affects=("train_irn",))
     # Pairs across neighbouring objects mislead; the demo's grid is 0.38 times VOC's per side.
     irn_radius: int = setting(
         10,
@@ -307,18 +301,8 @@ class Config:
         demo=5,
         affects=("train_irn",),
     )
-    irn_batch_size: int = setting(
-        32, "batch size", rule=POSITIVE, voc12_author=16, demo=8, folder=16, affects=("train_irn",)
-    )
-    irn_num_epoches: int = setting(
-        3,
-        "epochs over train_list",
-        rule=POSITIVE,
-        voc12_author=5,
-        demo=14,
-        folder=5,
-        affects=("train_irn",),
-    )
+    irn_batch_size: int = batch_size(32, voc12_author=16, demo=8, folder=16, affects=("train_irn",))
+    irn_num_epoches: int = epochs(3, voc12_author=5, demo=14, folder=5, affects=("train_irn",))
     irn_learning_rate: float = setting(
         0.1,
         "learning rate of the boundary branch; ten times that for the displacement branch (sgd)",
@@ -326,21 +310,15 @@ class Config:
         demo=0.01,
         affects=("train_irn",),
     )
-    irn_weight_decay: float = setting(
-        0.0001, "weight decay", rule=NOT_NEGATIVE, affects=("train_irn",)
-    )
+    irn_weight_decay: float = weight_decay(0.0001, affects=("train_irn",))
     irn_momentum: float = setting(
         0.0001,
         "SGD momentum; the published program's value, see METHOD.md",
         rule=UNIT,
         affects=("train_irn",),
     )
-    irn_optimizer: str = setting(
-        "sgd", "optimizer", rule=one_of("sgd", "adamw"), demo="adamw", affects=("train_irn",)
-    )
-    irn_warmup_steps: int = setting(
-        0, "warmup steps of the learning rate", rule=NOT_NEGATIVE, demo=20, affects=("train_irn",)
-    )
+    irn_optimizer: str = optimizer("sgd", demo="adamw", affects=("train_irn",))
+    irn_warmup_steps: int = warmup_steps(0, demo=20, affects=("train_irn",))
 
     irn_pad: int = setting(
         512,
@@ -420,9 +398,7 @@ class Config:
         group="Networks trained on the labels",
         rule=some_of("irn", "cam", "full"),
     )
-    mask_rcnn_steps: int = setting(
-        18000, "training steps", rule=POSITIVE, demo=200, affects=("train_mask_rcnn",)
-    )
+    mask_rcnn_steps: int = steps(18000, demo=200, affects=("train_mask_rcnn",))
     mask_rcnn_drops: tuple[int, ...] = setting(
         (12000, 16000),
         "steps after which the learning rate is divided by ten; '' keeps it constant",
@@ -430,28 +406,16 @@ class Config:
         demo=(150, 185),
         affects=("train_mask_rcnn",),
     )
-    mask_rcnn_batch_size: int = setting(
-        4, "batch size", rule=POSITIVE, demo=8, affects=("train_mask_rcnn",)
-    )
+    mask_rcnn_batch_size: int = batch_size(4, demo=8, affects=("train_mask_rcnn",))
     mask_rcnn_learning_rate: float = setting(
         0.01, "learning rate", rule=POSITIVE, affects=("train_mask_rcnn",)
     )
-    mask_rcnn_weight_decay: float = setting(
-        0.0001, "weight decay", rule=NOT_NEGATIVE, affects=("train_mask_rcnn",)
-    )
+    mask_rcnn_weight_decay: float = weight_decay(0.0001, affects=("train_mask_rcnn",))
     mask_rcnn_momentum: float = setting(
         0.9, "SGD momentum", rule=UNIT, affects=("train_mask_rcnn",)
     )
-    mask_rcnn_optimizer: str = setting(
-        "sgd", "optimizer", rule=one_of("sgd", "adamw"), affects=("train_mask_rcnn",)
-    )
-    mask_rcnn_warmup_steps: int = setting(
-        500,
-        "warmup steps of the learning rate",
-        rule=NOT_NEGATIVE,
-        demo=50,
-        affects=("train_mask_rcnn",),
-    )
+    mask_rcnn_optimizer: str = optimizer("sgd", affects=("train_mask_rcnn",))
+    mask_rcnn_warmup_steps: int = warmup_steps(500, demo=50, affects=("train_mask_rcnn",))
     mask_rcnn_min_size: int = setting(
         512,
         "short side that images are resized to, pixels",
@@ -482,9 +446,7 @@ class Config:
         demo=64,
         affects=("train_mask_rcnn", "eval_mask_rcnn"),
     )
-    mask_rcnn_eval_steps: int = setting(
-        2000, "steps between validations with checkpoint", rule=POSITIVE, demo=100
-    )
+    mask_rcnn_eval_steps: int = eval_steps(2000, demo=100)
     mask_rcnn_server_list: str = setting(
         "", "split to detect for the evaluation server, for example test"
     )
@@ -494,15 +456,9 @@ class Config:
         rule=one_of(*BACKBONES),
         affects=("train_deeplab", "eval_deeplab"),
     )
-    deeplab_steps: int = setting(
-        20000, "training steps", rule=POSITIVE, demo=150, affects=("train_deeplab",)
-    )
-    deeplab_batch_size: int = setting(
-        10, "batch size", rule=POSITIVE, demo=4, affects=("train_deeplab",)
-    )
-    deeplab_crop_size: int = setting(
-        321, "side of a training crop, pixels", rule=POSITIVE, demo=160, affects=("train_deeplab",)
-    )
+    deeplab_steps: int = steps(20000, demo=150, affects=("train_deeplab",))
+    deeplab_batch_size: int = batch_size(10, demo=4, affects=("train_deeplab",))
+    deeplab_crop_size: int = training_crop(321, rule=POSITIVE, demo=160, affects=("train_deeplab",))
     deeplab_learning_rate: float = setting(
         0.00025,
         "learning rate of the backbone; ten times that for the classifier (sgd)",
@@ -510,23 +466,11 @@ class Config:
         demo=0.0002,
         affects=("train_deeplab",),
     )
-    deeplab_weight_decay: float = setting(
-        0.0005, "weight decay", rule=NOT_NEGATIVE, demo=0.01, affects=("train_deeplab",)
-    )
+    deeplab_weight_decay: float = weight_decay(0.0005, demo=0.01, affects=("train_deeplab",))
     deeplab_momentum: float = setting(0.9, "SGD momentum", rule=UNIT, affects=("train_deeplab",))
-    deeplab_optimizer: str = setting(
-        "sgd", "optimizer", rule=one_of("sgd", "adamw"), demo="adamw", affects=("train_deeplab",)
-    )
-    deeplab_warmup_steps: int = setting(
-        0,
-        "warmup steps of the learning rate",
-        rule=NOT_NEGATIVE,
-        demo=20,
-        affects=("train_deeplab",),
-    )
-    deeplab_eval_steps: int = setting(
-        2000, "steps between validations with checkpoint", rule=POSITIVE, demo=75
-    )
+    deeplab_optimizer: str = optimizer("sgd", demo="adamw", affects=("train_deeplab",))
+    deeplab_warmup_steps: int = warmup_steps(0, demo=20, affects=("train_deeplab",))
+    deeplab_eval_steps: int = eval_steps(2000, demo=75)
     deeplab_scales: tuple[float, ...] = setting(
         (0.5, 0.75, 1.0, 1.25, 1.5),
         "test-time image scales whose probabilities are averaged",
@@ -604,18 +548,21 @@ class Config:
         None,
         "instead of running stages, predict every image in this folder",
         group="Prediction",
-        rule=NOT_EMPTY,
+        rule=A_PATH,
     )
     predict_network: str = setting(
         "mask_rcnn",
         "what predicts: mask_rcnn instances, deeplab labels, irn pseudo labels",
         rule=one_of("mask_rcnn", "deeplab", "irn"),
     )
-    predict_score: float = setting(0.5, "irn: least probability of a class in an image", rule=UNIT)
+    predict_score: float = setting(
+        0.5, "irn: least probability of a class in an image", rule=UNIT, of=("irn",)
+    )
     predict_long_side: int = setting(
         1024,
         "deeplab and irn: long side that larger images are shrunk to, pixels; 0 shrinks none",
         rule=NOT_NEGATIVE,
+        of=("deeplab", "irn"),
     )
     predict_dir: str = output_path("result/predict", "predictions, in a folder for each network")
 

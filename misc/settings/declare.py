@@ -6,7 +6,7 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from misc.settings.rules import NOT_EMPTY, Rule
+from misc.settings.rules import A_PATH, Rule
 
 # A preset has the values of another one where it has none of its own.
 BASE_PRESET = {"coco17": "coco14", "coco14_rib": "coco14"}
@@ -26,7 +26,7 @@ class Setting:
         group: title of the group that begins with it, in --help and in docs/FLAGS.md.
         affects: the stages whose results depend on it, besides those that read what it names.
         is_output: whether it is an output path.
-        of: the data sets that read it; empty: any.
+        of: the data sets, or networks of --predict, that read it; empty: any.
         name: its flag's.
         hint: its type, without the None of an optional one.
         optional: whether None is a value.
@@ -73,13 +73,13 @@ class Setting:
         """Convert a value of a JSON file; ValueError where it is of the wrong type."""
         if value is None and self.optional:
             return None
-        if typing.get_origin(self.hint) is tuple:
-            item = self.hint.__args__[0]
-            if isinstance(value, list) and all(_is_a(part, item) for part in value):
-                return tuple(value)
-        elif _is_a(value, self.hint):
-            return value
-        raise ValueError(f"{self.name} is {value!r}, accepted is {self.kind}")
+        is_list = typing.get_origin(self.hint) is tuple
+        if value is None or isinstance(value, dict) or isinstance(value, list) != is_list:
+            raise ValueError(f"{self.name} is {value!r}, accepted is {self.kind}")
+        try:
+            return self.parse(format_value(tuple(value) if is_list else value))
+        except ValueError as error:
+            raise ValueError(f"{self.name}: {error}") from None
 
     def check(self, value: Any, *, source: str = "") -> None:
         """Raise ValueError, which begins with `source`, unless it accepts a value."""
@@ -116,7 +116,7 @@ def setting(
     return dataclasses.field(default=default, metadata={"declared": declared})
 
 
-def output_path(default: str, help: str, *, rule: Rule = NOT_EMPTY, **options: Any) -> Any:
+def output_path(default: str, help: str, *, rule: Rule = A_PATH, **options: Any) -> Any:
     """Declare an output path; the demo preset and --run_dir move it."""
     first, *rest = default.split("/")
     demo = "/".join([first, "demo", *rest]) if rest else f"result/demo/{first}"
@@ -147,13 +147,6 @@ def format_value(value: Any) -> str:
     if isinstance(value, tuple):
         return ",".join(str(item) for item in value)
     return str(value)
-
-
-def _is_a(value: Any, hint: Any) -> bool:
-    # In Python True is an int.
-    if isinstance(value, bool):
-        return hint is bool
-    return isinstance(value, (int, float) if hint is float else hint)
 
 
 def _items(text: str, item: Callable[[str], Any]) -> tuple[Any, ...]:

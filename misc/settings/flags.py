@@ -12,11 +12,20 @@ from typing import Any, NoReturn
 from misc.settings.config import PRESETS, SETTINGS, Config
 from misc.settings.declare import Setting, format_value
 from misc.settings.metadata import MODULES, PREDICTS, read_metadata
-from misc.settings.settings_file import OWN_FLAG, read_settings_file
-from misc.settings.validate import check_data_set, check_together, check_used
+from misc.settings.settings_file import read_settings_file
+from misc.settings.validate import check_reader, check_together
 
 # Of a data set of one's own, named by its module.
 OWN_PRESET = "folder"
+_PAGE_HEAD = """\
+# Flags
+
+Defaults are those of `--preset voc12`, the published settings; the column demo names those of
+`--preset demo` that differ. A flag of True or False means True where no value follows it.
+`make flags` writes this page from the settings that `misc/settings/config.py` declares.
+
+| flag | default | demo | what it sets |
+| --- | --- | --- | --- |"""
 
 
 def read_config(arguments: Sequence[str] | None = None) -> Config:
@@ -44,13 +53,13 @@ def read_config(arguments: Sequence[str] | None = None) -> Config:
         values = _with_metadata(values, given)
     for field in SETTINGS.values():
         is_saved = field.name in saved and field.name not in flags
-        source = f"--{OWN_FLAG} {flags[OWN_FLAG]}: " if is_saved else ""
+        source = f"--settings {flags['settings']}: " if is_saved else ""
         field.check(values[field.name], source=source)
         if field.name in given:
-            check_data_set(field, values, source)
-    check_together(values)
-    check_used(values, flags)
-    return Config(**values)
+            check_reader(field, values, source)
+    config = Config(**values)
+    check_together(config)
+    return config
 
 
 def defaults(preset: str, *, run_dir: str = "") -> dict[str, Any]:
@@ -69,7 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
         usage="%(prog)s [--FLAG VALUE ...]",
         description="IRNet: from image-level labels to instance and semantic masks, in stages.",
         epilog="A flag of True or False (BOOL) means True where no value follows.",
-        formatter_class=_Help,
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=34),
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
     )
@@ -102,29 +111,16 @@ def resolved(config: Config) -> dict[str, Any]:
     return {name: list(v) if isinstance(v, tuple) else v for name, v in vars(config).items()}
 
 
-def table() -> str:
-    """Format the settings as the Markdown table of docs/FLAGS.md."""
-    lines = ["| flag | default | demo | what it sets |", "| --- | --- | --- | --- |"]
+def page() -> str:
+    """Return the text of docs/FLAGS.md: a table of the settings."""
+    lines = [_PAGE_HEAD]
     for title, fields in grouped():
         lines.append(f"| **{title}** | | | |")
         for field in fields:
-            demo = field.preset("demo")
+            usual, demo = _code(_default(field)), field.preset("demo")
             changed = "" if demo == field.default else _code(format_value(demo))
-            words, usual = field.help, _code(_default(field))
-            lines.append(f"| `--{field.name}` | {usual} | {changed} | {words} |")
-    return "\n".join(lines)
-
-
-def page() -> str:
-    """Return the text of docs/FLAGS.md: `table` under its heading."""
-    return (
-        "# Flags\n\n"
-        "Defaults are those of `--preset voc12`, the published settings; the column demo names "
-        "those of\n`--preset demo` that differ. A flag of True or False means True where no value "
-        "follows it.\n`make flags` writes this page from the settings that "
-        "`misc/settings/config.py` declares.\n\n"
-        f"{table()}\n"
-    )
+            lines.append(f"| `--{field.name}` | {usual} | {changed} | {field.help} |")
+    return "\n".join(lines) + "\n"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -133,27 +129,16 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {message} (see --help)\n")
 
 
-class _Help(argparse.HelpFormatter):
-    """Keeps the lines of a help text apart."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=34)
-
-    def _split_lines(self, text: str, width: int) -> list[str]:
-        split = super()._split_lines
-        return [line for part in text.splitlines() for line in split(part, width)]
-
-
 def _help(field: Setting) -> str:
-    """Return a setting's help, and on a second line what it accepts and its defaults."""
-    rule, lines = field.rule, []
-    if rule is not None and not field.is_output:
-        lines.append(f"takes {rule.accepted}")
+    """Return a setting's help, with what it accepts and its defaults in brackets."""
+    notes = []
+    if field.rule is not None and not field.is_output:
+        notes.append(f"takes {field.rule.accepted}")
     if field.default is not None:
         values = [("default", _default(field))]
         values += [(name, format_value(v)) for name, v in field.presets.items()]
-        lines.append(", ".join(f"{name}: {value or 'none'}" for name, value in values))
-    return "\n".join([field.help, "; ".join(lines)]).strip()
+        notes.append(", ".join(f"{name}: {value or 'none'}" for name, value in values))
+    return f"{field.help} ({'; '.join(notes)})" if notes else field.help
 
 
 def _code(text: str) -> str:
@@ -188,20 +173,16 @@ def _saved(flags: Mapping[str, Any]) -> dict[str, Any]:
 
     An output path that no flag of that run named is left out, so that --run_dir moves it again.
     """
-    if not (path := flags.get(OWN_FLAG)):
+    if not (path := flags.get("settings")):
         return {}
     saved = _with_data_root(read_settings_file(path))
-    if flags.get("dataset", saved.get("dataset")) != saved.get("dataset"):
-        # They are the other data set's.
-        for name in ("data_root", *(n for n, field in SETTINGS.items() if field.of)):
-            saved.pop(name, None)
-    preset = saved.get("preset", "")
-    if flags.get("preset", preset) != preset:
-        raise ValueError(
-            f"--preset {flags['preset']}: --{OWN_FLAG} {path} repeats a run of the preset "
-            f"{preset or 'that it names'}; leave one of the two out"
-        )
-    usual = defaults(preset, run_dir=saved.get("run_dir", ""))
+    for name in ("preset", "dataset"):
+        if name in saved and flags.get(name, saved[name]) != saved[name]:
+            raise ValueError(
+                f"--{name} {flags[name]}: --settings {path} repeats a run of the {name} "
+                f"{saved[name]}; leave one of the two out"
+            )
+    usual = defaults(saved.get("preset", ""), run_dir=saved.get("run_dir", ""))
     return {n: v for n, v in saved.items() if not (SETTINGS[n].is_output and v == usual[n])}
 
 

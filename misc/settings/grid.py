@@ -20,7 +20,6 @@ SWEPT = (
     "ins_seg_crf",
     "sem_seg_crf",
 )
-_KINDS = {"float": "a number", "int": "a whole number", "bool": "True or False"}
 MOST = 1000  # points; a table of more is read by nobody
 
 
@@ -47,7 +46,7 @@ def read_grid(text: str) -> dict[str, list[Any]]:
         if count > MOST:
             raise _refused(text, f"more than {MOST} settings; take fewer values")
     if not axes:
-        raise _refused(text, "names no setting; as 'sem_seg_bg_thres=0.15:0.35:0.05 beta=5,10'")
+        raise _refused(text, "names no setting; accepted is NAME=VALUES, for example beta=5,10")
     return axes
 
 
@@ -76,13 +75,9 @@ def _listed(part: str, words: str) -> list[str]:
 def _value(name: str, part: str, word: str) -> Any:
     try:
         value = SETTINGS[name].parse(word)
-    except ValueError:
-        raise _refused(
-            part, f"{word!r} is not {_KINDS[SETTINGS[name].kind]}, which --{name} takes"
-        ) from None
-    rule = SETTINGS[name].rule
-    if rule is not None and not rule.holds(value):
-        raise _refused(part, f"{word} is not accepted by --{name}: it takes {rule.accepted}")
+        SETTINGS[name].check(value)
+    except ValueError as error:
+        raise _refused(part, str(error)) from None
     return value
 
 

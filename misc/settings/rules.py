@@ -36,7 +36,7 @@ SEED = Rule(lambda value: 0 <= value < 2**64, "a whole number from 0 to 2^64 - 1
 UNIT = Rule(lambda value: 0 <= value <= 1, "a number from 0 to 1")
 CROP = Rule(lambda value: value > 0 and value % 16 == 0, "a positive multiple of 16")
 PADDING = Rule(lambda value: value >= 0 and value % 16 == 0, "0 or a positive multiple of 16")
-NOT_EMPTY = Rule(lambda value: value != "", "a name")
+A_PATH = Rule(lambda value: value != "", "a path")
 # A part of file names, also of outputs.
 IMAGE_ID = Rule(
     lambda value: value != "" and not re.search(r"/|\\|\.\.|[\x00-\x1f]", value),
@@ -48,16 +48,16 @@ A_FILE = Rule(
 )
 SCALES = Rule(
     lambda values: len(values) > 0 and all(0 < value < math.inf for value in values),
-    "at least one number above 0, as 1.0,0.5",
+    "at least one number above 0, for example 1.0,0.5",
 )
 # That none exceeds the last step is checked where both are known.
 DROPS = Rule(
     lambda values: list(values) == sorted(set(values)) and all(value > 0 for value in values),
-    "increasing steps above 0, as 12000,16000, or '' for a constant learning rate",
+    "increasing steps above 0, for example 12000,16000, or '' for a constant learning rate",
 )
 LONG_SIDE = Rule(
     lambda values: len(values) == 2 and 0 < values[0] <= values[1],
-    "the smallest and the largest length, as 320,640",
+    "the smallest and the largest length, for example 320,640",
 )
 
 
@@ -65,18 +65,18 @@ def some_of(*choices: str) -> Rule:
     """Accept one or more of a few words, none twice."""
     return Rule(
         lambda values: 0 < len(set(values)) == len(values) and set(values) <= set(choices),
-        f"some of {', '.join(choices)}, as {choices[0]},{choices[-1]}",
+        f"some of {', '.join(choices)}, for example {choices[0]},{choices[-1]}",
     )
 
 
 def word_or_module(*choices: str) -> Rule:
-    """Accept one of a few words, or a dotted name as that of a module."""
+    """Accept one of a few words, or the dotted name of a module."""
     return Rule(
         lambda value: (
             value in choices
             or ("." in value and all(part.isidentifier() for part in value.split(".")))
         ),
-        f"{' or '.join(choices)}, or a module as my.dataset",
+        f"{' or '.join(choices)}, or a module, for example my.dataset",
     )
 
 

@@ -7,9 +7,6 @@ from typing import Any
 
 from misc.settings.config import SETTINGS
 
-# It names the file that the others come from, so no file holds it.
-OWN_FLAG = "settings"
-
 
 def read_settings_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read the settings of a run, as values of `Config`.
@@ -19,7 +16,7 @@ def read_settings_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         ValueError: the file is not the settings of a run, or holds one that is unknown or of
             the wrong type.
     """
-    source = f"--{OWN_FLAG} {path}"
+    source = f"--settings {path}"
     if not Path(path).is_file():
         raise FileNotFoundError(f"{source}: no such file; a run writes it beside its log")
     try:
@@ -32,7 +29,7 @@ def read_settings_file(path: str | os.PathLike[str]) -> dict[str, Any]:
             f"{source}: not the settings of a run; each writes its own to its --log_name, with "
             ".settings.json appended"
         )
-    unknown = sorted(set(values) - (SETTINGS.keys() - {OWN_FLAG}))
+    unknown = sorted(set(values) - (SETTINGS.keys() - {"settings"}))
     if unknown:
         raise ValueError(f"{source}: there is no setting {unknown[0]}")
     try:

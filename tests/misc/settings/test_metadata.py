@@ -37,7 +37,10 @@ def test_deeplab_tells_its_own_backbone():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"settings": {"mask_rcnn_min_size": "8"}}, "mask_rcnn_min_size is '8', accepted is int"),
+        (
+            {"settings": {"mask_rcnn_min_size": [8]}},
+            r"mask_rcnn_min_size is \[8\], accepted is int",
+        ),
         ({"settings": 3}, "its 'network' is broken"),
     ],
 )

@@ -50,7 +50,7 @@ def test_a_prediction_runs_no_stage(monkeypatch):
 )
 def test_a_flag_of_another_network_is_refused(monkeypatch, network, flag, value, whose):
     words = ["--predict_network", network, f"--{flag}", value]
-    match = rf"^--{flag} {value}: is for --predict_network {whose}, {network} has no use"
+    match = rf"^--{flag} {value}: is of --predict_network {whose}, not {network}; leave it out"
     refused_prediction(words, match, monkeypatch)
 
 
