@@ -50,6 +50,7 @@ SETTINGS = {
 }
 # Every x86 processor computes the same with these, and without oneDNN, which looks at its caches.
 PLAIN = {
+    "OPENCV_IPP": "disabled",
     "ATEN_CPU_CAPABILITY": "default",
     "MKL_CBWR": "COMPATIBLE",
     "OMP_NUM_THREADS": "1",

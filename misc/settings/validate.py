@@ -36,8 +36,8 @@ def check_together(config: Config) -> None:
     if max(drops, default=0) > steps:
         raise ValueError(
             f"--mask_rcnn_drops {format_value(drops)}: accepted are steps up to --mask_rcnn_steps "
-            f"{steps}, for example {2 * steps // 3},{8 * steps // 9}, or '' for a constant learning "
-            "rate"
+            f"{steps}, for example {2 * steps // 3},{8 * steps // 9}, or '' for a constant "
+            "learning rate"
         )
 
 
