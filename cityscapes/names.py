@@ -31,23 +31,3 @@ INSTANCE_IDS = np.array([24, 25, 26, 27, 28, 31, 32, 33])
 LARGEST_ID = 33
 VOID_IDS = np.setdiff1d(np.arange(LARGEST_ID + 1), EVALUATED_IDS)
 VOID_COLOUR = (224, 224, 192)
-
-
-def label_ids(num_classes: int) -> np.ndarray:
-    """Return the label id of each class: of the 8 with instances, or of all 19."""
-    return INSTANCE_IDS if num_classes == len(INSTANCE_IDS) else EVALUATED_IDS
-
-
-def names_of(ids: np.ndarray) -> tuple[str, ...]:
-    """Return the class names of label ids."""
-    names = {label_id: name for label_id, name, _ in CLASSES}
-    return tuple(names[label_id] for label_id in ids.tolist())
-
-
-def palette_of(ids: np.ndarray) -> np.ndarray:
-    """Return the colours of label maps, uint8 (256, 3): Cityscapes' own of class + 1, 0 black."""
-    colours = {label_id: colour for label_id, _, colour in CLASSES}
-    palette = np.zeros((256, 3), np.uint8)
-    palette[1 : len(ids) + 1] = [colours[label_id] for label_id in ids.tolist()]
-    palette[255] = VOID_COLOUR
-    return palette

@@ -1,7 +1,7 @@
 """Cityscapes' average precision of instances: overlaps of 0.5 to 0.95, void and groups ignored."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,37 +10,33 @@ from cityscapes.names import INSTANCE_IDS, LARGEST_ID, VOID_IDS
 # As the benchmark's own program computes them: 0.6 is 0.6000000000000001 there.
 OVERLAPS = np.arange(0.5, 1.0, 0.05)
 SMALLEST_TRUTH = 100
+RIGHT, WRONG, IGNORED = 1, 0, -1
 
 
-@dataclass(frozen=True, kw_only=True)
-class ImageOverlaps:
-    """How one image's detections overlap its truth: all that the measure needs.
+class ImageMatches(NamedTuple):
+    """An image's detections as the measure counts them.
 
     Attributes:
         ids: int64 (N,), the label id of each detection.
         scores: float64 (N,), its score.
-        pixels: int64 (N,), its pixels, at least one.
-        void: int64 (N,), how many of them are void.
-        common: int64 (N, M), its pixels in each true region, of whatever class.
-        truth_ids: int64 (M,), the label id of each true region, instance or group.
-        truth_pixels: int64 (M,), the region's pixels.
-        truth_is_group: bool (M,).
+        outcomes: int8 (10, N), at each overlap RIGHT, WRONG or IGNORED.
+        instances: int64 (8,), by class the true instances of at least 100 pixels.
     """
 
     ids: np.ndarray
     scores: np.ndarray
-    pixels: np.ndarray
-    void: np.ndarray
-    common: np.ndarray
-    truth_ids: np.ndarray
-    truth_pixels: np.ndarray
-    truth_is_group: np.ndarray
+    outcomes: np.ndarray
+    instances: np.ndarray
 
 
-def overlaps_of(
+def match_detections(
     numbers: np.ndarray, masks: np.ndarray, ids: np.ndarray, scores: np.ndarray
-) -> ImageOverlaps:
-    """Count how an image's detections overlap its truth.
+) -> ImageMatches:
+    """Match an image's detections to its truth.
+
+    A true instance of at least 100 pixels is found by the best detection whose IoU exceeds the
+    overlap; others that do are wrong. A detection that exceeds it with no region at all is wrong,
+    unless more than that share of its pixels is void, of a group or of a small instance.
 
     Args:
         numbers: integer (H, W), the map of instanceIds: label id · 1000 + n, or the label id.
@@ -51,96 +47,55 @@ def overlaps_of(
     if masks.shape[1:] != numbers.shape:
         raise ValueError(f"masks of shape {masks.shape[1:]}, ground truth of {numbers.shape}")
     areas = np.bincount(numbers.reshape(-1))
-    values = np.flatnonzero(areas)
-    index = (np.cumsum(areas > 0) - 1)[numbers]
-    counts = [np.bincount(index[mask], minlength=len(values)) for mask in masks]
-    common = np.array(counts, np.int64).reshape(len(masks), len(values))
+    regions = np.flatnonzero(areas)
+    counts = [np.bincount(numbers[mask], minlength=len(areas))[regions] for mask in masks]
+    common = np.array(counts, np.int64).reshape(len(masks), len(regions))
+    kept = np.flatnonzero(common.any(axis=1) & np.isin(ids, INSTANCE_IDS))
+    common, ids, scores = common[kept], ids[kept].astype(np.int64), scores[kept].astype(np.float64)
     pixels = common.sum(axis=1)
-    kept = np.flatnonzero((pixels > 0) & np.isin(ids, INSTANCE_IDS))
-    owners = np.where(values > LARGEST_ID, values // 1000, values)
-    regions = np.flatnonzero(np.isin(owners, INSTANCE_IDS))
-    return ImageOverlaps(
-        ids=np.asarray(ids, np.int64)[kept],
-        scores=np.asarray(scores, np.float64)[kept],
-        pixels=pixels[kept],
-        void=common[kept][:, np.isin(values, VOID_IDS)].sum(axis=1),
-        common=common[np.ix_(kept, regions)],
-        truth_ids=owners[regions].astype(np.int64),
-        truth_pixels=areas[values[regions]],
-        truth_is_group=values[regions] <= LARGEST_ID,
-    )
+
+    owners = np.where(regions > LARGEST_ID, regions // 1000, regions)
+    size, is_group = areas[regions], regions <= LARGEST_ID
+    is_small = size < SMALLEST_TRUTH
+    counted = np.isin(owners, INSTANCE_IDS) & ~is_group & ~is_small
+    of_class = common * (owners == ids[:, None])
+    # A group that is small counts twice, as in the benchmark's own program.
+    ignored = common @ np.isin(regions, VOID_IDS) + of_class @ (is_group + is_small.astype(int))
+
+    iou = of_class / (size + pixels[:, None] - of_class)
+    # True regions do not overlap, so that a detection exceeds 0.5 with one of them at most.
+    best, best_iou = iou.argmax(axis=1), iou.max(axis=1, initial=0)
+    outcomes = np.full((len(OVERLAPS), len(ids)), WRONG, np.int8)
+    for outcome, overlap in zip(outcomes, OVERLAPS, strict=True):
+        hit = best_iou > overlap
+        outcome[~hit & (ignored / pixels > overlap)] = IGNORED
+        outcome[hit & ~counted[best]] = IGNORED
+        found = np.flatnonzero(hit & counted[best])
+        falling = found[np.argsort(-scores[found], kind="stable")]
+        outcome[falling[np.unique(best[falling], return_index=True)[1]]] = RIGHT
+    instances = np.array([np.count_nonzero(owners[counted] == i) for i in INSTANCE_IDS])
+    return ImageMatches(ids=ids, scores=scores, outcomes=outcomes, instances=instances)
 
 
-def average_precision(images: Sequence[ImageOverlaps]) -> np.ndarray:
+def average_precision(images: Sequence[ImageMatches]) -> np.ndarray:
     """Compute the average precision of each class at each overlap.
 
-    A true instance of at least 100 pixels is found by the best detection whose IoU exceeds the
-    overlap; others that do are false. A detection that exceeds it with no region at all is false,
-    unless more than that share of its pixels is void, of a group or of a small instance.
-
     Returns:
-        float64 (10, 8), NaN for a class without such an instance.
+        float64 (10, 8), NaN for a class without an instance of at least 100 pixels.
     """
     result = np.full((len(OVERLAPS), len(INSTANCE_IDS)), np.nan)
-    for column, label_id in enumerate(INSTANCE_IDS):
-        found = _of_class(images, int(label_id))
-        for row, overlap in enumerate(OVERLAPS):
-            if found.counted.any():
-                result[row, column] = found.area(float(overlap))
+    if not images:
+        return result
+    ids = np.concatenate([image.ids for image in images])
+    scores = np.concatenate([image.scores for image in images])
+    outcomes = np.concatenate([image.outcomes for image in images], axis=1)
+    totals = np.sum([image.instances for image in images], axis=0)
+    for column in np.flatnonzero(totals):
+        mine = ids == INSTANCE_IDS[column]
+        for row, outcome in enumerate(outcomes):
+            kept = mine & (outcome != IGNORED)
+            result[row, column] = _area(scores[kept], outcome[kept], total=totals[column])
     return result
-
-
-@dataclass(frozen=True, kw_only=True)
-class _ClassOverlaps:
-    """One class's detections (N,), true regions (M,) and overlapping pairs (P,) of all images."""
-
-    scores: np.ndarray
-    ignored: np.ndarray  # share of a detection's pixels
-    counted: np.ndarray  # whether a true region is an instance of at least 100 pixels
-    detection: np.ndarray  # of a pair
-    region: np.ndarray  # of a pair
-    iou: np.ndarray  # of a pair
-
-    def area(self, overlap: float) -> float:
-        """Compute the average precision at an overlap."""
-        hit = self.iou > overlap
-        free = np.ones(len(self.scores), bool)
-        free[self.detection[hit]] = False
-        false = self.scores[free & (self.ignored <= overlap)]
-        pairs = np.flatnonzero(hit & self.counted[self.region])
-        falling = pairs[np.argsort(-self.scores[self.detection[pairs]], kind="stable")]
-        best = np.unique(self.region[falling], return_index=True)[1]
-        right = np.zeros(len(falling), bool)
-        right[best] = True
-        scores = np.concatenate([self.scores[self.detection[falling]], false])
-        right = np.concatenate([right, np.zeros(len(false), bool)])
-        return _area(scores, right, total=int(self.counted.sum()))
-
-
-def _of_class(images: Sequence[ImageOverlaps], label_id: int) -> _ClassOverlaps:
-    parts: list[tuple[np.ndarray, ...]] = []
-    detections = regions = 0
-    for image in images:
-        mine, true = image.ids == label_id, image.truth_ids == label_id
-        common, pixels = image.common[mine][:, true], image.pixels[mine]
-        size, group = image.truth_pixels[true], image.truth_is_group[true]
-        small = size < SMALLEST_TRUTH
-        # A group that is small counts twice, as in the benchmark's own program.
-        ignored = image.void[mine] + common @ (group.astype(np.int64) + small)
-        first, second = np.nonzero(common)
-        shared = common[first, second]
-        iou = shared / (size[second] + pixels[first] - shared)
-        pairs = (first + detections, second + regions, iou)
-        parts.append((image.scores[mine], ignored / pixels, ~group & ~small, *pairs))
-        detections, regions = detections + len(pixels), regions + len(size)
-    dtypes = (np.float64, np.float64, bool, np.int64, np.int64, np.float64)
-    columns = zip(*parts, strict=True) if parts else [()] * len(dtypes)
-    joined = [
-        np.concatenate([np.zeros(0, dtype), *column]).astype(dtype)
-        for dtype, column in zip(dtypes, columns, strict=True)
-    ]
-    names = ("scores", "ignored", "counted", "detection", "region", "iou")
-    return _ClassOverlaps(**dict(zip(names, joined, strict=True)))
 
 
 def _area(scores: np.ndarray, right: np.ndarray, *, total: int) -> float:

@@ -19,9 +19,5 @@ cell phone, microwave, oven, toaster, sink, refrigerator, book, clock, vase, sci
 hair drier, toothbrush
 """
 CLASS_NAMES = tuple(" ".join(name.split()) for name in _NAMES.split(","))
-_NAME_OF = dict(zip(CATEGORY_IDS.tolist(), CLASS_NAMES, strict=True)) | dict.fromkeys(UNUSED, "")
-
-
-def name_of(category: int) -> str | None:
-    """Return the name of a category by its id: empty where COCO left it out, None of other ids."""
-    return _NAME_OF.get(category)
+# By category id; empty where COCO left the category out.
+NAMES = dict(zip(CATEGORY_IDS.tolist(), CLASS_NAMES, strict=True)) | dict.fromkeys(UNUSED, "")

@@ -21,15 +21,6 @@ def from_config(config: Config, *, read: Callable[..., Dataset]) -> Dataset:
     if config.dataset == "demo":
         if not Path(root).is_dir():
             _log.info("making the demo data in %s", root)
-        make = partial(
-            make_demo,
-            root,
-            train=config.demo_train_images,
-            val=config.demo_val_images,
-            seed=config.demo_seed,
-        )
-        ranks.on_first(make)
-    made_from = read_marker(root)
-    return read(
-        root, name="demo", made_from=made_from, sbd_root=config.sbd_root, limit=config.limit
-    )
+        train, val, seed = config.demo_train_images, config.demo_val_images, config.demo_seed
+        ranks.on_first(partial(make_demo, root, train=train, val=val, seed=seed))
+    return read(root, name="demo", sbd_root=config.sbd_root, limit=config.limit)

@@ -74,20 +74,17 @@ class Dataset(dataset.Dataset):
         """Return the names of the classes, from 0."""
         return self._index.class_names
 
-    def identify(self, ids: Sequence[str] | None = None, *, truth: str = "") -> str:
-        """Return the name, the number of images, and a digest of what counts of them.
+    def all_ids(self) -> list[str]:
+        """Return all images that have a label."""
+        return list(self._index.labels)
 
-        It covers each image's id, size and pieces of its file, its label, and the class names;
-        with `truth` its masks, too.
-        """
-        ids = list(self._index.labels) if ids is None else ids
-        digest = hashlib.sha256("\n".join([super().identify(ids), *self.class_names]).encode())
-        digest.update(content_digest(self.image_path(i) for i in ids).encode())
-        digest.update(np.packbits(self.image_labels(ids).astype(bool)).tobytes())
-        if truth:
-            masks = (m for i in ids for m in self._masks.files(i, truth))
-            digest.update(content_digest(masks).encode())
-        return f"folder, {len(ids)} images, digest {digest.hexdigest()[:16]}"
+    def image_facts(self, image_id: str) -> str:
+        """Return a digest of pieces of an image's file, and its image-level label."""
+        return f"{content_digest([self.image_path(image_id)])} {self.classes(image_id)}"
+
+    def truth_files(self, image_id: str, kind: str) -> Sequence[Path]:
+        """Return the files that an image's ground truth of a kind is read from."""
+        return list(self._masks.files(image_id, kind))
 
     def split(self, name_or_file: str) -> list[str]:
         """Return the ids of train, val or all, or of a text file of ids or paths."""

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from misc.files.cam_files import read_cams, write_cams
+from misc.files.id_lists import read_list
 from misc.files.images import read_image, read_label, read_photograph
 from misc.files.instance_files import load_instances, save_instances
 from misc.files.weights import read_state_dict, read_tensors
@@ -28,7 +29,6 @@ from misc.settings.settings_file import read_settings_file
 from misc.settings.version import VERSION
 from tests import foreign_cams
 from voc12.annotations import read_classes
-from voc12.splits import read_list
 
 CASES = int(os.environ.get("FUZZ_CASES", "200"))
 RAN = Path("code-in-a-file-was-run")

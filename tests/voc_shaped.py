@@ -21,7 +21,7 @@ from demo.scene import draw_scene
 from misc.files.images import write_label
 from misc.files.palette import voc_palette
 from misc.imutils import IGNORE
-from voc12.names import CLASS_NAMES
+from voc12.annotations import CLASS_NAMES
 
 TRAIN = ["2007_000032", "2007_000039", "2007_000063", "2007_000068"]
 VAL = ["2007_000033", "2007_000042"]

@@ -1,6 +1,6 @@
 """The images and labels of a VOC 2012 devkit folder."""
 
-import hashlib
+import logging
 import os
 import tarfile
 from collections.abc import Mapping, Sequence
@@ -11,17 +11,17 @@ import numpy as np
 from misc.files import dataset
 from misc.files.atomic import atomic_path, names_in
 from misc.files.dataset import ARCHIVE, KINDS
-from misc.files.digests import content_digest, file_sizes
-from misc.files.id_lists import read_list
-from misc.files.images import read_image
+from misc.files.digests import file_size
+from misc.files.id_lists import list_file, read_list
 from misc.files.labels import semantic_paths
 from misc.files.palette import voc_palette
 from misc.settings.config import Config
-from voc12.annotations import read_classes
-from voc12.names import CLASS_NAMES
-from voc12.splits import EXPECTED_COUNTS, read_split
+from voc12.annotations import CLASS_NAMES, read_classes
+from voc12.splits import EXPECTED_COUNTS, SPLITS, list_of, read_split
 from voc12.truth import Truth
 
+_log = logging.getLogger(__name__)
+NAME = "voc12"
 # By stage and split: the published figures (METHOD section 10).
 PUBLISHED: dict[tuple[str, str], dict[str, float]] = {
     ("eval_cam", "train"): {"mIoU": 0.483},
@@ -44,9 +44,7 @@ class Dataset(dataset.Dataset):
         sbd_root: folder of the Semantic Boundaries Dataset, one source of train_aug and of the
             ground truth of its images.
         limit: use only this many first images of every list.
-        name: the data set's name.
-        made_from: of generated data what they were generated from: their identity, in place of
-            the sizes of files. Their splits have counts of their own and no published figures.
+        name: the data set's name; another folder laid out like VOC has no published figures.
     """
 
     class_names = CLASS_NAMES
@@ -58,13 +56,10 @@ class Dataset(dataset.Dataset):
         *,
         sbd_root: str | os.PathLike[str] | None = None,
         limit: int | None = None,
-        name: str = "voc12",
-        made_from: str = "",
+        name: str = NAME,
     ) -> None:
         self.root = Path(root)
         self.name = name
-        self._made_from = made_from
-        self._counts = {} if made_from else EXPECTED_COUNTS
         self.limit = limit
         self.sbd_root = None if sbd_root is None else Path(sbd_root)
         _check_root(self.root)
@@ -75,51 +70,59 @@ class Dataset(dataset.Dataset):
 
     def published(self, stage: str, split: str) -> Mapping[str, float]:
         """Return the published figures of a stage's measures on one of VOC 2012's own splits."""
-        path = self._list(split)
-        is_own = path.is_file() and len(read_list(path)) == self._counts.get(split)
-        return PUBLISHED.get((stage, split), {}) if is_own else {}
+        figures, path = PUBLISHED.get((stage, split), {}), list_of(self.root, split)
+        if not figures or self.name != NAME or not path.is_file():
+            return {}
+        return figures if len(read_list(path)) == EXPECTED_COUNTS[split] else {}
 
-    def identify(self, ids: Sequence[str] | None = None, *, truth: str = "") -> str:
-        """Return the name, number of images, and digests that copying does not change.
-
-        They cover each image's id, its index in the list, and the sizes of its file and annotation;
-        of generated data what they were made from, in place of the sizes. By default the images
-        are those of the lists train and val, or all where there are none.
-        """
-        ids = self._own_ids() if ids is None else ids
-        digest = hashlib.sha256("\n".join([*ids, self._made_from]).encode())
-        if not self._made_from:
-            paths = [path for i in ids for path in (self.image_path(i), self._annotation(i))]
-            digest.update(str(file_sizes(paths)).encode())
-        known = f"{self.name}, {len(ids)} images, digest {digest.hexdigest()[:16]}"
-        if not truth:
-            return known
-        files = (path for image_id in ids for path in self._truth.files(image_id, truth))
-        return f"{known}, {truth} truth {content_digest(files)}"
-
-    def _own_ids(self) -> list[str]:
-        paths = [path for path in map(self._list, ("train", "val")) if path.is_file()]
+    def all_ids(self) -> list[str]:
+        """Return the images of the lists train and val, or all where there are none."""
+        paths = [path for name in ("train", "val") if (path := list_of(self.root, name)).is_file()]
         ids = [image_id for path in paths for image_id in read_list(path)]
         return list(dict.fromkeys(ids)) or sorted(names_in(self.root / "JPEGImages", ".jpg"))
 
-    def _list(self, split: str) -> Path:
-        return self.root / "ImageSets" / "Segmentation" / f"{split}.txt"
+    def image_facts(self, image_id: str) -> str:
+        """Return the sizes of an image's file and of its annotation."""
+        return f"{super().image_facts(image_id)} {file_size(self._annotation(image_id))}"
+
+    def truth_files(self, image_id: str, kind: str) -> Sequence[Path]:
+        """Return the files that an image's ground truth of a kind is read from."""
+        return self._truth.files(image_id, kind)
+
+    def split(self, name_or_file: str | os.PathLike[str]) -> list[str]:
+        """Return the ids of a split (see voc12.splits), or of a text file of ids."""
+        name = os.fspath(name_or_file)
+        if name in SPLITS:
+            ids, source = read_split(self.root, name, sbd_root=self.sbd_root)
+            if self.name == NAME and len(ids) != (expected := EXPECTED_COUNTS[name]):
+                words = "%s: split %s has %d images, VOC 2012's has %d"
+                _log.warning(words, source, name, len(ids), expected)
+        else:
+            ids, source = read_list(list_file(name, splits=SPLITS)), name
+        self._check_images(ids, source)
+        return ids[: self.limit]
+
+    def _check_images(self, ids: list[str], source: str) -> None:
+        folder = self.root / "JPEGImages"
+        present = names_in(folder, ".jpg")
+        missing = [image_id for image_id in ids if image_id not in present]
+        if missing:
+            hint = f"{folder / missing[0]}.jpg is expected"
+            if missing[0].split()[0] in present:  # as in ImageSets/Main/cat_train.txt
+                hint = (
+                    "a line is an id alone, without the marks of the class lists in ImageSets/Main"
+                )
+            raise FileNotFoundError(
+                f"{source}: {len(missing)} of {len(ids)} ids have no image, the first is "
+                f"{missing[0]!r}; {hint}"
+            )
 
     def _annotation(self, image_id: str) -> Path:
         return self.root / "Annotations" / f"{image_id}.xml"
 
-    def split(self, name_or_file: str | os.PathLike[str]) -> list[str]:
-        """Return the ids of a split or of a text file of ids; see voc12.splits."""
-        ids = read_split(self.root, name_or_file, sbd_root=self.sbd_root, counts=self._counts)
-        return ids[: self.limit]
-
     def image_path(self, image_id: str) -> Path:
         """Return the path of an image's file."""
         return self.root / "JPEGImages" / f"{image_id}.jpg"
-
-    def image(self, image_id: str) -> np.ndarray:
-        """Read an image: uint8 RGB (H, W, 3)."""
-        return read_image(self.image_path(image_id))
 
     def classes(self, image_id: str) -> list[int]:
         """Return the classes of the objects in an image's annotation, from 0."""

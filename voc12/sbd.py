@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import scipy.io
 
-from voc12.names import CLASS_NAMES
+from voc12.annotations import CLASS_NAMES
 
 INSIDE = (".", "dataset", "benchmark_RELEASE/dataset")
 

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from misc.files.digests import file_sizes
+from misc.files.digests import content_digest, file_size
+from misc.files.images import read_image
 
 # The file that `Dataset.pack` writes.
 ARCHIVE = "results.tgz"
@@ -33,8 +34,8 @@ class Dataset:
     """Image ids (strings) in, images and labels out; picklable, opened once a command.
 
     A subclass has `class_names` (of the foreground, from 0), `palette` (uint8 (256, 3), RGB),
-    `split`, `image_path`, `image` and `classes`; with ground truth `semantic_label`,
-    `instance_label` and `with_truth`, too. All else has a default.
+    `split`, `image_path` and `classes`; with ground truth `semantic_label`, `instance_label` and
+    `with_truth`, too. All else has a default.
     Constructing one reads no list, no annotation and no image.
 
     Attributes:
@@ -58,13 +59,17 @@ class Dataset:
         """Return the ids of a split or of a text file of ids, each of which has an image."""
         raise NotImplementedError
 
+    def all_ids(self) -> list[str]:
+        """Return the images of the data set, by default those of train and val."""
+        return list(dict.fromkeys([*self.split("train"), *self.split("val")]))
+
     def image_path(self, image_id: str) -> Path:
         """Return the path of an image's file."""
         raise NotImplementedError
 
     def image(self, image_id: str) -> np.ndarray:
         """Read an image: uint8 RGB (H, W, 3)."""
-        raise NotImplementedError
+        return read_image(self.image_path(image_id))
 
     def classes(self, image_id: str) -> list[int]:
         """Return the classes of the image-level label, from 0."""
@@ -94,18 +99,31 @@ class Dataset:
         return list(range(1, len(ids) + 1))
 
     def identify(self, ids: Sequence[str] | None = None, *, truth: str = "") -> str:
-        """Return the identity of the data set, or of some images, independent of its path.
+        """Return the identity of some images, by default all, independent of where they lie.
 
-        It has the name, the number of images (by default those of train and val) and a digest of
-        their ids and file sizes; a data set that reads ground truth from files adds a digest of
-        the kind that is learnt from, `truth`.
+        It has the name, the counts of images and classes, and a digest of the names of classes, the
+        ids in their order, and the `image_facts`; with `truth`, one of KINDS, also a digest of the
+        ground truth's files.
         """
-        if ids is None:
-            ids = list(dict.fromkeys([*self.split("train"), *self.split("val")]))
-        sizes = file_sizes(map(self.image_path, ids))
-        known = "".join(f"{image_id} {size}\n" for image_id, size in zip(ids, sizes, strict=True))
-        digest = hashlib.sha256(known.encode()).hexdigest()[:16]
-        return f"{self.name}, {len(ids)} images, digest {digest}"
+        ids = self.all_ids() if ids is None else ids
+        facts = [*self.class_names, *(f"{i} {self.image_facts(i)}" for i in ids)]
+        digest = hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
+        known = f"{self.name}, {len(ids)} images, {len(self.class_names)} classes, digest {digest}"
+        if not truth:
+            return known
+        files = dict.fromkeys(path for i in ids for path in self.truth_files(i, truth))
+        return f"{known}, {truth} truth {content_digest(files)}"
+
+    def image_facts(self, image_id: str) -> str:
+        """Return what changes with an image or its image-level label: by default the file's size.
+
+        It is computed of every image at every start, so it reads no large file.
+        """
+        return str(file_size(self.image_path(image_id)))
+
+    def truth_files(self, image_id: str, kind: str) -> Sequence[Path]:
+        """Return the files that an image's ground truth of a kind is read from."""
+        return ()
 
     def published(self, stage: str, split: str) -> Mapping[str, float]:
         """Return the published figures of a stage's measures on a split of the data set's own."""

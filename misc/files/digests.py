@@ -25,9 +25,9 @@ def content_digest(paths: Iterable[str | os.PathLike[str]]) -> str:
     return hashlib.sha256(b"".join(_sample(Path(path)) for path in paths)).hexdigest()[:16]
 
 
-def file_sizes(paths: Iterable[Path]) -> list[int | None]:
-    """Return the bytes that files have; None of one that is missing, which its reader reports."""
-    return [path.stat().st_size if path.is_file() else None for path in paths]
+def file_size(path: Path) -> int | None:
+    """Return the bytes that a file has; None of one that is missing, which its reader reports."""
+    return path.stat().st_size if path.is_file() else None
 
 
 def _sample(path: Path) -> bytes:

@@ -10,6 +10,7 @@ from city_tree import CAR, PERSON, ROAD, SKY, TEST, TRAIN, VAL
 from PIL import Image
 
 from cityscapes import Dataset
+from cityscapes.dataset import EXPECTED_COUNTS
 from misc.imutils import IGNORE
 
 
@@ -73,7 +74,7 @@ def test_a_data_set_is_pickled_and_known_wherever_it_lies(root, tmp_path):
     dataset = pickle.loads(pickle.dumps(Dataset(root)))
     assert dataset.split("val") == VAL
     known = dataset.identify()
-    assert known.startswith("cityscapes, 5 images, digest ")
+    assert known.startswith("cityscapes, 5 images, 8 classes, digest ")
     shutil.copytree(root, tmp_path / "elsewhere")
     assert Dataset(tmp_path / "elsewhere").identify() == known
     assert Dataset(root, num_classes=19).identify() != known
@@ -86,16 +87,10 @@ def test_a_data_set_is_pickled_and_known_wherever_it_lies(root, tmp_path):
 def test_the_published_figure_belongs_to_the_whole_of_val(root, monkeypatch):
     dataset = Dataset(root, num_classes=19)
     assert dataset.published("eval_deeplab", "val") == {}
-    monkeypatch.setitem(city_tree_counts(), "val", len(VAL))
+    monkeypatch.setitem(EXPECTED_COUNTS, "val", len(VAL))
     assert dataset.published("eval_deeplab", "val") == {"mIoU": 0.3348}
     assert dataset.published("eval_mask_rcnn", "val") == {}
     assert dataset.published("eval_deeplab", "val[:8]") == {}
-
-
-def city_tree_counts():
-    from cityscapes import layout
-
-    return layout.EXPECTED_COUNTS
 
 
 @pytest.mark.parametrize("kind", ["labelIds", "instanceIds"])

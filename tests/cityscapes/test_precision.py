@@ -6,10 +6,10 @@ import pytest
 from city_tree import CAR, TRAIN, VAL
 
 from cityscapes import Dataset
-from cityscapes.export import export_image
 from cityscapes.names import INSTANCE_IDS
-from cityscapes.precision import average_precision, overlaps_of
+from cityscapes.precision import average_precision, match_detections
 from misc.files.images import read_label
+from misc.files.instance_files import save_instances
 
 IDS = [*TRAIN, *VAL]
 # AP and AP50 that cityscapesscripts 2.3.0 computed for `detections` of each seed.
@@ -82,12 +82,12 @@ def measured(root, found):
     matches = [
         dataset.match_instances(i, d["mask"], d["class"], d["score"]) for i, d in found.items()
     ]
-    return dataset.instance_measures(matches), average_precision(matches)
+    return dataset.instance_measures(matches)
 
 
 @pytest.mark.parametrize("seed", EXPECTED)
 def test_random_detections_measure_as_the_figures_that_it_computed(root, scenes, seed):
-    measures, _ = measured(root, scenes(seed))
+    measures = measured(root, scenes(seed))
     assert list(measures) == ["Cityscapes AP", "Cityscapes AP50"]
     assert list(measures.values()) == pytest.approx(EXPECTED[seed], abs=1e-9)
 
@@ -109,7 +109,7 @@ def precision(numbers, *detected, label_id=CAR):
     """Give AP at each overlap of one image's (mask, score)."""
     masks = np.array([mask for mask, _ in detected], bool).reshape(-1, *numbers.shape)
     scores = np.array([score for _, score in detected])
-    found = overlaps_of(numbers, masks, np.full(len(masks), label_id), scores)
+    found = match_detections(numbers, masks, np.full(len(masks), label_id), scores)
     return average_precision([found])[:, INSTANCE_IDS.tolist().index(label_id)]
 
 
@@ -145,17 +145,17 @@ def test_a_detection_mostly_on_void_a_group_or_a_small_instance_does_not_count()
     assert precision(numbers, (column(0, 20), 0.5)).tolist() == [0.5] * 10
 
 
-def test_the_export_names_label_ids_and_leaves_out_fragments(tmp_path):
+def test_the_export_names_label_ids_and_leaves_out_fragments(root, tmp_path):
     masks = np.array([column(0, 20), column(0, 1), column(5, 9)])
-    found = {"mask": masks, "score": np.array([0.75, 0, 1], np.float32), "class": [2, 0, 7]}
-    path = export_image(
-        tmp_path, VAL[0], {**found, "class": np.array(found["class"])}, INSTANCE_IDS
-    )
-    assert path.read_text().splitlines() == [
+    scores = np.array([0.75, 0, 1], np.float32)
+    found = {"mask": masks, "score": scores, "class": np.array([2, 0, 7])}
+    save_instances(tmp_path / f"{VAL[0]}.npz", found)
+    results = Dataset(root).pack_instances(tmp_path, VAL[:1])
+    assert (results / f"{VAL[0]}.txt").read_text().splitlines() == [
         f"masks/{VAL[0]}_0.png 26 0.75",
         f"masks/{VAL[0]}_1.png 33 1",
     ]
-    assert (read_label(tmp_path / f"masks/{VAL[0]}_1.png") == masks[2] * 255).all()
+    assert (read_label(results / f"masks/{VAL[0]}_1.png") == masks[2] * 255).all()
 
 
 def test_fragments_that_are_not_exported_are_not_measured(tmp_path):

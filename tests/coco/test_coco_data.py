@@ -8,7 +8,7 @@ from pycocotools.coco import COCO
 
 from coco import Dataset
 from coco.categories import CATEGORY_IDS, CLASS_OF
-from coco.lists import EXPECTED_COUNTS
+from coco.dataset import EXPECTED_COUNTS
 from misc.files.images import write_label
 from tests.coco_shaped import (
     BARE,
@@ -168,7 +168,7 @@ def test_ready_made_masks_of_both_numberings_are_read(root, tmp_path, raw, insid
 
 def test_its_identity_is_that_of_images_and_labels_wherever_they_lie(own, tmp_path):
     before = open_coco(own).identify()
-    assert before.startswith("coco17, 8 images, digest ")
+    assert before.startswith("coco17, 8 images, 80 classes, digest ")
     own.rename(tmp_path / "moved")
     own = tmp_path / "moved"
     path = own / "annotations/instances_train2017.json"
@@ -208,7 +208,7 @@ def test_what_shapes_the_truth_is_in_the_identity_of_images_that_learn_from_it(o
 
 def test_published_figures_stand_beside_cocos_own_splits_alone(root, monkeypatch):
     assert open_coco(root).published("eval_mask_rcnn", "val") == {}
-    monkeypatch.setitem(EXPECTED_COUNTS[2017], "val", 2)
+    monkeypatch.setitem(EXPECTED_COUNTS, "val2017", 2)
     assert open_coco(root).published("eval_mask_rcnn", "val")["COCO AP"] == 0.143
     assert open_coco(root).published("eval_mask_rcnn", "train") == {}
 
@@ -312,12 +312,3 @@ def test_a_folder_without_annotations_says_what_is_expected(own, tmp_path):
         Dataset(own, year=2014)
     with pytest.raises(FileNotFoundError, match=r"^--coco_mask_dir .*: no such folder"):
         open_coco(own, mask_dir=tmp_path / "nowhere")
-
-
-def test_lists_read_by_pieces_are_the_same(root, monkeypatch):
-    before = open_coco(root)
-    labels = [before.semantic_label(i) for i in ids_of("train")]
-    monkeypatch.setattr("coco.json_file.CHUNK", 61)
-    after = open_coco(root)
-    assert after.identify() == before.identify()
-    assert all(map(np.array_equal, labels, map(after.semantic_label, ids_of("train"))))

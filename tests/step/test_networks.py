@@ -8,7 +8,6 @@ from pycocotools.coco import COCO
 from tiny_run import arguments, articles, error_line, only
 
 import run_sample
-from demo import read_marker
 from misc.evaluate.measures import end_of, read_since
 from misc.files.instance_files import load_instances, save_instances
 from misc.run.stage import label_source_path
@@ -123,7 +122,7 @@ def test_measures_name_the_split_and_the_supervision(trained):
 
 def test_a_data_sets_own_measures_stand_beside_mask_rcnns(trained, monkeypatch):
     root = trained / "VOC2012"
-    dataset = OwnMeasures(root, name="demo", made_from=read_marker(root))
+    dataset = OwnMeasures(root, name="demo")
     monkeypatch.setattr("misc.run.open_dataset.open_dataset", lambda config: dataset)
     end = end_of(trained / "metrics.jsonl")
     with tiny_detector_and_deeplab():

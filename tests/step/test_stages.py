@@ -264,7 +264,7 @@ def test_a_report_of_nothing_but_images_says_what_makes_the_rest(tmp_path):
 
 
 def test_a_data_sets_own_measures_stand_beside_vocs_ap(copied, monkeypatch):
-    dataset = OwnMeasures(copied / "VOC2012", name="demo", made_from="a test")
+    dataset = OwnMeasures(copied / "VOC2012", name="demo")
     monkeypatch.setattr("misc.run.open_dataset.open_dataset", lambda config: dataset)
     end = end_of(copied / "metrics.jsonl")
     assert only("eval_ins_seg", copied, num_workers=2) == 0

@@ -31,16 +31,3 @@ def test_broken_xml_is_refused(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"someone\.xml: broken XML"):
         read_classes(path)
-
-
-BOMB = (
-    '<?xml version="1.0" encoding="{}"?><!DOCTYPE annotation [<!ENTITY a "lol">'
-    '<!ENTITY b "&a;&a;&a;&a;">]><annotation><object><name>&b;</name></object></annotation>'
-)
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
-def test_entity_declarations_are_refused_in_any_encoding(path: Path, encoding: str) -> None:
-    path.write_bytes(BOMB.format(encoding).encode(encoding))
-    with pytest.raises(ValueError, match=r"someone\.xml: declares a DOCTYPE or ENTITY"):
-        read_classes(path)

