@@ -31,6 +31,7 @@ class Dataset(dataset.Dataset):
             in `root` are the classes.
         class_names: a text file of the class names; None: those that occur, sorted.
         masks: a folder of masks, the ground truth of some images; see folder.masks.
+        strict_labels: refuse labels of images that are missing, in place of a warning.
         val_share: part of the images that are validated on.
         seed: which of them.
         limit: use only this many first images of every list.
@@ -48,6 +49,7 @@ class Dataset(dataset.Dataset):
         labels: str | os.PathLike[str] | None = None,
         class_names: str | os.PathLike[str] | None = None,
         masks: str | os.PathLike[str] | None = None,
+        strict_labels: bool = False,
         val_share: float = 0.1,
         seed: int = 0,
         limit: int | None = None,
@@ -55,6 +57,7 @@ class Dataset(dataset.Dataset):
         self.root, self.limit = Path(root), limit
         given = (None if path is None else Path(path) for path in (labels, class_names, masks))
         self._labels, self._names, self._mask_root = given
+        self._strict_labels = strict_labels
         self._val_share, self._seed = val_share, seed
         if not self.root.is_dir():
             raise FileNotFoundError(f"--data_root {self.root}: no such folder")
@@ -62,7 +65,11 @@ class Dataset(dataset.Dataset):
     @cached_property
     def _index(self) -> Index:
         return read_index(
-            self.root, labels=self._labels, class_names=self._names, masks=self._mask_root
+            self.root,
+            labels=self._labels,
+            class_names=self._names,
+            masks=self._mask_root,
+            strict_labels=self._strict_labels,
         )
 
     @cached_property
@@ -92,7 +99,16 @@ class Dataset(dataset.Dataset):
             return self._split(name_or_file)[: self.limit]
         index, path = self._index, list_file(name_or_file, splits=SPLITS)
         names = Names(self.root, index.paths)
-        listed = read_list(path, parse=lambda line, place: names.find(line, place) or line)
+
+        def parse(line: str, place: str) -> str:
+            ids, _ = names.match(line)
+            if len(ids) > 1:
+                raise ValueError(
+                    f"{place}: {line!r} is the name of {len(ids)} images; write the whole path"
+                )
+            return ids[0] if ids else line
+
+        listed = read_list(path, parse=parse)
         ids = [image_id for image_id in listed if image_id not in index.broken]
         if missing := [image_id for image_id in ids if image_id not in index.paths]:
             raise FileNotFoundError(
@@ -156,6 +172,7 @@ def from_config(config: Config) -> Dataset:
         labels=config.labels,
         class_names=config.class_names,
         masks=config.masks,
+        strict_labels=config.strict_labels,
         val_share=config.val_share,
         seed=config.seed,
         limit=config.limit,

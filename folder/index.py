@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from folder.label_files import ACCEPTED, normal, read_names
-from folder.labels import HEADINGS, Labels, Row, read_labels
-from folder.tree import Names, files_below
+from folder.labels import read_labels
+from folder.rows import Labels, Row, is_background
+from folder.tree import ALMOST, Names, files_below
 from misc.files.images import photograph_problem
 from misc.files.photograph_ids import photograph_ids
 
@@ -17,8 +18,6 @@ _log = logging.getLogger("irnet")
 SHOWN = 3
 SPLIT = re.compile(r"(train|val|valid|test)(ing|idation)?([\s_-]*(set|data|\d{4}))?", re.IGNORECASE)
 ANSWERS = re.compile(r"\W*((0|1|true|false|yes|no)(\W+|$))+", re.IGNORECASE)
-BACKGROUND = {"background", "bg", "none", "nothing", "negative", "no finding", "unlabeled"}
-BACKGROUND |= {"unlabelled", "void", "empty"}
 # Values of an 8-bit label map without background, 255 for ignore, and one left free.
 MOST_CLASSES = 253
 
@@ -40,20 +39,27 @@ class Index(NamedTuple):
 
 
 def read_index(
-    root: Path, *, labels: Path | None, class_names: Path | None, masks: Path | None
+    root: Path,
+    *,
+    labels: Path | None,
+    class_names: Path | None,
+    masks: Path | None,
+    strict_labels: bool = False,
 ) -> Index:
     """Read the tree of images and the labels; without a file of labels they are sub-folders."""
     files = sorted(files_below(root, but=masks))
     paths = photograph_ids(files, source=f"--data_root {root}")
     names = None if class_names is None else _named(class_names)
+    images = Names(root, paths)
     if labels is None:
         rows, own_names = _sub_folders(root, paths)
     else:
-        rows, own_names = read_labels(labels, names=names, images=list(paths))
+        rows, own_names = read_labels(labels, names=names, images=images, ids=list(paths))
     source = f"{labels or f'--data_root {root}'}"
-    found = _match(root, paths, rows, source=source)
+    found = _match(root, images, rows, source=source, strict=strict_labels)
     if names is None:
-        names = own_names or sorted({c for row in found.values() for c in row.classes})
+        occurring = {c for row in found.values() for c in row.classes}
+        names = own_names or sorted(occurring, key=lambda n: (n.isdecimal() and int(n), n))
         for doubt in _doubts(names):
             _log.warning("%s: %s", source, doubt)
     if not 0 < len(names) <= MOST_CLASSES:
@@ -84,7 +90,7 @@ def _broken(root: Path, paths: Mapping[str, str]) -> dict[str, str]:
 def _named(class_names: Path) -> list[str]:
     """Read the names of --class_names without the background's, which some put first."""
     names = read_names(class_names)
-    if len(names) == 1 or not _is_background(names[0]):
+    if len(names) == 1 or not is_background(names[0]):
         return names
     words = "--class_names %s: %r is no class and is left out; in masks it is 0, and 1 is %r"
     _log.warning(words, class_names, *names[:2])
@@ -113,31 +119,57 @@ def _sub_folders(root: Path, paths: Mapping[str, str]) -> Labels:
 
 
 def _match(
-    root: Path, paths: Mapping[str, str], rows: Sequence[Row], *, source: str
+    root: Path, images: Names, rows: Sequence[Row], *, source: str, strict: bool
 ) -> dict[str, Row]:
     """Return the row of each image that has one, by id."""
-    names, found, missing = Names(root, paths), dict[str, Row](), list[Row]()
+    fits, missing = list[tuple[int, str, Row]](), list[Row]()
     for row in rows:
-        image_id = names.find(row.path, row.place)
-        if image_id is None:
+        ids, fit = images.match(row.path, row.folders)
+        if len(ids) > 1:
+            raise ValueError(
+                f"{row.place}: {row.path!r} is the name of {len(ids)} images; write the whole path"
+            )
+        if ids:
+            fits.append((fit, ids[0], row))
+        else:
             missing.append(row)
-        elif (other := found.setdefault(image_id, row)) is not row:
+    found = dict[str, tuple[int, Row]]()
+    for fit, image_id, row in sorted(fits, key=lambda each: each[0]):
+        known, other = found.setdefault(image_id, (fit, row))
+        if fit > known:
+            missing.append(row)  # of another image of this name
+        elif other is not row:
             raise ValueError(
                 f"{row.place}: {row.path!r} is there already, {other.place}; put all classes of "
                 "an image in one row, as class;class"
             )
     if missing:
-        first = missing[0]
-        reason = f"paths are below --data_root {root}"
-        if (root / first.path).is_file():
-            reason = f"it is there, but Pillow here reads no {Path(first.path).suffix}"
-        elif missing == rows[:1] and rows[1:] and first.place.endswith(", line 1"):
-            reason += f"; if line 1 is a heading, its accepted names are {', '.join(HEADINGS)}"
-        raise FileNotFoundError(
-            f"{source}: {len(missing)} of {len(rows)} images are missing, the first is "
-            f"{first.path!r} ({first.place}); {reason}"
-        )
-    return found
+        _tell_missing(root, missing, rows, source=source, refuse=strict or not found)
+    by_name = [
+        row.path
+        for fit, row in found.values()
+        if fit == ALMOST or (fit and re.search(r"[/\\]", row.path))
+    ]
+    if by_name:
+        words = "%s: %d images are found by their names alone, for example %s"
+        _log.info(words, source, len(by_name), by_name[0])
+    return {image_id: row for image_id, (_, row) in found.items()}
+
+
+def _tell_missing(
+    root: Path, missing: Sequence[Row], rows: Sequence[Row], *, source: str, refuse: bool
+) -> None:
+    first = missing[0]
+    reason = f"paths are below --data_root {root}"
+    if (root / first.path).is_file():
+        reason = f"it is there, but Pillow here reads no {Path(first.path).suffix}"
+    words = (
+        f"{source}: {len(missing)} of {len(rows)} images are missing, the first is "
+        f"{first.path!r} ({first.place}); {reason}"
+    )
+    if refuse:
+        raise FileNotFoundError(words)
+    _log.warning("%s; the others are used (--strict_labels True refuses this)", words)
 
 
 def _numbered(found: Mapping[str, Row], names: Sequence[str]) -> dict[str, list[int]]:
@@ -147,7 +179,7 @@ def _numbered(found: Mapping[str, Row], names: Sequence[str]) -> dict[str, list[
     for image_id, row in found.items():
         labels[image_id] = sorted({number[name] for name in row.classes if name in number})
         for name in row.classes:
-            if name not in number and _is_background(name):
+            if name not in number and is_background(name):
                 ignored.add(name)
             elif name not in number:
                 near = difflib.get_close_matches(name, names, n=1)
@@ -160,10 +192,6 @@ def _numbered(found: Mapping[str, Row], names: Sequence[str]) -> dict[str, list[
         words = "not in --class_names, and read as no class: %s"
         _log.warning(words, ", ".join(sorted(ignored)))
     return labels
-
-
-def _is_background(name: str) -> bool:
-    return re.sub(r"[\s_-]+", " ", name).strip().casefold() in BACKGROUND
 
 
 def _doubts(names: Sequence[str]) -> list[str]:
@@ -189,7 +217,7 @@ def _doubts(names: Sequence[str]) -> list[str]:
         (
             "{}: taken for a class; an image without any has an empty list, and --class_names FILE "
             "without this name reads it so",
-            [repr(name) for name in names if _is_background(name)],
+            [repr(name) for name in names if is_background(name)],
         ),
         (
             "{}: folders of a split? They are taken for classes; pass --labels, or sort the images "

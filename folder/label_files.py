@@ -1,31 +1,27 @@
 """Files of labels and of class names, read before it is known which form they have."""
 
-import csv
-import io
+import codecs
 import json
-import logging
-import re
 import unicodedata
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 
 from misc.files.safe_pickles import read_npy_object
 
-_log = logging.getLogger("irnet")
 ACCEPTED = (
-    "a CSV or TSV of `path,class;class` (commas, tabs or, throughout, semicolons), of a line for "
-    "each image and class, or of a column of 0 and 1 for each class; a JSON of {path: [classes]} "
-    "or of COCO; or a .npy of {id: vector of 0 and 1} or of a row for each image"
+    "a table (CSV, TSV, TXT) of `path,class;class`, of a line for each image and class, or of a "
+    "column of 0 and 1 for each class; a JSON of {path: [classes]}, of COCO, Label Studio, VIA, "
+    "labelme or datumaro; CVAT's XML; a folder with a file of labelme, Supervisely, VOC or YOLO "
+    "for each image; or a .npy of {id: vector of 0 and 1} or of a row for each image"
 )
-
-
-class Table(NamedTuple):
-    """The lines of a CSV that are not empty, with their numbers, and what separates the cells."""
-
-    delimiter: str
-    lines: list[tuple[int, list[str]]]
+MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 
 
 def normal(text: str) -> str:
@@ -46,50 +42,27 @@ def read_names(path: Path) -> list[str]:
 
 
 def read_text(path: Path) -> str:
-    """Read UTF-8 text, a byte order mark apart."""
+    """Read text in UTF-8, or in UTF-16 with its byte order mark."""
+    content = path.read_bytes()
+    encoding = next((name for mark, name in MARKS.items() if content.startswith(mark)), "utf-8")
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return content.decode(encoding)
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not UTF-8 text ({error})") from error
-
-
-def read_table(path: Path) -> Table:
-    """Read a CSV or TSV; empty lines are skipped."""
-    text = read_text(path)
-    delimiter = _delimiter(text)
-    cells = csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
-    )
-    try:
-        lines = [(cells.line_num, [cell.strip() for cell in line]) for line in cells]
-    except csv.Error as error:
         raise ValueError(
-            f"{path}, line {cells.line_num}: {error}; a line is `path,class;class`"
+            f"{path}: not UTF-8 text ({error}); save it as UTF-8, which Excel calls `CSV UTF-8`"
         ) from error
-    if blank := [number for number, line in lines if not any(line)]:
-        count, first = len(blank), blank[0]
-        _log.warning("%s: %d empty lines are skipped, the first is line %d", path, count, first)
-    return Table(delimiter, [(number, line) for number, line in lines if any(line)])
 
 
-def _delimiter(text: str) -> str:
-    """Return what separates columns: a tab, a comma, or the semicolon of Excel in Europe.
-
-    That is where every line has one, and none a comma or tab, quoted parts apart.
-    """
-    lines = [line for line in re.sub('"[^"]*"', "", text).splitlines() if line.strip()]
-    if lines and all(";" in line and "," not in line and "\t" not in line for line in lines):
-        return ";"
-    return "\t" if "\t" in text.lstrip().partition("\n")[0] else ","
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON of an object, in which no name is twice."""
+def read_json(path: Path) -> Any:
+    """Read a JSON of an object or a list, in which no name is twice; of .jsonl one a line."""
     try:
-        content = json.loads(read_text(path), object_pairs_hook=_once)
+        text = read_text(path)
+        if path.suffix.lower() == ".jsonl":
+            return [json.loads(line) for line in text.splitlines() if line.strip()]
+        content = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: no JSON, or cut short ({error})") from error
-    if not isinstance(content, dict):
+    if not isinstance(content, dict | list):
         raise ValueError(f"{path}: a JSON of {type(content).__name__}; accepted is {ACCEPTED}")
     return content
 
@@ -100,6 +73,14 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         raise ValueError(f"{max(names, key=names.count)!r} is in it twice")
     return found
+
+
+def read_xml(path: Path) -> ElementTree.Element:
+    """Read an XML and return its outermost element."""
+    try:
+        return ElementTree.fromstring(path.read_bytes())
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise ValueError(f"{path}: no XML, or cut short ({error})") from error
 
 
 def read_npy(path: Path) -> np.ndarray | dict[str, np.ndarray]:

@@ -1,9 +1,19 @@
-"""The photographs below a folder, and the image that a row of labels names."""
+"""The photographs below a folder, and the image that a path in a file means."""
 
 import os
+import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from urllib.parse import unquote
+
+from misc.files.images import photograph_formats
+
+# How a path fits an image: as it is written, by its bare name, or but for ending and prefix.
+EXACT, BARE, ALMOST = range(3)
+# Label Studio puts eight digits before the names of uploaded files.
+UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")
 
 
 def files_below(root: Path, *, but: Path | None = None) -> Iterator[str]:
@@ -26,30 +36,75 @@ def files_below(root: Path, *, but: Path | None = None) -> Iterator[str]:
 
 
 class Names:
-    """Which image a row of labels means: by its path, that without ending, its id, its own name."""
+    """Which image a path means: by its path, that without ending, its id, its bare name."""
 
     def __init__(self, root: Path, paths: Mapping[str, str]) -> None:
         self._root = root
         exact = _ids_by_name(paths, lambda path: path)
-        stems = _ids_by_name(paths, lambda path: os.path.splitext(path)[0])
-        bare = _ids_by_name(paths, lambda path: path.rpartition("/")[2])
-        self._known = {**bare, **stems, **{i: [i] for i in paths}, **exact}
+        stems = _ids_by_name(paths, stem)
+        self._exact = {**stems, **{i: [i] for i in paths}, **exact}
+        self._bare = _ids_by_name(paths, bare)
+        self._stems = _ids_by_name(paths, lambda path: bare(stem(path)))
+        self._numbers = _ids_by_name(paths, lambda path: _number(bare(stem(path))))
 
-    def find(self, name: str, place: str) -> str | None:
-        """Return the id of the image that a path means, either slash between its parts.
+    def match(self, name: str, folders: Sequence[str] = ()) -> tuple[list[str], int]:
+        """Return the ids of the images that a path may mean, and how well it fits them.
 
-        The path may also be absolute, or begin with the folder's own name. None where there is no
-        image. `place` is where it is written, for messages.
+        The path has either slash between its parts; it may be absolute, a URL, or begin with the
+        folder's own name or one of `folders`, which lie below it.
         """
         path = _normal(name.replace("\\", "/")).removeprefix("./")
-        forms = [path, path.removeprefix(f"{self._root.name}/")]
-        forms += [path.removeprefix(f"{_normal(self._root.absolute().as_posix())}/")]
-        found = next((self._known[form] for form in forms if form in self._known), [])
-        if len(found) > 1:
-            raise ValueError(
-                f"{place}: {name!r} is the name of {len(found)} images; write the whole path"
-            )
-        return found[0] if found else None
+        whole = _normal(self._root.absolute().as_posix())
+        forms = [path, path.removeprefix(f"{self._root.name}/"), path.removeprefix(f"{whole}/")]
+        forms += [f"{folder}/{path}" for folder in folders]
+        for form in forms:
+            if form in self._exact:
+                return self._exact[form], EXACT
+        if "%" in path or "?" in path:
+            path = unquote(path.partition("?d=")[2] or path)
+        plain = UPLOADED.sub("", bare(path))
+        for known, form, fit in (
+            (self._exact, path, EXACT),
+            (self._bare, bare(path), BARE),
+            (self._stems, bare(path), BARE),
+            (self._bare, plain, ALMOST),
+            (self._stems, stem(plain) if is_photograph(plain) else plain, ALMOST),
+            (self._numbers, plain.lstrip("0") if plain.isdecimal() else "", ALMOST),
+        ):
+            if form and form in known:
+                return known[form], fit
+        return [], ALMOST
+
+    def has(self, name: str) -> bool:
+        """Return whether a path means an image."""
+        return bool(self.match(name)[0])
+
+
+@cache
+def endings() -> tuple[str, ...]:
+    """Return the endings of photographs, in lower case."""
+    return tuple(photograph_formats())
+
+
+def is_photograph(path: str) -> bool:
+    """Return whether a path ends as photographs do."""
+    return path.lower().endswith(endings())
+
+
+def stem(path: str) -> str:
+    """Return a path without its ending."""
+    return os.path.splitext(path)[0]
+
+
+def bare(path: str) -> str:
+    """Return the last part of a path."""
+    return path.rpartition("/")[2]
+
+
+def _number(name: str) -> str:
+    """Return the number that a name is, as some write 2007_000032 or 000000000139."""
+    digits = name.replace("_", "")
+    return digits.lstrip("0") if digits.isdecimal() else ""
 
 
 def _ids_by_name(paths: Mapping[str, str], name: Callable[[str], str]) -> dict[str, list[str]]:

@@ -168,6 +168,11 @@ class Config:
         rule=A_PATH,
         of=("folder",),
     )
+    strict_labels: bool = setting(
+        False,
+        "folder: refuse labels of images that are missing, in place of a warning",
+        of=("folder",),
+    )
     class_names: str | None = setting(
         None,
         "folder: text file of the class names; by default those that occur, sorted",

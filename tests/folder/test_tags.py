@@ -1,6 +1,7 @@
 """Every form of labels is read as the same, and what is wrong in one is named in one line."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,10 +42,98 @@ def columns(join=", ", header="filename", zero="0", one="1"):
 
 
 def array(value):
+    return lambda path: np.save(path, value, allow_pickle=True)
+
+
+def dumped(content):
+    return json.dumps(content).encode()
+
+
+def one_each(ending, content):
+    """Give what writes a folder with a file for each image, where its image lies."""
+
     def write(path):
-        np.save(path, value, allow_pickle=True)
+        for name, classes in TAGS.items():
+            file = path / f"{name.rpartition('.')[0]}{ending}".replace(".ext", Path(name).suffix)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(content(name.rpartition("/")[2], classes))
 
     return write
+
+
+def voc(name, classes):
+    objects = "".join(f"<object><name>{c}</name></object>" for c in [*classes, *classes])
+    return f"<annotation><filename>{name}</filename>{objects}</annotation>"
+
+
+def labelme(name, classes):
+    return json.dumps({"shapes": [{"label": c} for c in classes], "imagePath": name, "flags": {}})
+
+
+def yolo(_, classes):
+    return "".join(f"{NAMES.index(c)} 0.5 0.5 0.1 0.1\n" for c in classes)
+
+
+def supervisely(_, classes):
+    return json.dumps({"tags": [], "objects": [{"classTitle": c} for c in classes]})
+
+
+def boxes(classes):
+    return [{"x": 1, "rectanglelabels": [c], "original_width": 9} for c in classes]
+
+
+def task(number, name, classes):
+    results = [
+        {"from_name": "label", "type": "rectanglelabels", "value": b} for b in boxes(classes)
+    ]
+    url = (
+        f"/data/upload/1/{number:08x}-{name}" if "/" not in name else f"/data/local-files/?d={name}"
+    )
+    return {
+        "id": number,
+        "data": {"image": url.replace(" ", "%20")},
+        "annotations": [{"result": results}, {"was_cancelled": True, "result": [{"value": "x"}]}],
+    }
+
+
+def shortened(full):
+    classes = [box["value"] for box in full["annotations"][0]["result"]]
+    return {"id": 1, "image": full["data"]["image"], "label": classes, "created_at": "2024-01-01"}
+
+
+def region(name):
+    return {"shape_attributes": {"name": "rect"}, "region_attributes": {"kind": name}}
+
+
+TASKS = [task(n, name, classes) for n, (name, classes) in enumerate(TAGS.items())]
+VIA = {
+    f"{name}12": {
+        "filename": name,
+        "regions": [region(c) for c in classes],
+        "file_attributes": {"caption": "", "public_domain": "no"},
+    }
+    for name, classes in TAGS.items()
+}
+CVAT = "".join(
+    f'<image id="{n}" name="{name}">{"".join(f"<box label={c!r}/>" for c in classes)}</image>'
+    for n, (name, classes) in enumerate(TAGS.items())
+)
+DATUMARO = {
+    "categories": {"label": {"labels": [{"name": name} for name in NAMES]}},
+    "items": [
+        {
+            "id": name.rpartition(".")[0],
+            "image": {"path": name},
+            "annotations": [{"label_id": NAMES.index(c)} for c in classes],
+        }
+        for name, classes in TAGS.items()
+    ],
+}
+RECORDS = [{"file_name": name, "labels": classes} for name, classes in TAGS.items()]
+
+
+def lines(row, *head):
+    return "\n".join([*head, *(row(*item) for item in TAGS.items())]).encode()
 
 
 FORMS = {
@@ -58,9 +147,38 @@ FORMS = {
     "columns of a spreadsheet.csv": columns(join=";", header="Bild"),
     "columns of a data frame.csv": columns(join=",", zero="0.0", one="1.0"),
     "columns below no heading.csv": columns().partition(b"\n")[2],
+    "utf-16.csv": table(join="\t").decode().encode("utf-16"),
+    "sep.csv": b"sep=;\n" + table(join=";"),
+    "pipes.csv": lines(lambda name, found: f"{name},{'|'.join(found)}"),
+    "commas in a cell.csv": lines(lambda name, found: f'"{name}","{",".join(found)}"'),
+    "lists.csv": lines(lambda name, found: f'{name},"{found}"'),
+    "spaces.txt": lines(lambda name, found: f"{name} {' '.join(found)}"),
+    "numbers.txt": lines(
+        lambda name, found: " ".join([name, *(str(NAMES.index(c)) for c in found)])
+    ),
+    "more columns.csv": lines(
+        lambda name, found: f"0,{name},{'|'.join(found)},640,train", ",image,Finding Labels,width,"
+    ),
+    "truths.csv": columns(zero="False", one="True"),
     "own.csv": table().replace(b'"field', b'"photos/field'),
     "lists.json": json.dumps(TAGS).encode(),
     "coco.json": json.dumps(COCO).encode(),
+    "label studio.json": dumped(TASKS),
+    "label studio min.json": dumped(list(map(shortened, TASKS))),
+    "label studio.csv": lines(
+        lambda name, found: f'1,"{json.dumps(boxes(found)).replace(chr(34), chr(34) * 2)}",{name}',
+        "annotation_id,label,image",
+    ),
+    "via.json": dumped(VIA),
+    "via project.json": dumped({"_via_settings": {}, "_via_img_metadata": VIA}),
+    "cvat.xml": f"<annotations>{CVAT}</annotations>".encode(),
+    "datumaro.json": dumped(DATUMARO),
+    "records.json": dumped(RECORDS),
+    "records.jsonl": b"\n".join(map(dumped, RECORDS)),
+    "labelme": one_each(".json", labelme),
+    "voc": one_each(".xml", voc),
+    "yolo": one_each(".txt", yolo),
+    "supervisely": one_each(".ext.json", supervisely),
     "arrays.npy": array(np.array({n: np.array(v, np.float32) for n, v in VECTORS.items()}, object)),
     "tensors.npy": array(np.array({n: torch.tensor(v) for n, v in VECTORS.items()}, object)),
     "rows.npy": array(np.array([VECTORS[name] for name in sorted(VECTORS)], np.uint8)),
@@ -80,7 +198,8 @@ def opened(photos, form, *, names=False):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_gives_the_same_labels(photos, form):
-    data = opened(photos, form, names=form.endswith((".npy", "no heading.csv")))
+    needs_names = (".npy", "no heading.csv", "yolo", "numbers.txt", "in a cell.csv", "spaces.txt")
+    data = opened(photos, form, names=form.endswith(needs_names))
     assert list(data.class_names) == NAMES
     assert {data.file_name(i): rows(data, [i])[0] for i in data.split("all")} == VECTORS
 
@@ -113,28 +232,113 @@ def test_classes_that_differ_by_case_alone_are_warned_of(photos, caplog):
     assert "'COW' and 'Cow' and 'cow'" in line
 
 
-@pytest.mark.parametrize("content", [b"top.bmp;car\nfield/one.jpg,cow", b"top.bmp\nx;y"])
-def test_lines_with_semicolons_and_others_are_no_table_of_semicolons(photos, content):
-    (photos.parent / "t.csv").write_bytes(content)
-    with pytest.raises(FileNotFoundError, match="images are missing"):
-        Dataset(photos, labels=photos.parent / "t.csv").split("all")
-
-
 def test_a_comma_in_quotes_is_none_between_columns(photos):
     (photos.parent / "t.csv").write_bytes(b'"top.bmp";"a, b;c"\n')
     assert Dataset(photos, labels=photos.parent / "t.csv").class_names == ("a, b", "c")
 
 
-def test_an_unknown_heading_names_those_that_are_known(photos):
+def test_an_unknown_heading_is_told(photos, caplog):
+    caplog.set_level("INFO")
     labels = photos.parent / "t.csv"
     labels.write_bytes(b"Bild,Klassen\n" + table())
-    words = r"1 of 6 .*'Bild' .*; if line 1 is a heading, its accepted names are path, file, "
-    with pytest.raises(FileNotFoundError, match=words):
-        Dataset(photos, labels=labels).split("all")
-    labels.write_bytes(b"Bild,Klassen\n" + table() + b"nowhere.jpg,car")
-    with pytest.raises(FileNotFoundError, match="2 of 7 images are missing") as raised:
-        Dataset(photos, labels=labels).split("all")
-    assert "line 1 is a heading" not in str(raised.value)
+    assert list(Dataset(photos, labels=labels).class_names) == NAMES
+    assert "line 1 is read as headings: Bild, Klassen" in caplog.text
+
+
+def test_labels_of_missing_images_are_counted_or_refused(photos, caplog):
+    labels = write_csv(photos.parent / "t.csv", TAGS | {"elsewhere/a.jpg": ["zebra"]})
+    data = Dataset(photos, labels=labels)
+    assert (len(data.split("all")), list(data.class_names)) == (5, NAMES)
+    assert "1 of 6 images are missing, the first is 'elsewhere/a.jpg'" in caplog.text
+    with pytest.raises(FileNotFoundError, match="1 of 6 images are missing"):
+        Dataset(photos, labels=labels, strict_labels=True).split("all")
+
+
+def test_a_name_in_another_folder_is_no_second_label(photos, caplog):
+    labels = write_csv(photos.parent / "t.csv", TAGS | {"elsewhere/top.bmp": ["car"]})
+    assert rows(Dataset(photos, labels=labels), ["top"]) == [[0, 0, 0]]
+    assert "1 of 6 images are missing, the first is 'elsewhere/top.bmp'" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("lines", "names", "words"),
+    [
+        ("top,cat dog\none,cat", "", "line 1: 'cat dog' may be one class or 2; for 2, write cl"),
+        ('top,"cat, dog"\nb,', "", "line 1: 'cat, dog' may be one class or 2"),
+        (
+            "top,traffic light\nb,",
+            "traffic,light,traffic light",
+            "'traffic light' may be one class",
+        ),
+        ("top,2;3", "a,b,c,d,e", "numbers 2 to 3, --class_names has 5; from 0 to 4 or from 1 to 5"),
+        ("top,0;5", "a,b,c,d,e", "numbers 0 to 5, --class_names has 5"),
+        ("top 0 1\none 1 0", "a,b", "'0 1' may be two columns of 0 and 1, or the classes 0 and 1"),
+        ("id,kind,site\ntop,car,x\nb,cow,y", "", "'kind', 'site' may each hold the classes"),
+        ("id,label,confidence\ntop,car,1\nb,cow,0", "", "line 3: the column 'confidence' has"),
+        ("top.bmp;car\nfield/one.jpg,cow", "", "line 1: cells are not separated by commas"),
+    ],
+)
+def test_what_has_two_readings_is_refused(photos, lines, names, words):
+    make_photos(photos, ["b.png"])
+    (photos / "street/one.jpg").unlink()
+    (photos.parent / "t.txt").write_text(lines)
+    (photos.parent / "names.txt").write_text(names.replace(",", "\n"))
+    listed = photos.parent / "names.txt" if names else None
+    with pytest.raises(ValueError, match=words):
+        Dataset(photos, labels=photos.parent / "t.txt", class_names=listed).split("all")
+
+
+@pytest.mark.parametrize(
+    ("lines", "names", "classes"),
+    [
+        ("top,cat dog\none,cat", "cat,dog", ["cat", "dog"]),
+        ("top,cat dog\none,cat", "cat,cat dog", ["cat dog"]),
+        ("top,traffic light\nb,", "", ["traffic light"]),
+        ("top,cat dog\none,cat\nb,dog", "", ["cat", "dog"]),
+        ("top,1;5", "a,b,c,d,e", ["a", "e"]),
+        ("top,0;4", "a,b,c,d,e", ["a", "e"]),
+        ("name,kind,site\ntop,car,x", "car,cow", ["car"]),
+        ("filename,width,class\ntop.bmp,6,car\ntop.bmp,6,cow", "", ["car", "cow"]),
+    ],
+)
+def test_what_has_one_reading_is_read(photos, lines, names, classes):
+    make_photos(photos, ["b.png"])
+    (photos / "street/one.jpg").unlink()
+    (photos.parent / "t.txt").write_text(lines)
+    (photos.parent / "names.txt").write_text(names.replace(",", "\n"))
+    listed = photos.parent / "names.txt" if names else None
+    data = Dataset(photos, labels=photos.parent / "t.txt", class_names=listed)
+    assert [data.class_names[c] for c in data.classes("top")] == classes
+
+
+def test_annotators_who_differ_are_told(photos, caplog):
+    tasks = [task(1, "top.bmp", ["car"])]
+    tasks[0]["annotations"] += task(1, "top.bmp", ["cow"])["annotations"]
+    (photos.parent / "t.json").write_text(json.dumps(tasks))
+    assert Dataset(photos, labels=photos.parent / "t.json").class_names == ("car", "cow")
+    assert "annotators differ in 1 tasks" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("t.json", {"annotations": []}, "a COCO JSON without its list `images`"),
+        ("t.json", [{"id": 1, "class": "car"}], "no path of an image in {"),
+        ("t.xml", "<annotations><track/></annotations>", "export `CVAT for images`, not for video"),
+        ("t.xml", "<annotations>", "t.xml: no XML, or cut short"),
+    ],
+)
+def test_files_of_tools_without_images_are_one_line(photos, name, content, words):
+    text = content if isinstance(content, str) else json.dumps(content)
+    (photos.parent / name).write_text(text)
+    with pytest.raises(ValueError, match=words):
+        Dataset(photos, labels=photos.parent / name).split("all")
+
+
+def test_numbers_of_yolo_need_class_names(photos):
+    one_each(".txt", yolo)(photos.parent / "yolo")
+    with pytest.raises(ValueError, match="YOLO's classes are numbers from 0 to 2, and there is no"):
+        Dataset(photos, labels=photos.parent / "yolo").split("all")
 
 
 def test_sub_folders_are_classes(tmp_path):
@@ -163,14 +367,14 @@ def test_a_name_that_is_the_only_one_is_enough(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "error", "words"),
     [
-        ("t.csv", b"street/one.jpg,car,person", ValueError, "t.csv, line 1: more than two columns"),
+        ("t.csv", b"street/one.jpg,car,person", ValueError, "line 1: 'car,person' may be one"),
         ("t.csv", b"top.bmp,car\ntop,cow", ValueError, "line 2: 'top' is there already, .*line 1"),
         ("t.csv", b"one.jpg,car", ValueError, "'one.jpg' is the name of 2 images"),
-        ("t.csv", b"a.jpg,car\ntop.bmp,", FileNotFoundError, "1 of 2 images are missing.*'a.jpg'"),
-        ("t.csv", b"top.bmp,a,b\none,1,0\ntwo,1", ValueError, "line 3: 2 columns of 0 and 1 are"),
+        ("t.csv", b"a.jpg,car\nb,", FileNotFoundError, "2 of 2 images are missing.*'a.jpg'"),
+        ("t.csv", b"id,a,b\ntop,1,0\ntwo,1", ValueError, "line 3: 2 columns of 0 and 1 are"),
         ("t.csv", b"top.bmp,1,b\none,1,0", ValueError, "line 1: 2 columns of 0 and 1, and there"),
         ("t.csv", b"path,a,a\none,1,0", ValueError, "line 2: 2 columns of 0 and 1, and 2 names"),
-        ("t.csv", b"path,a,b\none,1,2", ValueError, "line 2: more than two columns"),
+        ("t.csv", b"path,a,b\none,1,2", ValueError, "t.csv: 'a', 'b' may each hold the classes"),
         ("t.csv", b"top,car\ntop,cow;car", ValueError, "line 2: 'top' is there already"),
         ("t.csv", b"\xff\xfe\x00", ValueError, "t.csv: not UTF-8 text"),
         ("t.json", b'{"top.bmp": ["car"', ValueError, "t.json: no JSON, or cut short"),
@@ -181,7 +385,7 @@ def test_a_name_that_is_the_only_one_is_enough(tmp_path):
             "an annotation of image 1, which it does not list",
         ),
         ("t.npy", b"no array", ValueError, "t.npy: "),
-        ("t.csv", None, FileNotFoundError, "t.csv: no such file; accepted is a CSV"),
+        ("t.csv", None, FileNotFoundError, "t.csv: no such file; accepted is a table"),
     ],
 )
 def test_broken_labels_are_one_line(photos, name, content, error, words):

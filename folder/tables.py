@@ -1,0 +1,212 @@
+"""Labels in a table: text with a line for each image, or for each image and class."""
+
+import csv
+import io
+import json
+import logging
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from folder.label_files import normal
+from folder.rows import Entry, File, Labels, choose, classes_in, rows_of, word_of
+from folder.tools import OTHER, values_of
+from folder.tree import endings, is_photograph
+
+_log = logging.getLogger("irnet")
+DELIMITERS = {"\t": "tabs", ",": "commas", ";": "semicolons", " ": "spaces"}
+SAMPLE = 200  # lines that are looked at, to see what separates their cells
+BITS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
+HEADINGS = {"path", "file", "filename", "filepath", "image", "imagepath", "imagename", "imageid"}
+HEADINGS |= {"id"}
+
+
+class Table(NamedTuple):
+    """The lines of a table: where each is, its path, its other cells, and those cells' headings."""
+
+    places: list[str]
+    paths: list[str]
+    cells: list[list[str]]
+    headings: list[str]
+    delimiter: str
+
+
+def table(file: File) -> Labels | None:
+    """`path,class;class`, a line or a column of 0 and 1 for each class, or as tools write it."""
+    found = _read(file)
+    if not found.paths:
+        return None
+    return _columns_of_0_and_1(file, found) or _column_of_classes(file, found)
+
+
+def _column_of_classes(file: File, found: Table) -> Labels:
+    places, paths, cells = found.places, found.paths, [" ".join(each) for each in found.cells]
+    if len(found.headings) > 1:
+        _check_sure(found)
+        entries = [
+            Entry(place, path, _values(found.headings, each))
+            for place, path, each in zip(places, paths, found.cells, strict=True)
+        ]
+        name = choose(file, entries)
+        lines = [(e.place, e.path, v) for e in entries for v in e.values.get(name, [""])]
+        places, paths, cells = map(list, zip(*lines, strict=True))
+    elif any(len(each) > 1 for each in found.cells):
+        cells = [found.delimiter.join(filter(None, each)) for each in found.cells]
+    classes = classes_in(cells, names=file.names, places=places)
+    rows = rows_of(zip(places, paths, classes, strict=True))
+    if len(rows) < len(paths):
+        one = all(len(each) == 1 for each in classes) or len(found.headings) > 1
+        if not one:
+            _refuse_repeated(places, paths)
+        words = "%s: a line for each class, %d of %d images"
+        _log.info(words, file.path, len(paths), len(rows))
+    return Labels(rows)
+
+
+def _check_sure(found: Table) -> None:
+    """Refuse lines which may say that a class is not there."""
+    for column, heading in enumerate(found.headings):
+        if word_of(heading) in ("confidence", "score", "probability"):
+            for place, cells in zip(found.places, found.cells, strict=True):
+                if cells[column : column + 1] not in (["1"], ["1.0"], ["1.00"]):
+                    raise ValueError(
+                        f"{place}: the column {heading!r} has {cells[column : column + 1]}; keep "
+                        "the lines of classes that are there, without this column"
+                    )
+
+
+def _columns_of_0_and_1(file: File, found: Table) -> Labels | None:
+    """`path,cat,dog` above `a.jpg,1,0`; or `a.jpg,1,0` or `1,0` in one column and --class_names."""
+    values = [_split(cells) for cells in found.cells]
+    is_bits = [len(each) > 1 and set(map(str.lower, each)) <= BITS.keys() for each in values]
+    is_one_cell = max(map(len, found.cells)) == 1
+    if not any(is_bits) or (is_one_cell and not (all(is_bits) and len(set(map(len, values))) == 1)):
+        return None
+    count = len(values[is_bits.index(True)])
+    if is_one_cell and count == 2 and all(len(set(each)) == 2 for each in values):
+        raise ValueError(
+            f"{found.places[0]}: {found.cells[0][0]!r} may be two columns of 0 and 1, or the "
+            "classes 0 and 1; write `path,class;class`"
+        )
+    headings = found.headings
+    named = headings if len(headings) == count else file.names
+    if named is None or len(named) != count or len(set(named)) < count or "" in named:
+        has = "there is no --class_names" if named is None else f"{len(named)} names"
+        raise ValueError(
+            f"{found.places[0]}: {count} columns of 0 and 1, and {has}; a line of headings names "
+            "each, or a file --class_names"
+        )
+    rows, named = [], list(map(normal, named))
+    for place, path, each, fits in zip(found.places, found.paths, values, is_bits, strict=True):
+        if not fits or len(each) != count:
+            raise ValueError(f"{place}: {count} columns of 0 and 1 are expected after the path")
+        shown = [name for name, bit in zip(named, each, strict=True) if BITS[bit.lower()]]
+        rows.append((place, path, shown))
+    if len(set(found.paths)) < len(rows):
+        _refuse_repeated(found.places, found.paths)
+    return Labels(rows_of(rows), named)
+
+
+def _read(file: File) -> Table:
+    """Read the lines of a table, whatever separates their cells, and find the column of paths."""
+    text = file.content.lstrip("\n")
+    delimiter = ""
+    if text[:4].lower() == "sep=":
+        delimiter, text = text[4], text.partition("\n")[2]
+    delimiter = delimiter or _delimiter(file, text)
+    lines = _lines(file, text, delimiter, skipped=file.content.count("\n") - text.count("\n"))
+    sample = [cells for _, cells in lines[1 : SAMPLE + 1] or lines]
+    fits = Counter(n for cells in sample for n, cell in enumerate(cells) if file.images.has(cell))
+    column = max(fits, key=lambda n: (fits[n], -n), default=0)
+    paths = [cells[column] if column < len(cells) else "" for _, cells in lines]
+    others = [cells[:column] + cells[column + 1 :] for _, cells in lines]
+    places = [place for place, _ in lines]
+    for place, path in zip(places, paths, strict=True):
+        if not path:
+            raise ValueError(f"{place}: no path; a line is `path,class;class`")
+        start, *more = re.split("[\t,;]", path)
+        if more and file.images.has(start) and not file.images.has(path):
+            named = DELIMITERS.get(delimiter, repr(delimiter))
+            raise ValueError(f"{place}: cells are not separated by {named}, as in other lines")
+    if not lines or not _is_heading(file, paths[0], others[0]):
+        return Table(places, paths, others, [], delimiter)
+    if word_of(paths[0]) not in HEADINGS:
+        _log.info("%s: line 1 is read as headings: %s", file.path, ", ".join(lines[0][1]))
+    return Table(places[1:], paths[1:], others[1:], others[0], delimiter)
+
+
+def _delimiter(file: File, text: str) -> str:
+    """Return what separates the cells of most lines so that one is the path of an image."""
+    start = "\n".join(text.splitlines()[:SAMPLE])
+    fits = {}
+    for delimiter in DELIMITERS:
+        try:
+            lines = _lines(file, start, delimiter)
+        except ValueError:
+            lines = []
+        fits[delimiter] = sum(any(map(file.images.has, cells)) for _, cells in lines)
+    best = max(fits, key=lambda delimiter: fits[delimiter])
+    return best if fits[best] else ","
+
+
+def _lines(
+    file: File, text: str, delimiter: str, *, skipped: int = 0
+) -> list[tuple[str, list[str]]]:
+    """Return the place and the cells of each line; empty ones are skipped."""
+    if delimiter == " ":
+        # A path may have spaces, too, before its ending.
+        after = "|".join(map(re.escape, endings()))
+        path = re.compile(rf"(.+?(?:{after})|\S+)(?:\s+(.*))?", re.IGNORECASE)
+        matches = [(n, path.fullmatch(line.strip())) for n, line in enumerate(text.splitlines(), 1)]
+        numbered = [(n, [m[1], (m[2] or "").strip()]) for n, m in matches if m]
+    else:
+        cells = csv.reader(
+            io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
+        )
+        try:
+            numbered = [(cells.line_num, [cell.strip() for cell in line]) for line in cells]
+        except csv.Error as error:
+            raise ValueError(
+                f"{file.path}, line {cells.line_num + skipped}: {error}; a line is "
+                "`path,class;class`"
+            ) from error
+    return [(f"{file.path}, line {n + skipped}", line) for n, line in numbered if any(line)]
+
+
+def _is_heading(file: File, path: str, cells: Sequence[str]) -> bool:
+    """Return whether the first line names no image, there or missing."""
+    if file.images.has(path) or is_photograph(path):
+        return False
+    return word_of(path) in HEADINGS or not BITS.keys() & set(map(str.lower, _split(cells)))
+
+
+def _values(headings: Sequence[str], cells: Sequence[str]) -> dict[str, list[str]]:
+    """Return the values of a line by heading; of a cell that holds JSON, what tools write in it."""
+    found: dict[str, list[str]] = {}
+    for heading, cell in zip(headings, cells, strict=False):
+        if not heading or word_of(heading) in OTHER or heading.startswith("Unnamed:"):
+            continue
+        try:
+            is_json = cell.startswith(("{", "[{"))
+            found |= values_of(heading, json.loads(cell) if is_json else cell)
+        except ValueError:
+            found[heading] = [cell]
+    return found
+
+
+def _split(cells: Sequence[str]) -> list[str]:
+    """Return cells; of one that holds several values, these."""
+    if len(cells) != 1:
+        return list(cells) or [""]
+    return re.split(r"[,;|\s]+", cells[0].strip("[]() ").strip(";"))
+
+
+def _refuse_repeated(places: Sequence[str], paths: Sequence[str]) -> None:
+    first: dict[str, str] = {}
+    for place, path in zip(places, paths, strict=True):
+        if (other := first.setdefault(path, place)) != place:
+            raise ValueError(
+                f"{place}: {path!r} is there already, {other}; put all classes of an image in one "
+                "row, as class;class"
+            )

@@ -1,0 +1,289 @@
+"""Labels in the JSON and XML of annotation tools; boxes and masks are not looked at."""
+
+import logging
+import reprlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from folder.label_files import normal
+from folder.rows import Entry, File, Labels, Row, choose, rows_of, word_of
+from folder.tree import EXACT, is_photograph, stem
+
+_log = logging.getLogger("irnet")
+# What tools write beside the classes, without case and '_'.
+OTHER = {"id", "annotationid", "annotator", "createdat", "updatedat", "leadtime", "filesize"}
+OTHER |= {"regioncount", "regionid", "regionshapeattributes", "width", "height", "innerid"}
+
+
+def coco(file: File) -> Labels | None:
+    """COCO: the categories of an image's annotations."""
+    content = file.content
+    if not isinstance(content, dict) or "annotations" not in content:
+        return None
+    if not isinstance(content.get("images"), list):
+        raise ValueError(f"{file.path}: a COCO JSON without its list `images`, or no COCO JSON")
+    try:
+        names, files = _by_id(content["categories"], "name"), _by_id(content["images"], "file_name")
+        shown: dict[str, dict[str, None]] = {image: {} for image in files}
+        for annotation in content["annotations"]:
+            image, category = (_id(annotation, key) for key in ("image_id", "category_id"))
+            if image not in files or category not in names:
+                lacking = f"image {image}" if image not in files else f"category {category}"
+                raise ValueError(f"an annotation of {lacking}, which it does not list")
+            shown[image][names[category]] = None
+        above = {c.get("supercategory") for c in content["categories"]}
+        above -= {c["name"] for c in content["categories"] if c.get("supercategory") == c["name"]}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{file.path}: no COCO JSON ({error!r})") from error
+    except ValueError as error:
+        raise ValueError(f"{file.path}: {error}") from error
+    rows = [Row(f"{file.path}, image {i}", files[i], list(found)) for i, found in shown.items()]
+    by_number = dict.fromkeys(names[i] for i in sorted(names, key=lambda i: (len(i), i)))
+    used = {name for found in shown.values() for name in found}
+    if groups := [name for name in by_number if name in above and name not in used]:
+        listed = ", ".join(groups)
+        _log.warning("%s: groups of categories, and no classes: %s", file.path, listed)
+    return Labels(rows, [name for name in by_number if name not in groups])
+
+
+def label_studio(file: File) -> Labels | None:
+    """Label Studio: the results of a task's annotations; a task without any has no label."""
+    tasks = file.content
+    if not isinstance(tasks, list) or not all(_has(task, data=dict) for task in tasks):
+        return None
+    entries, differ = list[Entry](), list[str]()
+    for number, task in enumerate(tasks):
+        place, path = f"{file.path}, task {task.get('id', number)}", _path_in(file, task["data"])
+        said = set()
+        for annotation in task.get("annotations", ()):
+            if not annotation.get("was_cancelled"):
+                found = [
+                    Entry(place, path, values_of(str(result.get("from_name")), result.get("value")))
+                    for result in annotation.get("result", ())
+                ]
+                said.add(frozenset(n for e in found for names in e.values.values() for n in names))
+                entries += [Entry(place, path, {}), *found]
+        differ += [place] * (len(said) > 1)
+    if differ:
+        words = "%s: annotators differ in %d tasks, the first is %s; the classes of all are taken"
+        _log.warning(words, file.path, len(differ), differ[0])
+    return _labels(file, entries)
+
+
+def via(file: File) -> Labels | None:
+    """VIA: the attributes of an image's regions or, where no region has any, of the file."""
+    content = file.content
+    if isinstance(content, dict):
+        content = content.get("_via_img_metadata", content)
+    items = list(content.values()) if isinstance(content, dict) else []
+    if not items or not all(_has(item, filename=str, regions=(list, dict)) for item in items):
+        return None
+    entries, files = [], []
+    for item in items:
+        place, regions = f"{file.path}, {item['filename']}", item["regions"]
+        regions = list(regions.values()) if isinstance(regions, dict) else regions
+        entries.append(Entry(place, item["filename"], {}))
+        for region in regions:
+            values = values_of("region_attributes", region.get("region_attributes"))
+            entries.append(Entry(place, item["filename"], values))
+        values = values_of("file_attributes", item.get("file_attributes"))
+        files.append(Entry(place, item["filename"], values))
+    has_any = any(v for entry in entries for found in entry.values.values() for v in found)
+    return _labels(file, entries if has_any else files)
+
+
+def datumaro(file: File) -> Labels | None:
+    """Datumaro: the labels of an item's annotations."""
+    if not _has(file.content, items=list, categories=dict):
+        return None
+    try:
+        names = [c["name"] for c in file.content["categories"]["label"]["labels"]]
+        found = [
+            (
+                f"{file.path}, item {item['id']}",
+                item.get("image", {}).get("path") or item["id"],
+                [names[a["label_id"]] for a in item["annotations"]],
+            )
+            for item in file.content["items"]
+        ]
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise ValueError(f"{file.path}: no JSON of datumaro ({error!r})") from error
+    return Labels(rows_of(found), list(map(normal, names)))
+
+
+def records(file: File) -> Labels | None:
+    """A list of objects, one with an image's path and its classes each; Label Studio's JSON_MIN."""
+    items = file.content
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        return None
+    entries = []
+    for number, item in enumerate(items):
+        path = _path_in(file, item)
+        values: dict[str, list[str]] = {}
+        for key, value in item.items():
+            if word_of(key) not in OTHER and value != path:
+                values |= values_of(key, value)
+        entries.append(Entry(f"{file.path}, entry {number}", path, values))
+    return _labels(file, entries)
+
+
+def cvat(file: File) -> Labels | None:
+    """CVAT for images: the labels of an image's shapes and tags."""
+    images = file.content.findall("image")
+    if file.content.tag != "annotations":
+        return None
+    if not images:
+        raise ValueError(
+            f"{file.path}: names no image; of CVAT, export `CVAT for images`, not for video"
+        )
+    found = [
+        (
+            f"{file.path}, image {i.get('id')}",
+            i.get("name", ""),
+            [each.get("label", "") for each in i],
+        )
+        for i in images
+    ]
+    names = [normal(name.text or "") for name in file.content.findall(".//labels/label/name")]
+    return Labels(rows_of(found), list(dict.fromkeys(names)) or None)
+
+
+def values_of(name: str, value: Any) -> dict[str, list[str]]:
+    """Return the class names in what a tool writes of an image or object, by its attribute.
+
+    That is text; a list of names; an object with a list of names called choices, …labels; one of
+    names and whether they are there; or objects of these kinds. Numbers are none.
+    """
+    if isinstance(value, str):
+        return {name: [value]}
+    if isinstance(value, list):
+        found: dict[str, list[str]] = {}
+        for each in value:
+            for key, names in values_of(name, each).items():
+                found.setdefault(key, []).extend(names)
+        return found
+    if not isinstance(value, Mapping) or not value:
+        return {}
+    if all(isinstance(each, bool) for each in value.values()):
+        return {name: [str(key) for key, each in value.items() if each]}
+    for key, each in value.items():
+        if key in ("choices", "label") or key.endswith("labels"):
+            return {name: values_of(name, each).get(name, [])}
+    if name in ("region_attributes", "file_attributes"):
+        return {k: v for key, each in value.items() for k, v in values_of(key, each).items()}
+    return {}
+
+
+def file_of_one_image(file: File) -> Labels | None:
+    """A file of one image by labelme, Supervisely, or in VOC's form."""
+    entry = entry_of(file, file.content, Path(file.path.name))
+    return None if entry is None else _labels(file, [entry])
+
+
+def folder_of_files(file: File) -> Labels | None:
+    """A folder with such a file for each image, or one of YOLO's lines of class numbers."""
+    entries, numbers = [], list[tuple[str, str, list[str]]]()
+    for path, content in file.content.items():
+        place = f"{file.path / path}"
+        if isinstance(content, str):
+            image = _same_place(file, path, "") or stem(path.as_posix())
+            numbers.append((place, image, _yolo(place, content)))
+        elif (entry := entry_of(file, content, path)) is not None:
+            entries.append(entry)
+        else:
+            raise ValueError(
+                f"{place}: no file of labelme, Supervisely or VOC, as a folder of --labels has; of "
+                "other tools name one file"
+            )
+    if entries and numbers:
+        raise ValueError(f"{file.path}: files of YOLO beside others; name a folder of one kind")
+    if entries:
+        return _labels(file, entries)
+    most = max((int(number) for _, _, found in numbers for number in found), default=0)
+    if file.names is None or most >= len(file.names):
+        has = "there is no" if file.names is None else f"{len(file.names)} names are in"
+        raise ValueError(
+            f"{file.path}: YOLO's classes are numbers from 0 to {most}, and {has} --class_names; "
+            "name its file of names, for example classes.txt"
+        )
+    names = list(file.names)
+    named = [(place, path, [names[int(n)] for n in found]) for place, path, found in numbers]
+    return Labels(rows_of(named), names)
+
+
+def entry_of(file: File, content: Any, path: Path) -> Entry | None:
+    """Return what a tool's file of one image says, by its path; None where it is no such file."""
+    own = stem(path.as_posix())
+    if isinstance(content, ElementTree.Element) and content.tag == "annotation":
+        image = content.findtext("filename") or own
+        values = {"name": [each.findtext("name") or "" for each in content.findall("object")]}
+    elif _has(content, shapes=list, imagePath=str):
+        image = content["imagePath"]
+        values = {"label": [str(shape.get("label")) for shape in content["shapes"]]}
+        values = values if content["shapes"] else values_of("flags", content.get("flags"))
+    elif _has(content, objects=list, tags=list):
+        image = own  # a.jpg.json
+        found = [*content["objects"], *content["tags"]]
+        values = {"class": [str(each.get("classTitle") or each.get("name")) for each in found]}
+    else:
+        return None
+    # An image may have been renamed together with its file.
+    image = _same_place(file, path, image) or (image if file.images.has(image) else own)
+    return Entry(f"{file.path}" if file.path.is_file() else f"{file.path / path}", image, values)
+
+
+def _same_place(file: File, path: Path, image: str) -> str:
+    """Return the path of the image that lies as its file does; empty where none does."""
+    own = stem(path.as_posix())
+    options = [f"{path.parent.as_posix()}/{image}", own, f"images/{own}"]
+    return next((each for each in options if file.images.match(each)[1] == EXACT), "")
+
+
+def _yolo(place: str, text: str) -> list[str]:
+    """Return the class numbers of an image's lines: a number, then the object's place."""
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        first, *places = line.split() or [""]
+        if first and not (first.isdecimal() and len(places) >= 4):
+            raise ValueError(f"{place}, line {number}: {line!r} is no class number and box of YOLO")
+        found += [first] * bool(first)
+    return found
+
+
+def _labels(file: File, entries: Sequence[Entry]) -> Labels:
+    name = choose(file, entries)
+    return Labels(rows_of((e.place, e.path, e.values.get(name, ())) for e in entries))
+
+
+def _path_in(file: File, item: Mapping[str, Any]) -> str:
+    """Return the value of an object that is the path of an image, there or missing."""
+    texts = {key: value for key, value in item.items() if isinstance(value, str)}
+    there = [value for value in texts.values() if file.images.has(value)]
+    like = [value for value in texts.values() if is_photograph(value)]
+    if not (found := there or like):
+        raise ValueError(f"{file.path}: no path of an image in {reprlib.repr(dict(item))}")
+    return found[0]
+
+
+def _has(content: Any, **kinds: Any) -> bool:
+    """Return whether an object has these keys, each with a value of its kind."""
+    return isinstance(content, dict) and all(
+        isinstance(content.get(key), kind) for key, kind in kinds.items()
+    )
+
+
+def _by_id(parts: Sequence[Mapping[str, Any]], key: str) -> dict[str, str]:
+    found = {_id(part, "id"): normal(str(part[key])) for part in parts}
+    if len(found) < len(parts):
+        raise ValueError("an id of its images or categories is in it twice")
+    return found
+
+
+def _id(part: Mapping[str, Any], key: str) -> str:
+    """Return an id as text: some write the number 1 in one place and "1" in another."""
+    value = part[key]
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError(f"the {key} {reprlib.repr(value)} is neither a number nor text")
+    return str(value)
