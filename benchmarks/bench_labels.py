@@ -16,9 +16,10 @@ import torch
 from benchmarks.harness import Row, interleaved
 from benchmarks.scenes import GRID, SIZE, blobs, boundary, displacement
 from misc.files.palette import voc_palette
+from misc.indexing import propagate_to_edge
 from misc.machine.device import Compute
 from misc.run import synthesis
-from misc.run.label_synthesis import Loaded, write_labels
+from misc.run.synthesis import Inputs, write_labels
 from misc.run.workers import Way, map_images
 from net.resnet50_irn import EdgeDisplacement
 
@@ -44,7 +45,7 @@ def _all_but_the_network(folder: Path, compute: Compute) -> Row:
     loaded, network = _load("0"), EdgeDisplacement()
     pair = torch.randn(2, 3, *SIZE)
 
-    def process(image_id: str, loaded: Loaded) -> Way:
+    def process(image_id: str, loaded: Inputs) -> Way:
         return _way(folder, compute, image_id, loaded)
 
     def labels() -> None:
@@ -69,11 +70,11 @@ def _device_process(folder: Path, compute: Compute) -> Row:
     It is the CPU time of all its threads, without its workers.
     """
 
-    def process(image_id: str, loaded: Loaded) -> Way:
+    def process(image_id: str, loaded: Inputs) -> Way:
         return _way(folder, compute, image_id, loaded)
 
     ids = [str(number) for number in range(IMAGES)]
-    with _one_thread(), mock.patch.object(synthesis, "walk", _walked):
+    with _one_thread(), mock.patch.object(synthesis, "propagate_to_edge", _walked):
         for kind in (ids[:4], ids):  # the first few fill caches
             start = time.process_time()
             for _ in map_images(kind, _load, process=process, num_workers=2):
@@ -89,16 +90,14 @@ def _device_process(folder: Path, compute: Compute) -> Row:
     )
 
 
-def _walked(cam: torch.Tensor, *given: Any) -> np.ndarray:
-    """Propagate scores once for their settings, and return the cached result from then on."""
-    *_, scores = given
-    if scores not in _RESULTS:
-        _RESULTS[scores] = _WALK(cam, *given)
-    return _RESULTS[scores]
+def _walked(maps: torch.Tensor, *given: Any) -> torch.Tensor:
+    """Propagate maps of a shape once, and return the cached result from then on."""
+    if maps.shape not in _RESULTS:
+        _RESULTS[maps.shape] = propagate_to_edge(maps, *given)
+    return _RESULTS[maps.shape]
 
 
-_WALK = synthesis.walk
-_RESULTS: dict[synthesis.ScoreSettings, np.ndarray] = {}
+_RESULTS: dict[torch.Size, torch.Tensor] = {}
 _FIELDS = boundary(*GRID), displacement(*GRID)
 
 
@@ -113,20 +112,14 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _way(folder: Path, compute: Compute, image_id: str, loaded: Loaded) -> Way:
+def _way(folder: Path, compute: Compute, image_id: str, loaded: Inputs) -> Way:
     folders = {"instance": str(folder / "ins"), "semantic": str(folder / "sem")}
-    return synthesis.synthesise(
-        synthesis.apply_irnet(lambda pair: _FIELDS, compute, loaded.image),
-        loaded.cam,
-        loaded.keys,
-        loaded.size,
-        image=loaded.image,
-        settings=SETTINGS,
-        finish=partial(write_labels, folders, voc_palette(), list(folders), image_id),
-    )
+    fields = synthesis.apply_irnet(lambda pair: _FIELDS, compute, loaded.image)
+    write = partial(write_labels, folders, voc_palette(), image_id)
+    return synthesis.synthesise(fields, loaded, SETTINGS, finish=write)
 
 
-def _load(image_id: str) -> Loaded:
+def _load(image_id: str) -> Inputs:
     cam = np.stack([blobs(*GRID, seed) for seed in (5, 6)])
     image = torch.zeros(3, *SIZE, dtype=torch.uint8)
-    return Loaded(image=image, cam=torch.from_numpy(cam), keys=KEYS, size=SIZE)
+    return Inputs(image=image, cam=torch.from_numpy(cam), keys=KEYS)

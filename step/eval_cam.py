@@ -1,18 +1,13 @@
 """Evaluate the class attention maps at every threshold (METHOD sections 2 and 8)."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from misc.evaluate.details import plain, suggest_thresholds, threshold_details, write_details
-from misc.evaluate.evaluation import (
-    MatchBuffer,
-    SparseConfusion,
-    instance_truth,
-    match_found,
-)
-from misc.evaluate.measures import record_measures
+from misc.evaluate.evaluation import instance_truth, match_found
+from misc.evaluate.measures import plain, record_measures
 from misc.files.cam_files import CamFolder
 from misc.files.dataset import Dataset
 from misc.instances import component_detections
@@ -20,10 +15,12 @@ from misc.metrics import (
     ImageMatches,
     average_precision,
     iou_per_class,
+    join_matches,
     mean_average_precision,
     mean_iou,
     threshold_confusions,
 )
+from misc.run.log import logger, table
 from misc.run.open_dataset import cam_folder, evaluated_images
 from misc.run.workers import map_images
 from misc.settings.config import Config
@@ -32,6 +29,7 @@ from misc.settings.config import Config
 # far from any CAM's best threshold.
 CURVE = np.arange(0.01, 1.0, 0.01).round(2)
 COMPONENT_CURVE = np.append(np.arange(0.01, 0.41, 0.02), np.arange(0.45, 1, 0.05)).round(2)
+JOINED_IMAGES = 500
 
 
 def run(config: Config, dataset: Dataset) -> None:
@@ -45,64 +43,118 @@ def run(config: Config, dataset: Dataset) -> None:
     ids = evaluated_images(config, dataset, kinds, stage="eval_cam")
     if not ids:
         return
-    thresholds = np.append(CURVE, config.cam_eval_thres)
-    num_classes = len(dataset.class_names)
-    confusions = np.zeros((len(thresholds), num_classes + 1, num_classes + 1), np.int64)
-    matches = [MatchBuffer() for _ in COMPONENT_CURVE]
-    load = partial(evaluate_image, dataset, cam_folder(config, dataset), thresholds)
-    for _, (counts, records) in map_images(
-        ids, load, num_workers=config.num_workers, description="eval_cam"
-    ):
-        counts.add_to(confusions)
-        for collected, record in zip(matches, records, strict=False):
-            collected.add(record)
-
-    curve = mean_iou(confusions)
-    is_known = not np.isnan(curve).any()
-    best = float(CURVE[np.argmax(curve[:-1])]) if is_known else np.nan
-    found = {"mIoU": curve[-1], "best mIoU": curve[:-1].max(), "best threshold": best}
-    lines = {"mIoU": (CURVE.tolist(), curve[:-1].tolist())}
-    details: dict[str, Any] = {"IoU": plain(iou_per_class(confusions[-1]))}
-    by_class = np.array(
-        [average_precision(at.joined, (0.5,), num_classes=num_classes)[0] for at in matches]
+    confusions, by_class = measure_images(
+        dataset,
+        cam_folder(config, dataset),
+        ids,
+        np.append(CURVE, config.cam_eval_thres),
+        num_workers=config.num_workers,
     )
+    *curve, at_used = mean_iou(confusions)
+    best = float(CURVE[np.argmax(curve)]) if np.isfinite(curve).all() else np.nan
+    found = {"mIoU": at_used, "best mIoU": max(curve), "best threshold": best}
+    details: dict[str, Any] = {
+        "IoU": plain(iou_per_class(confusions[-1])),
+        "confusion": confusions[-1].tolist(),
+    }
+    lines = {"mIoU": plain(np.array([CURVE, curve]))}
     precision = mean_average_precision(by_class)
-    if not np.isnan(precision).any():
+    if np.isfinite(precision).all():
         highest = int(np.argmax(precision))
-        lines["component AP50"] = (COMPONENT_CURVE.tolist(), precision.tolist())
+        lines["component AP50"] = plain(np.array([COMPONENT_CURVE, precision]))
         details["AP50"] = plain(by_class[highest])
         found |= {
             "component AP50": precision[highest],
             "component threshold": COMPONENT_CURVE[highest],
             "component AP50 at best mIoU": precision[np.argmin(abs(COMPONENT_CURVE - best))],
         }
-    record_measures(config, dataset, "eval_cam", found)
-    details["confusion"] = confusions[-1].tolist()
-    if is_known:
-        details["thresholds"] = threshold_details("cam_eval_thres", config.cam_eval_thres, lines)
+    if np.isfinite(best):
+        used = config.cam_eval_thres
+        tell_curve(curve, best=best, used=used)
+        details["thresholds"] = {"flag": "cam_eval_thres", "used": used, "best": best}
+        details["thresholds"]["lines"] = lines
         if config.suggest_thresholds:
             suggest_thresholds(best)
-    write_details(config, "eval_cam", details)
+    record_measures(config, dataset, "eval_cam", found, details)
+
+
+def measure_images(
+    dataset: Dataset,
+    folder: CamFolder,
+    ids: Sequence[str],
+    thresholds: np.ndarray,
+    *,
+    num_workers: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Measure images' CAMs at T thresholds, and their components at those of COMPONENT_CURVE.
+
+    Returns:
+        the confusions, int64 (T, C + 1, C + 1), and AP50, float64 (len(COMPONENT_CURVE), C).
+    """
+    num_classes = len(dataset.class_names)
+    confusions = np.zeros((len(thresholds), num_classes + 1, num_classes + 1), np.int64)
+    matches: list[list[ImageMatches]] = [[] for _ in COMPONENT_CURVE]
+    load = partial(evaluate_image, dataset, folder, thresholds)
+    for _, (cells, counts, records) in map_images(
+        ids, load, num_workers=num_workers, description="eval_cam"
+    ):
+        confusions.reshape(-1)[cells] += counts
+        for joined, record in zip(matches, records, strict=False):
+            joined.append(record)
+            if len(joined) > JOINED_IMAGES:  # many small arrays would take gigabytes
+                joined[:] = [join_matches(joined)]
+    precision = [average_precision(joined, (0.5,), num_classes=num_classes) for joined in matches]
+    return confusions, np.concatenate(precision)
 
 
 def evaluate_image(
     dataset: Dataset, folder: CamFolder, thresholds: np.ndarray, image_id: str
-) -> tuple[SparseConfusion, list[ImageMatches]]:
+) -> tuple[np.ndarray, np.ndarray, list[ImageMatches]]:
     """Compute an image's confusion at each threshold, and match the CAMs' components.
 
     Returns:
-        the confusions, and a record for each threshold of COMPONENT_CURVE; none without true
-        instances.
+        the confusions (T, C + 1, C + 1), of which few are not 0, as places in the flat array and
+        counts, int64; and a record for each of COMPONENT_CURVE, none without true instances.
     """
     truth = dataset.semantic_label(image_id)
     cams = folder.read(image_id, (truth.shape[0], truth.shape[1]))
     num_labels = len(dataset.class_names) + 1
     counts = threshold_confusions(cams.high_res, cams.keys, truth, thresholds, num_labels)
+    cells = np.flatnonzero(counts)
     records: list[ImageMatches] = []
-    if not dataset.has_truth(image_id, kinds=("instance",)):
-        return SparseConfusion.of(counts), records
-    instances = instance_truth(dataset, image_id)
-    for threshold in COMPONENT_CURVE:
-        found = component_detections(cams.high_res, cams.keys, float(threshold))
-        records.append(match_found(found, instances))
-    return SparseConfusion.of(counts), records
+    if dataset.has_truth(image_id, kinds=("instance",)):
+        instances = instance_truth(dataset, image_id)
+        for threshold in COMPONENT_CURVE:
+            found = component_detections(cams.high_res, cams.keys, float(threshold))
+            records.append(match_found(found, instances))
+    return cells, counts.reshape(-1)[cells], records
+
+
+def tell_curve(curve: Sequence[float], *, best: float, used: float) -> None:
+    """Log the mIoU at every fifth threshold of CURVE, and the best threshold."""
+    shown = [(f"{x:.2f}", f"{y:.4f}") for x, y in zip(CURVE[4::5], curve[4::5], strict=True)]
+    logger.info("mIoU by --cam_eval_thres:\n%s", table([("threshold", "mIoU"), *shown]))
+    logger.info(
+        "best --cam_eval_thres: %.2f with mIoU %.4f (used: %g). Chosen on ground truth, it is for "
+        "analysis only: labels made with it would have used more than image-level supervision",
+        best,
+        max(curve),
+        used,
+    )
+
+
+def suggest_thresholds(best: float) -> None:
+    """Log the flags that follow from the background score that suits CAMs best.
+
+    Confident foreground is 0.15 above it, confident background 0.1 below, as the published settings
+    are; between 0.01 and 0.99.
+    """
+    foreground, background = min(best + 0.15, 0.99), max(best - 0.1, 0.01)
+    logger.info(
+        "suggested: --cam_eval_thres %.2f --conf_fg_thres %.2f --conf_bg_thres %.2f\n"
+        "--conf_fg_thres may be 0.05 lower. The best threshold was chosen on ground truth: choose "
+        "it on images that you do not report on, or say so. --sem_seg_bg_thres and "
+        "--ins_seg_bg_thres do not follow from it: they cut the scores after the walk; --sweep "
+        "measures labels over them",
+        *(best, foreground, background),
+    )

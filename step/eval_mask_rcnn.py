@@ -7,91 +7,49 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from misc.evaluate.detections import measure_detections
+from misc.evaluate.evaluation import measure_instances
+from misc.evaluate.networks import check_trained, evaluate_network
 from misc.files.dataset import Dataset
 from misc.files.labels import SURE, instance_paths, write_instances
-from misc.machine import ranks
-from misc.machine.device import Compute, compute_of
-from misc.run.log import logger
-from misc.run.open_dataset import evaluated_images
-from misc.run.records import remove_recorded
-from misc.run.stage import label_source_path
+from misc.machine.device import compute_of
 from misc.run.workers import run_images
 from misc.settings.config import Config
 from misc.train.inference import detect_objects, load_image
-from misc.train.networks import check_weights, load_network
-from misc.train.records import claim_predictions, warn_of_seen
 from net.mask_rcnn import mask_rcnn_of
 
 
 def run(config: Config, dataset: Dataset) -> None:
-    """Write and evaluate the detections of each network of --supervision on val_list.
-
-    Those on --mask_rcnn_server_list are written for the data set's server.
-    """
+    """Detect on and evaluate val_list for each --supervision; pack --mask_rcnn_server_list."""
     compute = compute_of(config)
-    for name in config.supervision:
-        weights = label_source_path(config.mask_rcnn_weights_name, name)
-        model = load_network(
-            mask_rcnn_of(config, len(dataset.class_names)),
-            weights,
-            flag="mask_rcnn_weights_name",
-            stage="train_mask_rcnn",
-            compute=compute,
+
+    def predict(model: nn.Module, ids: Sequence[str], folder: Path) -> None:
+        def detect(image_id: str, image: torch.Tensor) -> None:
+            found = detect_objects(model, compute, image)
+            write_instances(folder, image_id, found, least_score=SURE)
+
+        run_images(
+            ids,
+            partial(load_image, dataset),
+            process=detect,
+            outputs=partial(instance_paths, folder),
+            num_workers=compute.num_workers,
+            description="detect",
         )
-        claim = partial(claim_predictions, config, dataset, "mask_rcnn", weights)
-        detect = partial(detect_images, model, dataset, compute=compute, supervision=name)
 
-        folder = label_source_path(config.mask_rcnn_out_dir, name)
-        ids = dataset.split(config.val_list)
-        claim(folder, ids)
-        detect(ids, folder)
-        if truth_ids := evaluated_images(
-            config, dataset, ("instance",), stage="eval_mask_rcnn", flag="val_list"
-        ):
-            warn_of_seen(weights, dataset, truth_ids, source=f"--val_list {config.val_list}")
-            of = {"split": config.val_list, "supervision": name}
-            measure_detections(config, dataset, "eval_mask_rcnn", truth_ids, folder, **of)
-        if config.mask_rcnn_server_list:
-            folder = label_source_path(config.mask_rcnn_server_dir, name)
-            listed = dataset.split(config.mask_rcnn_server_list)
-            claim(folder, listed, dataset.packed_instances)
-            detect(listed, folder)
-            remove_recorded(folder, dataset.packed_instances)
-            packed = ranks.on_first(partial(dataset.pack_instances, folder, listed))
-            logger.info("for the evaluation server: %s", packed or f"the detections in {folder}")
-
-
-def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
-    """Check the weights of each --supervision; see `check_weights`."""
-    build = partial(mask_rcnn_of, config, len(dataset.class_names))
-    paths = [label_source_path(config.mask_rcnn_weights_name, name) for name in config.supervision]
-    check_weights(build, "mask_rcnn_weights_name", paths, coming)
-
-
-def detect_images(
-    model: nn.Module,
-    dataset: Dataset,
-    ids: Sequence[str],
-    folder: Path,
-    *,
-    compute: Compute,
-    supervision: str,
-) -> None:
-    """Write the detections on images."""
-    run_images(
-        ids,
-        partial(load_image, dataset),
-        process=partial(write_detections, model, folder, compute),
-        outputs=partial(instance_paths, folder),
-        num_workers=compute.num_workers,
-        description=f"detect ({supervision})",
+    evaluate_network(
+        config,
+        dataset,
+        "mask_rcnn",
+        build=partial(mask_rcnn_of, config, len(dataset.class_names)),
+        predict=predict,
+        measure=partial(measure_instances, with_coco=True),
+        kind="instance",
+        pack=dataset.pack_instances,
+        packed=dataset.packed_instances,
     )
 
 
-def write_detections(
-    model: nn.Module, folder: Path, compute: Compute, image_id: str, image: torch.Tensor
-) -> None:
-    """Detect the objects in an image and write them in the format of instance labels."""
-    found = detect_objects(model, compute, image)
-    write_instances(folder, image_id, found, least_score=SURE)
+def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
+    """Check the weights of each --supervision."""
+    build = partial(mask_rcnn_of, config, len(dataset.class_names))
+    check_trained(config, "mask_rcnn", build, coming)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from misc.files.dataset import Dataset
 from misc.machine.device import compute_of
-from misc.run.label_synthesis import make_labels
+from misc.run.synthesis import make_labels
 from misc.settings.config import Config
 from misc.train.networks import check_weights, irnet, load_irnet
 

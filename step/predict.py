@@ -116,15 +116,10 @@ def synthesise(
         size, (image, *scaled) = loaded
         keys = found_classes(net, image, least=config.predict_score, compute=compute)
         maps = scale_maps(cam, scaled, keys=keys, compute=compute)
-        yield from synthesis.synthesise(
-            synthesis.apply_irnet(irnet, compute, image),
-            strided_cam(maps, size),
-            keys,
-            size,
-            image=image,
-            settings=settings,
-            finish=partial(_write_pseudo_labels, predictions, image_id),
-        )
+        inputs = synthesis.Inputs(image=image, cam=strided_cam(maps, size), keys=keys)
+        fields = synthesis.apply_irnet(irnet, compute, image)
+        write = partial(_write_pseudo_labels, predictions, image_id)
+        yield from synthesis.synthesise(fields, inputs, settings, finish=write)
 
     run_images(
         ids,

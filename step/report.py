@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from misc.evaluate.details import read_details
+from misc.evaluate.measures import read_details
 from misc.files.atomic import write_bytes
 from misc.files.dataset import Dataset
 from misc.run.log import logger
@@ -24,13 +24,13 @@ def run(config: Config, dataset: Dataset) -> None:
     stages = [stage.name for stage in STAGES]
     rows = tables.measure_rows(config.metrics_file, f"{config.details_dir}/seconds.jsonl", stages)
     missing = [name for name in stages[:-1] if not any(name == row[0] for row in rows)]
-    breakdowns = {stage: read_details(config, stage) for stage in tables.STAGES}
+    breakdowns = {stage: read_details(config.details_dir, stage) for stage in tables.STAGES}
     classes = tables.class_rows(dataset.class_names, breakdowns.values())
 
     thresholds: dict[str, bytes] = {}
     if curve := breakdowns["eval_cam"].get("thresholds"):
         thresholds |= charts.threshold_chart(curve)
-    sweep = Path(f"{config.sweep_name}.svg")
+    sweep = Path(config.sweep_dir, "sweep.svg")
     if sweep.is_file():
         thresholds[f"--sweep, as in {sweep.stem}.md"] = sweep.read_bytes()
 

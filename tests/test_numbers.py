@@ -18,8 +18,13 @@ from misc.files.images import read_image, read_label, write_label
 from misc.files.instance_files import load_instances
 from misc.files.palette import voc_palette
 from misc.relation import relation_label
-from misc.run.label_synthesis import write_labels
-from misc.run.synthesis import LabelSettings, ScoreSettings, synthesise
+from misc.run.synthesis import (
+    Inputs,
+    LabelSettings,
+    ScoreSettings,
+    synthesise,
+    write_labels,
+)
 from misc.run.workers import map_images
 from misc.train.samples import ClassificationSamples, RelationSamples
 from tests import forked
@@ -99,15 +104,10 @@ def labels_of(boundary, displacement, cam, *, size, folder, exp_times=8):
         LabelSettings(kind="semantic", scores=scores, background=0.25),
     ]
     folders = {"instance": folder / "ins", "semantic": folder / "sem"}
-    way = synthesise(
-        (boundary, displacement),
-        torch.from_numpy(cam),
-        np.arange(len(cam)),
-        size,
-        image=torch.zeros(3, *size, dtype=torch.uint8),
-        settings=settings,
-        finish=partial(write_labels, folders, voc_palette(), list(folders), "a"),
-    )
+    image, keys = torch.zeros(3, *size, dtype=torch.uint8), np.arange(len(cam))
+    inputs = Inputs(image=image, cam=torch.from_numpy(cam), keys=keys)
+    write = partial(write_labels, folders, voc_palette(), "a")
+    way = synthesise((boundary, displacement), inputs, settings, finish=write)
     assert list(map_images(["a"], lambda image_id: None, process=lambda *_: way)) == [("a", None)]
     return read_label(folder / "sem" / "a.png"), load_instances(folder / "ins" / "a.npz")
 

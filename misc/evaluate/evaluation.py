@@ -1,15 +1,14 @@
-"""The measures of the evaluations, of labels on disk and of networks in training."""
+"""The measures of labels in a folder: mean IoU, and average precision of instances."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from misc.evaluate.details import Confusions, network_details, semantic_details, write_details
-from misc.evaluate.measures import record_measures
+from misc.evaluate.measures import plain, record_measures
+from misc.files.coco_precision import CocoMatches, coco_measures, match_masks
 from misc.files.dataset import Dataset
 from misc.files.labels import (
     instance_path,
@@ -21,14 +20,19 @@ from misc.machine import ranks
 from misc.metrics import (
     ImageMatches,
     average_precision,
+    average_precision_spread,
     confusion,
-    join_matches,
+    iou_per_class,
     match_detections,
     mean_average_precision,
     mean_iou,
 )
+from misc.run.log import logger
 from misc.run.workers import collect_images
 from misc.settings.config import Config
+
+THRESHOLDS = (0.25, 0.5, 0.7, 0.75)
+COCO_AP = "COCO AP"
 
 
 def measure_semantic_labels(
@@ -37,29 +41,35 @@ def measure_semantic_labels(
     stage: str,
     ids: Sequence[str],
     folder: str | Path,
-    *,
-    split: str = "",
-    supervision: str = "irn",
+    **options: str,
 ) -> None:
-    """Record the mIoU of images' labels in a folder, of each class and image too."""
-    mine = Confusions.of(len(dataset.class_names) + 1)
+    """Record the mIoU of images' labels in a folder, of each class and image too.
+
+    Options as `record_measures`.
+    """
+    num_labels = len(dataset.class_names) + 1
+    mine = np.zeros((num_labels, num_labels), np.int64)
+
+    # Added up on the way: those of COCO's 80,000 images would take 4 GB.
+    def add(_: str, count: np.ndarray) -> float | None:
+        mine[...] += count
+        iou: float | None = plain(mean_iou(count))
+        return iou
+
     ious = collect_images(
         ids,
         partial(count_image, dataset, folder),
-        process=mine.add,
+        process=add,
         num_workers=config.num_workers,
         description=stage,
     )
-    total = np.sum(ranks.gather([mine.total]), axis=0)
-    found = Confusions(total, dict(zip(ids, ious, strict=True)))
-
-    def record() -> None:
-        measures, of = {"mIoU": float(mean_iou(total))}, {"split": split}
-        record_measures(config, dataset, stage, measures, supervision=supervision, **of)
-        name = network_details(stage, supervision)
-        write_details(config, name, semantic_details(found), **of)
-
-    ranks.on_first(record)
+    total = np.sum(ranks.gather([mine]), axis=0)
+    details = {
+        "IoU": plain(iou_per_class(total)),
+        "confusion": total.tolist(),
+        "images": dict(zip(ids, ious, strict=True)),
+    }
+    record_measures(config, dataset, stage, {"mIoU": float(mean_iou(total))}, details, **options)
 
 
 def count_image(dataset: Dataset, folder: str | Path, image_id: str) -> np.ndarray:
@@ -80,8 +90,50 @@ def count_image(dataset: Dataset, folder: str | Path, image_id: str) -> np.ndarr
     return confusion(label, truth, num_labels)
 
 
-def match_image(dataset: Dataset, folder: str | Path, image_id: str) -> tuple[ImageMatches, Any]:
-    """Match an image's instance labels in a folder, by VOC's rule and by the data set's own.
+def measure_instances(
+    config: Config,
+    dataset: Dataset,
+    stage: str,
+    ids: Sequence[str],
+    folder: str | Path,
+    *,
+    with_coco: bool = False,
+    flag: str = "chainer_eval_set",
+    supervision: str = "irn",
+) -> None:
+    """Record the AP of images' instances in a folder: VOC's, of each class too, the data set's own.
+
+    `with_coco` adds COCO's AP, and leaves the spread of VOC's out; flag and supervision as
+    `record_measures`.
+    """
+    found = collect_images(
+        ids,
+        partial(match_image, dataset, folder, with_coco),
+        num_workers=config.num_workers,
+        description=stage,
+    )
+    by_voc, own, by_coco = map(list, zip(*found, strict=True))
+    num_classes = len(dataset.class_names)
+    measures = precision_measures(by_voc, num_classes)
+    if not with_coco:
+        spread = average_precision_spread(by_voc, num_classes=num_classes)
+        measures["AP50 mean of 10 orders"] = spread["mean"]
+        measures["AP50 deviation of 10 orders"] = spread["std"]
+    measures |= dataset.instance_measures(own)
+    if with_coco and COCO_AP not in measures:
+        measures |= {n: v for n, v in coco_measures(by_coco).items() if n == COCO_AP}
+        if COCO_AP not in measures:
+            split = vars(config)[flag]
+            logger.info("%s is left out: no image of --%s %s has an object", COCO_AP, flag, split)
+    by_class = average_precision(by_voc, (0.5,), num_classes=num_classes)[0]
+    details, of = {"AP50": plain(by_class)}, {"flag": flag, "supervision": supervision}
+    record_measures(config, dataset, stage, measures, details, **of)
+
+
+def match_image(
+    dataset: Dataset, folder: str | Path, with_coco: bool, image_id: str
+) -> tuple[ImageMatches, Any, CocoMatches | None]:
+    """Match an image's instances in a folder by VOC's, the data set's own, and COCO's rule.
 
     Raises:
         ValueError: the masks have another size than the true ones, or a class is not one of the
@@ -94,74 +146,17 @@ def match_image(dataset: Dataset, folder: str | Path, image_id: str) -> tuple[Im
     strange = found["class"][(found["class"] < 0) | (found["class"] >= count)]
     if strange.size:
         raise ValueError(f"{path}: has the class {strange[0]}; accepted are 0 to {count - 1}")
-    return match_found(found, truth), dataset_matches(dataset, image_id, found)
-
-
-def _check_size(path: Path, size: tuple[int, ...], true_size: tuple[int, ...]) -> None:
-    if size != true_size:
-        raise ValueError(
-            f"{path}: is {size[1]} × {size[0]} pixels, but its ground truth is {true_size[1]} × "
-            f"{true_size[0]}: the labels are of other images, or were resized"
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class SparseConfusion:
-    """An image's confusions at T thresholds, of the labels that occur in it alone.
-
-    Of all of COCO's labels they are 81² numbers at 100 thresholds: 5 MB an image from its loader
-    process to the main one.
-
-    Attributes:
-        rows: int64 (R,), the true labels.
-        columns: int64 (P,), the predicted labels.
-        counts: int64 (T, R, P).
-    """
-
-    rows: np.ndarray
-    columns: np.ndarray
-    counts: np.ndarray
-
-    @classmethod
-    def of(cls, confusions: np.ndarray) -> "SparseConfusion":
-        """Return those of confusions int64 (T, C + 1, C + 1)."""
-        rows = np.flatnonzero(confusions.any(axis=(0, 2)))
-        columns = np.flatnonzero(confusions.any(axis=(0, 1)))
-        return cls(rows=rows, columns=columns, counts=confusions[:, rows[:, None], columns])
-
-    def add_to(self, total: np.ndarray) -> None:
-        """Add them to confusions int64 (T, C + 1, C + 1), in place."""
-        total[:, self.rows[:, None], self.columns] += self.counts
-
-
-THRESHOLDS = (0.25, 0.5, 0.7, 0.75)
-JOINED_IMAGES = 500
+    own = dataset.match_instances(image_id, found["mask"], found["class"], found["score"])
+    by_coco = None
+    if with_coco:
+        by_coco = own if isinstance(own, CocoMatches) else _coco_matches(found, *truth)
+    return match_found(found, truth), own, by_coco
 
 
 def precision_measures(records: Sequence[ImageMatches], num_classes: int) -> dict[str, float]:
     """Compute VOC's AP of masks at the four thresholds: `AP25` to `AP75`."""
     means = mean_average_precision(average_precision(records, THRESHOLDS, num_classes=num_classes))
     return {f"AP{round(100 * t)}": float(v) for t, v in zip(THRESHOLDS, means, strict=True)}
-
-
-@dataclass
-class MatchBuffer:
-    """The records of many images, joined by hundreds: their own small arrays would take gigabytes.
-
-    Attributes:
-        joined: records of many images each, then those of the last images.
-    """
-
-    joined: list[ImageMatches] = field(default_factory=list)
-    alone: int = 0  # how many of the last are of one image
-
-    def add(self, record: ImageMatches) -> None:
-        """Add the record of the next image."""
-        self.joined.append(record)
-        self.alone += 1
-        if self.alone == JOINED_IMAGES:
-            self.joined[-JOINED_IMAGES:] = [join_matches(self.joined[-JOINED_IMAGES:])]
-            self.alone = 0
 
 
 def instance_truth(dataset: Dataset, image_id: str) -> tuple[np.ndarray, ...]:
@@ -174,6 +169,24 @@ def match_found(found: Mapping[str, np.ndarray], truth: Sequence[np.ndarray]) ->
     return match_detections(found["mask"], found["score"], found["class"], *truth)
 
 
-def dataset_matches(dataset: Dataset, image_id: str, found: Mapping[str, np.ndarray]) -> Any:
-    """Return what the data set's own measures need of the detections found in an image."""
-    return dataset.match_instances(image_id, found["mask"], found["class"], found["score"])
+def _coco_matches(
+    found: Mapping[str, np.ndarray],
+    masks: np.ndarray,
+    classes: np.ndarray,
+    regions: np.ndarray,
+    region_classes: np.ndarray,
+) -> CocoMatches:
+    return match_masks(
+        found,
+        np.concatenate([masks, regions]) if len(regions) else masks,
+        np.concatenate([classes, region_classes]),
+        crowd=np.arange(len(masks) + len(regions)) >= len(masks),
+    )
+
+
+def _check_size(path: Path, size: tuple[int, ...], true_size: tuple[int, ...]) -> None:
+    if size != true_size:
+        raise ValueError(
+            f"{path}: is {size[1]} × {size[0]} pixels, but its ground truth is {true_size[1]} × "
+            f"{true_size[0]}: the labels are of other images, or were resized"
+        )

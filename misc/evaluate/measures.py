@@ -1,4 +1,4 @@
-"""The measures of a run: one JSON line each, and the table at a run's end."""
+"""The measures of a run: a line each in --metrics_file, their breakdown in --details_dir."""
 
 import json
 import math
@@ -7,35 +7,91 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from misc.files.atomic import write_bytes
+import numpy as np
+
+from misc.files.atomic import write_bytes, write_json
 from misc.files.dataset import Dataset
+from misc.machine.ranks import rank0_only
 from misc.run.log import logger
 from misc.settings.config import Config
 
 
-def record(
-    path: str | os.PathLike[str],
-    *,
+@rank0_only
+def record_measures(
+    config: Config,
+    dataset: Dataset,
     stage: str,
-    split: str,
-    supervision: str = "irn",
     measures: Mapping[str, float],
-    published: Mapping[str, float] | None = None,
+    details: Mapping[str, Any],
+    *,
+    flag: str = "chainer_eval_set",
+    supervision: str = "irn",
 ) -> None:
-    """Append measures of a stage to the metrics file, with the published value where known."""
-    lines = Path(path).read_bytes() if Path(path).is_file() else b""
-    for measure, value in measures.items():
+    """Append an evaluation's measures, and write their breakdown: curves, classes, images.
+
+    Published figures stand beside measures with a preset of the data set alone.
+
+    Args:
+        config: names the files.
+        dataset: the evaluated data set.
+        stage: the evaluation.
+        measures: names to values; see `known_measures`.
+        details: for JSON; see `plain`.
+        flag: names the evaluated split.
+        supervision: the labels that an evaluated network was trained on.
+    """
+    name = vars(config)[flag]
+    split = name + (f"[:{config.limit}]" if config.limit else "")
+    compares = supervision == "irn" and config.preset.startswith(dataset.name)
+    published = dataset.published(stage, split) if compares else {}
+    path = Path(config.metrics_file)
+    lines = path.read_bytes() if path.is_file() else b""
+    for measure, value in known_measures(measures, stage, split).items():
         line = {
             "stage": stage,
             "split": split,
             "supervision": supervision,
             "measure": measure,
             "value": float(value),
-            "published": (published or {}).get(measure),
+            "published": published.get(measure),
         }
         lines += (json.dumps(line) + "\n").encode()
     # In one write, so that a killed run leaves no partial line.
     write_bytes(path, lines)
+    file = stage if supervision == "irn" else f"{stage}_{supervision}"
+    content = {"stage": stage, "split": name, **details}
+    write_json(Path(config.details_dir, f"{file}.json"), content)
+
+
+def known_measures(measures: Mapping[str, float], stage: str, split: str) -> dict[str, float]:
+    """Return the measures without NaN, which a split without objects has, and which is logged."""
+    unknown = [name for name, value in measures.items() if math.isnan(value)]
+    if unknown:
+        logger.warning(
+            "%s: no %s: the ground truth of %s has no object, or nothing but ignored pixels",
+            stage,
+            " and ".join(unknown),
+            split,
+        )
+    return {name: value for name, value in measures.items() if name not in unknown}
+
+
+def plain(values: np.ndarray) -> Any:
+    """Convert an array to nested lists for JSON; NaN becomes None, as JSON has no NaN."""
+    if np.ndim(values):
+        return [plain(value) for value in values]
+    return None if np.isnan(values) else round(float(values), 5)
+
+
+def read_details(details_dir: str, stage: str) -> dict[str, Any]:
+    """Read the breakdown of an evaluation's measures; empty where the stage has not run."""
+    path = Path(details_dir, f"{stage}.json")
+    if not path.is_file():
+        return {}
+    try:
+        return dict(json.loads(path.read_text()))
+    except ValueError as error:
+        raise ValueError(f"{path}: not readable ({error}); its stage writes it again") from error
 
 
 def read_since(path: str | os.PathLike[str], offset: int) -> list[dict[str, Any]]:
@@ -91,48 +147,3 @@ def stage_rows(stage: str, seconds: str, measures: Sequence[Mapping[str, Any]]) 
         measure = line["measure"] + ("" if trained_on == "irn" else f" ({trained_on})")
         rows.append([*head, measure, f"{line['value']:.4f}", published])
     return rows
-
-
-def known_measures(measures: Mapping[str, float], stage: str, split: str) -> dict[str, float]:
-    """Return the measures without NaN, which a split without objects has, and which is logged."""
-    unknown = [name for name, value in measures.items() if math.isnan(value)]
-    if unknown:
-        logger.warning(
-            "%s: no %s: the ground truth of %s has no object, or nothing but ignored pixels",
-            stage,
-            " and ".join(unknown),
-            split,
-        )
-    return {name: value for name, value in measures.items() if name not in unknown}
-
-
-def record_measures(
-    config: Config,
-    dataset: Dataset,
-    stage: str,
-    measures: dict[str, float],
-    *,
-    split: str = "",
-    supervision: str = "irn",
-) -> None:
-    """Write a stage's measures on a split, with the published ones if there are any.
-
-    Args:
-        config: names the metrics file, --chainer_eval_set, the default split, and the preset:
-            published figures stand beside measures with a preset of the data set alone.
-        dataset: the evaluated data set.
-        stage: the evaluation.
-        measures: names to values; see `known_measures`.
-        split: the evaluated split.
-        supervision: the training labels, of networks trained on labels.
-    """
-    split = (split or config.chainer_eval_set) + (f"[:{config.limit}]" if config.limit else "")
-    compares = supervision == "irn" and config.preset.startswith(dataset.name)
-    record(
-        config.metrics_file,
-        stage=stage,
-        split=split,
-        supervision=supervision,
-        measures=known_measures(measures, stage, split),
-        published=dataset.published(stage, split) if compares else {},
-    )

@@ -1,64 +1,50 @@
 """Measure labels over a grid of settings, each image once through the network: `--sweep`.
 
 The labels of a setting are those that the label stages make with it, and so are their measures;
-they are made in memory, and nothing is written but a table, a chart and what they are made with.
+they are made in memory.
 """
 
-import math
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from misc.evaluate.evaluation import instance_truth, match_found, precision_measures
 from misc.evaluate.measures import known_measures
-from misc.evaluate.swept import (
-    check_place,
-    measured_images,
-    settings_of,
-    shaping,
-    write_record,
-)
 from misc.files.cam_files import CamFolder
 from misc.files.dataset import Dataset
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.metrics import confusion, mean_iou
-from misc.run.label_synthesis import Loaded, load_image
 from misc.run.log import logger
-from misc.run.open_dataset import cam_folder
-from misc.run.records import hold_sources
+from misc.run.open_dataset import cam_folder, evaluated_images
+from misc.run.records import check_claim, claim_folder, hold_sources
+from misc.run.results import result_settings
+from misc.run.stage import stage_named
 from misc.run.synthesis import (
+    STAGES,
+    Inputs,
     Label,
     LabelSettings,
     apply_irnet,
     label_settings_from,
+    load_inputs,
     synthesise,
 )
 from misc.run.workers import Way, map_images
-from misc.settings.config import Config
+from misc.settings.config import SETTINGS, Config
+from misc.settings.declare import format_value
 from misc.settings.grid import points, read_grid
 from misc.train.networks import load_irnet
 
-# A mask array's bits and its shape, or another array and no shape.
-Packed = tuple[np.ndarray, tuple[int, ...]]
+FILES = ("sweep.md", "sweep.svg")  # of --sweep_dir
+Axes = Mapping[str, Sequence[Any]]
+# By kind of label, a semantic label or what `instance_truth` returns.
+Truth = Mapping[str, Any]
 Measured = dict[LabelSettings, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluated:
-    """The inputs of an image with its ground truth, of the kinds of label that are measured.
-
-    Attributes:
-        inputs: image and CAMs.
-        truth: by kind, the label map or what `instance_truth` returns; masks are packed, as they
-            go to a worker.
-    """
-
-    inputs: Loaded
-    truth: Mapping[str, Sequence[Packed]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,18 +65,17 @@ class Sweep:
 
 
 def measure_grid(config: Config, dataset: Dataset) -> Sweep | None:
-    """Measure --chainer_eval_set at each point of the grid --sweep, and write its record.
+    """Measure --chainer_eval_set at each point of the grid --sweep, and claim --sweep_dir.
 
     None where there is nothing to measure, after a dry run, and on all ranks but the first.
 
     Raises:
         ValueError: no chosen stage's labels depend on the settings, ground truth is missing, or
-            another sweep's table is at --sweep_name.
+            another sweep's table is in --sweep_dir.
         FileNotFoundError: CAMs or IRNet's weights are missing.
     """
     axes = read_grid(str(config.sweep))
-    listed = measured_images(config, dataset, axes)
-    measured = {kind: set(ids) for kind, ids in listed.items()}
+    measured = measured_images(config, dataset, axes)
     # In the order of the evaluations: equal scores are ranked by it.
     wanted = set().union(*measured.values())
     ids = [i for i in dataset.split(config.chainer_eval_set) if i in wanted]
@@ -98,8 +83,8 @@ def measure_grid(config: Config, dataset: Dataset) -> Sweep | None:
     folder = cam_folder(config, dataset, ids)
     compute = compute_of(config)
     model = load_irnet(config, compute)
-    record = settings_of(config, dataset, axes, listed)
-    ranks.on_first(partial(check_place, config, record))
+    place, record = Path(config.sweep_dir), settings_of(config, dataset, axes, measured)
+    ranks.on_first(partial(check_claim, place, record, overwrite=config.overwrite))
     grid = points(axes)
     at_points = [
         {kind: label_settings_from(replace(config, **point), kind) for kind in measured}
@@ -114,10 +99,11 @@ def measure_grid(config: Config, dataset: Dataset) -> Sweep | None:
     )
     if config.dry_run:
         return None
+    claim_folder(place, record, files=FILES, images={}, overwrite=config.overwrite)
     num_classes = len(dataset.class_names)
     results = map_images(
         ranks.share(ids),
-        partial(load, dataset, folder, measured),
+        partial(load, dataset, folder, {kind: set(listed) for kind, listed in measured.items()}),
         process=partial(measure_image, model, compute, settings, num_classes),
         num_workers=compute.num_workers,
         description="sweep",
@@ -129,29 +115,70 @@ def measure_grid(config: Config, dataset: Dataset) -> Sweep | None:
     ]
     # What is NaN is so at every point: it is the ground truth that lacks an object.
     names = known_measures(rows[0], "--sweep", config.chainer_eval_set)
-    depends = {
-        name: shaping(kind, axes)
-        for kind, one in at_points[0].items()
-        for name in values[one]
-        if name in names
-    }
     if not names or not ranks.is_first():
         return None
-    write_record(config, record)
+    shaping = {
+        name: _shaping(kind, axes) for kind, one in at_points[0].items() for name in values[one]
+    }
     rows = [{name: row[name] for name in names} for row in rows]
-    return Sweep(grid=grid, rows=rows, shaping=depends, images=len(ids))
+    return Sweep(grid=grid, rows=rows, shaping=shaping, images=len(ids))
+
+
+def measured_images(config: Config, dataset: Dataset, axes: Axes) -> dict[str, list[str]]:
+    """Return the images that are measured, by the kind of label, as the evaluations measure them.
+
+    Raises:
+        ValueError: no chosen stage's labels depend on the settings, or ground truth is missing.
+    """
+    kinds = [
+        kind
+        for kind, stage in STAGES.items()
+        if config.runs_stage(stage_named(stage).flag) and _shaping(kind, axes)
+    ]
+    if not kinds:
+        raise ValueError(
+            f"--sweep {config.sweep}: shapes no labels of the chosen stages; leave their flags "
+            "out, or pass --make_sem_seg_pass True or --make_ins_seg_pass True"
+        )
+    ids = {kind: evaluated_images(config, dataset, [kind], stage="--sweep") for kind in kinds}
+    found = {kind: listed for kind, listed in ids.items() if listed}
+    if not found:
+        raise ValueError(
+            f"--chainer_eval_set {config.chainer_eval_set}: none of its images has ground truth "
+            f"({' or '.join(kinds)}), so --sweep has nothing to measure against"
+        )
+    return found
+
+
+def settings_of(
+    config: Config, dataset: Dataset, axes: Axes, ids: Mapping[str, Sequence[str]]
+) -> dict[str, dict[str, Any]]:
+    """Return what shapes a sweep's measures: the grid, then the settings of each kind of label.
+
+    `ids` are the images that are measured, by the kind.
+    """
+    grid = " ".join(f"{name}={','.join(map(format_value, v))}" for name, v in axes.items())
+    found: dict[str, dict[str, Any]] = {"sweep": {"sweep": f"{grid} of {' and '.join(ids)} labels"}}
+    for kind, listed in ids.items():
+        stage = STAGES[kind]
+        more = ["crf"] * (stage_named(stage).crf in axes)
+        shaped = result_settings(config, dataset, stage, *more, ids=listed)
+        own = {name: value for name, value in shaped[stage].items() if name not in axes}
+        own["chainer_eval_set"] = dataset.identify(listed, truth=kind)
+        found |= shaped | {stage: own}
+    return found
 
 
 def load(
-    dataset: Dataset, folder: CamFolder, measured: Mapping[str, Set[str]], image_id: str
-) -> Evaluated:
+    dataset: Dataset, folder: CamFolder, measured: Mapping[str, set[str]], image_id: str
+) -> tuple[Inputs, Truth]:
     """Read an image, its CAMs and its ground truth, of the kinds that it is measured with."""
-    truth = {}
+    truth: dict[str, Any] = {}
     if image_id in measured.get("semantic", ()):
-        truth["semantic"] = [_packed(dataset.semantic_label(image_id))]
+        truth["semantic"] = dataset.semantic_label(image_id)
     if image_id in measured.get("instance", ()):
-        truth["instance"] = [_packed(array) for array in instance_truth(dataset, image_id)]
-    return Evaluated(inputs=load_image(dataset, folder, image_id), truth=truth)
+        truth["instance"] = instance_truth(dataset, image_id)
+    return load_inputs(dataset, folder, image_id), truth
 
 
 def measure_image(
@@ -160,43 +187,33 @@ def measure_image(
     settings: Sequence[LabelSettings],
     num_classes: int,
     image_id: str,
-    loaded: Evaluated,
+    loaded: tuple[Inputs, Truth],
 ) -> Way:
     """Measure an image at all settings: network and walk in this process, all else in workers.
 
     Returns:
         a confusion or an ImageMatches for each of the settings whose kind of label is measured.
     """
-    inputs, found = loaded.inputs, Measured()
-    fields, cam = apply_irnet(model, compute, inputs.image), compute.put(inputs.cam)
+    (inputs, truth), found = loaded, Measured()
+    fields = apply_irnet(model, compute, inputs.image)
     groups: dict[Any, list[LabelSettings]] = {}
     for one in settings:
-        if one.kind in loaded.truth:
+        if one.kind in truth:
             groups.setdefault(one.scores, []).append(one)
     # Score maps by score maps: those of all settings at once would take gigabytes.
     for group in groups.values():
-        measures = yield from synthesise(
-            fields,
-            cam,
-            inputs.keys,
-            inputs.size,
-            image=inputs.image,
-            settings=group,
-            finish=partial(measure_labels, loaded.truth, num_classes),
-        )
+        measure = partial(measure_labels, truth, num_classes)
+        measures = yield from synthesise(fields, inputs, group, finish=measure)
         found |= zip(group, measures, strict=True)
     return found
 
 
-def measure_labels(
-    truth: Mapping[str, Sequence[Packed]], num_classes: int, labels: Iterable[Label]
-) -> list[Any]:
+def measure_labels(truth: Truth, num_classes: int, labels: Iterable[Label]) -> list[Any]:
     """Compute the confusion of each semantic label, match instances to the true ones."""
-    true = {kind: [_unpacked(*array) for array in arrays] for kind, arrays in truth.items()}
     return [
-        match_found(label, true["instance"])
+        match_found(label, truth["instance"])
         if isinstance(label, dict)
-        else confusion(label, true["semantic"][0], num_classes + 1)
+        else confusion(label, truth["semantic"], num_classes + 1)
         for label in labels
     ]
 
@@ -210,9 +227,7 @@ def measures_of(
     """
     size = num_classes + 1
     totals = {one: np.zeros((size, size), np.int64) for one in settings if one.kind == "semantic"}
-    matches: dict[LabelSettings, list[Any]] = {
-        one: [] for one in settings if one.kind == "instance"
-    }
+    matches: Measured = {one: [] for one in settings if one.kind == "instance"}
     for found in results:
         for one, total in totals.items():
             total += found.get(one, 0)
@@ -229,11 +244,6 @@ def measures_of(
     return measures
 
 
-def _packed(array: np.ndarray) -> Packed:
-    return (np.packbits(array), array.shape) if array.dtype == bool else (array, ())
-
-
-def _unpacked(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    if not shape:
-        return array
-    return np.unpackbits(array, count=math.prod(shape)).view(bool).reshape(shape)
+def _shaping(kind: str, axes: Axes) -> list[str]:
+    """Return those of the swept settings that shape labels of a kind."""
+    return [name for name in axes if STAGES[kind] in SETTINGS[name].affects]

@@ -283,6 +283,9 @@ def _results(place: Path, *, is_ours: bool) -> Iterator[Path]:
 
 def _ways_out(settings: Settings) -> str:
     """Return what to do with results that are not to be replaced."""
-    if next(iter(settings)).startswith(PREDICTION):
+    first = next(iter(settings))
+    if first.startswith(PREDICTION):
         return "name another --predict_dir"
+    if first == "sweep":
+        return "name another --sweep_dir"
     return "switch its stage off to use it as it is, or name another place"

@@ -6,6 +6,7 @@ The label stages, --predict and --sweep make their labels with `synthesise`.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,20 @@ import torch
 
 from misc.argmax import above, labels_of
 from misc.centroids import cluster_centroids, find_centroids
-from misc.imutils import normalize, with_mirror
+from misc.files.cam_files import CamFolder
+from misc.files.dataset import Dataset
+from misc.files.labels import write_instances, write_semantic_label
+from misc.imutils import normalize, planes, with_mirror
 from misc.indexing import propagate_to_edge
 from misc.instances import scores_of_maps, separate_scores, split_winners, upsampled_winners
-from misc.machine.device import Compute
+from misc.machine.device import Compute, compute_of
 from misc.refinement import refine_winners
-from misc.run.workers import Way
+from misc.run.open_dataset import cam_folder
+from misc.run.results import claim_outputs
+from misc.run.workers import Way, run_images
 from misc.settings.config import Config
 
+STAGES = {"semantic": "make_sem_seg_labels", "instance": "make_ins_seg_labels"}
 Fields = tuple[torch.Tensor, torch.Tensor]
 # A semantic label, uint8 (H, W), or instances as `misc.instances.detect` returns them.
 Label = np.ndarray | dict[str, np.ndarray]
@@ -84,6 +91,69 @@ def label_settings_from(config: Config, kind: str) -> LabelSettings:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What the labels of an image are made of, besides IRNet's fields.
+
+    Attributes:
+        image: uint8 (3, H, W), on the CPU.
+        cam: float32 (K, h, w) on the stride-4 grid.
+        keys: int64 (K,), the class of each map.
+    """
+
+    image: torch.Tensor
+    cam: torch.Tensor
+    keys: np.ndarray
+
+
+def make_labels(config: Config, dataset: Dataset, model: Any, *kinds: str) -> None:
+    """Write the labels of every image of infer_list, of the kinds `instance` and `semantic`.
+
+    `model` is IRNet in its inference form; it runs once for both kinds.
+    """
+    ids = dataset.split(config.infer_list)
+    cams = cam_folder(config, dataset, ids)
+    compute = compute_of(config)
+    claimed = [claim_outputs(config, dataset, STAGES[kind], ids) for kind in kinds]
+    settings = [label_settings_from(config, kind) for kind in kinds]
+    folders = {"instance": config.ins_seg_out_dir, "semantic": config.sem_seg_out_dir}
+
+    def outputs(image_id: str) -> list[Path]:
+        return [path for of_kind in claimed for path in of_kind(image_id)]
+
+    def process(image_id: str, inputs: Inputs) -> Way:
+        fields = apply_irnet(model, compute, inputs.image)
+        write = partial(write_labels, folders, dataset.palette, image_id)
+        yield from synthesise(fields, inputs, settings, finish=write)
+
+    run_images(
+        ids,
+        partial(load_inputs, dataset, cams),
+        process=process,
+        outputs=outputs,
+        num_workers=compute.num_workers,
+        description=" + ".join(STAGES[kind].removesuffix("_labels") for kind in kinds),
+    )
+
+
+def load_inputs(dataset: Dataset, folder: CamFolder, image_id: str) -> Inputs:
+    """Read an image and its CAMs."""
+    image = dataset.image(image_id)
+    cams = folder.read(image_id, image.shape[:2])
+    return Inputs(image=planes(image), cam=torch.from_numpy(cams.cam), keys=cams.keys)
+
+
+def write_labels(
+    folders: Mapping[str, str], palette: np.ndarray, image_id: str, labels: Iterator[Label]
+) -> None:
+    """Write an image's labels, each to the folder of its kind."""
+    for label in labels:
+        if isinstance(label, dict):
+            write_instances(folders["instance"], image_id, label)
+        else:
+            write_semantic_label(folders["semantic"], image_id, label, palette=palette)
+
+
 def apply_irnet(model: Any, compute: Compute, image: torch.Tensor) -> Fields:
     """Apply IRNet to an image, uint8 (3, H, W): boundary (1, h, w), displacement (2, h, w)."""
     pair = with_mirror(normalize(compute.put(image)))
@@ -94,70 +164,54 @@ def apply_irnet(model: Any, compute: Compute, image: torch.Tensor) -> Fields:
 
 def synthesise(
     fields: Fields,
-    cam: torch.Tensor,
-    keys: np.ndarray,
-    size: tuple[int, int],
-    *,
-    image: torch.Tensor,
+    inputs: Inputs,
     settings: Sequence[LabelSettings],
+    *,
     finish: Callable[[Iterator[Label]], Any],
 ) -> Way:
     """Make the labels of an image: the walk in this process, all else in the workers.
 
     Args:
         fields: boundary (1, h, w) and displacement (2, h, w), of `apply_irnet`.
-        cam: float32 (K, h, w) on the stride-4 grid, on the fields' device.
-        keys: int64 (K,), the class of each map.
-        size: the image's (H, W).
-        image: uint8 (3, H, W), on the CPU.
+        inputs: image and CAMs.
         settings: of each label. Labels of equal scores share one walk.
         finish: called in a worker with the labels, in the order of `settings`; picklable.
 
     Returns:
         what `finish` returns.
     """
-    boundary, displacement = fields
-    every = list(dict.fromkeys(one.scores for one in settings))
-    instance_maps: dict[float, np.ndarray] = {}
-    if lengths := {scores.small_displacement for scores in every} - {0}:
-        instance_maps = yield partial(split_pixels, displacement.cpu().numpy(), sorted(lengths))
-    walked = {scores: walk(cam**scores.power, boundary, instance_maps, scores) for scores in every}
-    # The image is sent to a worker for a CRF alone.
-    pixels = image.permute(1, 2, 0).contiguous().numpy() if any(s.crf for s in settings) else None
-    return (yield partial(_finish, finish, walked, keys, size, pixels, settings))
+    walked = {}
+    for scores in dict.fromkeys(one.scores for one in settings):
+        walked[scores] = yield from walk(fields, inputs.cam, scores)
+    # The pixels are sent to a worker for a CRF alone.
+    has_crf = any(one.crf for one in settings)
+    pixels = inputs.image.permute(1, 2, 0).contiguous().numpy() if has_crf else None
+    height, width = inputs.image.shape[1:]
+    given = walked, inputs.keys, (height, width), pixels, settings
+    return (yield partial(_finish, finish, *given))
 
 
-def split_pixels(displacement: np.ndarray, lengths: Sequence[float]) -> dict[float, np.ndarray]:
-    """Assign an image's pixels to instances, at each length of a small displacement.
-
-    Args:
-        displacement: float32 (2, h, w), in stride-4 pixels.
-        lengths: below which a displacement is small.
-
-    Returns:
-        by length int32 (h, w), the instance of each pixel.
-    """
-    centroids = find_centroids(displacement)
-    return {at: cluster_centroids(centroids, displacement, threshold=at) for at in lengths}
-
-
-def walk(
-    cam: torch.Tensor,
-    boundary: torch.Tensor,
-    instance_maps: Mapping[float, np.ndarray],
-    scores: ScoreSettings,
-) -> np.ndarray:
+def walk(fields: Fields, cam: torch.Tensor, scores: ScoreSettings) -> Way:
     """Split an image's CAMs (K, h, w) into n instances, and propagate them up to boundaries.
 
     Returns:
         float32 (K·n, 1, h, w); n is 1 for maps that are not split.
     """
-    if scores.small_displacement:
-        cam = separate_scores(cam, instance_maps[scores.small_displacement])
-    if not scores.radius:
-        return cam.flatten(0, -3).unsqueeze(1).cpu().numpy()
-    walked = propagate_to_edge(cam, boundary, scores.radius, scores.beta, scores.exp_times)
-    return walked.cpu().numpy()
+    boundary, displacement = fields
+    maps = cam.to(boundary.device) ** scores.power
+    if threshold := scores.small_displacement:
+        instances = yield partial(split_pixels, displacement.cpu().numpy(), threshold)
+        maps = separate_scores(maps, instances)
+    if scores.radius:
+        maps = propagate_to_edge(maps, boundary, scores.radius, scores.beta, scores.exp_times)
+    else:
+        maps = maps.flatten(0, -3).unsqueeze(1)
+    return maps.cpu().numpy()
+
+
+def split_pixels(displacement: np.ndarray, threshold: float) -> np.ndarray:
+    """Assign an image's pixels to instances by displacements: (2, h, w) to int32 (h, w)."""
+    return cluster_centroids(find_centroids(displacement), displacement, threshold=threshold)
 
 
 def decide(

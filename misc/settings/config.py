@@ -544,10 +544,7 @@ class Config:
         "instead of running stages, measure labels over a grid of settings, for example "
         "'sem_seg_bg_thres=0.15:0.35:0.05 beta=5,10'",
     )
-    sweep_name: str = output_path(
-        "result/sweep",
-        "name of --sweep's table, chart and settings, with .md, .svg and .json appended",
-    )
+    sweep_dir: str = output_path("result/sweep", "table and chart of --sweep")
 
     predict: str | None = setting(
         None,

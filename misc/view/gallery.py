@@ -6,7 +6,7 @@ from html import escape
 
 import numpy as np
 
-from misc.evaluate.details import read_details
+from misc.evaluate.measures import read_details
 from misc.files.dataset import Dataset
 from misc.machine.device import compute_of
 from misc.run.workers import Way, map_images
@@ -29,10 +29,10 @@ def gallery_from(config: Config, dataset: Dataset) -> list[str]:
         evaluated = dataset.split(config.chainer_eval_set)
     except FileNotFoundError:
         evaluated = dataset.split(config.infer_list)
-    scores = read_details(config, "eval_sem_seg").get("images", {})
+    scores = read_details(config.details_dir, "eval_sem_seg").get("images", {})
     chosen = choose_images(evaluated, scores, config.report_images - from_val)
     if from_val:
-        scores = read_details(config, "eval_deeplab").get("images", {})
+        scores = read_details(config.details_dir, "eval_deeplab").get("images", {})
         of_val = choose_images(dataset.split(config.val_list), scores, from_val)
         chosen |= {image_id: f"{words}, of {config.val_list}" for image_id, words in of_val.items()}
     irnet = open_irnet(config)

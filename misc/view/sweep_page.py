@@ -1,10 +1,11 @@
 """Measure labels over a grid of settings, and write the table and the chart: `--sweep`."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 
-from misc.evaluate.sweep import Sweep, measure_grid
+from misc.evaluate.sweep import FILES, Sweep, measure_grid
 from misc.files.atomic import write_bytes
 from misc.files.dataset import Dataset
 from misc.run.log import logger, table
@@ -39,10 +40,11 @@ def run(config: Config, dataset: Dataset) -> None:
     found = f"{table([[*sweep.grid[0], *sweep.rows[0]], *cells])}\n\n"
     found += "\n".join([*words, CAUTION])
     about = f"{config.chainer_eval_set}, {sweep.images} images; `--sweep '{config.sweep}'`."
-    write_bytes(f"{config.sweep_name}.md", f"# Sweep\n\n{about}\n\n{found}\n".encode())
+    page, chart = (Path(config.sweep_dir, name) for name in FILES)
+    write_bytes(page, f"# Sweep\n\n{about}\n\n{found}\n".encode())
     across, lines = chart_lines(sweep)
-    write_bytes(f"{config.sweep_name}.svg", line_chart(lines, x_label=f"--{across}"))
-    logger.info("%s.md, %s.svg\n%s", config.sweep_name, config.sweep_name, found)
+    write_bytes(chart, line_chart(lines, x_label=f"--{across}"))
+    logger.info("%s, %s\n%s", page, chart, found)
 
 
 def chart_lines(sweep: Sweep) -> tuple[str, dict[str, Line]]:

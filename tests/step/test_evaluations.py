@@ -57,6 +57,13 @@ def test_labels_that_are_the_truth_have_full_measures(place):
     assert found["eval_cam", "best mIoU"] == found["eval_cam", "component AP50"] == 1
 
 
+def test_suggested_thresholds_stay_between_0_and_1(place, capsys):
+    """All thresholds up to 0.99 suit the drawn CAMs: the first is the best."""
+    assert run("--eval_cam_pass", "True", "--suggest_thresholds", "True") == 0
+    words = "suggested: --cam_eval_thres 0.01 --conf_fg_thres 0.16 --conf_bg_thres 0.01"
+    assert words in capsys.readouterr().out
+
+
 def test_a_split_without_any_object_is_measured_as_far_as_it_can_be(place, capsys):
     for path in place.glob("m/*/*.png"):
         Image.fromarray(np.zeros(SIZE, np.uint8)).save(path)

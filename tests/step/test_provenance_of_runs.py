@@ -294,10 +294,16 @@ class OfVoc:
 
 
 def test_published_figures_stand_beside_measures_on_voc_with_a_preset_of_it(tmp_path):
-    for preset, split in (("voc12", "train"), ("voc12_author", ""), ("demo", ""), ("voc12", "val")):
-        words = ["--voc12_root", "V", "--preset", preset, "--metrics_file", tmp_path / "m.jsonl"]
+    for preset, split in (
+        ("voc12", "train"),
+        ("voc12_author", "train"),
+        ("demo", "train"),
+        ("voc12", "val"),
+    ):
+        words = ["--voc12_root", "V", "--preset", preset, "--run_dir", tmp_path]
+        words += ["--chainer_eval_set", split, "--metrics_file", tmp_path / "m.jsonl"]
         config = read_config(map(str, words))
-        record_measures(config, OfVoc(), "eval_cam", {"mIoU": 0.5}, split=split)
+        record_measures(config, OfVoc(), "eval_cam", {"mIoU": 0.5}, {})
     found = [line["published"] for line in read_since(tmp_path / "m.jsonl", 0)]
     assert found == [0.483, 0.483, None, None]
 

@@ -10,7 +10,6 @@ from PIL import Image
 from tiny_run import NETWORKS_OFF, arguments, articles, error_line, only
 
 import run_sample
-from misc.evaluate import details
 from misc.evaluate.measures import end_of, read_seconds, read_since
 from misc.files.cam_files import read_cams
 from misc.files.images import read_label
@@ -188,7 +187,8 @@ def test_thresholds_are_suggested_from_the_curve(copied, capsys):
     said = capsys.readouterr().out
     best = float(re.search(r"best --cam_eval_thres: (\S+)", said)[1])
     flags = "--cam_eval_thres {:.2f} --conf_fg_thres {:.2f} --conf_bg_thres {:.2f}"
-    assert f"suggested: {flags.format(*details.suggested(best).values())}" in said
+    suggested = best, min(best + 0.15, 0.99), max(best - 0.1, 0.01)
+    assert f"suggested: {flags.format(*suggested)}" in said
 
 
 def test_an_image_without_any_class_gets_an_all_background_label(copied):

@@ -38,7 +38,7 @@ def copied(made, tmp_path):
 
 def table_of(folder):
     """Give the rows of the table, each by the names of its columns."""
-    text = (folder / RESULT / "sweep.md").read_text()
+    text = (folder / RESULT / "sweep/sweep.md").read_text()
     lines = [line for line in text.splitlines() if line.startswith("| ")]
     head, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return [dict(zip(head, row, strict=True)) for row in rows]
@@ -63,7 +63,7 @@ def test_each_row_is_what_the_stages_measure_with_its_settings(copied, grid, row
     assert run(copied, sweep=grid, num_workers=1) == 0
     found = table_of(copied)
     assert len(found) == rows
-    assert (copied / RESULT / "sweep.svg").read_text().startswith("<?xml")
+    assert (copied / RESULT / "sweep/sweep.svg").read_text().startswith("<?xml")
     names = [part.split("=")[0] for part in grid.split()]
     for row in (found[0], found[-1]):
         changes = {name: row[name] for name in names} | {"overwrite": True}
@@ -105,13 +105,10 @@ def test_an_image_goes_once_through_the_network_and_labels_are_as_they_were(
     before = {path for path in copied.rglob("*") if path.is_file()}
     assert run(copied, sweep="beta=2,5,10 sem_seg_bg_thres=0.1:0.4:0.1") == 0
     assert len(calls) == forked.TINY["demo_train_images"]
-    written = {path.name for path in copied.rglob("*") if path.is_file()} - {p.name for p in before}
-    assert written == {
-        "sweep.md",
-        "sweep.svg",
-        "sweep.json",
-        "sample_train_eval.sweep.settings.json",
-    }
+    written = {path for path in copied.rglob("*") if path.is_file()} - before
+    names = ("sweep/sweep.md", "sweep/sweep.svg", "sweep/settings.json")
+    names += ("sample_train_eval.sweep.settings.json",)
+    assert written == {copied / RESULT / name for name in names}
     said = capsys.readouterr().out
     # Three walks for semantic labels, three for instances: thresholds take none.
     assert "12 settings, 4 images: each once through IRNet, 6 times through the walk" in said
@@ -147,32 +144,34 @@ def test_the_table_of_another_sweep_is_not_replaced_unasked(copied, capsys, chan
     given = {"sweep": "beta=2,10"}
     assert run(copied, **given) == 0
     assert run(copied, **given) == 0  # the same once more
-    before = {p: p.read_bytes() for p in (copied / RESULT).glob("sweep.*")}
+    before = {p: p.read_bytes() for p in (copied / RESULT / "sweep").iterdir()}
     capsys.readouterr()
     assert run(copied, **given | changes) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert error.startswith("error: --sweep_name ")
+    assert error.startswith(f"error: {copied / RESULT}/sweep: made with other settings: ")
+    assert "name another --sweep_dir" in error
     assert words in error
     assert "pass --overwrite True" in error
-    assert {p: p.read_bytes() for p in (copied / RESULT).glob("sweep.*")} == before
+    assert {p: p.read_bytes() for p in (copied / RESULT / "sweep").iterdir()} == before
     assert run(copied, **given | changes, dry_run=True) == 2
-    assert run(copied, **given | changes, sweep_name=copied / "other") == 0
+    assert run(copied, **given | changes, sweep_dir=copied / "other") == 0
     assert run(copied, **given | changes, overwrite=True) == 0
 
 
 def test_a_table_of_unknown_origin_is_never_replaced(copied, capsys):
-    (copied / "mine.md").write_text("precious")
-    changes = {"sweep": "beta=2,10", "sweep_name": copied / "mine", "overwrite": True}
+    (copied / "mine").mkdir()
+    (copied / "mine/sweep.md").write_text("precious")
+    changes = {"sweep": "beta=2,10", "sweep_dir": copied / "mine", "overwrite": True}
     assert run(copied, **changes) == 2
-    assert "not replaced, even with --overwrite True" in capsys.readouterr().err
-    assert (copied / "mine.md").read_text() == "precious"
+    assert "replaced, even with --overwrite True; name another" in capsys.readouterr().err
+    assert (copied / "mine/sweep.md").read_text() == "precious"
 
 
 def test_several_ranks_measure_what_one_does(copied, tmp_path):
     grid = {"sweep": "beta=2,10 sem_seg_bg_thres=0.2,0.3"}
     assert run(copied, **grid) == 0
     alone = table_of(copied)
-    (copied / RESULT / "sweep.md").unlink()
+    shutil.rmtree(copied / RESULT / "sweep")
     words = forked.arguments(copied, **grid)
     processes = forked.start_ranks(words, tmp_path / "output")
     assert [forked.finish(process) for process in processes] == [0, 0]
@@ -190,7 +189,7 @@ def test_kinds_of_truth_of_different_images_are_measured_as_the_evaluations_do(c
         np.save(tmp_path / "cams" / f"{image_id}.npy", cams)
     own = {"dataset": "tests.partial_truth", "cam_out_dir": tmp_path / "cams", "run_dir": copied}
     own |= {
-        "sweep_name": copied / RESULT / "sweep",
+        "sweep_dir": copied / RESULT / "sweep",
         "metrics_file": copied / RESULT / "metrics.jsonl",
     }
     own |= {"irn_weights_name": copied / "sess/demo/res50_irn.pth", "walk": False}

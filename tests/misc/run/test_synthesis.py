@@ -8,7 +8,7 @@ import torch
 
 from misc.indexing import propagate_to_edge
 from misc.instances import upsample_scores
-from misc.run.synthesis import LabelSettings, ScoreSettings, synthesise
+from misc.run.synthesis import Inputs, LabelSettings, ScoreSettings, synthesise
 from misc.run.workers import map_images
 
 SIZE, GRID = (48, 80), (12, 20)
@@ -20,7 +20,8 @@ def labels_of(fields, cam, settings, *, image=None, keys=None):
     """Give an image's labels at these settings."""
     image = torch.zeros(3, *SIZE, dtype=torch.uint8) if image is None else image
     keys = np.arange(len(cam)) if keys is None else keys
-    way = synthesise(fields, cam, keys, SIZE, image=image, settings=settings, finish=list)
+    inputs = Inputs(image=image, cam=cam, keys=keys)
+    way = synthesise(fields, inputs, settings, finish=list)
     ((_, labels),) = map_images(["a"], lambda image_id: None, process=lambda *_: way)
     return labels
 
@@ -72,8 +73,8 @@ def test_an_image_goes_to_a_worker_for_a_crf_alone(fields):
     plain = LabelSettings(kind="semantic", scores=WALK, background=0.25)
     image = torch.zeros(3, *SIZE, dtype=torch.uint8)
     for settings, sent in (([plain], False), ([plain, replace(plain, crf="torch")], True)):
-        args = (fields, torch.rand(1, *GRID), np.array([3]), SIZE)
-        job = next(synthesise(*args, image=image, settings=settings, finish=list))
+        inputs = Inputs(image=image, cam=torch.rand(1, *GRID), keys=np.array([3]))
+        job = next(synthesise(fields, inputs, settings, finish=list))
         assert any(np.shape(given) == (*SIZE, 3) for given in job.args if given is not None) == sent
 
 
