@@ -54,25 +54,30 @@ def upsample_scores(propagated: torch.Tensor, size: tuple[int, int]) -> torch.Te
 
 
 def upsampled_winners(
-    propagated: torch.Tensor, size: tuple[int, int]
+    propagated: torch.Tensor, size: tuple[int, int], background: torch.Tensor | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find the winners of `upsample_scores` and a background of 0, holding few of its maps at once.
+    """Find the winners of `upsample_scores` and a background, holding few of its maps at once.
 
     Args:
         propagated: float32 (N, 1, h, w) at stride 4, on the CPU.
         size: the image's (H, W).
+        background: its score, float32 (h, w), on the scale of `propagated`; by default 0.
 
     Returns:
         index: int32 (H, W), 0 for the background, i + 1 for map i.
         best: float32 (H, W), the winning score.
     """
     parts = _parts(propagated, size)
+    floor: float | np.ndarray = 0.0
+    if background is not None and len(propagated):
+        peak = _largest_score(propagated, size)
+        floor = _divided(_enlarged(background[None, None], size), peak)[0].numpy()
     if len(parts) == 1:
-        return winners(upsample_scores(propagated, size), 0.0)
+        return winners(upsample_scores(propagated, size), floor)
     # Enlarged twice, as all are divided by the largest before they are compared.
     peak = _largest_score(propagated, size)
     large = (one for part in parts for one in _divided(_enlarged(part, size), peak).numpy())
-    return winners_of_each(large, size, 0.0)
+    return winners_of_each(large, size, floor)
 
 
 def scores_of_maps(
@@ -152,15 +157,21 @@ def detect(
 
 
 def split_winners(
-    index: np.ndarray, best: np.ndarray, classes: np.ndarray, *, min_area: float = 0.01
+    index: np.ndarray,
+    best: np.ndarray,
+    classes: np.ndarray,
+    *,
+    min_area: float = 0.01,
+    score: str = "peak",
 ) -> dict[str, np.ndarray]:
     """Split each map's pixels into 4-connected components, each of them a detection.
 
     Args:
         index: integer (H, W), the number of the winning map from 1 on, 0 for the background.
-        best: float32 (H, W), of which a component's score is the largest value inside.
+        best: float32 (H, W), of which a component's score is the largest or mean value inside.
         classes: int64 (M,), the class of each map.
         min_area: fraction of the image's pixels below which a component's score is 0.
+        score: `peak` or `mean`.
 
     Returns:
         as `detect` does; of large images with very many components the largest alone, so that
@@ -172,10 +183,14 @@ def split_winners(
     numbers = component.reshape(-1)[pixels] - 1
     masks = np.zeros((len(owners), *index.shape), dtype=bool)
     masks.reshape(len(owners), index.size)[numbers, pixels] = True
-    peaks = np.zeros(len(owners), dtype=np.float32)
-    np.maximum.at(peaks, numbers, best.reshape(-1)[pixels])
-    peaks[np.bincount(numbers, minlength=len(owners)) < min_area * index.size] = 0
-    return {"score": peaks, "mask": masks, "class": classes[owners]}
+    areas, values = np.bincount(numbers, minlength=len(owners)), best.reshape(-1)[pixels]
+    scores = np.zeros(len(owners), dtype=np.float32)
+    if score == "mean":
+        scores[:] = np.bincount(numbers, weights=values, minlength=len(owners)) / areas
+    else:
+        np.maximum.at(scores, numbers, values)
+    scores[areas < min_area * index.size] = 0
+    return {"score": scores, "mask": masks, "class": classes[owners]}
 
 
 def component_detections(

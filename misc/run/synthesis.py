@@ -45,6 +45,8 @@ class ScoreSettings:
         exp_times: the walk takes 2 to this power steps.
         small_displacement: length below which a displacement marks an instance's centre, stride-4
             pixels; 0 leaves one map a class instead of one an instance.
+        background_power: the background is a map that walks, too, from (1 - the largest CAM) to
+            this power; 0 leaves it a number.
     """
 
     power: float = 1
@@ -52,6 +54,7 @@ class ScoreSettings:
     beta: float = 0
     exp_times: int = 0
     small_displacement: float = 0
+    background_power: float = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,14 +64,18 @@ class LabelSettings:
     Attributes:
         kind: `instance` or `semantic`.
         scores: the score maps that it is cut from.
-        background: score of the background.
+        background: score of the background where that does not walk.
         crf: implementation of the dense CRF that refines it; None for no CRF.
+        instance_score: of an instance, `peak` or `mean`; see `split_winners`.
+        min_area: fraction of the image's pixels below which an instance's score is 0.
     """
 
     kind: str
     scores: ScoreSettings
     background: float
     crf: str | None = None
+    instance_score: str = "peak"
+    min_area: float = 0.01
 
 
 def label_settings_from(config: Config, kind: str) -> LabelSettings:
@@ -76,6 +83,7 @@ def label_settings_from(config: Config, kind: str) -> LabelSettings:
     is_instance = kind == "instance"
     splits = is_instance and config.ins_seg_split
     has_crf = config.ins_seg_crf if is_instance else config.sem_seg_crf
+    threshold = config.ins_seg_bg_thres if is_instance else config.sem_seg_bg_thres
     return LabelSettings(
         kind=kind,
         # What is off is equal with any other settings.
@@ -85,9 +93,12 @@ def label_settings_from(config: Config, kind: str) -> LabelSettings:
             beta=config.beta if config.walk else 0,
             exp_times=config.exp_times if config.walk else 0,
             small_displacement=config.small_displacement if splits else 0,
+            background_power=config.walk_background,
         ),
-        background=config.ins_seg_bg_thres if is_instance else config.sem_seg_bg_thres,
+        background=0 if config.walk_background else threshold,
         crf=config.crf if has_crf else None,
+        instance_score=config.ins_seg_score,
+        min_area=config.ins_seg_min_area,
     )
 
 
@@ -195,17 +206,23 @@ def walk(fields: Fields, cam: torch.Tensor, scores: ScoreSettings) -> Way:
     """Split an image's CAMs (K, h, w) into n instances, and propagate them up to boundaries.
 
     Returns:
-        float32 (K·n, 1, h, w); n is 1 for maps that are not split.
+        float32 (K·n, 1, h, w); n is 1 for maps that are not split. Where the background walks, its
+        map follows.
     """
     boundary, displacement = fields
-    maps = cam.to(boundary.device) ** scores.power
+    cam = cam.to(boundary.device)
+    maps = cam**scores.power
     if threshold := scores.small_displacement:
         instances = yield partial(split_pixels, displacement.cpu().numpy(), threshold)
         maps = separate_scores(maps, instances)
+    maps = maps.flatten(0, -3)
+    if scores.background_power and len(maps):
+        background = (1 - cam.amax(0, keepdim=True)) ** scores.background_power
+        maps = torch.cat([maps, background])
     if scores.radius:
         maps = propagate_to_edge(maps, boundary, scores.radius, scores.beta, scores.exp_times)
     else:
-        maps = maps.flatten(0, -3).unsqueeze(1)
+        maps = maps.unsqueeze(1)
     return maps.cpu().numpy()
 
 
@@ -224,14 +241,19 @@ def decide(
     """Yield the label of each of the settings.
 
     Args:
-        walked: score maps of `walk`, float32 (K·n, 1, h, w) each.
+        walked: score maps of `walk`, float32 (M, 1, h, w) each.
         keys: int64 (K,), the classes.
         size: the image's (H, W).
         pixels: the image, uint8 (H, W, 3), where any label has a CRF.
         settings: of the labels.
     """
-    maps = {scores: torch.from_numpy(found) for scores, found in walked.items()}
-    found = {scores: upsampled_winners(each, size) for scores, each in maps.items()}
+    maps, found = {}, {}
+    for scores, each in walked.items():
+        background = None
+        maps[scores] = torch.from_numpy(each)
+        if scores.background_power and len(each):
+            maps[scores], background = maps[scores][:-1], maps[scores][-1, 0]
+        found[scores] = upsampled_winners(maps[scores], size, background)
     refined = _refine(found, pixels, settings)
     for one in settings:
         classes = np.repeat(keys, len(maps[one.scores]) // max(len(keys), 1))
@@ -242,7 +264,7 @@ def decide(
             continue
         # Where the CRF moves a border, a map's own score lies beneath its neighbour's.
         own = scores_of_maps(maps[one.scores], size, index) if one.crf else best
-        yield split_winners(index, own, classes)
+        yield split_winners(index, own, classes, min_area=one.min_area, score=one.instance_score)
 
 
 def _refine(

@@ -389,6 +389,27 @@ class Config:
         coco14_rib=0.22,
         affects=("make_sem_seg_labels",),
     )
+    walk_background: float = setting(
+        0,
+        "in place of the two background scores, the background walks, too, from (1 - the largest "
+        "CAM) to this power, for example 8; 0 for the scores",
+        rule=NOT_NEGATIVE,
+        affects=LABELS,
+    )
+    ins_seg_score: str = setting(
+        "peak",
+        "score of an instance: the peak or the mean of its walked scores",
+        rule=one_of("peak", "mean"),
+        coco14="mean",
+        folder="mean",
+        affects=("make_ins_seg_labels",),
+    )
+    ins_seg_min_area: float = setting(
+        0.01,
+        "fraction of the image below which an instance's score is 0",
+        rule=UNIT,
+        affects=("make_ins_seg_labels",),
+    )
     ins_seg_crf: bool = setting(
         False, "refine instance labels with a dense CRF", affects=("make_ins_seg_labels",)
     )

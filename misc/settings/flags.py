@@ -13,7 +13,7 @@ from misc.settings.config import PRESETS, SETTINGS, Config
 from misc.settings.declare import Setting, format_value
 from misc.settings.metadata import MODULES, PREDICTS, read_metadata
 from misc.settings.settings_file import read_settings_file
-from misc.settings.validate import check_reader, check_together
+from misc.settings.validate import check_effect, check_reader, check_together
 
 # Of a data set of one's own, named by its module.
 OWN_PRESET = "folder"
@@ -59,6 +59,7 @@ def read_config(arguments: Sequence[str] | None = None) -> Config:
             check_reader(field, values, source)
     config = Config(**values)
     check_together(config)
+    check_effect(config, flags)
     return config
 
 

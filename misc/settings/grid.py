@@ -17,6 +17,9 @@ SWEPT = (
     "ins_seg_split",
     "ins_seg_bg_thres",
     "sem_seg_bg_thres",
+    "walk_background",
+    "ins_seg_score",
+    "ins_seg_min_area",
     "ins_seg_crf",
     "sem_seg_crf",
 )

@@ -1,6 +1,6 @@
 """Which settings go together."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from misc.settings.config import DATASETS, Config
@@ -54,6 +54,16 @@ def check_reader(field: Setting, values: Mapping[str, Any], source: str) -> None
             f"{source}--{field.name} {format_value(value)}: is of --{reader} "
             f"{' or '.join(field.of)}, not {chosen}; leave it out, or name that one"
         )
+
+
+def check_effect(config: Config, flags: Container[str]) -> None:
+    """Raise ValueError where a flag is typed that another one leaves without effect."""
+    for name in ("sem_seg_bg_thres", "ins_seg_bg_thres"):
+        if config.walk_background and name in flags:
+            raise ValueError(
+                f"--{name} {format_value(vars(config)[name])}: --walk_background "
+                f"{format_value(config.walk_background)} takes its place; leave one of the two out"
+            )
 
 
 def _check_instead(values: Mapping[str, Any]) -> None:

@@ -42,29 +42,35 @@ def run(config: Config, dataset: Dataset) -> None:
     about = f"{config.chainer_eval_set}, {sweep.images} images; `--sweep '{config.sweep}'`."
     page, chart = (Path(config.sweep_dir, name) for name in FILES)
     write_bytes(page, f"# Sweep\n\n{about}\n\n{found}\n".encode())
-    across, lines = chart_lines(sweep)
-    write_bytes(chart, line_chart(lines, x_label=f"--{across}"))
+    axis, lines = chart_lines(sweep)
+    write_bytes(chart, line_chart(lines, x_label=axis))
     logger.info("%s, %s\n%s", page, chart, found)
 
 
 def chart_lines(sweep: Sweep) -> tuple[str, dict[str, Line]]:
-    """Return the setting with the most values, and the lines of the main measures over it.
+    """Return the axis, of the setting with the most values, and the main measures' lines over it.
 
     A line for each combination of the others, or their best one where those would be too many.
     """
-    values = {name: {point[name] for point in sweep.grid} for name in sweep.grid[0]}
-    across = max(values, key=lambda name: 0 if SETTINGS[name].hint is bool else len(values[name]))
+    values = {
+        name: list(dict.fromkeys(point[name] for point in sweep.grid)) for name in sweep.grid[0]
+    }
+    # Numbers first: of words, the chart shows their places in the list.
+    across = max(values, key=lambda name: len(values[name]) * (SETTINGS[name].hint in (int, float)))
+    is_word, axis = SETTINGS[across].hint is str, f"--{across}"
+    if is_word:
+        axis += f": {', '.join(f'{place} {word}' for place, word in enumerate(values[across]))}"
     every: dict[str, dict[float, float]] = {}
     best: dict[str, dict[float, float]] = {}
     for place, (point, row) in enumerate(zip(sweep.grid, sweep.rows, strict=True)):
-        x = float(point[across])
+        x = float(values[across].index(point[across]) if is_word else point[across])
         for name in main_measures(sweep):
             others = words_of(sweep, place, but=across, measure=name)
             every.setdefault(f"{name} {others}".strip(), {})[x] = row[name]
             line = best.setdefault(f"best {name}", {})
             line[x] = float(np.fmax(line.get(x, np.nan), row[name]))
     chosen = every if len(every) <= MOST_LINES else best
-    return across, {
+    return axis, {
         name: (sorted(line), [line[x] for x in sorted(line)]) for name, line in chosen.items()
     }
 

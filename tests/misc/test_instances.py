@@ -86,6 +86,26 @@ def test_a_component_under_one_percent_scores_zero_and_one_at_it_does_not():
     assert detect(scores, [0], 1, min_area=0)["score"].tolist() == [1, 0.5]
 
 
+def test_the_mean_score_of_an_instance_is_by_hand():
+    index, best = np.array([[1, 1, 0, 2], [1, 0, 2, 2]]), np.float32([[1, 0.5, 9, 1], [0, 9, 1, 0]])
+    found = instances.split_winners(index, best, np.array([3, 7]), score="mean")
+    np.testing.assert_array_equal(found["score"], np.float32([0.5, 2 / 3]))
+    assert found["score"].dtype == np.float32
+    found = instances.split_winners(index, best, np.array([3, 7]), score="mean", min_area=0.5)
+    assert found["score"].tolist() == [0, 0]  # 3 of 8 pixels each
+
+
+@pytest.mark.parametrize("a_part", [1, 7])
+def test_a_background_map_is_divided_by_the_largest_score_and_wins_ties(a_part, monkeypatch):
+    scores = torch.from_numpy(smooth_scores(3, 10, 13, 1)[:, None] * 3)
+    monkeypatch.setattr(instances, "_PART", a_part * 37 * 50)
+    (background,) = scores[0]
+    index, best = instances.upsampled_winners(scores, (37, 50), background)
+    large = upsample_scores(scores, (37, 50)).numpy()
+    np.testing.assert_array_equal(index, np.where(large.argmax(axis=0) > 0, large.argmax(0) + 1, 0))
+    np.testing.assert_array_equal(best, large.max(axis=0))
+
+
 def test_of_more_components_than_masks_can_be_held_for_the_largest_are_kept(monkeypatch):
     index = np.zeros((10, 20), np.int32)
     for row, width in enumerate((3, 9, 1, 5, 7)):

@@ -56,6 +56,7 @@ def measured(folder, names):
         ("sem_seg_bg_thres=0.2:0.4:0.1 beta=2,10", 6),
         ("ins_seg_split=True,False ins_seg_bg_thres=0.1,0.3", 4),
         ("small_displacement=0.5,4 walk=True,False", 4),
+        ("ins_seg_score=peak,mean walk_background=0,4 ins_seg_min_area=0,0.1", 8),
         ("sem_seg_crf=True,False ins_seg_crf=True,False sem_seg_bg_thres=0.2,0.4", 8),
     ],
 )

@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
+import run_sample
 from misc.indexing import propagate_to_edge
 from misc.instances import upsample_scores
 from misc.run.synthesis import Inputs, LabelSettings, ScoreSettings, synthesise
@@ -111,8 +113,53 @@ def test_each_instance_has_the_class_of_its_map(fields):
 
 
 def test_an_image_without_any_class_has_labels_of_background(fields):
-    every = [LabelSettings(kind=kind, scores=SPLIT, background=0.2) for kind in ("instance",)]
+    walking = replace(SPLIT, background_power=8)
+    every = [LabelSettings(kind="instance", scores=walking, background=0)]
     every.append(LabelSettings(kind="semantic", scores=WALK, background=0.2, crf="torch"))
     found, label = labels_of(fields, torch.zeros(0, *GRID), every)
     assert found["mask"].shape == (0, *SIZE)
     assert (label.shape, label.max()) == (SIZE, 0)
+
+
+def test_without_a_walk_the_background_is_one_minus_the_largest_cam_to_its_power(fields):
+    """0.4 is more than (1 - 0.4)² = 0.36, and less than 1 - 0.4: each pixel alone decides."""
+    cam = torch.zeros(2, *GRID)
+    cam[0, :, :8], cam[1, :, 12:] = 0.4, 0.3
+    for power, labels in ((2, [1, 0, 0]), (1, [0, 0, 0]), (4, [1, 0, 2])):
+        scores = ScoreSettings(background_power=power)
+        one = LabelSettings(kind="semantic", scores=scores, background=0)
+        (label,) = labels_of(fields, cam, [one])
+        assert label[20, [8, 40, 72]].tolist() == labels
+
+
+def test_the_background_walks_with_the_classes_and_instances(fields):
+    cam = torch.rand(2, *GRID, generator=torch.Generator().manual_seed(0))
+    for settings, kind in ((WALK, "semantic"), (SPLIT, "instance")):
+        scores = replace(settings, background_power=1.5)
+        one = LabelSettings(kind=kind, scores=scores, background=0, min_area=0)
+        (found,) = labels_of(fields, cam, [one])
+        maps = cam
+        if kind == "instance":
+            left = (torch.arange(20) < 10).float()
+            maps = torch.stack(
+                [cam[0] * left, cam[0] * (1 - left), cam[1] * left, cam[1] * (1 - left)]
+            )
+        seeds = torch.cat([(1 - cam.amax(0, keepdim=True)) ** 1.5, maps])
+        walked = functional.interpolate(
+            propagate_to_edge(seeds, fields[0], 5, 10, 3), scale_factor=4, mode="bilinear"
+        )[:, 0]
+        winner = walked.argmax(dim=0).numpy()
+        if kind == "semantic":
+            np.testing.assert_array_equal(found, winner)
+            continue
+        assert found["mask"].any(axis=0).tolist() == (winner > 0).tolist()
+        peak = walked[1:].amax().item()
+        best = walked.amax(dim=0).numpy() / peak
+        expected = [best[mask].max() for mask in found["mask"]]
+        np.testing.assert_allclose(found["score"], expected, rtol=1e-5)
+
+
+def test_a_background_that_walks_takes_the_place_of_a_given_background_score(capsys):
+    assert run_sample.main(["--walk_background", "8", "--sem_seg_bg_thres", "0.3"]) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: --sem_seg_bg_thres 0.3: --walk_background 8.0 takes its place")
