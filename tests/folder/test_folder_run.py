@@ -181,7 +181,7 @@ def test_a_sweep_measures_each_kind_of_label_where_it_has_masks(measured, tmp_pa
     shutil.copytree(folder, tmp_path / "copy")
     again = changes | {"masks": tmp_path / "copy/masks"}
     assert run(tmp_path / "copy", sweep="exp_times=1,2", **again) == 0
-    table = (tmp_path / "copy/run/result/sweep.md").read_text()
+    table = (tmp_path / "copy/run/result/sweep/sweep.md").read_text()
     lines = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("|")]
     names, values = ([cell.strip() for cell in line] for line in (lines[0], lines[2]))
     found = dict(zip(names, values, strict=True))
@@ -193,7 +193,7 @@ def test_a_sweep_measures_each_kind_of_label_where_it_has_masks(measured, tmp_pa
     assert f"{said} (instance)" in log(tmp_path / "copy")
     shutil.rmtree(tmp_path / "copy/masks/instance")
     assert run(tmp_path / "copy", sweep="exp_times=1,2", **again, overwrite=True) == 0
-    assert "AP50" not in (tmp_path / "copy/run/result/sweep.md").read_text()
+    assert "AP50" not in (tmp_path / "copy/run/result/sweep/sweep.md").read_text()
 
 
 @pytest.mark.parametrize("words", [(), ("--dry_run",)])
