@@ -53,11 +53,10 @@ def measured(folder, names):
 @pytest.mark.parametrize(
     ("grid", "rows"),
     [
-        ("sem_seg_bg_thres=0.2:0.4:0.1 beta=2,10", 6),
-        ("ins_seg_split=True,False ins_seg_bg_thres=0.1,0.3", 4),
-        ("small_displacement=0.5,4 walk=True,False", 4),
+        ("sem_seg_bg_thres=0.2:0.4:0.1 beta=2,10 small_displacement=0.5,4", 12),
+        ("ins_seg_split=True,False walk=True,False ins_seg_bg_thres=0.1,0.3", 8),
         ("ins_seg_score=peak,mean walk_background=0,4 ins_seg_min_area=0,0.1", 8),
-        ("sem_seg_crf=True,False ins_seg_crf=True,False sem_seg_bg_thres=0.2,0.4", 8),
+        ("sem_seg_crf=True,False ins_seg_crf=True,False", 4),
     ],
 )
 def test_each_row_is_what_the_stages_measure_with_its_settings(copied, grid, rows):
@@ -78,11 +77,10 @@ def test_only_the_labels_that_the_settings_shape_are_measured(copied):
     again = {"overwrite": True}
     assert run(copied, sweep="sem_seg_bg_thres=0.1,0.2") == 0
     assert set(table_of(copied)[0]) == {"sem_seg_bg_thres", "mIoU"}
-    assert run(copied, sweep="ins_seg_bg_thres=0.1,0.2", **again) == 0
+    assert run(copied, sweep="ins_seg_score=mean,peak", **again) == 0
     precisions = {"AP25", "AP50", "AP70", "AP75"}
-    assert set(table_of(copied)[0]) == {"ins_seg_bg_thres", *precisions}
-    assert run(copied, sweep="beta=2,3", **again) == 0
-    assert set(table_of(copied)[0]) == {"beta", "mIoU", *precisions}
+    assert set(table_of(copied)[0]) == {"ins_seg_score", *precisions}
+    assert "--ins_seg_score: 0 mean, 1 peak" in (copied / RESULT / "sweep/sweep.svg").read_text()
     assert run(copied, "make_sem_seg", sweep="beta=2,3", **again) == 0
     assert set(table_of(copied)[0]) == {"beta", "mIoU"}
 
@@ -113,8 +111,13 @@ def test_an_image_goes_once_through_the_network_and_labels_are_as_they_were(
     said = capsys.readouterr().out
     # Three walks for semantic labels, three for instances: thresholds take none.
     assert "12 settings, 4 images: each once through IRNet, 6 times through the walk" in said
-    assert re.search(r"Best mIoU 0\.\d{4} at beta \d+\.0 sem_seg_bg_thres 0\.\d\.", said)
+    assert re.search(r"Best mIoU 0\.\d{4} at beta \d+\.0 sem_seg_bg_thres 0\.\d\.\n", said)
+    assert re.search(r"Best AP50 \S+ at beta \d+\.0\.\n", said)
+    assert "AP50 does not depend on sem_seg_bg_thres." in said
+    assert "mIoU does not" not in said
     assert "Chosen on ground truth" in said
+    assert run(copied, "report") == 0
+    assert "--sweep, as in sweep.md" in (copied / RESULT / "report.html").read_text()
 
 
 def test_scores_without_a_walk_or_a_split_are_made_once(copied, capsys):
@@ -124,37 +127,24 @@ def test_scores_without_a_walk_or_a_split_are_made_once(copied, capsys):
     assert "16 settings, 4 images: each once through IRNet, 6 times" in capsys.readouterr().out
 
 
-def test_what_a_measure_does_not_depend_on_is_said_once(copied, capsys):
-    assert run(copied, sweep="sem_seg_bg_thres=0.1,0.2 beta=2,3") == 0
-    said = capsys.readouterr().out
-    assert re.search(r"Best mIoU \S+ at sem_seg_bg_thres \S+ beta \d\.0\.\n", said)
-    assert re.search(r"Best AP50 \S+ at beta \d\.0\.\n", said)
-    assert "AP50 does not depend on sem_seg_bg_thres." in said
-    assert "mIoU does not" not in said
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"sweep": "beta=2,5"}, "--sweep of sweep was beta=2.0,10.0 of semantic and instance"),
-        ({"cam_power": 2}, "--cam_power of make_sem_seg_labels was 1, now it is 2"),
-        ({"make_sem_seg_pass": True}, "now it is beta=2.0,10.0 of semantic labels"),
-    ],
-)
-def test_the_table_of_another_sweep_is_not_replaced_unasked(copied, capsys, changes, words):
+def test_the_table_of_another_sweep_is_not_replaced_unasked(copied, capsys):
     given = {"sweep": "beta=2,10"}
     assert run(copied, **given) == 0
     assert run(copied, **given) == 0  # the same once more
     before = {p: p.read_bytes() for p in (copied / RESULT / "sweep").iterdir()}
-    capsys.readouterr()
-    assert run(copied, **given | changes) == 2
-    error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert error.startswith(f"error: {copied / RESULT}/sweep: made with other settings: ")
-    assert "name another --sweep_dir" in error
-    assert words in error
-    assert "pass --overwrite True" in error
+    for changes, words in (
+        ({"sweep": "beta=2,5"}, "--sweep of sweep was beta=2.0,10.0 of semantic and instance"),
+        ({"cam_power": 2}, "--cam_power of make_sem_seg_labels was 1, now it is 2"),
+        ({"make_sem_seg_pass": True}, "now it is beta=2.0,10.0 of semantic labels"),
+    ):
+        for dry_run in (False, True):
+            capsys.readouterr()
+            assert run(copied, **given | changes, dry_run=dry_run) == 2
+            error = capsys.readouterr().err.strip().splitlines()[-1]
+            assert error.startswith(f"error: {copied / RESULT}/sweep: made with other settings: ")
+            assert words in error
+            assert "pass --overwrite True to replace it, or name another --sweep_dir" in error
     assert {p: p.read_bytes() for p in (copied / RESULT / "sweep").iterdir()} == before
-    assert run(copied, **given | changes, dry_run=True) == 2
     assert run(copied, **given | changes, sweep_dir=copied / "other") == 0
     assert run(copied, **given | changes, overwrite=True) == 0
 
@@ -166,17 +156,6 @@ def test_a_table_of_unknown_origin_is_never_replaced(copied, capsys):
     assert run(copied, **changes) == 2
     assert "replaced, even with --overwrite True; name another" in capsys.readouterr().err
     assert (copied / "mine/sweep.md").read_text() == "precious"
-
-
-def test_several_ranks_measure_what_one_does(copied, tmp_path):
-    grid = {"sweep": "beta=2,10 sem_seg_bg_thres=0.2,0.3"}
-    assert run(copied, **grid) == 0
-    alone = table_of(copied)
-    shutil.rmtree(copied / RESULT / "sweep")
-    words = forked.arguments(copied, **grid)
-    processes = forked.start_ranks(words, tmp_path / "output")
-    assert [forked.finish(process) for process in processes] == [0, 0]
-    assert table_of(copied) == alone
 
 
 def test_kinds_of_truth_of_different_images_are_measured_as_the_evaluations_do(copied, tmp_path):
@@ -220,9 +199,3 @@ def test_what_cannot_be_swept_is_one_line(copied, capsys, changes, passes, words
     error = capsys.readouterr().err.strip().splitlines()
     assert len(error) == 1
     assert words in error[0]
-
-
-def test_the_report_shows_the_sweeps_chart(copied):
-    assert run(copied, sweep="sem_seg_bg_thres=0.1,0.3") == 0
-    assert run(copied, "report") == 0
-    assert "--sweep, as in sweep.md" in (copied / RESULT / "report.html").read_text()
