@@ -15,8 +15,7 @@ from benchmarks.harness import Row
 from benchmarks.scenes import SIZE
 from misc.files.images import write_label
 from misc.indexing import PathIndex
-from misc.train.batches import load_batches
-from misc.train.samples import ClassificationSamples, RelationSamples
+from misc.train.samples import ClassificationSamples, RelationSamples, load_batches
 from net.resnet50_cam import Net
 from net.resnet50_irn import AffinityDisplacementLoss
 from step.train_cam import classification_loss

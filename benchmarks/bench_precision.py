@@ -49,20 +49,10 @@ def rows(*, full: bool = False) -> list[Row]:
 
 def _labels(config: Config, dataset: Dataset, ids: list[str], precision: str) -> list[np.ndarray]:
     compute = Compute(device=torch.device("cpu"), precision=precision)
-    cam_network = load_network(
-        CAM(len(dataset.class_names)),
-        config.cam_weights_name,
-        flag="cam_weights_name",
-        stage="train_cam",
-        compute=compute,
-    )
-    irn = load_network(
-        EdgeDisplacement(crop_size=config.irn_pad),
-        config.irn_weights_name,
-        flag="irn_weights_name",
-        stage="train_irn",
-        compute=compute,
-    )
+    cam_network = CAM(len(dataset.class_names))
+    cam_network = load_network(cam_network, "cam", config.cam_weights_name, compute)
+    irn = EdgeDisplacement(crop_size=config.irn_pad)
+    irn = load_network(irn, "irn", config.irn_weights_name, compute)
     labels = []
     for image_id, keys in image_labels(dataset, ids).items():
         size, images = load_scales(dataset, config.cam_scales, image_id)

@@ -46,7 +46,7 @@ class DeepLab(nn.Module):
         load_weights(self, state, source=source)
 
 
-def deeplab_of(config: Config, num_classes: int) -> DeepLab:
+def deeplab_from(config: Config, num_classes: int) -> DeepLab:
     """Build the DeepLab that the settings describe, for a number of foreground classes."""
     return DeepLab(num_classes + 1, backbone=config.deeplab_backbone or config.backbone)
 

@@ -53,6 +53,11 @@ class Detector(MaskRCNN):
     coordinates near 800 pixels have steps of 4.
     """
 
+    @property
+    def resnet50(self) -> nn.Module:
+        """Return the backbone; whichever it is, every network has it by this name."""
+        return self.backbone.body
+
     def forward(
         self,
         images: Sequence[torch.Tensor],
@@ -89,8 +94,6 @@ def mask_rcnn(
 ) -> Detector:
     """Build torchvision's `maskrcnn_resnet50_fpn` with random weights and frozen batch norm.
 
-    Its `backbone.body` takes the backbone's weights, by `misc.train.networks.load_pretrained`.
-
     Args:
         num_classes: number of foreground classes, C; label 0 is the background.
         min_size: the short side that images are resized to, pixels.
@@ -125,7 +128,7 @@ def mask_rcnn(
     return model
 
 
-def mask_rcnn_of(config: Config, num_classes: int) -> Detector:
+def mask_rcnn_from(config: Config, num_classes: int) -> Detector:
     """Build the Mask R-CNN that the settings describe; see `mask_rcnn`."""
     return mask_rcnn(
         num_classes,

@@ -13,7 +13,7 @@ from misc.files.labels import semantic_paths, write_semantic_label
 from misc.machine.device import compute_of
 from misc.settings.config import Config
 from misc.train.inference import segment_images
-from net.deeplab import deeplab_of
+from net.deeplab import deeplab_from
 
 
 def run(config: Config, dataset: Dataset) -> None:
@@ -26,16 +26,17 @@ def run(config: Config, dataset: Dataset) -> None:
             ids,
             scales=config.deeplab_scales,
             crf=config.crf if config.deeplab_crf else None,
+            use=partial(write_semantic_label, folder, palette=dataset.palette),
             compute=compute_of(config),
+            description="deeplab",
             outputs=partial(semantic_paths, folder),
-            write=partial(write_semantic_label, folder, palette=dataset.palette),
         )
 
     evaluate_network(
         config,
         dataset,
         "deeplab",
-        build=partial(deeplab_of, config, len(dataset.class_names)),
+        build=partial(deeplab_from, config, len(dataset.class_names)),
         predict=predict,
         measure=measure_semantic_labels,
         kind="semantic",
@@ -46,5 +47,5 @@ def run(config: Config, dataset: Dataset) -> None:
 
 def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
     """Check the weights of each --supervision."""
-    build = partial(deeplab_of, config, len(dataset.class_names))
+    build = partial(deeplab_from, config, len(dataset.class_names))
     check_trained(config, "deeplab", build, coming)

@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from misc.evaluate.evaluation import measure_instances
@@ -12,35 +11,30 @@ from misc.evaluate.networks import check_trained, evaluate_network
 from misc.files.dataset import Dataset
 from misc.files.labels import SURE, instance_paths, write_instances
 from misc.machine.device import compute_of
-from misc.run.workers import run_images
 from misc.settings.config import Config
-from misc.train.inference import detect_objects, load_image
-from net.mask_rcnn import mask_rcnn_of
+from misc.train.inference import detect_images
+from net.mask_rcnn import mask_rcnn_from
 
 
 def run(config: Config, dataset: Dataset) -> None:
     """Detect on and evaluate val_list for each --supervision; pack --mask_rcnn_server_list."""
-    compute = compute_of(config)
 
     def predict(model: nn.Module, ids: Sequence[str], folder: Path) -> None:
-        def detect(image_id: str, image: torch.Tensor) -> None:
-            found = detect_objects(model, compute, image)
-            write_instances(folder, image_id, found, least_score=SURE)
-
-        run_images(
+        detect_images(
+            model,
+            dataset,
             ids,
-            partial(load_image, dataset),
-            process=detect,
-            outputs=partial(instance_paths, folder),
-            num_workers=compute.num_workers,
+            use=partial(write_instances, folder, least_score=SURE),
+            compute=compute_of(config),
             description="detect",
+            outputs=partial(instance_paths, folder),
         )
 
     evaluate_network(
         config,
         dataset,
         "mask_rcnn",
-        build=partial(mask_rcnn_of, config, len(dataset.class_names)),
+        build=partial(mask_rcnn_from, config, len(dataset.class_names)),
         predict=predict,
         measure=partial(measure_instances, with_coco=True),
         kind="instance",
@@ -51,5 +45,5 @@ def run(config: Config, dataset: Dataset) -> None:
 
 def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
     """Check the weights of each --supervision."""
-    build = partial(mask_rcnn_of, config, len(dataset.class_names))
+    build = partial(mask_rcnn_from, config, len(dataset.class_names))
     check_trained(config, "mask_rcnn", build, coming)

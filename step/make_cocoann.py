@@ -1,7 +1,7 @@
 """Write instances as COCO annotations, for other programs."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from misc.run.open_dataset import evaluated_images
 from misc.run.stage import label_source_path
 from misc.run.workers import collect_images
 from misc.settings.config import Config
-from misc.train.supervision import Supervision
+from misc.train.supervision import Supervision, supervision_from
 
 TITLES = {"irn": "IRNet's pseudo labels", "cam": "components of CAMs", "full": "ground truth"}
 
@@ -22,47 +22,53 @@ TITLES = {"irn": "IRNet's pseudo labels", "cam": "components of CAMs", "full": "
 def run(config: Config, dataset: Dataset) -> None:
     """Write the pseudo instances of infer_list, and the ground truth of val_list."""
     truth = evaluated_images(config, dataset, ("instance",), stage="make_cocoann", flag="val_list")
-    for path, (split, name) in exported(config, has_truth=bool(truth)).items():
-        supervision = Supervision(name, "instance", config, dataset)
-        content = annotations(supervision, supervision.labelled(dataset.split(split)))
+    val_list = config.val_list if truth else None
+    files = annotation_files(config.coco_name, config.supervision, config.infer_list, val_list)
+    for path, (split, name) in files.items():
+        labels = supervision_from(config, dataset, name, "instance")
+        ids = labels.labelled(dataset.split(split))
+        content = annotations(labels, ids, num_workers=config.num_workers)
         write_bytes(path, json.dumps(content).encode())
         counts = len(content["annotations"]), len(content["images"])
         logger.info("%s: %d instances in %d images", path, *counts)
 
 
 def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
-    """Raise as `exported`, for the preflight."""
-    found = dataset.with_truth(dataset.split(config.val_list), kinds=("instance",))
-    exported(config, has_truth=bool(found))
+    """Check that the two lists have files of different names."""
+    has_truth = dataset.with_truth(dataset.split(config.val_list), kinds=("instance",))
+    val_list = config.val_list if has_truth else None
+    annotation_files(config.coco_name, config.supervision, config.infer_list, val_list)
 
 
-def exported(config: Config, *, has_truth: bool) -> dict[Path, tuple[str, str]]:
+def annotation_files(
+    coco_name: str, supervision: Sequence[str], infer_list: str, val_list: str | None
+) -> dict[Path, tuple[str, str]]:
     """Return the list and the supervision of each file of annotations.
 
     Raises:
         ValueError: two lists, which are named by their files, have one name.
     """
-    wanted = [(config.infer_list, name) for name in config.supervision]
-    if has_truth:
-        wanted.append((config.val_list, "full"))
+    wanted = [(infer_list, name) for name in supervision]
+    if val_list is not None:
+        wanted.append((val_list, "full"))
     files: dict[Path, tuple[str, str]] = {}
     for split, name in wanted:
-        path = label_source_path(f"{config.coco_name}_{Path(split).stem}.json", name)
+        path = label_source_path(f"{coco_name}_{Path(split).stem}.json", name)
         if files.setdefault(path, (split, name)) != (split, name):
             raise ValueError(
                 f"--val_list {split}: its annotations would be {path}, as those of --infer_list "
-                f"{config.infer_list}; give the two lists files of different names"
+                f"{infer_list}; give the two lists files of different names"
             )
     return files
 
 
-def annotations(supervision: Supervision, ids: list[str]) -> dict[str, Any]:
+def annotations(labels: Supervision, ids: Sequence[str], *, num_workers: int) -> dict[str, Any]:
     """Collect the COCO annotations of images; see `misc.files.coco.coco_dataset`."""
-    dataset = supervision.dataset
+    dataset = labels.dataset
     described = collect_images(
         ids,
-        partial(describe_image, supervision),
-        num_workers=supervision.config.num_workers,
+        partial(describe_image, labels),
+        num_workers=num_workers,
         description="make_cocoann",
     )
     images = [
@@ -70,13 +76,13 @@ def annotations(supervision: Supervision, ids: list[str]) -> dict[str, Any]:
         for number, image_id, found in zip(dataset.image_numbers(ids), ids, described, strict=True)
     ]
     categories = dict(zip(dataset.category_ids(), dataset.class_names, strict=True))
-    title = f"{TITLES[supervision.name]}, {dataset.name}"
+    title = f"{TITLES[labels.name]}, {dataset.name}"
     return coco_dataset(images, categories, description=title)
 
 
 def describe_image(
-    supervision: Supervision, image_id: str
+    labels: Supervision, image_id: str
 ) -> tuple[tuple[int, ...], list[dict[str, Any]]]:
     """Return an image's (H, W) and the COCO records of its instances, fragments left out."""
-    found = supervision.instances(image_id)
-    return found["mask"].shape[1:], instance_records(found, supervision.dataset.category_ids())
+    found = labels.instances(image_id)
+    return found["mask"].shape[1:], instance_records(found, labels.dataset.category_ids())

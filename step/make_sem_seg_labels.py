@@ -8,7 +8,7 @@ from misc.files.dataset import Dataset
 from misc.machine.device import compute_of
 from misc.run.synthesis import make_labels
 from misc.settings.config import Config
-from misc.train.networks import check_weights, irnet, load_irnet
+from misc.train.networks import check_weights, irnet_from, load_irnet
 
 
 def run(config: Config, dataset: Dataset) -> None:
@@ -18,4 +18,4 @@ def run(config: Config, dataset: Dataset) -> None:
 
 def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
     """Check IRNet's weights; see `check_weights`."""
-    check_weights(partial(irnet, config), "irn_weights_name", [config.irn_weights_name], coming)
+    check_weights(partial(irnet_from, config), "irn", [config.irn_weights_name], coming)

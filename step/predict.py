@@ -2,32 +2,36 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
 
-import torch
 from torch import nn
 
 from misc.cams import strided_cam
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.machine.facts import describe_machine
-from misc.run import synthesis
 from misc.run.log import logger
+from misc.run.synthesis import (
+    Inputs,
+    Label,
+    LabelSettings,
+    apply_irnet,
+    label_settings_from,
+    synthesise,
+)
 from misc.run.workers import Way, collect_images, run_images
 from misc.settings.config import Config
 from misc.train.inference import (
     LoadedScales,
-    detect_objects,
+    detect_images,
     found_classes,
-    load_image,
     load_scales,
     scale_maps,
     segment_images,
 )
-from misc.train.networks import classifier, load_irnet, load_network
+from misc.train.networks import classifier_from, load_irnet, load_network
 from misc.view.predictions import Predictions, claim, open_predictions, summarise
-from net.deeplab import deeplab_of
-from net.mask_rcnn import mask_rcnn_of
+from net.deeplab import deeplab_from
+from net.mask_rcnn import mask_rcnn_from
 
 
 def run(config: Config) -> None:
@@ -52,8 +56,44 @@ def run(config: Config) -> None:
     for problem in broken.values():
         logger.warning("%s; it is left out", problem)
     good = [image_id for image_id in ids if image_id not in broken]
-    predict = {"mask_rcnn": detect, "deeplab": segment, "irn": synthesise}[config.predict_network]
-    predict(config, predictions, good, compute=compute)
+    num_classes = len(predictions.class_names)
+    if config.predict_network == "mask_rcnn":
+        detector = mask_rcnn_from(config, num_classes)
+        detect_images(
+            load_network(detector, "mask_rcnn", config.mask_rcnn_weights_name, compute),
+            predictions,
+            good,
+            use=lambda image_id, found: predictions.write(image_id, None, found),
+            outputs=predictions.outputs,
+            compute=compute,
+            description="predict",
+        )
+    elif config.predict_network == "deeplab":
+        model = deeplab_from(config, num_classes)
+        segment_images(
+            load_network(model, "deeplab", config.deeplab_weights_name, compute),
+            predictions,
+            good,
+            scales=config.deeplab_scales,
+            crf=config.crf if config.deeplab_crf else None,
+            use=predictions.write,
+            outputs=predictions.outputs,
+            compute=compute,
+            description="predict",
+        )
+    else:
+        net, cam = (classifier_from(config, num_classes, form) for form in ("Net", "CAM"))
+        label_images(
+            load_network(net, "cam", config.cam_weights_name, compute),
+            load_network(cam, "cam", config.cam_weights_name, compute),
+            load_irnet(config, compute),
+            predictions,
+            good,
+            scales=config.cam_scales,
+            least=config.predict_score,
+            settings=[label_settings_from(config, kind) for kind in ("instance", "semantic")],
+            compute=compute,
+        )
     summarise(predictions, good, num_workers=compute.num_workers)
     if broken:
         raise ValueError(
@@ -62,68 +102,44 @@ def run(config: Config) -> None:
         )
 
 
-def detect(
-    config: Config, predictions: Predictions, ids: Sequence[str], *, compute: Compute
+def label_images(
+    net: nn.Module,
+    cam: nn.Module,
+    irnet: nn.Module,
+    predictions: Predictions,
+    ids: Sequence[str],
+    *,
+    scales: Sequence[float],
+    least: float,
+    settings: Sequence[LabelSettings],
+    compute: Compute,
 ) -> None:
-    """Write the detections of Mask R-CNN."""
-    model = mask_rcnn_of(config, len(predictions.class_names))
-    model = _loaded(model, config, "mask_rcnn", compute)
+    """Write the pseudo labels of the classes that the classification network finds.
 
-    # Not by the pool: the masks of large images take gigabytes on their way to it.
-    def process(image_id: str, image: torch.Tensor) -> None:
-        predictions.write(image_id, None, detect_objects(model, compute, image))
-
-    run_images(
-        ids,
-        partial(load_image, predictions),
-        process=process,
-        outputs=predictions.outputs,
-        num_workers=compute.num_workers,
-        description="predict",
-    )
-
-
-def segment(
-    config: Config, predictions: Predictions, ids: Sequence[str], *, compute: Compute
-) -> None:
-    """Write the labels of DeepLab."""
-    model = deeplab_of(config, len(predictions.class_names))
-    segment_images(
-        _loaded(model, config, "deeplab", compute),
-        predictions,
-        ids,
-        scales=config.deeplab_scales,
-        crf=config.crf if config.deeplab_crf else None,
-        compute=compute,
-        outputs=predictions.outputs,
-        write=predictions.write,
-    )
-
-
-def synthesise(
-    config: Config, predictions: Predictions, ids: Sequence[str], *, compute: Compute
-) -> None:
-    """Write the pseudo labels of the classes that the classification network finds."""
-    num_classes = len(predictions.class_names)
-    net, cam = (
-        _loaded(classifier(config, num_classes, form), config, "cam", compute)
-        for form in ("Net", "CAM")
-    )
-    irnet = load_irnet(config, compute)
-    settings = [synthesis.label_settings_from(config, kind) for kind in ("instance", "semantic")]
+    Args:
+        net: the classification network.
+        cam: the same in the form that outputs CAMs.
+        irnet: IRNet in its inference form.
+        predictions: has the images, and takes the labels.
+        ids: the images.
+        scales: of the CAMs.
+        least: the least probability of a class that is found.
+        settings: of an instance label and a semantic label.
+        compute: device and precision.
+    """
 
     def process(image_id: str, loaded: LoadedScales) -> Way:
         size, (image, *scaled) = loaded
-        keys = found_classes(net, image, least=config.predict_score, compute=compute)
+        keys = found_classes(net, image, least=least, compute=compute)
         maps = scale_maps(cam, scaled, keys=keys, compute=compute)
-        inputs = synthesis.Inputs(image=image, cam=strided_cam(maps, size), keys=keys)
-        fields = synthesis.apply_irnet(irnet, compute, image)
-        write = partial(_write_pseudo_labels, predictions, image_id)
-        yield from synthesis.synthesise(fields, inputs, settings, finish=write)
+        inputs = Inputs(image=image, cam=strided_cam(maps, size), keys=keys)
+        fields = apply_irnet(irnet, compute, image)
+        write = partial(_write_labels, predictions, image_id)
+        yield from synthesise(fields, inputs, settings, finish=write)
 
     run_images(
         ids,
-        partial(load_scales, predictions, (1.0, *config.cam_scales)),
+        partial(load_scales, predictions, (1.0, *scales)),
         process=process,
         outputs=predictions.outputs,
         num_workers=compute.num_workers,
@@ -131,15 +147,7 @@ def synthesise(
     )
 
 
-def _loaded(model: nn.Module, config: Config, network: str, compute: Compute) -> Any:
-    flag = f"{network}_weights_name"
-    path = vars(config)[flag]
-    return load_network(model, path, flag=flag, stage=f"train_{network}", compute=compute)
-
-
-def _write_pseudo_labels(
-    predictions: Predictions, image_id: str, labels: Iterator[synthesis.Label]
-) -> None:
+def _write_labels(predictions: Predictions, image_id: str, labels: Iterator[Label]) -> None:
     found, label = labels
     assert isinstance(found, dict)
     assert not isinstance(label, dict)

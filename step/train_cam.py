@@ -11,25 +11,22 @@ from torch import nn
 from misc.files.dataset import Dataset
 from misc.imutils import normalize_crop
 from misc.machine import ranks
-from misc.machine.device import Compute, compute_of
+from misc.machine.device import Compute
 from misc.metrics import ranking_precision
 from misc.run.open_dataset import label_rows
 from misc.settings.config import Config
 from misc.train.inference import measure_crops
-from misc.train.networks import check_backbone, check_weights, classifier, fill_backbone
-from misc.train.records import claim_training, save_training
+from misc.train.networks import check_weights, classifier_from, pretrained_from
 from misc.train.samples import ClassificationSamples
-from misc.train.training import RATE_FACTORS, Schedule, make_optimizer, train
+from misc.train.training import RATE_FACTORS, Schedule, claim_training, make_optimizer, train
 
 
 def run(config: Config, dataset: Dataset) -> None:
     """Train on train_list, validate on val_list after each epoch, write --cam_weights_name."""
     ids, val_ids = dataset.split(config.train_list), dataset.split(config.val_list)
-    weights = Path(config.cam_weights_name)
-    settings, is_trained = claim_training(config, dataset, "cam", ids, weights)
-    if is_trained:
+    training = claim_training(config, dataset, "cam", ids)
+    if training.is_finished:
         return
-    compute = compute_of(config)
     samples = ClassificationSamples(
         ids=ids,
         labels=label_rows(dataset, ids),
@@ -38,10 +35,10 @@ def run(config: Config, dataset: Dataset) -> None:
         resize_long=config.cam_resize_long,
     )
     torch.manual_seed(config.seed)
-    model = classifier(config, len(dataset.class_names))
+    model = classifier_from(config, len(dataset.class_names))
     if config.pretrained != "none":
-        fill_backbone(model, "resnet50", config)
-    compute.place(model)
+        pretrained_from(config, len(dataset.class_names)).fill(model)
+    training.compute.place(model)
     backbone, new = model.trainable_parameters()
     rate, factor = config.cam_learning_rate, RATE_FACTORS[config.cam_optimizer]
     optimizer = make_optimizer(
@@ -60,29 +57,19 @@ def run(config: Config, dataset: Dataset) -> None:
         dataset=dataset,
         ids=val_ids,
         crop_size=config.cam_crop_size,
-        compute=compute,
+        compute=training.compute,
     )
-    train(
-        config,
-        model,
-        optimizer,
-        samples,
-        classification_loss,
-        schedule,
-        name="train_cam",
-        weights=weights,
-        validate=validate,
-    )
-    save_training(model, weights, settings)
+    train(training, model, optimizer, samples, classification_loss, schedule, validate=validate)
+    training.save(model)
 
 
 def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
-    """Check the network, and the weights that it begins with; see `check_backbone`."""
-    build = partial(classifier, config, len(dataset.class_names))
+    """Check the network, and the weights that its backbone begins with."""
+    build = partial(classifier_from, config, len(dataset.class_names))
     if config.pretrained == "none":
-        check_weights(build, "cam_network", [], coming)
+        check_weights(build, "cam", [], coming)
     else:
-        check_backbone(build, "resnet50", config, dataset, coming)
+        pretrained_from(config, len(dataset.class_names)).check(build, coming)
 
 
 def classification_loss(model: nn.Module, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -11,15 +11,13 @@ from misc.affinity import LOSS_WEIGHTS
 from misc.files.dataset import Dataset
 from misc.files.labels import read_relation_label
 from misc.imutils import normalize_crop
-from misc.machine.device import compute_of
+from misc.machine.device import Compute
 from misc.run.log import logger
-from misc.run.records import read_note, write_note
 from misc.settings.config import Config
 from misc.train.inference import measure_crops
-from misc.train.networks import check_backbone, fill_backbone, load_trained, relation_network
-from misc.train.records import claim_training, save_training
+from misc.train.networks import load_trained, pretrained_from, relation_network_from
 from misc.train.samples import RelationSamples
-from misc.train.training import Schedule, make_optimizer, train
+from misc.train.training import Schedule, claim_training, make_optimizer, train
 
 # The displacement branch's learning rate over the boundary branch's. Under AdamW, which scales each
 # step by itself, the deeper displacement branch needs the smaller one.
@@ -31,68 +29,48 @@ MEAN = "mean_displacement"
 def run(config: Config, dataset: Dataset) -> None:
     """Train on train_list's relation labels, set the mean displacement, write the weights."""
     ids, infer_ids = dataset.split(config.train_list), dataset.split(config.infer_list)
-    weights = Path(config.irn_weights_name)
-    settings, is_trained = claim_training(config, dataset, "irn", ids, weights)
+    training = claim_training(config, dataset, "irn", ids)
     mean_of = dataset.identify(infer_ids)
-    if is_trained and read_note(weights, MEAN) == mean_of:
+    if training.is_finished and training.note(MEAN) == mean_of:
         return
-    if is_trained:
-        words = "%s: only the stored mean displacement is computed again, for --infer_list %s"
-        logger.info(words, weights, config.infer_list)
-        flag, stage = "irn_weights_name", "train_irn"
-        model = load_trained(relation_network(config), weights, flag=flag, stage=stage)
-    else:
-        model = train_network(config, dataset, ids, weights)
-    set_mean(model, config, dataset, infer_ids)
-    # While the weights may have either mean, there is no note: killed at any moment, the same
-    # command ends with the same file.
-    write_note(weights, MEAN, None)
-    save_training(model, weights, settings)
-    write_note(weights, MEAN, mean_of)
-
-
-def train_network(config: Config, dataset: Dataset, ids: Sequence[str], weights: Path) -> Any:
-    """Train IRNet on the relation labels of images."""
-    samples = RelationSamples(
-        ids=ids,
-        read_image=dataset.image,
-        read_label=partial(read_relation_label, config.ir_label_out_dir),
-        crop_size=config.irn_crop_size,
-    )
     torch.manual_seed(config.seed)
-    model = relation_network(config)
-    fill_backbone(model, "resnet50", config)
-    compute_of(config).place(model)
-    boundary, displacement = model.trainable_parameters()
-    rate, factor = config.irn_learning_rate, RATE_FACTORS[config.irn_optimizer]
-    optimizer = make_optimizer(
-        config.irn_optimizer,
-        [{"params": boundary, "lr": rate}, {"params": displacement, "lr": factor * rate}],
-        momentum=config.irn_momentum,
-        weight_decay=config.irn_weight_decay,
-    )
-    schedule = Schedule(
-        batch_size=config.irn_batch_size,
-        epochs=config.irn_num_epoches,
-        warmup_steps=config.irn_warmup_steps,
-    )
-    train(
-        config,
-        model,
-        optimizer,
-        samples,
-        relation_losses,
-        schedule,
-        name="train_irn",
-        weights=weights,
-        term_weights=LOSS_WEIGHTS,
-    )
-    return model
+    model = relation_network_from(config)
+    if training.is_finished:
+        words = "%s: only the stored mean displacement is computed again, for --infer_list %s"
+        logger.info(words, training.weights, config.infer_list)
+        load_trained(model, "irn", training.weights)
+    else:
+        pretrained_from(config, len(dataset.class_names)).fill(model)
+        training.compute.place(model)
+        samples = RelationSamples(
+            ids=ids,
+            read_image=dataset.image,
+            read_label=partial(read_relation_label, config.ir_label_out_dir),
+            crop_size=config.irn_crop_size,
+        )
+        boundary, displacement = model.trainable_parameters()
+        rate, factor = config.irn_learning_rate, RATE_FACTORS[config.irn_optimizer]
+        optimizer = make_optimizer(
+            config.irn_optimizer,
+            [{"params": boundary, "lr": rate}, {"params": displacement, "lr": factor * rate}],
+            momentum=config.irn_momentum,
+            weight_decay=config.irn_weight_decay,
+        )
+        schedule = Schedule(
+            batch_size=config.irn_batch_size,
+            epochs=config.irn_num_epoches,
+            warmup_steps=config.irn_warmup_steps,
+        )
+        losses = relation_losses
+        train(training, model, optimizer, samples, losses, schedule, term_weights=LOSS_WEIGHTS)
+    set_mean(model, dataset, infer_ids, crop_size=config.irn_crop_size, compute=training.compute)
+    training.save(model, {MEAN: mean_of})
 
 
 def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
-    """Check the network, and the weights that it begins with; see `check_backbone`."""
-    check_backbone(partial(relation_network, config), "resnet50", config, dataset, coming)
+    """Check the network, and the weights that its backbone begins with."""
+    build = partial(relation_network_from, config)
+    pretrained_from(config, len(dataset.class_names)).check(build, coming)
 
 
 def relation_losses(model: Any, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -102,18 +80,19 @@ def relation_losses(model: Any, batch: Sequence[torch.Tensor]) -> dict[str, torc
     return losses
 
 
-def set_mean(model: Any, config: Config, dataset: Dataset, ids: Sequence[str]) -> None:
+def set_mean(
+    model: Any, dataset: Dataset, ids: Sequence[str], *, crop_size: int, compute: Compute
+) -> None:
     """Store the mean displacement over images in a network, which is then in eval mode.
 
     It is the mean dy and dx, stride-4 pixels, over top left crops with their zero padding.
     """
-    compute = compute_of(config)
     compute.place(model.eval()).mean_shift.running_mean.zero_()
     means = measure_crops(
         lambda image: model.displacement(model.features(image)).float().mean(dim=(2, 3)),
         dataset,
         ids,
-        crop_size=config.irn_crop_size,
+        crop_size=crop_size,
         compute=compute,
         description="mean displacement",
     )

@@ -32,12 +32,12 @@ TOLD = {
 
 
 def contents(folder):
-    """Give the bytes of labels and weights, and each measure's last value."""
+    """Give the bytes of labels, weights and training curves, and each measure's last value."""
     files = {
         path.relative_to(folder): path.read_bytes()
         for place in (folder / "result", folder / "sess")
         for path in sorted(place.rglob("*"))
-        if path.is_file() and path.name not in TOLD and not path.match("*.curve.jsonl")
+        if path.is_file() and path.name not in TOLD
         if not any(is_temporary(part) for part in (path, *path.parents))
     }
     lines = (folder / "result/demo/metrics.jsonl").read_text().splitlines()

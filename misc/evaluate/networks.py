@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from misc.files.dataset import Dataset
+from misc.files.digests import fingerprint
 from misc.machine import ranks
 from misc.machine.device import compute_of
 from misc.run.log import logger
 from misc.run.open_dataset import evaluated_images
-from misc.run.records import remove_recorded
+from misc.run.records import read_note, remove_recorded
+from misc.run.results import claim_outputs
 from misc.run.stage import label_source_path
 from misc.settings.config import Config
 from misc.train.networks import check_weights, load_network
-from misc.train.records import claim_predictions, warn_of_seen
+from misc.train.training import IMAGES, image_sizes
 
 
 def evaluate_network(
@@ -45,16 +47,12 @@ def evaluate_network(
     stage, values = f"eval_{network}", vars(config)
     for name in config.supervision:
         weights = label_source_path(values[f"{network}_weights_name"], name)
-        model = load_network(
-            build(),
-            weights,
-            flag=f"{network}_weights_name",
-            stage=f"train_{network}",
-            compute=compute_of(config),
-        )
+        model = load_network(build(), network, weights, compute_of(config))
+        trained = {f"{network}_weights_name": f"a file of SHA-256 {fingerprint(weights)}"}
+        claim = partial(claim_outputs, config, dataset, stage, extra=trained)
         folder = label_source_path(values[f"{network}_out_dir"], name)
         ids = dataset.split(config.val_list)
-        claim_predictions(config, dataset, network, weights, folder, ids)
+        claim(ids, folder=folder)
         predict(model, ids, folder)
         truth_ids = evaluated_images(config, dataset, (kind,), stage=stage, flag="val_list")
         if truth_ids:
@@ -63,7 +61,7 @@ def evaluate_network(
         if server_list := values[f"{network}_server_list"]:
             folder = label_source_path(values[f"{network}_server_dir"], name)
             ids = dataset.split(server_list)
-            claim_predictions(config, dataset, network, weights, folder, ids, packed)
+            claim(ids, folder=folder, more_files=packed)
             predict(model, ids, folder)
             remove_recorded(folder, packed)
             made = ranks.on_first(partial(pack, folder, ids))
@@ -74,6 +72,18 @@ def check_trained(
     config: Config, network: str, build: Callable[[], Any], coming: Collection[Path]
 ) -> None:
     """Check the weights of each --supervision; see `check_weights`."""
-    flag = f"{network}_weights_name"
-    paths = [label_source_path(vars(config)[flag], name) for name in config.supervision]
-    check_weights(build, flag, paths, coming)
+    weights = vars(config)[f"{network}_weights_name"]
+    paths = [label_source_path(weights, name) for name in config.supervision]
+    check_weights(build, network, paths, coming)
+
+
+def warn_of_seen(weights: Path, dataset: Dataset, ids: Sequence[str], *, source: str) -> None:
+    """Warn in one line of a list's images that the network was trained on, where it is known."""
+    known = read_note(weights, IMAGES) or {}
+    sizes = image_sizes(dataset, [i for i in ids if i in known])
+    seen = [image_id for image_id, size in sizes.items() if known[image_id] == size]
+    if seen:
+        logger.warning(
+            "%d of %d images of %s were trained on (%s): the measures are not of unseen images",
+            *(len(seen), len(ids), source, weights),
+        )

@@ -3,25 +3,29 @@
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+from misc.files.atomic import write_bytes
 
 Curves = dict[str, tuple[list[int], list[float]]]
 
 
 class TrainingCurve:
-    """Appends what a training reports to a file, and to TensorBoard's event files in a folder."""
+    """Appends what a training reports to a file, and to TensorBoard's event files in a folder.
 
-    def __init__(
-        self, path: Path, *, resumed: bool = False, tensorboard: Path | None = None
-    ) -> None:
+    Reports after step `start`, at which the training begins or is resumed, are dropped.
+    """
+
+    def __init__(self, path: Path, *, start: int = 0, tensorboard: Path | None = None) -> None:
         self.path, self.board = path, None
         if tensorboard is not None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self.board = SummaryWriter(str(tensorboard))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not resumed:
-            path.unlink(missing_ok=True)
+            self.board = SummaryWriter(str(tensorboard), purge_step=start + 1)
+        kept = [json.dumps(line) + "\n" for line in _read_lines(path) if line["step"] <= start]
+        write_bytes(path, "".join(kept).encode())
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Write the values that are reported after a step."""
@@ -37,26 +41,29 @@ class TrainingCurve:
 def read_curves(path: str | os.PathLike[str]) -> Curves:
     """Read a training's curves: for each name the steps, ascending, and its values.
 
-    A resumed training reports some steps again; the last report of a step counts. A truncated
-    line is left out. Empty where there is no file.
+    A truncated line is left out. Empty where there is no file.
     """
-    found: dict[str, dict[int, float]] = {}
-    if Path(path).is_file():
-        for line in Path(path).read_text(encoding="utf-8").splitlines():
-            try:
-                values = json.loads(line)
-            except ValueError:
-                continue
-            step = int(values.pop("step"))
-            for name, value in values.items():
-                found.setdefault(name, {})[step] = float(value)
-    return {
-        name: (sorted(values), [values[step] for step in sorted(values)])
-        for name, values in found.items()
-    }
+    curves: Curves = {}
+    for line in _read_lines(Path(path)):
+        step = line.pop("step")
+        for name, value in line.items():
+            steps, values = curves.setdefault(name, ([], []))
+            steps.append(step)
+            values.append(value)
+    return curves
 
 
 def curve_path(weights: str | os.PathLike[str]) -> Path:
     """Return the path of the curves of the training that made a weights file."""
     path = Path(weights)
     return path.with_name(f"{path.name}.curve.jsonl")
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    if not path.is_file():
+        return []
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        with suppress(ValueError):  # it was cut off
+            lines.append(json.loads(line))
+    return lines

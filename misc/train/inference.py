@@ -16,15 +16,11 @@ from misc.imutils import normalize, normalize_crop, planes, rescale, top_left_wi
 from misc.machine.device import Compute
 from misc.run.workers import Way, collect_images, run_images
 
+Outputs = Callable[[str], Sequence[Path]]
 LoadedScales = tuple[tuple[int, int], list[torch.Tensor]]
 
 MASK_THRESHOLD = 0.5
 STEPS = 65535  # between the probabilities 0 and 1 in 16 bits
-
-
-def load_image(dataset: Images, image_id: str) -> torch.Tensor:
-    """Read an image, uint8 (3, H, W)."""
-    return planes(dataset.image(image_id))
 
 
 def load_scales(dataset: Images, scales: Sequence[float], image_id: str) -> LoadedScales:
@@ -111,14 +107,40 @@ def found_classes(
     return np.flatnonzero(logit.float().sigmoid().cpu().numpy() >= least)
 
 
-@torch.inference_mode()
-def detect_objects(
-    model: nn.Module, compute: Compute, image: torch.Tensor
-) -> dict[str, np.ndarray]:
-    """Detect the objects in an image, uint8 (3, H, W); see `as_detections`."""
-    with compute.autocast():
-        (output,) = model([detector_image(compute.put(image))])
-    return as_detections(output)
+def detect_images(
+    model: nn.Module,
+    images: Images,
+    ids: Sequence[str],
+    *,
+    use: Callable[[str, dict[str, np.ndarray]], Any],
+    compute: Compute,
+    description: str,
+    outputs: Outputs | None = None,
+) -> list[Any]:
+    """Detect the objects in images, and return what `use` makes of an image and its detections.
+
+    `use` may write the files of `outputs`; an image whose files are there is left out.
+    """
+
+    # Not by the workers: the masks of large images take gigabytes on their way to them.
+    @torch.inference_mode()
+    def process(image_id: str, image: torch.Tensor) -> Any:
+        with compute.autocast():
+            (found,) = model([detector_image(compute.put(image))])
+        return use(image_id, as_detections(found))
+
+    return _run(
+        ids,
+        partial(_load_image, images),
+        process=process,
+        outputs=outputs,
+        num_workers=compute.num_workers,
+        description=description,
+    )
+
+
+def _load_image(images: Images, image_id: str) -> torch.Tensor:
+    return planes(images.image(image_id))
 
 
 def detector_image(image: torch.Tensor) -> torch.Tensor:
@@ -177,14 +199,16 @@ def segment_images(
     *,
     scales: Sequence[float],
     crf: str | None,
+    use: Callable[[str, np.ndarray], Any],
     compute: Compute,
-    outputs: Callable[[str], Sequence[Path]],
-    write: Callable[[str, np.ndarray], None],
-) -> None:
-    """Label images by `probabilities`, refined in the workers by an implementation of the CRF.
+    description: str,
+    outputs: Outputs | None = None,
+) -> list[Any]:
+    """Label images by `probabilities`, and return what `use` makes of an image and its label.
 
-    `write`, which is picklable, writes an image's label, uint8 (H, W), to the files of `outputs`.
-    On their way to the workers probabilities are on the stride-4 grid, in 16 bits.
+    `use` is picklable and runs in the workers, as does the implementation `crf` of the dense CRF;
+    the label is uint8 (H, W). It may write the files of `outputs`; an image whose files are there
+    is left out. On their way to the workers probabilities are on the stride-4 grid, in 16 bits.
     """
 
     def process(image_id: str, loaded: LoadedScales) -> Way:
@@ -192,29 +216,39 @@ def segment_images(
         grid = tuple((side - 1) // 4 + 1 for side in size)
         found = probabilities(model, scaled, grid, compute)
         steps = (found * STEPS).round().cpu().numpy().astype(np.uint16)
-        yield partial(_write_label, image.numpy().transpose(1, 2, 0), steps, crf, write, image_id)
+        pixels = image.numpy().transpose(1, 2, 0) if crf else None
+        return (yield partial(_use_label, use, image_id, steps, size, pixels, crf))
 
-    run_images(
+    return _run(
         ids,
         partial(load_scales, images, (1.0, *scales)),
         process=process,
         outputs=outputs,
         num_workers=compute.num_workers,
-        description="deeplab",
+        description=description,
     )
 
 
-def _write_label(
-    image: np.ndarray,
-    steps: np.ndarray,
-    crf: str | None,
-    write: Callable[[str, np.ndarray], None],
+def _use_label(
+    use: Callable[[str, np.ndarray], Any],
     image_id: str,
-) -> None:
-    """Write the label of an image (H, W, 3) whose probabilities are uint16 (L, h, w)."""
+    steps: np.ndarray,
+    size: tuple[int, int],
+    pixels: np.ndarray | None,
+    crf: str | None,
+) -> Any:
+    """Use the label of an image (H, W, 3) whose probabilities are uint16 (L, h, w)."""
     small = torch.from_numpy(steps.astype(np.float32) / STEPS)
-    large = F.interpolate(small[None], image.shape[:2], mode="bilinear", align_corners=False)
-    found = large[0].numpy()
+    found = F.interpolate(small[None], size, mode="bilinear", align_corners=False)[0].numpy()
     if crf:
-        found = crf_inference_probabilities(image, found, backend=crf)
-    write(image_id, found.argmax(axis=0).astype(np.uint8))
+        assert pixels is not None
+        found = crf_inference_probabilities(pixels, found, backend=crf)
+    return use(image_id, found.argmax(axis=0).astype(np.uint8))
+
+
+def _run(ids: Sequence[str], load: Callable[[str], Any], **options: Any) -> list[Any]:
+    """Map over images: write their files where there are outputs, else gather results."""
+    if options["outputs"] is None:
+        return collect_images(ids, load, **options)
+    run_images(ids, load, **options)
+    return []

@@ -1,9 +1,10 @@
-"""Networks as the settings name them: built, filled with weights, checked, loaded to be used."""
+"""Networks as the settings name them: built, filled with weights, checked, and used."""
 
 import contextlib
 import importlib
 import warnings
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from operator import attrgetter
@@ -20,7 +21,6 @@ from torchvision.models._utils import IntermediateLayerGetter
 from torchvision.models.resnet import BasicBlock, Bottleneck
 from torchvision.ops import FrozenBatchNorm2d
 
-from misc.files.dataset import Dataset
 from misc.files.weights import OtherNetwork, State, check_fit, load_weights, read_state_dict
 from misc.indexing import PathIndex
 from misc.machine.device import Compute
@@ -54,7 +54,7 @@ def make_network(flag: str, name: str, form: str, *arguments: Any, **options: An
     return network
 
 
-def classifier(config: Config, num_classes: int, form: str = "Net") -> Any:
+def classifier_from(config: Config, num_classes: int, form: str = "Net") -> Any:
     """Build the classification network, as `Net` or `CAM`, with random weights."""
     options: dict[str, Any] = {"backbone": config.backbone}
     if form == "Net":
@@ -62,7 +62,7 @@ def classifier(config: Config, num_classes: int, form: str = "Net") -> Any:
     return make_network("cam_network", config.cam_network, form, num_classes, **options)
 
 
-def relation_network(config: Config) -> Any:
+def relation_network_from(config: Config) -> Any:
     """Build IRNet in its training form, with random weights."""
     grid = config.irn_crop_size // 4
     paths = PathIndex(config.irn_radius, (grid, grid))
@@ -70,31 +70,81 @@ def relation_network(config: Config) -> Any:
     return make_network("irn_network", config.irn_network, form, paths, backbone=backbone)
 
 
-def irnet(config: Config) -> Any:
+def irnet_from(config: Config) -> Any:
     """Build IRNet in its inference form, with random weights."""
     options = {"crop_size": config.irn_pad, "backbone": config.backbone}
     return make_network("irn_network", config.irn_network, "EdgeDisplacement", **options)
 
 
-def fill_backbone(model: Any, part: str, config: Config, *, name: str | None = None) -> None:
-    """Fill a network's backbone, its attribute `part`, with --pretrained.
+@dataclass(frozen=True, kw_only=True)
+class Pretrained:
+    """The weights that the backbone of a network, its `resnet50`, begins with.
 
-    With --pretrained none it is the backbone of --cam_weights_name. A plugged-in network that has
-    `load_pretrained(source)` fills itself. The backbone's name is --backbone by default.
+    Attributes:
+        source: `imagenet`, a file of the backbone's weights, or `none`: those of the
+            classification network's backbone.
+        backbone: the backbone's name.
+        cam_network: module of the classification network.
+        cam_weights: its weights file.
+        build_classifier: builds it.
     """
-    backbone, name = model.get_submodule(part), name or config.backbone
-    if config.pretrained == "none":
-        path = config.cam_weights_name
-        state = _fitting_backbone(backbone, read_state_dict(path), config, name=name)
-        load_weights(backbone, state, source=f"--cam_weights_name {path}")
-    elif _fills_itself(model):
-        model.load_pretrained(config.pretrained)
-    else:
-        load_pretrained(backbone, config.pretrained, name=name)
+
+    source: str
+    backbone: str
+    cam_network: str
+    cam_weights: str
+    build_classifier: Callable[[], Any]
+
+    def fill(self, model: Any) -> None:
+        """Fill the backbone; a network that has `load_pretrained(source)` fills itself."""
+        if self.source == "none":
+            state = self._classifiers_backbone(model, read_state_dict(self.cam_weights))
+            load_weights(model.resnet50, state, source=f"--cam_weights_name {self.cam_weights}")
+        elif hasattr(model, "load_pretrained"):
+            model.load_pretrained(self.source)
+        else:
+            load_pretrained(model.resnet50, self.source, name=self.backbone)
+
+    def check(self, build: Callable[[], Any], coming: Collection[Path]) -> None:
+        """Build a network, and compare with it the weights that `fill` will load.
+
+        Of weights that are coming, since an earlier stage will write them, the network is known.
+        """
+        of_classifier = self.source == "none"
+        path = Path(self.cam_weights if of_classifier else self.source)
+        with outline(build) as model:
+            fills_itself = hasattr(model, "load_pretrained") and not of_classifier
+            if of_classifier and path in coming:
+                with outline(self.build_classifier) as classifier:
+                    self._classifiers_backbone(model, classifier.state_dict())
+            elif path.is_file() and self.source != "imagenet" and not fills_itself:
+                self.fill(model)
+
+    def _classifiers_backbone(self, model: Any, state: State) -> State:
+        """Return those of the classification network's weights that are its backbone's."""
+        prefix = "resnet50."
+        found = {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
+        try:
+            check_fit(model.resnet50, found, source=f"--cam_weights_name {self.cam_weights}")
+        except OtherNetwork as error:
+            raise OtherNetwork(
+                f"{error}; with --pretrained none the backbone, here {self.backbone}, is filled "
+                f"from that of --cam_network {self.cam_network}: pass --pretrained imagenet or a "
+                f"FILE of {self.backbone} weights for this stage, or a --cam_network with this "
+                "backbone"
+            ) from error
+        return found
 
 
-def _fills_itself(model: Any) -> bool:
-    return hasattr(model, "load_pretrained")
+def pretrained_from(config: Config, num_classes: int, *, backbone: str | None = None) -> Pretrained:
+    """Return what --pretrained asks for; the backbone is --backbone where none is named."""
+    return Pretrained(
+        source=config.pretrained,
+        backbone=backbone or config.backbone,
+        cam_network=config.cam_network,
+        cam_weights=config.cam_weights_name,
+        build_classifier=partial(classifier_from, config, num_classes),
+    )
 
 
 def load_pretrained(backbone: nn.Module, source: str, *, name: str = "resnet50") -> None:
@@ -115,40 +165,25 @@ def _download(name: str) -> dict[str, torch.Tensor]:
         ) from error
 
 
-def _fitting_backbone(backbone: nn.Module, state: State, config: Config, *, name: str) -> State:
-    """Return those of the classification network's weights that are its backbone's, if they fit."""
-    prefix = "resnet50."
-    state = {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
-    try:
-        check_fit(backbone, state, source=f"--cam_weights_name {config.cam_weights_name}")
-    except OtherNetwork as error:
-        raise OtherNetwork(
-            f"{error}; with --pretrained none the backbone, here {name}, is filled from that of "
-            f"--cam_network {config.cam_network}: pass --pretrained imagenet or a FILE of {name} "
-            "weights for this stage, or a --cam_network with this backbone"
-        ) from error
-    return state
-
-
-def load_trained(model: Any, path: str | Path, *, flag: str, stage: str) -> Any:
-    """Load a weights file, which a flag names and a stage makes, into a network."""
+def load_trained(model: Any, network: str, path: str | Path) -> Any:
+    """Load into a model the weights file of a network: `cam`, `irn`, `mask_rcnn` or `deeplab`."""
     if not Path(path).is_file():
         raise FileNotFoundError(
-            f"--{flag} {path}: no such file; the stage {stage} makes it: --{stage}_pass True"
+            f"--{network}_weights_name {path}: no such file; the stage train_{network} makes it: "
+            f"--train_{network}_pass True"
         )
-    model.load_published(read_state_dict(path), source=f"--{flag} {path}")
+    model.load_published(read_state_dict(path), source=f"--{network}_weights_name {path}")
     return model
 
 
-def load_network(model: Any, path: str | Path, *, flag: str, stage: str, compute: Compute) -> Any:
-    """Load a weights file into a network, for inference on the device alone; see `load_trained`."""
-    return for_inference(load_trained(model, path, flag=flag, stage=stage), compute)
+def load_network(model: Any, network: str, path: str | Path, compute: Compute) -> Any:
+    """Load a weights file as `load_trained`, for inference on the device."""
+    return for_inference(load_trained(model, network, path), compute)
 
 
 def load_irnet(config: Config, compute: Compute) -> Any:
     """Load IRNet in its inference form, from --irn_weights_name."""
-    path, flag = config.irn_weights_name, "irn_weights_name"
-    return load_network(irnet(config), path, flag=flag, stage="train_irn", compute=compute)
+    return load_network(irnet_from(config), "irn", config.irn_weights_name, compute)
 
 
 def for_inference(model: Any, compute: Compute) -> Any:
@@ -166,53 +201,26 @@ def for_inference(model: Any, compute: Compute) -> Any:
 
 
 def check_weights(
-    build: Callable[[], Any], flag: str, paths: Sequence[str | Path], coming: Collection[Path]
+    build: Callable[[], Any], network: str, paths: Sequence[str | Path], coming: Collection[Path]
 ) -> None:
     """Build a network, and compare with it the weights files that are there.
 
     Those that are coming, since an earlier stage will write them, are not compared.
     """
-    with _outlines():
-        model = _outline(build)
+    with outline(build) as model:
         for path in map(Path, paths):
             if path.is_file() and path not in coming:
-                load_trained(model, path, flag=flag, stage="")
+                load_trained(model, network, path)
 
 
-def check_backbone(
-    build: Callable[[], Any],
-    part: str,
-    config: Config,
-    dataset: Dataset,
-    coming: Collection[Path],
-    *,
-    name: str | None = None,
-) -> None:
-    """Build a network, and compare with it what `fill_backbone` will load into it.
-
-    Where an earlier stage will train the classification network, that is built, too.
-    """
-    with _outlines():
-        model = _outline(build)
-        from_scratch = config.pretrained == "none"
-        path = Path(config.cam_weights_name if from_scratch else config.pretrained)
-        if from_scratch and path in coming:
-            net = _outline(partial(classifier, config, len(dataset.class_names)))
-            backbone, name = model.get_submodule(part), name or config.backbone
-            _fitting_backbone(backbone, net.state_dict(), config, name=name)
-        elif path.is_file() and config.pretrained != "imagenet" and not _fills_itself(model):
-            fill_backbone(model, part, config, name=name)
-
-
-def _outline(build: Callable[[], Any]) -> Any:
+@contextlib.contextmanager
+def outline(build: Callable[[], Any]) -> Iterator[Any]:
     """Build a network without memory; for real where its class needs values to be built."""
-    try:
-        with torch.device("meta"):
-            return build()
-    except Exception:
-        return build()
-
-
-def _outlines() -> contextlib.AbstractContextManager[Any]:
     # torch warns that weights loaded into an outline are not kept.
-    return warnings.catch_warnings(action="ignore", category=UserWarning)
+    with warnings.catch_warnings(action="ignore", category=UserWarning):
+        try:
+            with torch.device("meta"):
+                model = build()
+        except Exception:
+            model = build()
+        yield model

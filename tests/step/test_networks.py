@@ -12,7 +12,7 @@ from misc.evaluate.measures import end_of, read_since
 from misc.files.instance_files import load_instances, save_instances
 from misc.run.stage import label_source_path
 from misc.settings.config import Config
-from misc.train.supervision import Supervision
+from misc.train.supervision import supervision_from
 from step.make_cocoann import describe_image
 from tests.own_measures import OwnMeasures
 from tests.tiny_networks import tiny_detector_and_deeplab
@@ -82,7 +82,7 @@ def test_fragments_are_neither_exported_nor_learnt_from(trained, tmp_path):
     labels = {"score": score, "mask": mask, "class": np.array([3, 4, 5, 6, 7])}
     save_instances(tmp_path / "a.npz", labels)
     config = Config(ins_seg_out_dir=str(tmp_path))
-    supervision = Supervision("irn", "instance", config, Dataset(trained / "VOC2012"))
+    supervision = supervision_from(config, Dataset(trained / "VOC2012"), "irn", "instance")
     size, records = describe_image(supervision, "a")
     assert size == (20, 30)
     assert [record["category_id"] - 1 for record in records] == [3, 6, 7]

@@ -11,7 +11,7 @@ import run_sample
 from misc.evaluate.measures import read_since, record_measures
 from misc.files.cam_files import read_cams
 from misc.settings.flags import read_config
-from step import train_irn
+from misc.train import training
 from tests import forked
 from tests.tiny_networks import tiny_detector_and_deeplab
 from voc12 import Dataset
@@ -261,13 +261,13 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize(
     ("moment", "calls", "after"),
-    [("save_training", 1, False), ("save_training", 1, True), ("write_note", 2, False)],
+    [("save_weights", 1, False), ("save_weights", 1, True), ("write_note", 2, False)],
 )
 def test_killed_while_it_sets_the_mean_the_same_command_ends_the_same(
     copied, other_list, monkeypatch, moment, after, calls
 ):
     listed, expected = other_list
-    real, left = getattr(train_irn, moment), [calls]
+    real, left = getattr(training, moment), [calls]
 
     def die(*arguments, **options):
         left[0] -= 1
@@ -277,7 +277,7 @@ def test_killed_while_it_sets_the_mean_the_same_command_ends_the_same(
             raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(train_irn, moment, die)
+        patch.setattr(training, moment, die)
         with pytest.raises(Killed):
             run(copied, "train_irn", infer_list=listed)
     assert run(copied, "train_irn", infer_list=listed) == 0

@@ -4,28 +4,23 @@ import types
 from misc.train.curves import TrainingCurve, read_curves
 
 
-def test_a_resumed_training_goes_on_and_a_step_reported_again_counts_once(tmp_path):
-    TrainingCurve(tmp_path / "c").add(50, {"loss": 9.0})
-    curve = TrainingCurve(tmp_path / "c", resumed=True)
-    curve.add(50, {"loss": 0.5})
-    curve.add(60, {"loss": 0.25})
-    assert read_curves(tmp_path / "c") == {"loss": ([50, 60], [0.5, 0.25])}
-
-
-def test_a_line_that_was_cut_off_is_left_out(tmp_path):
+def test_a_resumed_training_goes_on_from_its_step_whatever_was_reported_after(tmp_path):
     curve = TrainingCurve(tmp_path / "c")
-    curve.add(1, {"loss": 1.0})
+    curve.add(50, {"loss": 0.5})
+    curve.add(60, {"loss": 9.0})
     with curve.path.open("a") as file:
-        file.write('{"step": 2, "lo')
-    assert read_curves(curve.path) == {"loss": ([1], [1.0])}
+        file.write('{"step": 70, "lo')
+    assert read_curves(tmp_path / "c") == {"loss": ([50, 60], [0.5, 9.0])}
+    TrainingCurve(tmp_path / "c", start=50).add(60, {"loss": 0.25})
+    assert read_curves(tmp_path / "c") == {"loss": ([50, 60], [0.5, 0.25])}
 
 
 def test_tensorboard_gets_every_value_where_it_is_installed(tmp_path, monkeypatch):
     scalars, folders = [], []
 
     class SummaryWriter:
-        def __init__(self, folder):
-            folders.append(folder)
+        def __init__(self, folder, purge_step):
+            folders.append((folder, purge_step))
 
         def add_scalar(self, name, value, step):
             scalars.append((name, value, step))
@@ -35,8 +30,8 @@ def test_tensorboard_gets_every_value_where_it_is_installed(tmp_path, monkeypatc
 
     module = types.SimpleNamespace(SummaryWriter=SummaryWriter)
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
-    curve = TrainingCurve(tmp_path / "c", tensorboard=tmp_path / "board")
+    curve = TrainingCurve(tmp_path / "c", start=4, tensorboard=tmp_path / "board")
     curve.add(5, {"pos": 1.0, "neg": 2.0})
     assert scalars == [("pos", 1.0, 5), ("neg", 2.0, 5)]
-    assert folders == [str(tmp_path / "board")]
+    assert folders == [(str(tmp_path / "board"), 5)]
     assert read_curves(tmp_path / "c")["pos"] == ([5], [1.0])

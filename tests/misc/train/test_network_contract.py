@@ -6,7 +6,7 @@ import torch
 
 from misc.indexing import PathIndex
 from misc.settings.config import Config
-from misc.train.networks import fill_backbone, make_network
+from misc.train.networks import make_network, pretrained_from
 from tests import plain_networks, tiny_networks
 
 PATHS = PathIndex(5, (16, 16))
@@ -77,7 +77,7 @@ def test_a_backbone_that_the_cam_network_cannot_fill_says_what_to_do(tmp_path):
         pretrained="none", cam_network="tests.plain_networks", cam_weights_name=str(path)
     )
     with pytest.raises(ValueError, match="these weights are of another network") as raised:
-        fill_backbone(tiny_networks.Net(3), "resnet50", config, name="resnet18")
+        pretrained_from(config, 3, backbone="resnet18").fill(tiny_networks.Net(3))
     words = (
         "with --pretrained none the backbone, here resnet18, is filled from that of --cam_network "
         "tests.plain_networks: pass --pretrained imagenet or a FILE of resnet18 weights"

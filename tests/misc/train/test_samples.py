@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import torch
 
@@ -7,6 +9,7 @@ from misc.train.samples import (
     DetectionSamples,
     RelationSamples,
     SegmentationSamples,
+    load_batches,
 )
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
@@ -100,3 +103,18 @@ def test_a_segmentation_sample_keeps_the_labels_of_every_pixel():
     assert crop.shape == (3, 64, 64)
     assert (label[top:bottom, left:right] == 7).all()
     assert set(np.unique(label)) == {7, 255}
+
+
+class Parents:
+    collate = staticmethod(list)
+
+    def __len__(self):
+        return 2
+
+    def sample(self, index, rng):
+        return os.getppid()
+
+
+def test_loader_processes_are_forked_from_this_one_whatever_the_default_is(forkserver):
+    batches = load_batches(Parents(), 2, range(1), seed=0, num_workers=1)
+    assert list(batches) == [[os.getpid()] * 2]

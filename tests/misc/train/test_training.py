@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.utils.data import default_collate
 
-from misc.settings.config import Config
-from misc.train.training import Schedule, make_optimizer, train
+from misc.machine.device import Compute
+from misc.train.training import Schedule, Training, make_optimizer, train
 
 
 class Points:
@@ -57,16 +57,17 @@ def run(
             "size": model.weight.abs().sum(),
         }
 
+    compute = Compute(device=torch.device("cpu"), num_workers=num_workers)
+    options |= {"term_weights": {"size": 0.01}}
     train(
-        Config(device="cpu", num_workers=num_workers, seed=seed, checkpoint_every=seconds),
+        Training(
+            name="points", weights=weights, compute=compute, seed=seed, checkpoint_every=seconds
+        ),
         model,
         optimizer,
         Points(count),
         losses,
         Schedule(epochs=epochs, batch_size=4),
-        name="points",
-        weights=weights,
-        term_weights={"size": 0.01},
         **options,
     )
     return model, steps
@@ -133,6 +134,8 @@ def test_where_a_checkpoint_was_made_does_not_show_in_the_result(tmp_path, secon
     resumed, steps = run(tmp_path / "stopped", epochs=4, seconds=seconds)
     assert len(steps) == (3 if seconds == 0 else 4)  # of 8: epochs end at 2, 4, 6 and 8
     assert torch.equal(whole.weight, resumed.weight)
+    curves = [tmp_path / f"{name}.curve.jsonl" for name in ("whole", "stopped")]
+    assert curves[0].read_bytes() == curves[1].read_bytes()
 
 
 def test_random_numbers_of_a_network_go_on_where_they_were(tmp_path):
