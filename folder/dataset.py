@@ -1,6 +1,5 @@
 """A folder of photographs as a data set."""
 
-import hashlib
 import os
 from collections.abc import Sequence
 from functools import cached_property
@@ -8,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from folder.coco_masks import CocoMasks
 from folder.index import Index, read_index
-from folder.masks import Masks
+from folder.masks import Masks, open_masks
+from folder.splits import split
 from folder.tree import Names
 from misc.files import dataset
 from misc.files.dataset import KINDS
@@ -19,18 +20,16 @@ from misc.files.images import read_photograph
 from misc.files.palette import voc_palette
 from misc.settings.config import Config
 
-SPLITS = ("train", "val", "all")
-
 
 class Dataset(dataset.Dataset):
     """Photographs in a tree of folders; images without a label are left out.
 
     Args:
         root: the folder.
-        labels: a file of the classes of each image, in a form of folder.labels; None: the folders
-            in `root` are the classes.
+        labels: a file of the classes of each image, in a form of folder.labels, or several with
+            commas between them; None: the folders in `root` are the classes.
         class_names: a text file of the class names; None: those that occur, sorted.
-        masks: a folder of masks, the ground truth of some images; see folder.masks.
+        masks: a folder of masks, or a COCO JSON: the ground truth of some images.
         strict_labels: refuse labels of images that are missing, in place of a warning.
         val_share: part of the images that are validated on.
         seed: which of them.
@@ -55,8 +54,11 @@ class Dataset(dataset.Dataset):
         limit: int | None = None,
     ) -> None:
         self.root, self.limit = Path(root), limit
-        given = (None if path is None else Path(path) for path in (labels, class_names, masks))
-        self._labels, self._names, self._mask_root = given
+        given = (None if path is None else Path(path) for path in (class_names, masks))
+        self._names, self._mask_root = given
+        self._labels = [] if labels is None else [Path(labels)]
+        if self._labels and not self._labels[0].exists():
+            self._labels = [Path(path) for path in os.fspath(labels or "").split(",")]
         self._strict_labels = strict_labels
         self._val_share, self._seed = val_share, seed
         if not self.root.is_dir():
@@ -73,8 +75,8 @@ class Dataset(dataset.Dataset):
         )
 
     @cached_property
-    def _masks(self) -> Masks:
-        return Masks(self._mask_root, self.root, self._index)
+    def _masks(self) -> Masks | CocoMasks:
+        return open_masks(self._mask_root, self.root, self._index)
 
     @cached_property
     def class_names(self) -> Sequence[str]:  # type: ignore[override]  # known once it is read
@@ -93,11 +95,16 @@ class Dataset(dataset.Dataset):
         """Return the files that an image's ground truth of a kind is read from."""
         return list(self._masks.files(image_id, kind))
 
+    @cached_property
+    def _splits(self) -> dict[str, list[str]]:
+        paths = {image_id: self._index.paths[image_id] for image_id in self._index.labels}
+        return split(paths, self._index.parts, share=self._val_share, seed=self._seed)
+
     def split(self, name_or_file: str) -> list[str]:
-        """Return the ids of train, val or all, or of a text file of ids or paths."""
-        if name_or_file in SPLITS:
-            return self._split(name_or_file)[: self.limit]
-        index, path = self._index, list_file(name_or_file, splits=SPLITS)
+        """Return the ids of train, val, all or, if there is one, test; or of a list of paths."""
+        if name_or_file in self._splits:
+            return self._splits[name_or_file][: self.limit]
+        index, path = self._index, list_file(name_or_file, splits=list(self._splits))
         names = Names(self.root, index.paths)
 
         def parse(line: str, place: str) -> str:
@@ -108,8 +115,9 @@ class Dataset(dataset.Dataset):
                 )
             return ids[0] if ids else line
 
-        listed = read_list(path, parse=parse)
-        ids = [image_id for image_id in listed if image_id not in index.broken]
+        ids = [
+            image_id for image_id in read_list(path, parse=parse) if image_id not in index.broken
+        ]
         if missing := [image_id for image_id in ids if image_id not in index.paths]:
             raise FileNotFoundError(
                 f"{name_or_file}: {len(missing)} of {len(ids)} ids have no image, the first is "
@@ -117,16 +125,6 @@ class Dataset(dataset.Dataset):
                 "an id, which has no ending, and '_' for '/'"
             )
         return ids[: self.limit]
-
-    def _split(self, name: str) -> list[str]:
-        ids = list(self._index.labels)
-        if name == "all" or len(ids) == 1:
-            return ids
-        # By a digest of each id, so that more images move few from one side to the other.
-        ranked = sorted(ids, key=lambda i: hashlib.sha256(f"{self._seed} {i}".encode()).digest())
-        count = min(max(round(self._val_share * len(ids)), 1), len(ids) - 1)
-        val = set(ranked[:count])
-        return [image_id for image_id in ids if (image_id in val) == (name == "val")]
 
     def image_path(self, image_id: str) -> Path:
         """Return the path of an image's file."""
@@ -163,6 +161,10 @@ class Dataset(dataset.Dataset):
     def instance_label(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
         """Read the instances: masks, bool (N, H, W), and their classes, int64 (N,), from 0."""
         return self._masks.instances(image_id)
+
+    def ignored_regions(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
+        """Read the crowds of a COCO JSON: masks, bool (M, H, W), and classes, int64 (M,)."""
+        return self._masks.ignored(image_id)
 
 
 def from_config(config: Config) -> Dataset:

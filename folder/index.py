@@ -4,19 +4,20 @@ import difflib
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from folder.label_files import ACCEPTED, normal, read_names
 from folder.labels import read_labels
 from folder.rows import Labels, Row, is_background
+from folder.splits import folders_of_part, part_of_file, parts_by_folder
 from folder.tree import ALMOST, Names, files_below
 from misc.files.images import photograph_problem
 from misc.files.photograph_ids import photograph_ids
 
 _log = logging.getLogger("irnet")
 SHOWN = 3
-SPLIT = re.compile(r"(train|val|valid|test)(ing|idation)?([\s_-]*(set|data|\d{4}))?", re.IGNORECASE)
 ANSWERS = re.compile(r"\W*((0|1|true|false|yes|no)(\W+|$))+", re.IGNORECASE)
 # Values of an 8-bit label map without background, 255 for ignore, and one left free.
 MOST_CLASSES = 253
@@ -30,32 +31,35 @@ class Index(NamedTuple):
         broken: why an image cannot be read, by id of those.
         class_names: the names of the classes.
         labels: the classes, from 0, of each image that has a label and can be read.
+        parts: train, val or test, by the ids of these, where the data come in a split.
     """
 
     paths: Mapping[str, str]
     broken: Mapping[str, str]
     class_names: tuple[str, ...]
     labels: Mapping[str, Sequence[int]]
+    parts: Mapping[str, str]
 
 
 def read_index(
     root: Path,
     *,
-    labels: Path | None,
+    labels: Sequence[Path],
     class_names: Path | None,
     masks: Path | None,
     strict_labels: bool = False,
 ) -> Index:
-    """Read the tree of images and the labels; without a file of labels they are sub-folders."""
+    """Read the tree of images and the files of labels; without any, sub-folders are the labels."""
     files = sorted(files_below(root, but=masks))
     paths = photograph_ids(files, source=f"--data_root {root}")
     names = None if class_names is None else _named(class_names)
     images = Names(root, paths)
-    if labels is None:
-        rows, own_names = _sub_folders(root, paths)
+    source = ", ".join(map(str, labels)) or f"--data_root {root}"
+    if labels:
+        read = partial(read_labels, names=names, images=images, ids=list(paths))
+        rows, own_names = _together(root, paths, {path: read(path) for path in labels})
     else:
-        rows, own_names = read_labels(labels, names=names, images=images, ids=list(paths))
-    source = f"{labels or f'--data_root {root}'}"
+        rows, own_names = _sub_folders(root, paths)
     found = _match(root, images, rows, source=source, strict=strict_labels)
     if names is None:
         occurring = {c for row in found.values() for c in row.classes}
@@ -70,7 +74,9 @@ def read_index(
         _log.info(words, source, len(lacking), len(paths), lacking[0])
     classes = _numbered(found, names)
     known = {i: classes[i] for i in paths if i in classes and i not in broken}
-    return Index(paths=paths, broken=broken, class_names=tuple(names), labels=known)
+    parts = {image_id: found[image_id].part for image_id in known if found[image_id].part}
+    parts = parts or parts_by_folder({image_id: paths[image_id] for image_id in known})[0]
+    return Index(paths=paths, broken=broken, class_names=tuple(names), labels=known, parts=parts)
 
 
 def _broken(root: Path, paths: Mapping[str, str]) -> dict[str, str]:
@@ -104,18 +110,39 @@ def _sub_folders(root: Path, paths: Mapping[str, str]) -> Labels:
             f"--data_root {root}: pass --labels with its images, {ACCEPTED}; or sort them into one "
             "folder for each class"
         )
-    outer = sorted({first for first, *_ in parts.values()})
     # train/cat/1.jpg: the class is the inner folder.
-    depth = int(all(map(SPLIT.fullmatch, outer)) and min(map(len, parts.values())) > 2)
+    _, outer = parts_by_folder(paths)
+    depth = outer + 1
     if depth:
-        _log.warning(
-            "--data_root %s: %s are a split's folders, the classes are those in them; all images "
-            "are taken together, --train_list and --val_list name other lists",
-            root,
-            ", ".join(outer),
-        )
+        folders = ", ".join(sorted({each[outer] for each in parts.values()}))
+        if min(map(len, parts.values())) < depth + 2:
+            raise ValueError(
+                f"--data_root {root}: {folders} are a split without folders of classes in them; "
+                "pass --labels, or sort the images into one folder for each class"
+            )
+        words = "--data_root %s: %s are a split, the classes are the folders in them"
+        _log.info(words, root, folders)
     rows = [Row(f"{root / path}", path, [normal(part[depth])]) for path, part in parts.items()]
     return Labels(rows)
+
+
+def _together(root: Path, paths: Mapping[str, str], labels: Mapping[Path, Labels]) -> Labels:
+    """Return the rows of all files; where each file is of another part of a split, with it."""
+    parts = {path: part_of_file(path.as_posix()) for path in labels}
+    if len(labels) == 1 or "" in parts.values() or len(set(parts.values())) < len(parts):
+        if len(labels) > 1:
+            _log.info("%d files of labels are taken together, and no split", len(labels))
+        parts = dict.fromkeys(labels, "")
+    rows, names = list[Row](), dict[str, None]()
+    for path, found in labels.items():
+        inside = path.parent.absolute()
+        base = root.absolute()
+        folders = [inside.relative_to(base).as_posix()] if inside.is_relative_to(base) else []
+        folders += folders_of_part(parts[path], paths.values())
+        rows += [row._replace(folders=folders, part=parts[path]) for row in found.rows]
+        names |= dict.fromkeys(found.class_names or ())
+    has_names = all(found.class_names for found in labels.values())
+    return Labels(rows, list(names) if has_names else None)
 
 
 def _match(
@@ -218,11 +245,6 @@ def _doubts(names: Sequence[str]) -> list[str]:
             "{}: taken for a class; an image without any has an empty list, and --class_names FILE "
             "without this name reads it so",
             [repr(name) for name in names if is_background(name)],
-        ),
-        (
-            "{}: folders of a split? They are taken for classes; pass --labels, or sort the images "
-            "into one folder for each class",
-            [repr(name) for name in names if SPLIT.fullmatch(name)],
         ),
     ]
     return [words.format(_some(found)) for words, found in kinds if found]

@@ -1,56 +1,91 @@
-"""Ground truth of those images that have it: DIR/semantic and DIR/instance, PNGs."""
+"""Ground truth of those images that have it: PNGs as tools write them."""
 
 import logging
-import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from folder.coco_masks import CocoMasks
+from folder.colours import ClassColours, colours_of, read_objects
 from folder.index import Index
-from folder.tree import files_below
+from folder.tree import BARE, EXACT, Names, files_below, is_photograph, stem
 from misc.files.dataset import KINDS
-from misc.files.images import is_turned, photograph_formats, photograph_size, read_numbers
-from misc.files.object_maps import read_class_map, split_objects
+from misc.files.images import is_turned, photograph_size
+from misc.files.object_maps import split_objects
 from misc.imutils import IGNORE
 
 _log = logging.getLogger("irnet")
 LOOKED_AT = 20  # masks, to see whether they hold numbers of classes and objects
-# In an instance mask of 16 bits, which may number more than 254 objects.
-IGNORED_OF_16_BITS = 65535
+FOLDERS = {"semantic": "semantic", "segmentationclass": "semantic"}
+FOLDERS |= {"instance": "instance", "segmentationobject": "instance"}
+# What may stand behind the image's name in that of its mask, and of one that has a single object.
+WORD = re.compile(
+    r"[\s._-]+(masks?|seg|segmentation|labels?|gt|instances?|semantic)$", re.IGNORECASE
+)
+NUMBER = re.compile(r"[\s._-]+\d+$")
+
+
+def open_masks(path: Path | None, root: Path, index: Index) -> "Masks | CocoMasks":
+    """Open the ground truth in a folder of masks or a COCO JSON; of None, no image has any."""
+    if path is not None and path.is_file():
+        return CocoMasks(path, root, index)
+    return Masks(path, root, index)
 
 
 class Masks:
-    """The masks in a folder; their path below it is the image's, ending in .png.
+    """The masks in DIR/semantic and DIR/instance, or in DIR itself; named like their images.
 
-    A semantic mask holds 0, class id + 1, 255 to be ignored; an instance mask 0, a number for each
-    object, 255 (of 16 bits 65535). An object's class is that of the semantic mask under it, or the
-    image's only one. How many images have a mask, and what fits none, is logged.
+    NAME.png, or NAME_mask.png and the like, has the classes; or, in DIR/instance, the objects of an
+    image. NAME_0.png, NAME_1.png have an object each. An object's class is that of the semantic
+    mask under it, or the image's only one. How many images have a mask, and what fits none, is
+    logged.
     """
 
     def __init__(self, folder: Path | None, root: Path, index: Index) -> None:
         self._folder, self._root, self._index = folder, root, index
-        self._files: dict[str, dict[str, Path]] = {kind: {} for kind in KINDS}
+        self._files: dict[str, dict[str, list[Path]]] = {kind: {} for kind in KINDS}
+        self._pieces: set[str] = set()
+        self._white_class = False
         if folder is None:
             return
-        if not any((folder / kind).is_dir() for kind in KINDS):
-            raise FileNotFoundError(
-                f"--masks {folder}: has no folder semantic or instance; in them masks lie as the "
-                "images do, ending in .png"
-            )
-        images: dict[str, list[str]] = {}
-        for image_id, path in index.paths.items():
-            images.setdefault(_stem(path), []).append(image_id)
-        strays, endings = [], photograph_formats()
-        for kind in KINDS:
-            for path in sorted(files_below(folder / kind)):
-                ending = os.path.splitext(path)[1].lower()
-                if ending == ".png" and _stem(path) in images:
-                    self._files[kind] |= dict.fromkeys(images[_stem(path)], folder / kind / path)
-                elif ending in endings:
-                    strays.append(f"{kind}/{path}")
+        if not folder.is_dir():
+            raise FileNotFoundError(f"--masks {folder}: no such folder or COCO JSON")
+        inside = {p: FOLDERS[p.name.lower()] for p in folder.iterdir() if p.name.lower() in FOLDERS}
+        names, strays = Names(root, index.paths), list[str]()
+        keys = [*inside, folder, folder.parent]
+        self._colours = ClassColours(keys, index.class_names)
+        for place, kind in (inside or {folder: "semantic"}).items():
+            for path in sorted(files_below(place)):
+                if is_photograph(path) and not self._take(names, place, path, kind, bool(inside)):
+                    strays.append((place / path).relative_to(folder).as_posix())
         self._log_fit(folder, strays)
         self._check_values()
+
+    def _take(self, names: Names, place: Path, path: str, kind: str, has_kinds: bool) -> bool:
+        """Note whose mask a file is; return False where it is none's."""
+        if not path.lower().endswith(".png"):
+            return False
+        plain = WORD.sub("", stem(path))
+        for form, is_piece in (
+            (stem(path), False),
+            (plain, False),
+            (WORD.sub("", NUMBER.sub("", plain)), True),
+        ):
+            ids, fit = names.match(form, ("images",))
+            if fit > BARE or (fit != EXACT and len(ids) > 1):
+                continue
+            where = "instance" if is_piece and not has_kinds else kind
+            if not ids or (is_piece and where == "semantic"):
+                return False
+            for image_id in ids:
+                if not is_piece and image_id in self._files[where]:
+                    return False
+                self._files[where].setdefault(image_id, []).append(place / path)
+                self._pieces |= {image_id} if is_piece else set()
+            return True
+        return False
 
     def _log_fit(self, folder: Path, strays: Sequence[str]) -> None:
         paths, found = self._index.paths, {i for files in self._files.values() for i in files}
@@ -58,27 +93,31 @@ class Masks:
         if strays:
             words += f"; {len(strays)} files belong to no image, the first is {strays[0]}"
         if not found:
-            kind = next(kind for kind in KINDS if (folder / kind).is_dir())
             first = next(iter(paths.values()))
-            words += f"; that of {first} is {folder / kind / _stem(first)}.png"
+            words += f"; that of {first} is {folder}/semantic/{stem(first)}.png"
         _log.log(logging.WARNING if strays or not found else logging.INFO, "%s", words)
 
     def _check_values(self) -> None:
-        """Refuse masks of white on black in place of numbers."""
+        """Refuse masks of white on black in place of numbers, but where there is one class."""
         wanted = {
             "semantic": f"a class is its number, 1 to {len(self._index.class_names)}",
             "instance": "objects are numbered from 1",
         }
         shown = [image_id for image_id, classes in self._index.labels.items() if classes]
         for kind, numbers in wanted.items():
-            files = self._files[kind]
-            looked_at = [files[image_id] for image_id in shown if image_id in files][:LOOKED_AT]
+            files = {i: found for i, found in self._files[kind].items() if i not in self._pieces}
+            looked_at = [files[image_id][0] for image_id in shown if image_id in files][:LOOKED_AT]
             # The first that is sound ends it.
-            if looked_at and all(map(_is_white_on_black, looked_at)):
-                raise ValueError(
-                    f"--masks {self._folder}: masks hold only 0 and 255 (ignored), the first is "
-                    f"{looked_at[0]}; {numbers}"
-                )
+            if not looked_at or not all(map(_is_white_on_black, looked_at)):
+                continue
+            if kind == "semantic" and len(self._index.class_names) == 1:
+                self._white_class = True
+                _log.info("masks: white on black, which is the class %s", *self._index.class_names)
+                continue
+            raise ValueError(
+                f"--masks {self._folder}: masks hold only 0 and 255 (ignored), the first is "
+                f"{looked_at[0]}; {numbers}"
+            )
 
     def has(self, kinds: Sequence[str], image_id: str) -> bool:
         """Return whether an image has masks of these kinds, and the classes of its objects."""
@@ -89,38 +128,55 @@ class Masks:
 
     def semantic(self, image_id: str) -> np.ndarray:
         """Read the semantic mask of an image, uint8 (H, W)."""
-        path = self._path("semantic", image_id)
-        return self._fitting(path, image_id, read_class_map(path, len(self._index.class_names)))
+        (path,) = self._paths("semantic", image_id)
+        if self._white_class:
+            label = (colours_of(path) > 0).astype(np.uint8)
+        else:
+            label = self._colours.read(path)
+        return self._fitting(path, image_id, label)
 
     def instances(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
         """Read the instances of an image: masks, bool (N, H, W), and classes, int64 (N,)."""
-        path, classes = self._path("instance", image_id), self._classes(image_id)
-        objects = self._fitting(path, image_id, read_numbers(path))
+        masks, classes = list[np.ndarray](), list[np.ndarray]()
+        for path in self._paths("instance", image_id):
+            if image_id in self._pieces:
+                objects, ignored = (colours_of(path) > 0).astype(np.uint8), IGNORE
+            else:
+                objects, ignored = read_objects(path)
+            objects = self._fitting(path, image_id, objects)
+            semantic = self._classes_under(image_id, objects.shape)
+            found = split_objects(path, objects, semantic, ignored=ignored)
+            masks.append(found[0])
+            classes.append(found[1])
+        return np.concatenate(masks), np.concatenate(classes)
+
+    def _classes_under(self, image_id: str, size: tuple[int, ...]) -> np.ndarray:
         if image_id in self._files["semantic"]:
-            semantic = self.semantic(image_id)
-        elif len(classes) == 1:
-            semantic = np.full(objects.shape, classes[0] + 1, np.uint8)
-        else:
-            raise FileNotFoundError(
-                f"{self._path('semantic', image_id)}: no such file; it says the class of each "
-                "object of an image with several"
-            )
-        ignored = IGNORE if objects.dtype == np.uint8 else IGNORED_OF_16_BITS
-        return split_objects(path, objects, semantic, ignored=ignored)
+            return self.semantic(image_id)
+        if len(classes := self._classes(image_id)) == 1:
+            return np.full(size, classes[0] + 1, np.uint8)
+        raise FileNotFoundError(
+            f"{self._paths('semantic', image_id)[0]}: no such file; it says the class of each "
+            "object of an image with several"
+        )
+
+    def ignored(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return no regions: in masks they are no objects."""
+        return np.zeros((0, 0, 0), bool), np.zeros(0, np.int64)
 
     def files(self, image_id: str, kind: str) -> list[Path]:
         """Return the masks that an image's ground truth of a kind is read from."""
         kinds = {"semantic": ["semantic"], "instance": ["instance", "semantic"]}[kind]
-        return [self._files[each][image_id] for each in kinds if image_id in self._files[each]]
+        return [path for each in kinds for path in self._files[each].get(image_id, ())]
 
     def _classes(self, image_id: str) -> Sequence[int]:
         return self._index.labels.get(image_id, ())
 
-    def _path(self, kind: str, image_id: str) -> Path:
+    def _paths(self, kind: str, image_id: str) -> list[Path]:
         if self._folder is None:
             raise FileNotFoundError(f"{image_id}: has no mask; --masks names the folder of masks")
-        named = f"{_stem(self._index.paths[image_id])}.png"
-        return self._files[kind].get(image_id, self._folder / kind / named)
+        named = f"{stem(self._index.paths[image_id])}.png"
+        return self._files[kind].get(image_id, [self._folder / kind / named])
 
     def _fitting(self, path: Path, image_id: str, mask: np.ndarray) -> np.ndarray:
         image = self._root / self._index.paths[image_id]
@@ -131,13 +187,9 @@ class Masks:
         return mask
 
 
-def _stem(path: str) -> str:
-    return os.path.splitext(path)[0]
-
-
 def _is_white_on_black(path: Path) -> bool:
     try:
-        values = set(np.unique(read_numbers(path)).tolist())
+        values = set(np.unique(colours_of(path)).tolist())
     except (ValueError, OSError):
         return False  # told where it is read
-    return IGNORE in values and values <= {0, IGNORE}
+    return 0xFFFFFF in values and values <= {0, 0xFFFFFF}

@@ -23,12 +23,14 @@ class Row(NamedTuple):
         path: the image's path or id.
         classes: names of classes.
         folders: folders below the root in which the path may lie, too.
+        part: train, val or test, where the file is of one.
     """
 
     place: str
     path: str
     classes: Sequence[str]
     folders: Sequence[str] = ()
+    part: str = ""
 
 
 class Labels(NamedTuple):

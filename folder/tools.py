@@ -25,10 +25,10 @@ def coco(file: File) -> Labels | None:
     if not isinstance(content.get("images"), list):
         raise ValueError(f"{file.path}: a COCO JSON without its list `images`, or no COCO JSON")
     try:
-        names, files = _by_id(content["categories"], "name"), _by_id(content["images"], "file_name")
+        names, files = by_id(content["categories"], "name"), by_id(content["images"], "file_name")
         shown: dict[str, dict[str, None]] = {image: {} for image in files}
         for annotation in content["annotations"]:
-            image, category = (_id(annotation, key) for key in ("image_id", "category_id"))
+            image, category = (id_of(annotation, key) for key in ("image_id", "category_id"))
             if image not in files or category not in names:
                 lacking = f"image {image}" if image not in files else f"category {category}"
                 raise ValueError(f"an annotation of {lacking}, which it does not list")
@@ -274,14 +274,15 @@ def _has(content: Any, **kinds: Any) -> bool:
     )
 
 
-def _by_id(parts: Sequence[Mapping[str, Any]], key: str) -> dict[str, str]:
-    found = {_id(part, "id"): normal(str(part[key])) for part in parts}
+def by_id(parts: Sequence[Mapping[str, Any]], key: str) -> dict[str, str]:
+    """Return a value of the images or categories of a COCO JSON by id."""
+    found = {id_of(part, "id"): normal(str(part[key])) for part in parts}
     if len(found) < len(parts):
         raise ValueError("an id of its images or categories is in it twice")
     return found
 
 
-def _id(part: Mapping[str, Any], key: str) -> str:
+def id_of(part: Mapping[str, Any], key: str) -> str:
     """Return an id as text: some write the number 1 in one place and "1" in another."""
     value = part[key]
     if isinstance(value, bool) or not isinstance(value, int | str):

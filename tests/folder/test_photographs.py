@@ -152,13 +152,13 @@ def test_how_the_masks_fit_is_told_in_one_line(photos, caplog):
 
 @pytest.mark.parametrize("kind", ["semantic", "instance"])
 def test_where_no_mask_fits_the_path_of_one_is_named(photos, tmp_path, caplog, kind):
-    write_mask(tmp_path / "m" / kind / "cow.png", np.zeros(SIZE))
+    write_mask(tmp_path / "m" / kind / "cows.png", np.zeros(SIZE))
     data = opened(photos, masks=tmp_path / "m")
     assert data.with_truth(data.split("all")) == []
     (line,) = caplog.messages
     assert line == (
-        f"masks: 0 of 5 images have one; 1 files belong to no image, the first is {kind}/cow.png; "
-        f"that of field/day 2/cow.JPG is {tmp_path}/m/{kind}/field/day 2/cow.png"
+        f"masks: 0 of 5 images have one; 1 files belong to no image, the first is {kind}/cows.png;"
+        f" that of field/day 2/cow.JPG is {tmp_path}/m/semantic/field/day 2/cow.png"
     )
 
 

@@ -75,24 +75,6 @@ def test_common_names_are_not_warned_of(tmp_path, name):
     assert "WARNING" not in told(tmp_path, **labelled_lines(tmp_path, lines))
 
 
-@pytest.mark.parametrize(
-    "splits", [("train", "val"), ("train2017", "val2017"), ("Test_Set", "Training_Set")]
-)
-def test_folders_of_a_split_above_those_of_the_classes_are_no_classes(tmp_path, splits):
-    make_photos(
-        tmp_path / "photos",
-        [f"{s}/{c}/{n}.png" for s in splits for c in ("cat", "dog") for n in (1, 2)],
-    )
-    text = told(tmp_path)
-    assert "8 images, 2 classes: cat 4, dog 4" in text
-    assert f"{', '.join(splits)} are a split's folders, the classes are those in them" in text
-
-
-def test_folders_of_a_split_without_classes_are_warned_of(tmp_path):
-    make_photos(tmp_path / "photos", [f"{s}/{n}.png" for s in ("train", "test") for n in range(4)])
-    assert "'test', 'train': folders of a split?" in told(tmp_path)
-
-
 def test_a_folder_of_what_shows_nothing_is_warned_of_and_class_names_leaves_it_out(tmp_path):
     paths = [f"{c}/{n}.png" for c in ("Negative", "Positive") for n in range(4)]
     make_photos(tmp_path / "photos", paths)

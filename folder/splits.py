@@ -1,0 +1,120 @@
+"""Which photographs are train, val and test: as they come, or drawn."""
+
+import hashlib
+import logging
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from folder.tree import bare, stem
+
+_log = logging.getLogger("irnet")
+PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"}
+PARTS |= {"test": "test", "testing": "test"}
+PART = re.compile(rf"({'|'.join(sorted(PARTS, reverse=True))})([\s_-]*(set|data|\d{{4}}))?", re.I)
+# Tools of augmentation write NAME.rf.HASH; others a hash of letters and digits behind a number.
+COPY = re.compile(
+    r"(.+)\.rf\.\w+|(.*\d.*)[._-](?=[0-9a-f]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{8,}", re.IGNORECASE
+)
+
+
+def part_of(name: str) -> str:
+    """Return train, val or test, where a folder is called so, or like it; else nothing."""
+    found = PART.fullmatch(name)
+    return PARTS[found[1].lower()] if found else ""
+
+
+def part_of_file(path: str) -> str:
+    """Return the part of a split that a file's name, or else its folder's, tells; else nothing."""
+    *folders, name = path.split("/")
+    told = {part_of(word) for word in re.split(r"[\W_]+", stem(name))} - {""}
+    told = told or {part_of(folder) for folder in folders[-1:]} - {""}
+    return told.pop() if len(told) == 1 else ""
+
+
+def parts_by_folder(paths: Mapping[str, str]) -> tuple[dict[str, str], int]:
+    """Return the part of each image by id, and the depth of the folders that tell it.
+
+    They tell none, and the depth is -1, where not every image lies in one, or train is not there.
+    """
+    folders = {image_id: path.split("/")[:-1] for image_id, path in paths.items()}
+    for depth in range(min(map(len, folders.values()), default=0)):
+        found = {image_id: part_of(each[depth]) for image_id, each in folders.items()}
+        if "train" in (parts := set(found.values())) and "" not in parts and len(parts) > 1:
+            return found, depth
+    return {}, -1
+
+
+def folders_of_part(part: str, paths: Iterable[str]) -> list[str]:
+    """Return the folders, down to that called like a part of a split, that images lie in."""
+    found = dict[str, None]()
+    for path in paths if part else ():
+        folders = path.split("/")[:-1]
+        ends = [n for n, folder in enumerate(folders, 1) if part_of(folder) == part]
+        found |= dict.fromkeys("/".join(folders[:end]) for end in ends)
+    return list(found)
+
+
+def split(
+    paths: Mapping[str, str], parts: Mapping[str, str], *, share: float, seed: int
+) -> dict[str, list[str]]:
+    """Return the ids of train, val, all (both) and, where there is one, test.
+
+    Copies of a photograph never stand in both train and val.
+
+    Args:
+        paths: of all images with a label, by id.
+        parts: train, val or test, by id, as the data come; what is missing is drawn.
+        share: part of the images that val is, where it is drawn.
+        seed: which of them.
+    """
+    parts = parts if "train" in parts.values() else {}
+    test = [image_id for image_id in paths if parts.get(image_id) == "test"]
+    rest = [image_id for image_id in paths if parts.get(image_id) != "test"]
+    copies = _copies(paths)
+    val = {image_id for image_id in rest if parts.get(image_id) == "val"}
+    if not val and len(rest) > 1:
+        val = _draw_val(rest, copies, share=share, seed=seed)
+    train = [image_id for image_id in rest if image_id not in val] or rest
+    held = {copies[image_id] for image_id in val if image_id in copies}
+    if doubled := [image_id for image_id in train if copies.get(image_id) in held]:
+        words = "%d images are left out of train, as copies of them are in val, the first is %s"
+        _log.warning(words, len(doubled), paths[doubled[0]])
+        train = [image_id for image_id in train if image_id not in set(doubled)]
+    if parts:
+        drawn = "" if "val" in parts.values() else " (drawn from train)"
+        words = "the split is that of the data: train %d, val %d%s, test %d"
+        _log.info(words, len(train), len(val), drawn, len(test))
+    found = {"train": train, "val": [i for i in rest if i in val] or rest, "all": rest}
+    return found | ({"test": test} if test else {})
+
+
+def _copies(paths: Mapping[str, str]) -> dict[str, str]:
+    """Return what the copies of a photograph by an augmentation tool share, by the id of each."""
+    found = {}
+    for image_id, path in paths.items():
+        if match := COPY.fullmatch(bare(stem(path))):
+            found[image_id] = match[1] or match[2]
+    if (originals := len(set(found.values()))) < len(found):
+        words = "%d images are copies of %d photographs by their names; copies stay on one side"
+        _log.info(words, len(found), originals)
+    return found
+
+
+def _draw_val(
+    ids: Sequence[str], copies: Mapping[str, str], *, share: float, seed: int
+) -> set[str]:
+    """Return the images to validate on: at least one, not all; copies stay together.
+
+    They are drawn by a digest of each id, so that more images move few from one side to the other.
+    """
+    groups: dict[str, list[str]] = {}
+    for image_id in ids:
+        groups.setdefault(copies.get(image_id, image_id), []).append(image_id)
+    if len(groups) == 1:
+        groups = {image_id: [image_id] for image_id in ids}
+    ranked = sorted(groups, key=lambda g: hashlib.sha256(f"{seed} {g}".encode()).digest())
+    count, val = max(round(share * len(ids)), 1), set[str]()
+    for group in ranked[:-1]:
+        if len(val) < count:
+            val.update(groups[group])
+    return val

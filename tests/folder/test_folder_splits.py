@@ -1,0 +1,130 @@
+"""The split that data come in, and copies of a photograph, from the command line."""
+
+import json
+
+import pytest
+from photo_tree import make_photos, write_csv
+
+import run_sample
+from folder import Dataset
+from tests import forked
+
+
+def told(folder, *, status=0, **changes):
+    """Give the log of a dry run of the classification network."""
+    data = {"dataset": "folder", "data_root": folder / "photos", "pretrained": "none"}
+    data |= {"dry_run": True, "cam_batch_size": 1, "train_cam_pass": True} | changes
+    assert run_sample.main(forked.arguments(folder / "run", **data)) == status
+    return (folder / "run/sample_train_eval.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("parts", "above"),
+    [
+        (("train", "val"), ""),
+        (("train2017", "val2017"), "deep/"),
+        (("Training_Set", "valid", "Testing"), ""),
+    ],
+)
+def test_folders_of_a_split_above_those_of_the_classes(tmp_path, parts, above):
+    paths = [f"{above}{p}/{c}/{n}.png" for p in parts for c in ("cat", "dog") for n in (1, 2)]
+    make_photos(tmp_path / "photos", paths)
+    text = told(tmp_path)
+    assert f"{', '.join(sorted(parts))} are a split, the classes are the folders in them" in text
+    assert f"the split is that of the data: train 4, val 4, test {4 * (len(parts) - 2)}" in text
+    assert "8 images, 2 classes: cat 4, dog 4" in text
+    data = Dataset(tmp_path / "photos")
+    assert all(f"_{parts[1]}_" in f"_{image_id}" for image_id in data.split("val"))
+    assert len(data.split("all")) == 8
+
+
+def test_without_a_folder_of_val_it_is_drawn_and_test_stays_apart(tmp_path):
+    paths = [f"{p}/{n}.png" for p in ("train", "test") for n in range(10)]
+    make_photos(tmp_path / "photos", paths)
+    labels = write_csv(tmp_path / "t.csv", {path: ["cat"] for path in paths[::-1]})
+    data = Dataset(tmp_path / "photos", labels=labels)
+    assert (len(data.split("train")), len(data.split("val"))) == (9, 1)
+    assert set(data.split("train") + data.split("val")) == {f"train_{n}" for n in range(10)}
+    assert data.split("test") == [f"test_{n}" for n in range(10)]
+    text = told(tmp_path, labels=labels)
+    assert "the split is that of the data: train 9, val 1 (drawn from train), test 10" in text
+
+
+def test_folders_of_a_split_without_classes_are_refused(tmp_path, capsys):
+    make_photos(tmp_path / "photos", [f"{s}/{n}.png" for s in ("train", "test") for n in range(4)])
+    told(tmp_path, status=2)
+    assert "test, train are a split without folders of classes in them" in (capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("lies", ["train.csv,val.csv", "photos/train/_c.csv,photos/valid/_c.csv"])
+def test_one_file_of_labels_for_each_part(tmp_path, lies):
+    """The names in the files are below the folders of their parts, and in both the same."""
+    files = [tmp_path / path for path in lies.split(",")]
+    parts = ("train", "val" if "val.csv" in lies else "valid")
+    for part, file in zip(parts, files, strict=True):
+        make_photos(tmp_path / "photos" / part, ["1.png", "2.png"])
+        write_csv(file, {"1.png": [f"only {part}"], "2.png": ["both"]})
+    data = Dataset(tmp_path / "photos", labels=",".join(map(str, files)))
+    assert data.split("train") == ["train_1", "train_2"]
+    assert data.split("val") == [f"{parts[1]}_1", f"{parts[1]}_2"]
+    assert [data.class_names[c] for c in data.classes("train_1")] == ["only train"]
+
+
+def test_files_of_no_split_are_taken_together(tmp_path, caplog):
+    caplog.set_level("INFO")
+    make_photos(tmp_path / "photos", ["1.png", "2.png"])
+    files = [write_csv(tmp_path / f"{n}.csv", {f"{n}.png": ["cat"]}) for n in (1, 2)]
+    data = Dataset(tmp_path / "photos", labels=",".join(map(str, files)))
+    assert len(data.split("all")) == 2
+    assert "2 files of labels are taken together, and no split" in caplog.text
+
+
+def test_coco_of_each_part_has_all_classes(tmp_path):
+    images = [{"id": 1, "file_name": "1.png"}]
+    for part, category in (("train", "cat"), ("val", "dog")):
+        make_photos(tmp_path / f"photos/{part}2017", ["1.png"])
+        content = {
+            "images": images,
+            "categories": [{"id": 3, "name": "cat"}, {"id": 5, "name": "dog"}],
+            "annotations": [{"image_id": 1, "category_id": {"cat": 3, "dog": 5}[category]}],
+        }
+        (tmp_path / f"instances_{part}2017.json").write_text(json.dumps(content))
+    files = ",".join(str(tmp_path / f"instances_{part}2017.json") for part in ("train", "val"))
+    data = Dataset(tmp_path / "photos", labels=files)
+    assert data.class_names == ("cat", "dog")
+    assert [data.classes(i) for name in ("train", "val") for i in data.split(name)] == [[0], [1]]
+
+
+def test_copies_of_a_photograph_stay_on_one_side(tmp_path, caplog):
+    caplog.set_level("INFO")
+    copies = [f"{n}_jpg.rf.{n}{k}c0ffee.jpg" for n in range(12) for k in range(3)]
+    copies += [f"shot{n}-{k}ab4cd5e.jpg" for n in range(12) for k in range(3)]
+    make_photos(tmp_path / "photos", copies)
+    labels = write_csv(tmp_path / "t.csv", {path: ["cat"] for path in copies})
+    data = Dataset(tmp_path / "photos", labels=labels, val_share=0.25)
+    sides = [
+        {data.file_name(i).partition("_")[0].partition("-")[0] for i in data.split(name)}
+        for name in ("train", "val")
+    ]
+    assert not sides[0] & sides[1]
+    assert len(data.split("val")) == 18
+    assert "72 images are copies of 24 photographs by their names" in caplog.text
+
+
+def test_names_of_hashes_alone_are_no_copies(tmp_path):
+    paths = [f"5b9312{n:02}-bb99-11e8-b2b9-ac1f6b6435d0.png" for n in range(20)]
+    paths += [f"IMG-202101{n:02}.png" for n in range(10, 20)]
+    paths += [f"cat_{n:02}c0ffee.png" for n in range(10)]
+    make_photos(tmp_path / "photos", paths)
+    labels = write_csv(tmp_path / "t.csv", {path: ["cat"] for path in paths})
+    data = Dataset(tmp_path / "photos", labels=labels, val_share=0.2)
+    assert len(data.split("val")) in range(8, 28)
+
+
+def test_copies_on_both_sides_of_a_split_that_came_are_left_out_of_train(tmp_path, caplog):
+    paths = ["train/1_jpg.rf.aa1.jpg", "train/2_jpg.rf.aa2.jpg", "valid/2_jpg.rf.aa3.jpg"]
+    make_photos(tmp_path / "photos", paths)
+    labels = write_csv(tmp_path / "t.csv", {path: ["cat"] for path in paths})
+    data = Dataset(tmp_path / "photos", labels=labels)
+    assert [data.file_name(i) for i in data.split("train")] == paths[:1]
+    assert "1 images are left out of train, as copies of them are in val" in caplog.text
