@@ -14,6 +14,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 LONG = {
     "test_cityscapes_run.py",
     "test_documented.py",
+    "test_documented_after.py",
     "test_exports.py",
     "test_folder_run.py",
     "test_killed.py",

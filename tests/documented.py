@@ -4,10 +4,32 @@ import itertools
 import os
 import re
 import shlex
+from pathlib import Path
 from unittest import mock
 
-from tests import forked
+from torch.distributed.run import get_args_parser
 
+from tests import coco_shaped, forked
+from tests.cityscapes.city_tree import make_cityscapes
+
+ROOT = Path(__file__).parent.parent
+
+RANKS = 2  # in place of the 8 or 16 of the pages
+# Slow enough that no class is lost, whatever the rounding: every image has labels to learn from.
+LEARNS = {
+    "cam_network": "tests.seeing_networks",
+    "cam_optimizer": "adamw",
+    "cam_learning_rate": 1e-4,
+    "irn_optimizer": "adamw",
+    "irn_learning_rate": 1e-3,
+    "cam_num_epoches": 1,
+    "irn_num_epoches": 1,
+    "exp_times": 1,
+    "ins_seg_bg_thres": 0.05,
+    "mask_rcnn_learning_rate": 1e-3,
+}
+# Words that stand for something of the reader's.
+MEANT = {"ID": "demo_000001", "FIRST_MACHINE": "localhost", "FILE": "resnet50.pth"}
 LANGUAGES = ("", "sh", "bash", "console", "shell")
 PROGRAMS = ("python", "torchrun", "make", "pip")
 
@@ -37,6 +59,42 @@ def inline(text):
     return [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", prose)]
 
 
+def place_data(voc_folder, folder):
+    for name in ("VOCdevkit", "benchmark_RELEASE"):
+        (folder / name).symlink_to(voc_folder / name)
+    (folder / "photos").symlink_to(voc_folder / "VOCdevkit" / "VOC2012" / "JPEGImages")
+    make_cityscapes(folder / "cityscapes")
+    coco_shaped.make_coco(folder / "COCO", year=2014)
+    (folder / "shared").mkdir()
+    (folder / "shared" / "VOC2012").symlink_to(voc_folder / "VOCdevkit" / "VOC2012")
+
+
+def run_command(command, folder):
+    """Run a documented command in a folder with its data."""
+    program, *words = as_meant(command, folder)
+    ranks = 1
+    if program == "torchrun":
+        get_args_parser().parse_args(words)
+        number, words = ranks_of([program, *words])
+        ranks = min(number, RANKS)
+    else:
+        assert (program, words.pop(0)) == ("python", "run_sample.py")
+    run_whole(folder, words, ranks)
+
+
+def as_meant(command, folder):
+    for word, meant in MEANT.items():
+        command = re.sub(rf"\b{word}\b", meant, command)
+    return shlex.split(command.replace("/shared/", f"{folder}/shared/"))
+
+
+def run_whole(folder, words, ranks=1):
+    """Run as `run` does, with networks that learn; it has to end well."""
+    statuses = run(folder, words, folder / "output", ranks=ranks, **LEARNS)
+    said = "".join(path.read_text() for path in sorted(folder.glob("output*")))
+    assert statuses == [0] * ranks, said[-3000:]
+
+
 def run(folder, words, output, *, ranks=1, **tiny):
     """Run `python run_sample.py` with these words in a folder; return the exit statuses."""
     settings = {**forked.TINY, **tiny}
@@ -64,3 +122,28 @@ def ranks_of(words):
     given = dict(itertools.pairwise(words[1:place]))
     number = int(given["--nproc_per_node"]) * int(given.get("--nnodes", 1))
     return number, words[place + 1 :]
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+COMMANDS = {c: page.name for page in PAGES for c in commands(page.read_text())}
+RUNS = [c for c in COMMANDS if "run_sample.py" in shlex.split(c)]
+# What has been run before a command, by words of it.
+PUBLISHED = "--voc12_root VOCdevkit/VOC2012"
+AFTER = {
+    "--make_sem_seg_pass": PUBLISHED,
+    "--cam_out_dir my_cams": PUBLISHED,
+    "--tables": PUBLISHED,
+    "--sweep": PUBLISHED,
+    "--infer_list train_aug": PUBLISHED,
+    "--settings": PUBLISHED,
+    "--mask_rcnn_server_list test": "--dataset cityscapes --data_root cityscapes",
+    "--show ID": "",
+    "--predict photos": PUBLISHED,
+}
+
+
+def run_before(command):
+    """Give the words of the run that a command comes after, or which it is itself; else None."""
+    found = [words for part, words in AFTER.items() if part in command]
+    own = command.removeprefix("python run_sample.py ")
+    return found[0] if found else own if own in AFTER.values() else None

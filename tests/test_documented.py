@@ -2,125 +2,31 @@
 
 Commands run as they are written, by the same program in a process of its own, in a folder where VOC
 lies as a user's does; only networks, steps and the number of ranks are smaller. One that needs what
-an earlier command has made names it in AFTER.
+an earlier command has made names it in AFTER; those are in test_documented_after.py.
 """
 
 import re
 import shlex
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from torch.distributed.run import get_args_parser
 
 from misc.settings.flags import build_parser
-from tests import coco_shaped, documented, foreign_cams, voc_shaped
-from tests.cityscapes.city_tree import make_cityscapes
+from tests import documented, voc_shaped
+from tests.documented import COMMANDS, PAGES, ROOT, RUNS, as_meant, run_before
 from tests.folder.photo_tree import export_demo
 
-ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-COMMANDS = {c: page.name for page in PAGES for c in documented.commands(page.read_text())}
-RUNS = [c for c in COMMANDS if "run_sample.py" in shlex.split(c)]
 FLAGS = {flag: page.name for page in PAGES for flag in documented.flags(page.read_text())}
-RANKS = 2  # in place of the 8 or 16 of the pages
-PUBLISHED = "--voc12_root VOCdevkit/VOC2012"
-# What has been run before, by words of the command.
-AFTER = {
-    "--make_sem_seg_pass": PUBLISHED,
-    "--cam_out_dir my_cams": PUBLISHED,
-    "--tables": PUBLISHED,
-    "--sweep": PUBLISHED,
-    "--infer_list train_aug": PUBLISHED,
-    "--settings": PUBLISHED,
-    "--mask_rcnn_server_list test": "--dataset cityscapes --data_root cityscapes",
-    "--show ID": "",
-    "--predict photos": PUBLISHED,
-}
-# Slow enough that no class is lost, whatever the rounding: every image has labels to learn from.
-LEARNS = {
-    "cam_network": "tests.seeing_networks",
-    "cam_optimizer": "adamw",
-    "cam_learning_rate": 1e-4,
-    "irn_optimizer": "adamw",
-    "irn_learning_rate": 1e-3,
-    "cam_num_epoches": 1,
-    "irn_num_epoches": 1,
-    "exp_times": 1,
-    "ins_seg_bg_thres": 0.05,
-    "mask_rcnn_learning_rate": 1e-3,
-}
-# Words that stand for something of the reader's.
-MEANT = {"ID": "demo_000001", "FIRST_MACHINE": "localhost", "FILE": "resnet50.pth"}
-
-
-@pytest.fixture(scope="module")
-def finished(voc_folder, tmp_path_factory):
-    """Give a function that copies a folder in which a command has been run; it runs once."""
-    done = {}
-
-    def folder_after(words, destination):
-        if words not in done:
-            done[words] = tmp_path_factory.mktemp("finished")
-            place_data(voc_folder, done[words])
-            run_all(done[words], shlex.split(words))
-        shutil.copytree(done[words], destination, dirs_exist_ok=True, symlinks=True)
-
-    return folder_after
-
-
-def place_data(voc_folder, folder):
-    for name in ("VOCdevkit", "benchmark_RELEASE"):
-        (folder / name).symlink_to(voc_folder / name)
-    (folder / "photos").symlink_to(voc_folder / "VOCdevkit" / "VOC2012" / "JPEGImages")
-    make_cityscapes(folder / "cityscapes")
-    coco_shaped.make_coco(folder / "COCO", year=2014)
-    (folder / "shared").mkdir()
-    (folder / "shared" / "VOC2012").symlink_to(voc_folder / "VOCdevkit" / "VOC2012")
-
-
-def run_all(folder, words, ranks=1):
-    outputs = folder / "output"
-    learns = LEARNS
-    statuses = documented.run(folder, words, outputs, ranks=ranks, **learns)
-    said = "".join(path.read_text() for path in sorted(folder.glob("output*")))
-    assert statuses == [0] * ranks, said[-3000:]
-    return said
-
-
-def as_meant(command, folder):
-    for word, meant in MEANT.items():
-        command = re.sub(rf"\b{word}\b", meant, command)
-    return shlex.split(command.replace("/shared/", f"{folder}/shared/"))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", RUNS, ids=RUNS)
-def test_a_documented_run_finishes(command, voc_folder, finished, tmp_path):
-    folder = tmp_path
-    before = [words for part, words in AFTER.items() if part in command]
-    if before:
-        finished(before[0], folder)
-    else:
-        place_data(voc_folder, folder)
+@pytest.mark.parametrize("command", [c for c in RUNS if run_before(c) is None])
+def test_a_documented_run_finishes(command, voc_folder, tmp_path):
+    documented.place_data(voc_folder, tmp_path)
     if "--dataset folder" in command:
-        export_demo(folder, 12, masks=True)
-    if "my_cams" in command:
-        foreign_cams.convert(folder / "result" / "cam", folder / "my_cams")
-        shutil.rmtree(folder / "sess")
-        if "--tables" not in command:
-            shutil.rmtree(folder / "result")
-    words = as_meant(command, folder)
-    ranks = 1
-    if words[0] == "torchrun":
-        get_args_parser().parse_args(words[1:])
-        number, words = documented.ranks_of(words)
-        ranks = min(number, RANKS)
-    else:
-        assert words[:2] == ["python", "run_sample.py"]
-        words = words[2:]
-    run_all(folder, words, ranks)
+        export_demo(tmp_path, 12, masks=True)
+    documented.run_command(command, tmp_path)
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c not in RUNS])

@@ -16,7 +16,7 @@ from misc.train.networks import make_network
 from net.backbone import build_backbone, stage_channels
 from net.resnet50_irn import AffinityDisplacementLoss
 from tests import documented, forked
-from tests.test_documented import ROOT
+from tests.documented import ROOT
 
 PAGE = (ROOT / "docs" / "ARCHITECTURE.md").read_text()
 BLOCKS = dict(re.findall(r"^```python\n# (\S+)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
