@@ -81,7 +81,7 @@ def film(
         beta: power of the affinities in the random walk.
         exp_times: the random walk takes 2 to this power steps.
     """
-    size = image.shape[:2]
+    size = (image.shape[0], image.shape[1])
     image = rescale(image, _LONGEST / max(size))
     grey = np.dstack([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)] * 3)
     centroids = find_centroids(displacement)
@@ -90,42 +90,22 @@ def film(
     lattice = np.s_[step // 2 :: step, step // 2 :: step]
     colours = OBJECT_COLOURS[instances[lattice].ravel() % len(OBJECT_COLOURS)].tolist()
     stride = np.array(image.shape[:2]) / instances.shape
-    powers = np.linspace(-1, exp_times, len(MOVES)).round().astype(int).tolist()
+    powers = np.linspace(0, exp_times, len(MOVES)).round().astype(int).tolist()
+    maps = torch.as_tensor(cam if len(cam) else np.zeros_like(boundary)[None])
+    edge = torch.as_tensor(boundary)[None]
     frames = []
     for moves, power in zip(MOVES, powers, strict=True):
         points = find_centroids(displacement, iterations=moves)[:, *lattice].reshape(2, -1).T
         gathered = image // 2
         for (y, x), colour in zip((points + 0.5) * stride, colours, strict=True):
             cv2.circle(gathered, (round(x), round(y)), 2, colour, cv2.FILLED, cv2.LINE_AA)
-        scores = walked_scores(cam, boundary, size, radius=radius, beta=beta, power=power)
-        spread = Layer(
-            title=f"scores, steps: {0 if power < 0 else 2**power}",
-            picture=heat_colours(scores),
-            opacity=0.7,
-        )
+        walked = propagate_to_edge(maps, edge, radius, beta, power)
+        scores = upsample_scores(walked, size).amax(dim=0).numpy()
+        title, colouring = f"scores, steps: {2**power}", heat_colours(scores)
+        spread = Layer(title=title, picture=colouring, opacity=0.7)
         pair = (gathered, Layer(title=f"centroids, moves: {moves}")), (grey, spread)
         frames.append(tile([draw(*each, longest=_LONGEST) for each in pair], columns=2))
     return frames
-
-
-def walked_scores(
-    cam: np.ndarray,
-    boundary: np.ndarray,
-    size: tuple[int, ...],
-    *,
-    radius: int,
-    beta: float,
-    power: int,
-) -> np.ndarray:
-    """Return the largest class score (H, W) after 2^power steps; the initial one for power -1."""
-    if not len(cam):
-        return np.zeros(size, np.float32)
-    maps, edge = torch.as_tensor(cam), torch.as_tensor(boundary)[None]
-    if power < 0:
-        walked = (maps * (1 - edge))[:, None]
-    else:
-        walked = propagate_to_edge(maps, edge, radius, beta, power)
-    return upsample_scores(walked, (size[0], size[1])).amax(dim=0).numpy()
 
 
 def _write(path: Path, pages: list[Image.Image]) -> None:
