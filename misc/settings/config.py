@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from misc.settings.cores import usable_cores
-from misc.settings.declare import output_path, setting, settings_of, stage_flag
+from misc.settings.declare import optional_path, output_path, setting, settings_of, stage_flag
 from misc.settings.rules import (
     A_FILE,
     A_PATH,
@@ -73,8 +73,8 @@ class Config:
         group="Run",
         rule=one_of(*PRESETS),
     )
-    settings: str | None = setting(
-        None, "repeat a run from the JSON of its settings; flags override it", rule=A_PATH
+    settings: str | None = optional_path(
+        "repeat a run from the JSON of its settings; flags override it"
     )
     device: str = setting("auto", "where networks run", rule=one_of("auto", "cpu", "cuda", "mps"))
     precision: str = setting(
@@ -123,15 +123,10 @@ class Config:
         folder="folder",
         demo="demo",
     )
-    data_root: str | None = setting(
-        None, "folder of the data set; of voc12 the devkit's VOC2012", rule=A_PATH
-    )
-    voc12_root: str | None = setting(None, "the same as --dataset voc12 --data_root", rule=A_PATH)
-    sbd_root: str | None = setting(
-        None,
-        "SBD's folder, a source of train_aug and of its ground truth",
-        rule=A_PATH,
-        of=("voc12",),
+    data_root: str | None = optional_path("folder of the data set; of voc12 the devkit's VOC2012")
+    voc12_root: str | None = optional_path("the same as --dataset voc12 --data_root")
+    sbd_root: str | None = optional_path(
+        "SBD's folder, a source of train_aug and of its ground truth", of=("voc12",)
     )
     cityscapes_classes: int = setting(
         8,
@@ -155,17 +150,12 @@ class Config:
         rule=one_of("background", "ignore"),
         of=COCO,
     )
-    coco_mask_dir: str | None = setting(
-        None,
-        "coco: folder of ready-made semantic masks, in place of the truth of the JSON",
-        rule=A_PATH,
-        of=COCO,
+    coco_mask_dir: str | None = optional_path(
+        "coco: folder of ready-made semantic masks, in place of the truth of the JSON", of=COCO
     )
-    labels: str | None = setting(
-        None,
+    labels: str | None = optional_path(
         "folder: file of the classes in each image, see YOUR_IMAGES.md; by default sub-folders are "
         "the classes",
-        rule=A_PATH,
         of=("folder",),
     )
     strict_labels: bool = setting(
@@ -173,14 +163,11 @@ class Config:
         "folder: refuse labels of images that are missing, in place of a warning",
         of=("folder",),
     )
-    class_names: str | None = setting(
-        None,
-        "folder: text file of the class names; by default those that occur, sorted",
-        rule=A_PATH,
-        of=("folder",),
+    class_names: str | None = optional_path(
+        "folder: text file of the class names; by default those that occur, sorted", of=("folder",)
     )
-    masks: str | None = setting(
-        None, "folder: masks of some images, to measure against", rule=A_PATH, of=("folder",)
+    masks: str | None = optional_path(
+        "folder: masks of some images, to measure against", of=("folder",)
     )
     val_share: float = setting(
         0.1,
@@ -513,15 +500,11 @@ class Config:
     )
 
     cam_weights_name: str = output_path(
-        "sess/res50_cam.pth",
-        "weights of the classification network",
-        group="Files",
-        rule=A_FILE,
+        "sess/res50_cam.pth", "weights of the classification network", group="Files", rule=A_FILE
     )
     irn_weights_name: str = output_path("sess/res50_irn.pth", "weights of IRNet", rule=A_FILE)
     cam_out_dir: str = output_path(
-        "result/cam",
-        "CAMs, ours or of another method (.npz, .npy, .pt), see YOUR_CAMS.md",
+        "result/cam", "CAMs, ours or of another method (.npz, .npy, .pt), see YOUR_CAMS.md"
     )
     ir_label_out_dir: str = output_path("result/ir_label", "relation labels")
     ins_seg_out_dir: str = output_path("result/ins_seg", "instance labels")

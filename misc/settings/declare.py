@@ -116,6 +116,11 @@ def setting(
     return dataclasses.field(default=default, metadata={"declared": declared})
 
 
+def optional_path(help: str, **options: Any) -> Any:
+    """Declare a path of the user's, which nothing is read from by default."""
+    return setting(None, help, rule=A_PATH, **options)
+
+
 def output_path(default: str, help: str, *, rule: Rule = A_PATH, **options: Any) -> Any:
     """Declare an output path; the demo preset and --run_dir move it."""
     first, *rest = default.split("/")
