@@ -1,4 +1,3 @@
-import ast
 import re
 import subprocess
 import sys
@@ -185,21 +184,6 @@ def test_any_pass_set_true_runs_only_those():
 def test_only_passes_set_false_run_all_the_others():
     everything = [stage.name for stage in STAGES]
     assert asked("--train_cam_pass", "False") == everything[1:]
-
-
-def test_every_setting_is_read_somewhere():
-    packages = [path.parent for path in ROOT.glob("*/__init__.py")]
-    files = [path for folder in packages for path in folder.rglob("*.py")]
-    files = [path for path in files if path.relative_to(ROOT).parts[0] != "benchmarks"]
-    files.append(ROOT / "run_sample.py")
-    read = {"preset", "run_dir", "settings", "voc12_root"}  # by read_config
-    for path in files:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Attribute):
-                owner = ast.unparse(node.value)
-                read |= {node.attr} if owner == "config" else set()
-    read |= {stage.flag for stage in STAGES}
-    assert set(SETTINGS) - read == set()
 
 
 def test_what_a_setting_affects_is_a_stage():
