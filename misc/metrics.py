@@ -221,7 +221,6 @@ def join_matches(records: Sequence[ImageMatches]) -> ImageMatches:
 def average_precision(
     records: Sequence[ImageMatches],
     thresholds: Sequence[float] = (0.25, 0.5, 0.7, 0.75),
-    order: Sequence[int] | np.ndarray | None = None,
     *,
     num_classes: int,
 ) -> np.ndarray:
@@ -235,13 +234,12 @@ def average_precision(
     Args:
         records: one per image, of `match_detections`.
         thresholds: T IoU thresholds above 0.
-        order: the order of the images, a permutation; as given when None.
         num_classes: number of foreground classes C.
 
     Returns:
         float64 (T, C), NaN for a class without ground truth.
     """
-    found = join_matches([records[i] for i in (range(len(records)) if order is None else order)])
+    found = join_matches(records)
     falling = np.argsort(-found.scores, kind="stable")
     result = np.full((len(thresholds), num_classes), np.nan)
     for class_id in np.unique(found.gt_classes):
@@ -254,7 +252,7 @@ def average_precision(
 
 
 def mean_average_precision(average_precisions: np.ndarray) -> np.ndarray:
-    """Average over the classes that have ground truth: (T, C) to (T,)."""
+    """Average over the classes that have ground truth: (..., C) to (...)."""
     return _mean_of_numbers(average_precisions)
 
 
@@ -277,33 +275,24 @@ def ranking_precision(scores: np.ndarray, labels: np.ndarray) -> float:
     return float(np.mean(precisions))
 
 
-def average_precision_spread(
+def average_precision_in_orders(
     records: Sequence[ImageMatches],
-    repeats: int = 10,
-    seed: int = 0,
+    thresholds: Sequence[float],
     *,
     num_classes: int,
-    threshold: float = 0.5,
-) -> dict[str, float]:
-    """Compute the mean AP over classes and its spread over random image orders.
+    orders: int = 10,
+    seed: int = 0,
+) -> np.ndarray:
+    """Compute the average precision in random orders of the images, which rank equal scores.
 
-    Each image's best score is 1, so ties are many, and their order changes the result.
+    With its peak as an instance's score, each image's best is 1: ties are many.
 
     Returns:
-        `mean`, `min`, `max` and `std` over the repeats.
+        float64 (orders, T, C); see `average_precision`.
     """
     rng = np.random.default_rng(seed)
-    orders = [rng.permutation(len(records)) for _ in range(repeats)]
-    means = np.array(
-        [
-            mean_average_precision(
-                average_precision(records, [threshold], order, num_classes=num_classes)
-            )[0]
-            for order in orders
-        ]
-    )
-    summaries = {"mean": means.mean(), "min": means.min(), "max": means.max(), "std": means.std()}
-    return {name: float(value) for name, value in summaries.items()}
+    shuffled = ([records[i] for i in rng.permutation(len(records))] for _ in range(orders))
+    return np.array([average_precision(r, thresholds, num_classes=num_classes) for r in shuffled])
 
 
 def _first_of_each(masks: np.ndarray, reached: np.ndarray) -> np.ndarray:

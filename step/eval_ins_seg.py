@@ -7,6 +7,6 @@ from misc.settings.config import Config
 
 
 def run(config: Config, dataset: Dataset) -> None:
-    """Compute AP at four thresholds, AP50's spread over orders, and the data set's own AP."""
+    """Compute AP at four thresholds, how AP50 varies with ties, and the data set's own AP."""
     if ids := evaluated_images(config, dataset, ("instance",), stage="eval_ins_seg"):
         measure_instances(config, dataset, "eval_ins_seg", ids, config.ins_seg_out_dir)

@@ -20,7 +20,7 @@ from misc.machine import ranks
 from misc.metrics import (
     ImageMatches,
     average_precision,
-    average_precision_spread,
+    average_precision_in_orders,
     confusion,
     iou_per_class,
     match_detections,
@@ -103,8 +103,8 @@ def measure_instances(
 ) -> None:
     """Record the AP of images' instances in a folder: VOC's, of each class too, the data set's own.
 
-    `with_coco` adds COCO's AP, and leaves the spread of VOC's out; flag and supervision as
-    `record_measures`.
+    `with_coco` adds COCO's AP, and leaves out what order the images are in; flag and supervision
+    as `record_measures`.
     """
     found = collect_images(
         ids,
@@ -115,18 +115,21 @@ def measure_instances(
     by_voc, own, by_coco = map(list, zip(*found, strict=True))
     num_classes = len(dataset.class_names)
     measures = precision_measures(by_voc, num_classes)
+    in_orders = average_precision_in_orders(by_voc, (0.5,), num_classes=num_classes)[:, 0]
     if not with_coco:
-        spread = average_precision_spread(by_voc, num_classes=num_classes)
-        measures["AP50 mean of 10 orders"] = spread["mean"]
-        measures["AP50 deviation of 10 orders"] = spread["std"]
+        reversed_list = average_precision(by_voc[::-1], (0.5,), num_classes=num_classes)
+        measures["AP50 deviation"] = mean_average_precision(in_orders).std()
+        measures["AP50 of reversed list"] = mean_average_precision(reversed_list)[0]
     measures |= dataset.instance_measures(own)
     if with_coco and COCO_AP not in measures:
         measures |= {n: v for n, v in coco_measures(by_coco).items() if n == COCO_AP}
         if COCO_AP not in measures:
             split = vars(config)[flag]
             logger.info("%s is left out: no image of --%s %s has an object", COCO_AP, flag, split)
-    by_class = average_precision(by_voc, (0.5,), num_classes=num_classes)[0]
-    details, of = {"AP50": plain(by_class)}, {"flag": flag, "supervision": supervision}
+    details, of = (
+        {"AP50": plain(in_orders.mean(axis=0))},
+        {"flag": flag, "supervision": supervision},
+    )
     record_measures(config, dataset, stage, measures, details, **of)
 
 
@@ -154,8 +157,9 @@ def match_image(
 
 
 def precision_measures(records: Sequence[ImageMatches], num_classes: int) -> dict[str, float]:
-    """Compute VOC's AP of masks at the four thresholds: `AP25` to `AP75`."""
-    means = mean_average_precision(average_precision(records, THRESHOLDS, num_classes=num_classes))
+    """Compute VOC's AP of masks at the four thresholds, `AP25` to `AP75`: means of ten orders."""
+    in_orders = average_precision_in_orders(records, THRESHOLDS, num_classes=num_classes)
+    means = mean_average_precision(in_orders).mean(axis=0)
     return {f"AP{round(100 * t)}": float(v) for t, v in zip(THRESHOLDS, means, strict=True)}
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from misc.metrics import (
     average_precision,
-    average_precision_spread,
+    average_precision_in_orders,
     confusion,
     iou_per_class,
     match_detections,
@@ -214,20 +214,15 @@ def test_no_image_and_no_truth_give_nan_without_a_warning():
         assert np.isnan(mean_average_precision(result)).all()
 
 
-def test_ties_go_by_the_order_of_the_images():
+def test_equal_scores_are_ranked_by_the_order_of_the_images():
     wrong, right = record([(0, 1.0, 15, 20)], [(0, 0, 5)]), record([(0, 1.0, 0, 5)], [(0, 0, 5)])
-    kept = average_precision([wrong, right], [0.5], num_classes=1)
-    swapped = average_precision([wrong, right], [0.5], [1, 0], num_classes=1)
-    assert (kept[0, 0], swapped[0, 0]) == (0.25, 0.5)
-
-
-def test_spread_covers_the_orders_of_the_images():
-    wrong, right = record([(0, 1.0, 15, 20)], [(0, 0, 5)]), record([(0, 1.0, 0, 5)], [(0, 0, 5)])
-    spread = average_precision_spread([wrong, right], repeats=20, num_classes=1)
-    assert (spread["min"], spread["max"]) == (0.25, 0.5)
-    assert 0.25 < spread["mean"] < 0.5
-    assert spread["std"] > 0
-    assert spread == average_precision_spread([wrong, right], repeats=20, num_classes=1)
+    for records, expected in (([wrong, right], 0.25), ([right, wrong], 0.5)):
+        assert average_precision(records, [0.5], num_classes=1)[0, 0] == expected
+    found = average_precision_in_orders([wrong, right], [0.5], orders=20, num_classes=1)
+    assert found.shape == (20, 1, 1)
+    assert set(found.flatten()) == {0.25, 0.5}
+    again = average_precision_in_orders([wrong, right], [0.5], orders=20, num_classes=1)
+    np.testing.assert_array_equal(found, again)
 
 
 SPAN = st.tuples(st.integers(0, 11), st.integers(0, 6)).map(lambda pair: (pair[0], sum(pair)))
@@ -246,7 +241,7 @@ def test_average_precision_equals_its_definition(images, shuffle):
     order = list(range(len(images)))
     shuffle.shuffle(order)
     records = [record(*image) for image in images]
-    result = average_precision(records, thresholds, order, num_classes=3)
+    result = average_precision([records[i] for i in order], thresholds, num_classes=3)
     ordered = [images[number] for number in order]
     expected = [[naive_average_precision(ordered, t, c) for c in range(3)] for t in thresholds]
     np.testing.assert_allclose(result, np.array(expected), atol=1e-12)

@@ -64,6 +64,20 @@ def test_suggested_thresholds_stay_between_0_and_1(place, capsys):
     assert words in capsys.readouterr().out
 
 
+def test_instances_of_equal_scores_are_measured_in_ten_orders_and_in_the_reversed_list(place):
+    """Of two labels with score 1 the second alone is right: AP is 0.25, 0.5 where it is first."""
+    wrong = {"mask": np.ones((1, *SIZE), bool), "score": np.ones(1), "class": np.zeros(1, int)}
+    save_instances("ins/a.npz", wrong)
+    assert evaluate("eval_ins_seg") == 0
+    found = {measure: value for (_, measure), value in measures(place).items()}
+    seconds_first = (found["AP50"] - 0.25) / 0.25
+    assert 0 < seconds_first < 1
+    assert found["AP50 deviation"] == pytest.approx(
+        0.25 * (seconds_first * (1 - seconds_first)) ** 0.5
+    )
+    assert found["AP50 of reversed list"] == 0.5
+
+
 def test_a_split_without_any_object_is_measured_as_far_as_it_can_be(place, capsys):
     for path in place.glob("m/*/*.png"):
         Image.fromarray(np.zeros(SIZE, np.uint8)).save(path)
