@@ -12,14 +12,15 @@ from misc.run.results import claim_outputs
 from misc.run.workers import Way, run_images
 from misc.settings.config import Config
 from misc.train.inference import LoadedScales, load_scales, scale_maps
-from misc.train.networks import check_weights, classifier_from, load_network
+from misc.train.networks import check_weights, load_network
+from net.map_net import cam_form_from
 
 
 def run(config: Config, dataset: Dataset) -> None:
     """Write to --cam_out_dir the CAMs of every image that a later stage of this run needs."""
     compute = compute_of(config)
-    model = classifier_from(config, len(dataset.class_names), "CAM")
-    model = load_network(model, "cam", config.cam_weights_name, compute)
+    model = cam_form_from(config, len(dataset.class_names))
+    model = load_network(model, config.cam_method, config.map_weights, compute)
     ids = images_needed(config, dataset)
     outputs = claim_outputs(config, dataset, "make_cam", ids)
     keys = image_labels(dataset, ids)
@@ -43,8 +44,8 @@ def run(config: Config, dataset: Dataset) -> None:
 
 def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
     """Check the weights; see `check_weights`."""
-    build = partial(classifier_from, config, len(dataset.class_names), "CAM")
-    check_weights(build, "cam", [config.cam_weights_name], coming)
+    build = partial(cam_form_from, config, len(dataset.class_names))
+    check_weights(build, config.cam_method, [config.map_weights], coming)
 
 
 def images_needed(config: Config, dataset: Dataset) -> list[str]:

@@ -31,6 +31,7 @@ from misc.train.inference import (
 from misc.train.networks import classifier_from, load_irnet, load_network
 from misc.view.predictions import Predictions, claim, open_predictions, summarise
 from net.deeplab import deeplab_from
+from net.map_net import cam_form_from
 from net.mask_rcnn import mask_rcnn_from
 
 
@@ -82,10 +83,10 @@ def run(config: Config) -> None:
             description="predict",
         )
     else:
-        net, cam = (classifier_from(config, num_classes, form) for form in ("Net", "CAM"))
+        net, cam = classifier_from(config, num_classes), cam_form_from(config, num_classes)
         label_images(
             load_network(net, "cam", config.cam_weights_name, compute),
-            load_network(cam, "cam", config.cam_weights_name, compute),
+            load_network(cam, config.cam_method, config.map_weights, compute),
             load_irnet(config, compute),
             predictions,
             good,
@@ -118,7 +119,7 @@ def label_images(
 
     Args:
         net: the classification network.
-        cam: the same in the form that outputs CAMs.
+        cam: the network that makes the maps.
         irnet: IRNet in its inference form.
         predictions: has the images, and takes the labels.
         ids: the images.

@@ -21,7 +21,7 @@ CAUTION = (
 
 def run(config: Config, dataset: Dataset) -> None:
     """Write --report_file from the stages' results on disk."""
-    stages = [stage.name for stage in STAGES]
+    stages = [stage.name for stage in STAGES if config.has_stage(stage.flag)]
     rows = tables.measure_rows(config.metrics_file, f"{config.details_dir}/seconds.jsonl", stages)
     missing = [name for name in stages[:-1] if not any(name == row[0] for row in rows)]
     breakdowns = {stage: read_details(config.details_dir, stage) for stage in tables.STAGES}
@@ -36,7 +36,7 @@ def run(config: Config, dataset: Dataset) -> None:
 
     weights: dict[str, Path] = {}
     for stage in STAGES:
-        if stage.name.startswith("train_"):
+        if stage.name in stages and stage.name.startswith("train_"):
             for source in config.supervision if stage.supervised else ("irn",):
                 title = stage.name if source == "irn" else f"{stage.name} ({source})"
                 weights[title] = label_source_path(vars(config)[stage.writes], source)

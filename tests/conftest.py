@@ -12,6 +12,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 # Files are handed whole to the test processes: a long one at the end would keep one process alone.
 LONG = {
+    "test_cam_methods.py",
     "test_cityscapes_run.py",
     "test_documented.py",
     "test_documented_after.py",

@@ -60,7 +60,7 @@ def whole(tmp_path_factory):
     assert forked.run(forked.arguments(folder), folder / "output") == 0
     log = (folder / "result/demo/sample_train_eval.log").read_text()
     seconds = dict(re.findall(r"^\| (\w+) +\| ([\d.]+)", log, re.MULTILINE))
-    assert list(seconds) == [stage.name for stage in STAGES]
+    assert list(seconds) == [s.name for s in STAGES if s.name not in ("train_recam", "train_lpcam")]
     return folder, {name: float(value) for name, value in seconds.items()}
 
 

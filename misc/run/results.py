@@ -119,7 +119,7 @@ def _affecting(config: Config, stage: str) -> list[str]:
     """Return the settings that a stage's results depend on in this run."""
     row = stage_named(stage)
     names = [name for name, setting in SETTINGS.items() if stage in setting.affects]
-    names += () if row.supervised else row.reads  # else --supervision tells what is read
+    names += () if row.supervised else row.reads_of(config)  # else --supervision tells what is read
     names += ["crf"] * bool(row.crf and vars(config)[row.crf])
     return list(dict.fromkeys(names))
 

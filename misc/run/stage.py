@@ -20,7 +20,8 @@ class Stage:
         name: its module in step/, whose `run(config, dataset)` runs it.
         lists: settings that name lists; it reads their images.
         image_labels: whether it reads the image-level labels of these images, too.
-        reads: settings that name what other stages make, of the images of its first list.
+        reads: settings that name what other stages make, of the images of its first list; see
+            `reads_of`.
         measures: the setting that names the list whose ground truth it reads.
         truth: the kinds of this ground truth.
         writes: the setting that names its result.
@@ -48,6 +49,10 @@ class Stage:
     def flag(self) -> str:
         """Return the setting that switches it."""
         return f"{self.name.removesuffix('_labels')}_pass"
+
+    def reads_of(self, config: Config) -> list[str]:
+        """Return `reads` with the run's --cam_method."""
+        return [name.format(cam_method=config.cam_method) for name in self.reads]
 
     def run(self, config: Config, dataset: Dataset) -> None:
         """Run the stage."""

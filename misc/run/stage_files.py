@@ -68,7 +68,7 @@ class StageFiles:
     def inputs(self) -> list[tuple[str, Files]]:
         """Return what it reads that is made before: the setting and the files."""
         found: list[tuple[str, Files]] = []
-        for flag in self.stage.reads:
+        for flag in self.stage.reads_of(self.config):
             if self.stage.supervised and flag.endswith("_out_dir"):
                 source = "cam" if flag == "cam_out_dir" else "irn"
                 if source not in self.config.supervision:

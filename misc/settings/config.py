@@ -25,6 +25,7 @@ from misc.settings.rules import (
     SCALES,
     SEED,
     UNIT,
+    UNIT_RANGE,
     Rule,
     one_of,
     some_of,
@@ -45,12 +46,16 @@ PRESETS = {
 DATASETS = tuple(dict.fromkeys(PRESETS.values()))
 COCO = ("coco14", "coco17")
 
+# How class attention maps are made. The stage train_METHOD makes METHOD_weights_name for them.
+CAM_METHODS = ("cam", "recam", "lpcam")
+
 # Stages, by what affects their results.
 LABELS = ("make_ins_seg_labels", "make_sem_seg_labels")
 TRAININGS = ("train_cam", "train_irn", "train_mask_rcnn", "train_deeplab")
 # DeepLab's backbone is a setting of its own.
-BACKBONED = (*TRAININGS[:3], "make_cam", *LABELS, "eval_mask_rcnn")
-NETWORKS = (*TRAININGS, "make_cam", *LABELS, "eval_mask_rcnn", "eval_deeplab")
+SEEDS = ("train_recam", "train_lpcam", "make_cam")
+BACKBONED = (*TRAININGS[:3], *SEEDS, *LABELS, "eval_mask_rcnn")
+NETWORKS = (*TRAININGS, *SEEDS, *LABELS, "eval_mask_rcnn", "eval_deeplab")
 
 # What every training has.
 training_crop = partial(setting, help="side of a training crop, pixels")
@@ -89,7 +94,10 @@ class Config:
         usable_cores(), "worker processes; 0 does all in the main process", rule=NOT_NEGATIVE
     )
     seed: int = setting(
-        0, "random seed of initial weights, sampling and augmentation", rule=SEED, affects=TRAININGS
+        0,
+        "random seed of initial weights, sampling and augmentation",
+        rule=SEED,
+        affects=(*TRAININGS, "train_recam", "train_lpcam"),
     )
     run_dir: str = setting("", "folder prepended to every output path that no flag names")
     checkpoint_every: float = setting(
@@ -182,7 +190,7 @@ class Config:
         coco14="train",
         cityscapes="train",
         folder="train",
-        affects=("train_cam", "train_irn"),
+        affects=("train_cam", "train_recam", "train_lpcam", "train_irn"),
     )
     val_list: str = setting("val", "split name or file of ids to validate on")
     infer_list: str = setting(
@@ -209,13 +217,19 @@ class Config:
         "imagenet (downloaded by torchvision), a file of the backbone's weights in "
         "torchvision's names, or none: from scratch",
         demo="none",
-        affects=TRAININGS,
+        affects=(*TRAININGS, "train_recam"),
+    )
+    cam_method: str = setting(
+        "cam",
+        "how maps are made; recam and lpcam bring their thresholds, see METHOD.md",
+        rule=one_of(*CAM_METHODS),
+        affects=("make_cam",),
     )
     cam_network: str = setting(
-        "net.resnet50_cam", "module with Net and CAM", affects=("train_cam", "make_cam")
+        "net.resnet50_cam", "module with Net and CAM", affects=("train_cam", *SEEDS)
     )
     cam_crop_size: int = training_crop(
-        512, rule=CROP, demo=160, cityscapes=768, affects=("train_cam",)
+        512, rule=CROP, demo=160, cityscapes=768, affects=("train_cam", "train_recam")
     )
     cam_resize_long: tuple[int, ...] = setting(
         (320, 640),
@@ -223,9 +237,9 @@ class Config:
         rule=LONG_SIDE,
         demo=(144, 248),
         cityscapes=(512, 1024),
-        affects=("train_cam",),
+        affects=("train_cam", "train_recam"),
     )
-    cam_batch_size: int = batch_size(16, demo=8, affects=("train_cam",))
+    cam_batch_size: int = batch_size(16, demo=8, affects=("train_cam", "train_recam"))
     cam_num_epoches: int = epochs(5, demo=10, affects=("train_cam",))
     cam_learning_rate: float = setting(
         0.1,
@@ -234,14 +248,14 @@ class Config:
         demo=0.001,
         affects=("train_cam",),
     )
-    cam_weight_decay: float = weight_decay(0.0001, demo=0.05, affects=("train_cam",))
+    cam_weight_decay: float = weight_decay(0.0001, demo=0.05, affects=("train_cam", "train_recam"))
     cam_momentum: float = setting(
         0.0001,
         "SGD momentum; the published program's value, see METHOD.md",
         rule=UNIT,
-        affects=("train_cam",),
+        affects=("train_cam", "train_recam"),
     )
-    cam_optimizer: str = optimizer("sgd", demo="adamw", affects=("train_cam",))
+    cam_optimizer: str = optimizer("sgd", demo="adamw", affects=("train_cam", "train_recam"))
     cam_warmup_steps: int = warmup_steps(0, demo=80, affects=("train_cam",))
     cam_scales: tuple[float, ...] = setting(
         (1.0, 0.5, 1.5, 2.0),
@@ -249,10 +263,48 @@ class Config:
         rule=SCALES,
         demo=(1.0, 0.5, 1.5),
         cityscapes=(1.0, 0.5),
-        affects=("make_cam",),
+        affects=("train_lpcam", "make_cam"),
     )
-    cam_eval_thres: float = setting(0.15, "background score in eval_cam", rule=UNIT)
+    cam_eval_thres: float = setting(
+        0.15, "background score in eval_cam", rule=UNIT, recam=0.21, coco14_recam=0.15, lpcam=0.3
+    )
     suggest_thresholds: bool = setting(False, "eval_cam prints the thresholds that suit the CAMs")
+
+    recam_num_epoches: int = epochs(4, of=("recam",), affects=("train_recam",))
+    recam_learning_rate: float = setting(
+        5e-5,
+        "learning rate; ten times that for the new classifier (sgd)",
+        rule=POSITIVE,
+        of=("recam",),
+        affects=("train_recam",),
+    )
+    lpcam_images: int = setting(
+        100, "most images of a class", rule=POSITIVE, of=("lpcam",), affects=("train_lpcam",)
+    )
+    lpcam_clusters: int = setting(
+        12,
+        "clusters of a class, and of its context",
+        rule=POSITIVE,
+        coco14=20,
+        of=("lpcam",),
+        affects=("train_lpcam",),
+    )
+    lpcam_cam_thres: float = setting(
+        0.1,
+        "CAM that separates a class from its context",
+        rule=UNIT,
+        coco14=0.25,
+        of=("lpcam",),
+        affects=("train_lpcam",),
+    )
+    lpcam_context_prob: tuple[float, ...] = setting(
+        (0.05, 0.9),
+        "range of the probabilities of a context's clusters",
+        rule=UNIT_RANGE,
+        coco14=(0.0, 0.5),
+        of=("lpcam",),
+        affects=("train_lpcam",),
+    )
 
     conf_fg_thres: float = setting(
         0.3,
@@ -261,6 +313,8 @@ class Config:
         rule=UNIT,
         coco14=0.35,
         folder=0.35,
+        recam=0.35,
+        lpcam=0.45,
         affects=("cam_to_ir_label",),
     )
     conf_bg_thres: float = setting(
@@ -271,6 +325,8 @@ class Config:
         coco14=0.1,
         coco14_rib=0.17,
         folder=0.1,
+        recam=0.1,
+        lpcam=0.25,
         affects=("cam_to_ir_label",),
     )
     crf: str = setting(
@@ -374,6 +430,9 @@ class Config:
         "background score of semantic labels",
         rule=UNIT,
         coco14_rib=0.22,
+        recam=0.28,
+        coco14_recam=0.25,
+        lpcam=0.35,
         affects=("make_sem_seg_labels",),
     )
     walk_background: float = setting(
@@ -502,6 +561,12 @@ class Config:
     cam_weights_name: str = output_path(
         "sess/res50_cam.pth", "weights of the classification network", group="Files", rule=A_FILE
     )
+    recam_weights_name: str = output_path(
+        "sess/recam.pth", "weights of ReCAM", rule=A_FILE, of=("recam",)
+    )
+    lpcam_weights_name: str = output_path(
+        "sess/lpcam.pth", "weights of LPCAM", rule=A_FILE, of=("lpcam",)
+    )
     irn_weights_name: str = output_path("sess/res50_irn.pth", "weights of IRNet", rule=A_FILE)
     cam_out_dir: str = output_path(
         "result/cam", "CAMs, ours or of another method (.npz, .npy, .pt), see YOUR_CAMS.md"
@@ -576,6 +641,8 @@ class Config:
         "train_cam",
         group="Stages: none given runs all; any True runs only those; only False all the others",
     )
+    train_recam_pass: bool | None = stage_flag("train_recam", of=("recam",))
+    train_lpcam_pass: bool | None = stage_flag("train_lpcam", of=("lpcam",))
     make_cam_pass: bool | None = stage_flag("make_cam")
     eval_cam_pass: bool | None = stage_flag("eval_cam")
     cam_to_ir_label_pass: bool | None = stage_flag("cam_to_ir_label")
@@ -593,10 +660,22 @@ class Config:
 
     def runs_stage(self, flag: str) -> bool:
         """Return whether a stage's flag, with the others, says that it runs."""
+        if not self.has_stage(flag):
+            return False
         passes = {name: value for name, value in vars(self).items() if name.endswith("_pass")}
         if True in passes.values():
             return passes[flag] is True
         return passes[flag] is not False
+
+    def has_stage(self, flag: str) -> bool:
+        """Return whether a stage, by its flag, is not one of another --cam_method alone."""
+        return self.cam_method in (SETTINGS[flag].of or CAM_METHODS)
+
+    @property
+    def map_weights(self) -> str:
+        """The path of the weights with which --cam_method makes maps."""
+        path: str = vars(self)[f"{self.cam_method}_weights_name"]
+        return path
 
 
 SETTINGS = settings_of(Config)

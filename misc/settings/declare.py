@@ -26,7 +26,7 @@ class Setting:
         group: title of the group that begins with it, in --help and in docs/FLAGS.md.
         affects: the stages whose results depend on it, besides those that read what it names.
         is_output: whether it is an output path.
-        of: the data sets, or networks of --predict, that read it; empty: any.
+        of: the data sets, networks of --predict or --cam_methods that read it; empty: any.
         name: its flag's.
         hint: its type, without the None of an optional one.
         optional: whether None is a value.
@@ -51,9 +51,12 @@ class Setting:
             return f"{self.hint.__args__[0].__name__},..."
         return str(self.hint.__name__)
 
-    def preset(self, name: str) -> Any:
-        """Return its value in a preset."""
-        return name if self.name == "preset" else self.presets.get(name, self.default)
+    def preset(self, name: str, cam_method: str = "cam") -> Any:
+        """Return its value in a preset; a value of a --cam_method comes first."""
+        if self.name == "preset":
+            return name
+        names = (f"{BASE_PRESET.get(name, name)}_{cam_method}", cam_method, name)
+        return next((self.presets[n] for n in names if n in self.presets), self.default)
 
     def parse(self, text: str) -> Any:
         """Read a value as typed; ValueError says what is accepted."""
@@ -99,7 +102,7 @@ def setting(
     is_output: bool = False,
     **presets: Any,
 ) -> Any:
-    """Declare a setting; further keywords are presets and their values."""
+    """Declare a setting; further keywords are values of presets, of a --cam_method, and of both."""
     for name, base in BASE_PRESET.items():
         if base in presets:
             presets.setdefault(name, presets[base])
@@ -128,9 +131,9 @@ def output_path(default: str, help: str, *, rule: Rule = A_PATH, **options: Any)
     return setting(default, help, rule=rule, is_output=True, demo=demo, **options)
 
 
-def stage_flag(stage: str, *, group: str = "") -> Any:
+def stage_flag(stage: str, *, group: str = "", of: Sequence[str] = ()) -> Any:
     """Declare the flag that switches a stage on or off."""
-    return setting(None, f"run the stage {stage}", group=group)
+    return setting(None, f"run {stage}", group=group, of=of)
 
 
 def settings_of(kind: type) -> dict[str, Setting]:

@@ -48,7 +48,8 @@ def read_config(arguments: Sequence[str] | None = None) -> Config:
         given["preset"] = _preset_of_weights(given)
     given.setdefault("dataset", PRESETS.get(given.get("preset", "demo"), "demo"))
     given.setdefault("preset", given["dataset"] if given["dataset"] in PRESETS else OWN_PRESET)
-    values = defaults(given["preset"], run_dir=given.get("run_dir", "")) | given
+    known = {"run_dir": given.get("run_dir", ""), "cam_method": given.get("cam_method", "cam")}
+    values = defaults(given["preset"], **known) | given
     if values["predict"]:
         values = _with_metadata(values, given)
     for field in SETTINGS.values():
@@ -63,12 +64,12 @@ def read_config(arguments: Sequence[str] | None = None) -> Config:
     return config
 
 
-def defaults(preset: str, *, run_dir: str = "") -> dict[str, Any]:
+def defaults(preset: str, *, run_dir: str = "", cam_method: str = "cam") -> dict[str, Any]:
     """Return a preset's value of every setting, with its output paths in run_dir."""
     return {
         name: os.path.join(run_dir, value) if field.is_output else value
         for name, field in SETTINGS.items()
-        for value in [field.preset(preset)]
+        for value in [field.preset(preset, cam_method)]
     }
 
 
@@ -147,6 +148,8 @@ def _code(text: str) -> str:
 
 
 def _default(field: Setting) -> str:
+    if field.default is None:
+        return ""
     return "usable cores" if field.name == "num_workers" else format_value(field.default)
 
 
@@ -177,7 +180,7 @@ def _saved(flags: Mapping[str, Any]) -> dict[str, Any]:
     if not (path := flags.get("settings")):
         return {}
     saved = _with_data_root(read_settings_file(path))
-    for name in ("preset", "dataset"):
+    for name in ("preset", "dataset", "cam_method"):
         if name in saved and flags.get(name, saved[name]) != saved[name]:
             raise ValueError(
                 f"--{name} {flags[name]}: --settings {path} repeats a run of the {name} "

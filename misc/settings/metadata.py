@@ -17,8 +17,8 @@ FIELD = "network"  # of the record
 PREDICTS = {"mask_rcnn": ("mask_rcnn",), "deeplab": ("deeplab",), "irn": ("cam", "irn")}
 # The stages that use a network as --predict does.
 STAGES = {
-    "cam": ("make_cam",),
-    "irn": ("make_ins_seg_labels", "make_sem_seg_labels"),
+    **dict.fromkeys(("cam", "recam", "lpcam"), ("make_cam",)),
+    "irn": ("make_cam", "make_ins_seg_labels", "make_sem_seg_labels"),
     "mask_rcnn": ("eval_mask_rcnn",),
     "deeplab": ("eval_deeplab",),
 }

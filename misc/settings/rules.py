@@ -34,6 +34,10 @@ RADIUS = Rule(lambda value: value >= 2, "2 or more")
 DOUBLINGS = Rule(lambda value: 0 <= value <= 20, "a whole number from 0 to 20")
 SEED = Rule(lambda value: 0 <= value < 2**64, "a whole number from 0 to 2^64 - 1")
 UNIT = Rule(lambda value: 0 <= value <= 1, "a number from 0 to 1")
+UNIT_RANGE = Rule(
+    lambda values: len(values) == 2 and 0 <= values[0] < values[1] <= 1,
+    "two increasing numbers from 0 to 1, as 0.05,0.9",
+)
 CROP = Rule(lambda value: value > 0 and value % 16 == 0, "a positive multiple of 16")
 PADDING = Rule(lambda value: value >= 0 and value % 16 == 0, "0 or a positive multiple of 16")
 A_PATH = Rule(lambda value: value != "", "a path")

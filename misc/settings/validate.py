@@ -3,7 +3,7 @@
 from collections.abc import Container, Mapping
 from typing import Any
 
-from misc.settings.config import DATASETS, Config
+from misc.settings.config import CAM_METHODS, DATASETS, Config
 from misc.settings.declare import Setting, format_value
 from misc.settings.grid import read_grid
 
@@ -42,13 +42,16 @@ def check_together(config: Config) -> None:
 
 
 def check_reader(field: Setting, values: Mapping[str, Any], source: str) -> None:
-    """Raise ValueError where a setting is of another data set, or network of --predict, alone."""
+    """Raise ValueError where a setting is of another data set, method or predictor alone."""
     value, is_of_network = values[field.name], field.name.startswith("predict_")
-    if not field.of or value == field.default or is_of_network != bool(values["predict"]):
+    is_usual = value in (field.default, field.preset(values["preset"]))
+    if not field.of or is_usual or is_of_network != bool(values["predict"]):
         return
     reader = "predict_network" if is_of_network else "dataset"
+    if set(field.of) <= set(CAM_METHODS):
+        reader = "cam_method"
     chosen = values[reader]
-    is_own = not is_of_network and chosen not in DATASETS  # a user's module may read any setting
+    is_own = reader == "dataset" and chosen not in DATASETS  # a user's module may read any setting
     if chosen not in field.of and not is_own:
         raise ValueError(
             f"{source}--{field.name} {format_value(value)}: is of --{reader} "

@@ -202,6 +202,7 @@ def claim(config: Config, predictions: Predictions, *, precision: str) -> None:
         names.append("predict_score")
     own = {name: values[name] for name in names} | {"precision": precision}
     flags = [f"{part}_weights_name" for part in PREDICTS[network]]
+    flags += [f"{config.cam_method}_weights_name"] * (network == "irn")
     hold_sources(values[flag] for flag in flags)
     for flag in flags:
         own[flag] = f"a file of SHA-256 {fingerprint(values[flag])}"

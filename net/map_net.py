@@ -1,0 +1,56 @@
+"""The classification network with the matrix from which --cam_method takes its maps."""
+
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+from typing import Any
+
+import torch
+from torch import nn
+
+from misc.files.weights import load_weights
+from misc.lpcam import lpcam_maps
+from misc.recam import recam_maps
+from misc.settings.config import Config
+from misc.train.networks import classifier_from
+
+Maps = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+MAPS: Mapping[str, Maps] = {"recam": recam_maps, "lpcam": lpcam_maps}
+
+
+class MapNet(nn.Module):
+    """A classification network beside a second matrix, (C, D, 1, 1), that its maps are made with.
+
+    Args:
+        net: has `features` and a 1×1 convolution `classifier`.
+        maps: makes the maps from features, the classifier's weight and the second matrix.
+    """
+
+    def __init__(self, net: Any, maps: Maps) -> None:
+        super().__init__()
+        self.net, self.maps = net, maps
+        classes, channels = net.classifier.weight.shape[:2]
+        self.matrix = nn.Conv2d(channels, classes, 1, bias=False)
+
+    def forward(self, pair: torch.Tensor) -> torch.Tensor:
+        """Map a normalised image and its mirror, (2, 3, H, W), to maps (C, ⌈H/16⌉, ⌈W/16⌉)."""
+        return self.maps(self.net.features(pair), self.net.classifier.weight, self.matrix.weight)
+
+    def load_published(self, state: Mapping[str, torch.Tensor], *, source: str) -> None:
+        """Load weights; ValueError where they do not fit."""
+        load_weights(self, state, source=source)
+
+
+def cam_form_from(config: Config, num_classes: int) -> Any:
+    """Build the network that makes the maps of --cam_method, with random weights."""
+    if config.cam_method == "cam":
+        return classifier_from(config, num_classes, "CAM")
+    net = classifier_from(config, num_classes)
+    try:
+        for part in ("features", "classifier.weight"):
+            attrgetter(part)(net)
+    except AttributeError as error:
+        raise ValueError(
+            f"--cam_method {config.cam_method}: --cam_network {config.cam_network}: {error}; its "
+            "Net needs a method features and a 1×1 convolution classifier"
+        ) from error
+    return MapNet(net, MAPS[config.cam_method])

@@ -1,0 +1,110 @@
+"""Find LPCAM's prototypes in the features of the training images (METHOD section 2)."""
+
+from collections.abc import Collection, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from misc.cams import high_res_cam
+from misc.files.dataset import Dataset
+from misc.files.weights import read_tensors, save_tensors
+from misc.imutils import normalize
+from misc.lpcam import cluster, prototype_weight, split_features
+from misc.machine import ranks
+from misc.machine.device import Compute
+from misc.run.open_dataset import label_rows
+from misc.run.records import checkpoint_path
+from misc.run.workers import collect_images
+from misc.settings.config import Config
+from misc.train.inference import LoadedScales, load_scales, scale_maps
+from misc.train.networks import check_weights, classifier_from, load_network, load_trained
+from misc.train.training import claim_training
+from net.map_net import cam_form_from
+
+VECTORS = 300  # at most so many of each pool of an image
+
+
+def run(config: Config, dataset: Dataset) -> None:
+    """Find the prototypes of each class in images of train_list; write --lpcam_weights_name."""
+    ids, classes = dataset.split(config.train_list), len(dataset.class_names)
+    training = claim_training(config, dataset, "lpcam", ids)
+    if training.is_finished:
+        return
+    model, cam = cam_form_from(config, classes), classifier_from(config, classes, "CAM")
+    load_trained(model.net, "cam", config.cam_weights_name)
+    load_network(cam, "cam", config.cam_weights_name, training.compute)
+    labels, checkpoint = label_rows(dataset, ids), checkpoint_path(training.weights)
+    rows = ranks.on_first(lambda: read_tensors(checkpoint) if checkpoint.is_file() else [])
+    for label in range(len(rows), classes):
+        rng = np.random.default_rng([config.seed, label])
+        chosen = rng.permutation(np.flatnonzero(labels[:, label]))[: config.lpcam_images]
+        pools = class_pools(
+            cam,
+            dataset,
+            [ids[number] for number in sorted(chosen)],
+            label,
+            scales=config.cam_scales,
+            threshold=config.lpcam_cam_thres,
+            seed=config.seed,
+            compute=training.compute,
+        )
+        foreground, context = (cluster(pool, config.lpcam_clusters, rng) for pool in pools)
+        row = prototype_weight(
+            foreground,
+            context,
+            model.net.classifier.weight.detach().flatten(1),
+            label,
+            between=config.lpcam_context_prob,
+        )
+        rows.append(row)
+        ranks.on_first(partial(save_tensors, rows, checkpoint))
+    model.matrix.weight.data.copy_(torch.stack(rows)[..., None, None])
+    training.save(model)
+
+
+def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
+    """Check the network and its weights; see `check_weights`."""
+    build = partial(cam_form_from, config, len(dataset.class_names))
+    check_weights(lambda: build().net, "cam", [config.cam_weights_name], coming)
+
+
+def class_pools(
+    model: Any,
+    dataset: Dataset,
+    ids: Sequence[str],
+    label: int,
+    *,
+    scales: Sequence[float],
+    threshold: float,
+    seed: int,
+    compute: Compute,
+) -> list[torch.Tensor]:
+    """Draw features of a class, (N, D), and of its context, (M, D), from images that show it.
+
+    `model` is the CAM form of the classification network, the threshold one of CAMs in [0, 1].
+    """
+
+    @torch.inference_mode()
+    def process(image_id: str, loaded: LoadedScales) -> list[torch.Tensor]:
+        size, (image, *scaled) = loaded
+        maps = scale_maps(model, scaled, keys=np.array([label]), compute=compute)
+        with compute.autocast(image):
+            features = model.features(normalize(compute.put(image))[None])[0].float()
+        rng = np.random.default_rng([seed, label, ids.index(image_id)])
+        return [
+            pool[torch.from_numpy(rng.permutation(len(pool))[:VECTORS])].cpu()
+            for pool in split_features(features, high_res_cam(maps, size)[0], threshold)
+        ]
+
+    found = collect_images(
+        ids,
+        partial(load_scales, dataset, (1.0, *scales)),
+        process=process,
+        num_workers=compute.num_workers,
+        description=f"prototypes of {dataset.class_names[label]}",
+    )
+    nothing = [torch.zeros(0, model.classifier.weight.shape[1])] * 2
+    return [torch.cat(pools) for pools in zip(nothing, *found, strict=True)]

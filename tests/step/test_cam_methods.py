@@ -1,0 +1,193 @@
+"""--cam_method: maps of other methods through the real command line."""
+
+import json
+import shutil
+import signal
+
+import numpy as np
+import pytest
+import torch
+
+import run_sample
+from misc.evaluate.measures import read_since
+from misc.settings.flags import read_config
+from tests import forked
+from tests.test_killed import die_in
+from tests.tiny_networks import backbone
+
+METHODS = ("recam", "lpcam")
+# As published: SGD, batch norm frozen. Classes are seen everywhere, so that there are labels.
+CHANGES = {
+    "cam_network": "tests.seeing_networks",
+    "cam_optimizer": "sgd",
+    "cam_learning_rate": 0.01,
+    "cam_weight_decay": 1e-4,
+    "irn_num_epoches": 1,
+    "checkpoint_every": 0,
+    "ins_seg_bg_thres": 0.25,
+}
+STAGES = ("train_cam", "make_cam", "eval_cam", "cam_to_ir_label", "train_irn", "make_sem_seg")
+
+
+def words_of(folder, *stages, **changes):
+    passes = [word for stage in stages for word in (f"--{stage}_pass", "True")]
+    changes = {**CHANGES, "pretrained": folder.parent / "pretrained.pth", **changes}
+    return forked.arguments(folder, *passes, **changes)
+
+
+def maps(folder, place="cam"):
+    paths = sorted((folder / "result/demo" / place).glob("*.npz"))
+    assert paths
+    return {path.name: path.read_bytes() for path in paths}
+
+
+def matrix(folder, method):
+    state = torch.load(folder / f"sess/demo/{method}.pth", weights_only=True)
+    return state["matrix.weight"], state["net.classifier.weight"]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("methods")
+    torch.manual_seed(0)
+    torch.save(backbone().state_dict(), folder / "pretrained.pth")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def plain(place):
+    """Give a run with plain CAMs."""
+    assert run_sample.main(words_of(place / "plain", "train_cam", "make_cam")) == 0
+    return place / "plain"
+
+
+@pytest.fixture(scope="module", params=METHODS)
+def made(request, plain):
+    """Give a method's name, and its run from the trained network to semantic labels."""
+    method = request.param
+    folder = plain.parent / method
+    shutil.copytree(plain, folder, ignore=shutil.ignore_patterns("cam"))
+    words = words_of(folder, *STAGES, f"train_{method}", cam_method=method)
+    assert run_sample.main(words) == 0
+    return method, folder
+
+
+def copy(folder, name, *missing):
+    shutil.copytree(folder, folder.parent / name, ignore=shutil.ignore_patterns(*missing))
+    return folder.parent / name
+
+
+def test_a_method_goes_from_its_own_maps_to_labels_at_its_own_thresholds(made, plain, capsys):
+    method, folder = made
+    found, other = maps(folder), maps(plain)
+    assert found.keys() == other.keys()
+    assert all(found[name] != other[name] for name in found)
+    assert len(list((folder / "result/demo/sem_seg").glob("*.png"))) == 4
+    weight, classifier = matrix(folder, method)
+    assert weight.shape == classifier.shape == (20, 2048, 1, 1)
+    record = json.loads((folder / "result/demo/cam/settings.json").read_text())["stages"]
+    assert record["make_cam"]["cam_method"] == method
+    assert [n for n in record["make_cam"] if "weights" in n] == [f"{method}_weights_name"]
+    details = json.loads((folder / "result/demo/details/eval_cam.json").read_text())
+    used = {"recam": 0.21, "lpcam": 0.3}[method]
+    assert details["thresholds"]["used"] == used
+    measured = [m["measure"] for m in read_since(folder / "result/demo/metrics.jsonl", 0)]
+    assert "best mIoU" in measured
+    grid = "sem_seg_bg_thres=0.2,0.3"
+    words = words_of(folder, "make_sem_seg", cam_method=method, sweep=grid)
+    assert run_sample.main(words) == 0
+    assert "0.2" in (folder / "result/demo/sweep/sweep.md").read_text()
+
+
+def test_maps_of_two_methods_are_not_mixed(made, plain, capsys):
+    method, folder = made
+    assert run_sample.main(words_of(folder, "make_cam")) == 2
+    words = f"--cam_method of make_cam was {method}, now it is cam"
+    assert words in capsys.readouterr().err
+
+
+def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(made):
+    method, folder = made
+    again = copy(folder, f"killed {method}", f"{method}.pth*", "cam", "ir_label")
+    words = words_of(again, f"train_{method}", "make_cam", cam_method=method)
+    for seconds in (0.1, 0.4):
+        call = [f"train_{method}", seconds, *words]
+        status = forked.run(call, again / "output", call=die_in)
+        assert status in (-signal.SIGALRM, -signal.SIGKILL)
+    assert forked.run(words, again / "output") == 0
+    weights = f"sess/demo/{method}.pth"
+    assert (again / weights).read_bytes() == (folder / weights).read_bytes()
+    assert not (again / f"{weights}.checkpoint").exists()
+    assert maps(again) == maps(folder)
+
+
+def test_two_ranks_make_the_maps_of_one(made):
+    method, folder = made
+    again = copy(folder, f"ranks {method}", f"{method}.pth*", "cam", "ir_label")
+    words = words_of(again, f"train_{method}", "make_cam", cam_method=method)
+    ranks = forked.start_ranks(words, again / "output")
+    assert [forked.finish(rank) for rank in ranks] == [0, 0]
+    for found, expected in zip(matrix(again, method), matrix(folder, method), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+    for name in maps(folder):
+        found, expected = (np.load(f / "result/demo/cam" / name) for f in (again, folder))
+        np.testing.assert_allclose(found["peak0"], expected["peak0"], rtol=1e-4, atol=1e-6)
+
+
+def test_predict_uses_the_method_of_the_networks_that_it_is_given(made, capsys):
+    method, folder = made
+    photos = folder / "result/demo/VOC2012/JPEGImages"
+    network = [f"--{name}" for name in ("cam_network", "irn_network")]
+    modules = [network[0], CHANGES["cam_network"], network[1], forked.TINY["irn_network"]]
+    words = ["--run_dir", str(folder), "--preset", "demo", "--predict", str(photos), *modules]
+    words += ["--predict_network", "irn", "--limit", "1", "--num_workers", "0"]
+    words += ["--device", "cpu", "--precision", "fp32"]
+    assert run_sample.main(words) == 0
+    record = json.loads((folder / "result/demo/predict/irn/settings.json").read_text())
+    (own,) = record["stages"].values()
+    assert own["cam_method"] == method
+    assert f"{method}_weights_name" in own
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_network_without_features_is_refused_by_name(plain, method, capsys):
+    changes = {"cam_network": "tests.plain_networks", "cam_method": method}
+    assert run_sample.main(words_of(plain, f"train_{method}", **changes)) == 2
+    said = capsys.readouterr().err
+    assert f"--cam_method {method}: --cam_network tests.plain_networks: 'Net' object has no" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--recam_learning_rate 1", "--recam_learning_rate 1.0: is of --cam_method recam, not cam"),
+        ("--cam_method lpcam --train_recam_pass True", "is of --cam_method recam, not lpcam"),
+        ("--cam_method camm", "--cam_method camm: accepted is cam or recam or lpcam"),
+        ("--cam_method lpcam --lpcam_context_prob 0.9,0.1", "accepted is two increasing numbers"),
+    ],
+)
+def test_flags_of_another_method_are_refused_in_one_line(words, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        read_config(words.split())
+    assert "\n" not in str(caught.value)
+
+
+def test_a_method_brings_its_thresholds_which_flags_override(tmp_path):
+    def thresholds(*words):
+        config = read_config(words)
+        return config.cam_eval_thres, config.conf_fg_thres, config.conf_bg_thres
+
+    voc = ("--voc12_root", "V")
+    coco = ("--data_root", "C", "--dataset", "coco17")
+    assert thresholds(*voc) == (0.15, 0.3, 0.05)
+    assert thresholds(*voc, "--cam_method", "recam") == (0.21, 0.35, 0.1)
+    assert thresholds(*voc, "--cam_method", "lpcam", "--conf_fg_thres", "0.5") == (0.3, 0.5, 0.25)
+    assert thresholds(*coco) == (0.15, 0.35, 0.1)
+    assert thresholds(*coco, "--cam_method", "recam") == (0.15, 0.35, 0.1)
+    assert read_config([*coco, "--cam_method", "lpcam"]).lpcam_clusters == 20
+    saved = {"preset": "voc12", "dataset": "voc12", "data_root": "V", "cam_method": "cam"}
+    (tmp_path / "saved.json").write_text(json.dumps({"settings": saved}))
+    with pytest.raises(
+        ValueError, match=r"--cam_method lpcam: --settings .* cam_method cam; leave"
+    ):
+        read_config(["--settings", str(tmp_path / "saved.json"), "--cam_method", "lpcam"])
