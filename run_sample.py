@@ -74,9 +74,9 @@ def _run(config: "Config") -> None:
 
     # What draws imports matplotlib, which takes a second: only where it is asked for.
     if config.tables:
-        from misc.view import tables
+        from misc.view.tables import write_tables
 
-        ranks.on_first(lambda: tables.run(config))
+        ranks.on_first(lambda: write_tables(config.metrics_file, config.tables_file))
         return
     if config.predict:
         from step import predict
@@ -105,7 +105,7 @@ def run_stages(config: "Config", dataset: "Dataset") -> None:
     from misc.machine.facts import describe_machine, unused_gpu
     from misc.run import progress
     from misc.run.preflight import check_inputs, dry_run
-    from misc.view import tables
+    from misc.view.tables import write_tables
     from step import STAGES
 
     chosen = [stage for stage in STAGES if config.runs_stage(stage.flag)]
@@ -137,7 +137,7 @@ def run_stages(config: "Config", dataset: "Dataset") -> None:
                 share(place)
     logger.info("\n%s\non %s", table(rows), describe_machine(compute))
     if ranks.on_first(lambda: measures.end_of(config.metrics_file)):
-        ranks.on_first(lambda: tables.run(config))
+        ranks.on_first(lambda: write_tables(config.metrics_file, config.tables_file))
 
 
 def _stop(reason: str, *, status: int = 2) -> int:

@@ -21,7 +21,7 @@ FLAGS = {flag: page.name for page in PAGES for flag in documented.flags(page.rea
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", [c for c in RUNS if run_before(c) is None])
+@pytest.mark.parametrize("command", [c for c in RUNS if run_before(c) is None], ids=str)
 def test_a_documented_run_finishes(command, voc_folder, tmp_path):
     documented.place_data(voc_folder, tmp_path)
     if "--dataset folder" in command:
@@ -29,7 +29,7 @@ def test_a_documented_run_finishes(command, voc_folder, tmp_path):
     documented.run_command(command, tmp_path)
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c not in RUNS])
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c not in RUNS], ids=str)
 def test_another_documented_command_is_one_that_can_run(command):
     program, *words = shlex.split(command)
     if program == "make":
@@ -52,15 +52,14 @@ def check_requirements(words):
             assert re.search(rf"^{word}\b", known, re.MULTILINE), word
 
 
-@pytest.mark.parametrize("flag", FLAGS)
-def test_a_documented_flag_is_one_of_ours_and_takes_its_value(flag):
-    words = as_meant(flag, Path())
-    given = {action.option_strings[0] for action in build_parser()._actions}
-    if words[0] in given | {"--help", "--nproc_per_node"}:
+def test_documented_flags_are_ours_and_take_their_values():
+    parser = build_parser()
+    given = {action.option_strings[0] for action in parser._actions}
+    for flag, page in FLAGS.items():
+        words = as_meant(flag, Path())
+        assert words[0] in given | {"--help", "--nproc_per_node"}, f"{page}: {flag!r} is no flag"
         if len(words) == 2 and words[0] in given and words[1].isascii() and words[1] != "N":
-            build_parser().parse_args(words)
-        return
-    pytest.fail(f"{FLAGS[flag]}: {flag!r} is no flag")
+            parser.parse_args(words)
 
 
 def test_the_links_between_pages_lead_somewhere():

@@ -25,7 +25,7 @@ def finished(voc_folder, tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", [c for c in RUNS if run_before(c) is not None])
+@pytest.mark.parametrize("command", [c for c in RUNS if run_before(c) is not None], ids=str)
 def test_a_run_that_follows_another_finishes(command, finished, tmp_path):
     words = run_before(command)
     folder = finished(words)

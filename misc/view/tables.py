@@ -3,13 +3,11 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
-from pathlib import Path
 from typing import Any
 
 from misc.evaluate.measures import read_seconds, read_since
 from misc.files.atomic import write_bytes
 from misc.run.log import logger, table
-from misc.settings.config import Config
 
 LABEL_STAGES = {
     "eval_cam": "CAMs",
@@ -26,21 +24,21 @@ BOUNDS = (
 Line = Mapping[str, Any]
 
 
-def run(config: Config) -> None:
-    """Write --tables_file from the metrics file alone, and print it.
+def write_tables(metrics_file: str, tables_file: str) -> None:
+    """Write the tables from the metrics file alone, and print them.
 
     Raises:
         FileNotFoundError: there are no measures yet.
     """
-    lines = read_since(config.metrics_file, 0)
+    lines = read_since(metrics_file, 0)
     if not lines:
         raise FileNotFoundError(
-            f"--metrics_file {config.metrics_file}: no measures; the eval stages write them: "
+            f"--metrics_file {metrics_file}: no measures; the eval stages write them: "
             "--eval_cam_pass True and so on"
         )
     text = make_tables(lines)
-    write_bytes(Path(config.tables_file), text.encode())
-    logger.info("%s\n%s", config.tables_file, text)
+    write_bytes(tables_file, text.encode())
+    logger.info("%s\n%s", tables_file, text)
 
 
 def make_tables(lines: Iterable[Line]) -> str:
