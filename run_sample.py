@@ -105,27 +105,27 @@ def run_stages(config: "Config", dataset: "Dataset") -> None:
     from misc.machine.facts import describe_machine, unused_gpu
     from misc.run import progress
     from misc.run.preflight import check_inputs, dry_run
+    from misc.run.stage import chosen_stages
     from misc.view.tables import write_tables
-    from step import STAGES
 
-    chosen = [stage for stage in STAGES if config.runs_stage(stage.flag)]
+    stages = chosen_stages(config, dataset)
     if config.dry_run:
-        ranks.on_first(lambda: dry_run(config, dataset))
+        ranks.on_first(lambda: dry_run(stages))
         return
-    locked = ranks.on_first(lambda: check_inputs(config, dataset))
+    locked = ranks.on_first(lambda: check_inputs(stages))
     # Not before the locks are this run's: the file may be that of another run, which works.
     ranks.on_first(lambda: write_settings(config))
     compute = compute_of(config)
     logger.info("on %s", describe_machine(compute))
-    logger.info("%d stage%s", len(chosen), "s" * (len(chosen) != 1))
+    logger.info("%d stage%s", len(stages), "s" * (len(stages) != 1))
     reason = unused_gpu(compute.device) if config.device == "auto" else None
     if reason:
         logger.warning("--device auto chose the CPU, though this machine has a GPU: %s", reason)
     rows: list[Sequence[str]] = [("stage", "seconds", "measure", "value", "published")]
-    for number, stage in enumerate(chosen, 1):
+    for number, stage in enumerate((each.stage for each in stages), 1):
         logger.info("%s ...", stage.name)
         start, offset = time.perf_counter(), measures.end_of(config.metrics_file)
-        progress.in_stage(number, len(chosen))
+        progress.in_stage(number, len(stages))
         stage.run(config, dataset)
         seconds = time.perf_counter() - start
         found = measures.read_since(config.metrics_file, offset)

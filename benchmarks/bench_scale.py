@@ -23,6 +23,7 @@ from benchmarks.harness import Row, in_fresh_process
 from coco.categories import CATEGORY_IDS
 from misc.run.open_dataset import open_dataset
 from misc.run.preflight import check_inputs
+from misc.run.stage import chosen_stages
 from misc.settings.config import Config
 from misc.settings.flags import read_config
 from net.resnet50_cam import Net
@@ -107,7 +108,7 @@ def start(folder: Path) -> None:
     """Check all that a run of all stages reads, and begin the first training."""
     config = config_of(folder)
     dataset = open_dataset(config)
-    check_inputs(config, dataset)
+    check_inputs(chosen_stages(config, dataset))
     with mock.patch.object(train_cam, "train", side_effect=Reached):
         train_cam.run(config, dataset)
 
@@ -116,7 +117,7 @@ def resume(folder: Path) -> None:
     """Begin make_cam where half of the images have their CAMs."""
     config = config_of(folder, f"--make_cam_pass --cam_weights_name {folder}/weights.pth")
     dataset = open_dataset(config)
-    check_inputs(config, dataset)
+    check_inputs(chosen_stages(config, dataset))
     with mock.patch.object(make_cam, "scale_maps", side_effect=Reached):
         make_cam.run(config, dataset)
 

@@ -8,6 +8,7 @@ from misc.files.labels import write_semantic_label
 from misc.relation import relation_label
 from misc.run.open_dataset import cam_folder
 from misc.run.results import claim_outputs
+from misc.run.stage import StageFiles
 from misc.run.workers import run_images
 from misc.settings.config import Config
 
@@ -16,7 +17,7 @@ def run(config: Config, dataset: Dataset) -> None:
     """Write the relation label of every image of train_list to --ir_label_out_dir."""
     ids = dataset.split(config.train_list)
     cams = cam_folder(config, dataset, ids)
-    outputs = claim_outputs(config, dataset, "cam_to_ir_label", ids)
+    outputs = claim_outputs(StageFiles("cam_to_ir_label", config, dataset), ids)
     run_images(
         ids,
         partial(

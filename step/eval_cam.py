@@ -21,7 +21,8 @@ from misc.metrics import (
     threshold_confusions,
 )
 from misc.run.log import logger, table
-from misc.run.open_dataset import cam_folder, evaluated_images
+from misc.run.open_dataset import cam_folder
+from misc.run.stage import StageFiles
 from misc.run.workers import map_images
 from misc.settings.config import Config
 
@@ -39,8 +40,7 @@ def run(config: Config, dataset: Dataset) -> None:
     the threshold of the best mIoU.
     """
     # Where truth may be missing, the components are measured on those images that have it.
-    kinds = ("semantic",) if dataset.may_lack_truth else ("semantic", "instance")
-    ids = evaluated_images(config, dataset, kinds, stage="eval_cam")
+    ids = StageFiles("eval_cam", config, dataset).measured_images()
     if not ids:
         return
     confusions, by_class = measure_images(

@@ -39,7 +39,6 @@ def run(config: Config, dataset: Dataset) -> None:
         build=partial(deeplab_from, config, len(dataset.class_names)),
         predict=predict,
         measure=measure_semantic_labels,
-        kind="semantic",
         pack=dataset.pack,
         packed=(ARCHIVE,),
     )

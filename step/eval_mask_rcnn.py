@@ -37,7 +37,6 @@ def run(config: Config, dataset: Dataset) -> None:
         build=partial(mask_rcnn_from, config, len(dataset.class_names)),
         predict=predict,
         measure=partial(measure_instances, with_coco=True),
-        kind="instance",
         pack=dataset.pack_instances,
         packed=dataset.packed_instances,
     )

@@ -2,11 +2,11 @@
 
 from misc.evaluate.evaluation import measure_semantic_labels
 from misc.files.dataset import Dataset
-from misc.run.open_dataset import evaluated_images
+from misc.run.stage import StageFiles
 from misc.settings.config import Config
 
 
 def run(config: Config, dataset: Dataset) -> None:
     """Compute mIoU on --chainer_eval_set, of each class and image too."""
-    if ids := evaluated_images(config, dataset, ("semantic",), stage="eval_sem_seg"):
+    if ids := StageFiles("eval_sem_seg", config, dataset).measured_images():
         measure_semantic_labels(config, dataset, "eval_sem_seg", ids, config.sem_seg_out_dir)

@@ -9,6 +9,7 @@ from misc.files.dataset import Dataset
 from misc.machine.device import compute_of
 from misc.run.open_dataset import image_labels
 from misc.run.results import claim_outputs
+from misc.run.stage import StageFiles
 from misc.run.workers import Way, run_images
 from misc.settings.config import Config
 from misc.train.inference import LoadedScales, load_scales, scale_maps
@@ -21,8 +22,9 @@ def run(config: Config, dataset: Dataset) -> None:
     compute = compute_of(config)
     model = cam_form_from(config, len(dataset.class_names))
     model = load_network(model, config.cam_method, config.map_weights, compute)
-    ids = images_needed(config, dataset)
-    outputs = claim_outputs(config, dataset, "make_cam", ids)
+    stage = StageFiles("make_cam", config, dataset)
+    ids = stage.images
+    outputs = claim_outputs(stage, ids)
     keys = image_labels(dataset, ids)
 
     def process(image_id: str, loaded: LoadedScales) -> Way:
@@ -46,11 +48,3 @@ def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
     """Check the weights; see `check_weights`."""
     build = partial(cam_form_from, config, len(dataset.class_names))
     check_weights(build, config.cam_method, [config.map_weights], coming)
-
-
-def images_needed(config: Config, dataset: Dataset) -> list[str]:
-    """Return the images whose CAMs later stages of this run read, each once."""
-    lists = [config.train_list, config.infer_list]
-    if config.runs_stage("eval_cam_pass"):
-        lists.append(config.chainer_eval_set)
-    return list(dict.fromkeys(image_id for name in lists for image_id in dataset.split(name)))

@@ -10,8 +10,7 @@ from misc.files.atomic import write_bytes
 from misc.files.coco import Described, coco_dataset, instance_records
 from misc.files.dataset import Dataset
 from misc.run.log import logger
-from misc.run.open_dataset import evaluated_images
-from misc.run.stage import label_source_path
+from misc.run.stage import StageFiles, label_source_path
 from misc.run.workers import collect_images
 from misc.settings.config import Config
 from misc.train.supervision import Supervision, supervision_from
@@ -21,7 +20,7 @@ TITLES = {"irn": "IRNet's pseudo labels", "cam": "components of CAMs", "full": "
 
 def run(config: Config, dataset: Dataset) -> None:
     """Write the pseudo instances of infer_list, and the ground truth of val_list."""
-    truth = evaluated_images(config, dataset, ("instance",), stage="make_cocoann", flag="val_list")
+    truth = StageFiles("make_cocoann", config, dataset).measured_images()
     val_list = config.val_list if truth else None
     files = annotation_files(config.coco_name, config.supervision, config.infer_list, val_list)
     for path, (split, name) in files.items():

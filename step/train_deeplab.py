@@ -24,7 +24,7 @@ from net.deeplab import deeplab_from, label_loss
 def run(config: Config, dataset: Dataset) -> None:
     """Train a network on infer_list's labels of each --supervision; write its weights."""
     num_classes, backbone = len(dataset.class_names), config.deeplab_backbone
-    val_ids = validation_images(config, dataset, "semantic", stage="train_deeplab")
+    val_ids = validation_images(config, dataset, stage="train_deeplab")
     for name in config.supervision:
         labels = supervision_from(config, dataset, name, "semantic")
         ids = labels.labelled(dataset.split(config.infer_list))

@@ -24,7 +24,7 @@ from net.mask_rcnn import mask_rcnn_from, trainable_parameters
 
 def run(config: Config, dataset: Dataset) -> None:
     """Train a network on infer_list's labels of each --supervision; write its weights."""
-    val_ids = validation_images(config, dataset, "instance", stage="train_mask_rcnn")
+    val_ids = validation_images(config, dataset, stage="train_mask_rcnn")
     for name in config.supervision:
         labels = supervision_from(config, dataset, name, "instance")
         ids = labels.labelled(dataset.split(config.infer_list))

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 import run_sample
 from misc.evaluate.measures import read_since
 from misc.settings.flags import read_config
@@ -39,10 +41,10 @@ def test_a_module_takes_the_preset_of_a_folder_and_needs_no_root():
     assert (config.dataset, config.preset, config.data_root) == ("my.own_data", "folder", None)
 
 
-def test_a_module_that_is_none_is_one_line(tmp_path, capsys):
-    for name in ("my.nothing", "tests.forked"):
-        assert run_sample.main(["--dataset", name, "--run_dir", str(tmp_path)]) == 2
-        (line,) = capsys.readouterr().err.splitlines()
-        assert line.startswith(f"error: --dataset {name}: no module with from_config")
-    assert run_sample.main(["--dataset", "nothing"]) == 2
-    assert "or a module, for example my.dataset" in capsys.readouterr().err
+@pytest.mark.parametrize("name", ["my.nothing", "voc", "tests.forked", "coco"])
+def test_a_module_that_is_none_is_one_line(tmp_path, capsys, name):
+    assert run_sample.main(["--dataset", name, "--run_dir", str(tmp_path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    reason = "a module of this program" if name == "coco" else "no module with from_config"
+    assert line.startswith(f"error: --dataset {name}: {reason}")
+    assert "accepted are voc12, coco14, coco17, cityscapes, folder, demo, or a module" in line

@@ -118,14 +118,13 @@ def test_a_stage_takes_a_file_a_row_and_two_settings(tmp_path):
 
 @pytest.mark.slow
 def test_a_data_set_is_a_module_of_ones_own(tmp_path):
-    for name in ("my", "photos"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "my" / "data.py").write_text(BLOCKS["my/data.py"])
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "my_data.py").write_text(BLOCKS["my_data.py"])
     random = np.random.default_rng(0)
     for name in ("cat0", "cat1", "dog0", "dog1", "cat_dog"):
         image = random.integers(0, 256, (64, 80, 3), np.uint8)
         Image.fromarray(image).save(tmp_path / "photos" / f"{name}.jpg")
-    words = ["--dataset", "my.data", "--pretrained", "none"]
+    words = ["--dataset", "my_data", "--pretrained", "none"]
     said = tmp_path / "output"
     assert documented.run(tmp_path, [*words, "--dry_run"], said) == [0], said.read_text()
     stages = ["--train_cam_pass", "--make_cam_pass"]

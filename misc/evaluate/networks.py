@@ -10,10 +10,9 @@ from misc.files.digests import fingerprint
 from misc.machine import ranks
 from misc.machine.device import compute_of
 from misc.run.log import logger
-from misc.run.open_dataset import evaluated_images
 from misc.run.records import read_note, remove_recorded
 from misc.run.results import claim_outputs
-from misc.run.stage import label_source_path
+from misc.run.stage import StageFiles, label_source_path
 from misc.settings.config import Config
 from misc.train.networks import check_weights, load_network
 from misc.train.training import IMAGES, image_sizes
@@ -27,7 +26,6 @@ def evaluate_network(
     build: Callable[[], Any],
     predict: Callable[[Any, Sequence[str], Path], None],
     measure: Callable[..., None],
-    kind: str,
     pack: Callable[[Path, Sequence[str]], Path | None],
     packed: Sequence[str],
 ) -> None:
@@ -40,24 +38,23 @@ def evaluate_network(
         build: returns the network, to load weights into.
         predict: writes the predictions of a network on images to a folder.
         measure: as `measure_instances` and `measure_semantic_labels`.
-        kind: of the ground truth.
         pack: the data set's, for its evaluation server.
         packed: the files that it writes; see misc.files.outputs.
     """
-    stage, values = f"eval_{network}", vars(config)
+    stage, values = StageFiles(f"eval_{network}", config, dataset), vars(config)
     for name in config.supervision:
         weights = label_source_path(values[f"{network}_weights_name"], name)
         model = load_network(build(), network, weights, compute_of(config))
         trained = {f"{network}_weights_name": f"a file of SHA-256 {fingerprint(weights)}"}
-        claim = partial(claim_outputs, config, dataset, stage, extra=trained)
+        claim = partial(claim_outputs, stage, extra=trained)
         folder = label_source_path(values[f"{network}_out_dir"], name)
         ids = dataset.split(config.val_list)
         claim(ids, folder=folder)
         predict(model, ids, folder)
-        truth_ids = evaluated_images(config, dataset, (kind,), stage=stage, flag="val_list")
-        if truth_ids:
+        if truth_ids := stage.measured_images():
             warn_of_seen(weights, dataset, truth_ids, source=f"--val_list {config.val_list}")
-            measure(config, dataset, stage, truth_ids, folder, flag="val_list", supervision=name)
+            of = {"flag": "val_list", "supervision": name}
+            measure(config, dataset, f"eval_{network}", truth_ids, folder, **of)
         if server_list := values[f"{network}_server_list"]:
             folder = label_source_path(values[f"{network}_server_dir"], name)
             ids = dataset.split(server_list)

@@ -20,10 +20,10 @@ from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.metrics import confusion, mean_iou
 from misc.run.log import logger
-from misc.run.open_dataset import cam_folder, evaluated_images
+from misc.run.open_dataset import cam_folder
 from misc.run.records import check_claim, claim_folder, hold_sources
 from misc.run.results import result_settings
-from misc.run.stage import stage_named
+from misc.run.stage import StageFiles, stage_named
 from misc.run.synthesis import (
     STAGES,
     Inputs,
@@ -41,6 +41,8 @@ from misc.settings.grid import points, read_grid
 from misc.train.networks import load_irnet
 
 FILES = ("sweep.md", "sweep.svg")  # of --sweep_dir
+# By kind of label, the stage that measures it as a sweep does.
+EVALUATIONS = {"semantic": "eval_sem_seg", "instance": "eval_ins_seg"}
 Axes = Mapping[str, Sequence[Any]]
 # By kind of label, a semantic label or what `instance_truth` returns.
 Truth = Mapping[str, Any]
@@ -140,7 +142,7 @@ def measured_images(config: Config, dataset: Dataset, axes: Axes) -> dict[str, l
             f"--sweep {config.sweep}: shapes no labels of the chosen stages; leave their flags "
             "out, or pass --make_sem_seg_pass True or --make_ins_seg_pass True"
         )
-    ids = {kind: evaluated_images(config, dataset, [kind], stage="--sweep") for kind in kinds}
+    ids = {kind: StageFiles(EVALUATIONS[kind], config, dataset).measured_images() for kind in kinds}
     found = {kind: listed for kind, listed in ids.items() if listed}
     if not found:
         raise ValueError(
@@ -162,7 +164,7 @@ def settings_of(
     for kind, listed in ids.items():
         stage = STAGES[kind]
         more = ["crf"] * (stage_named(stage).crf in axes)
-        shaped = result_settings(config, dataset, stage, *more, ids=listed)
+        shaped = result_settings(StageFiles(stage, config, dataset), *more, ids=listed)
         own = {name: value for name, value in shaped[stage].items() if name not in axes}
         own["chainer_eval_set"] = dataset.identify(listed, truth=kind)
         found |= shaped | {stage: own}

@@ -15,7 +15,6 @@ from misc.files.cam_files import CamFolder
 from misc.files.cam_names import find_cams
 from misc.files.dataset import Dataset
 from misc.machine import ranks
-from misc.run.log import logger
 from misc.settings.config import DATASETS, Config
 
 # By --dataset. The demo is laid out like VOC, and read by its reader.
@@ -39,69 +38,16 @@ def open_dataset(config: Config) -> Dataset:
 
 def _opener_of(module: str) -> Callable[[Config], Dataset]:
     """Return the `from_config` of a module that --dataset names."""
+    accepted = f"accepted are {', '.join(DATASETS)}, or a module that can be imported from here"
     try:
         opener: Callable[[Config], Dataset] = importlib.import_module(module).from_config
     except (ImportError, AttributeError) as error:
         raise ValueError(
-            f"--dataset {module}: no module with from_config ({error}); accepted are "
-            f"{', '.join(DATASETS)}, or a module that can be imported from here"
+            f"--dataset {module}: no module with from_config ({error}); {accepted}"
         ) from error
+    if opener in OPENERS.values():
+        raise ValueError(f"--dataset {module}: a module of this program, no data set; {accepted}")
     return opener
-
-
-def evaluated_images(
-    config: Config,
-    dataset: Dataset,
-    kinds: Sequence[str],
-    *,
-    stage: str,
-    flag: str = "chainer_eval_set",
-) -> list[str]:
-    """Return those images of a flag's list that have ground truth of these kinds, and log how many.
-
-    Raises:
-        ValueError: some have none, in a data set in which all should.
-    """
-    source = f"--{flag} {vars(config)[flag]}"
-    ids = dataset.split(vars(config)[flag])
-    found = dataset.with_truth(ids, kinds=kinds)
-    if len(found) == len(ids):
-        return found
-    if not dataset.may_lack_truth:
-        raise ValueError(missing_truth(dataset, ids, found, kinds, stage=stage, source=source))
-    words = "%s: %d of %d images of %s have ground truth (%s), the others are left out"
-    logger.info(words, stage, len(found), len(ids), source, " and ".join(kinds))
-    return found
-
-
-def missing_truth(
-    dataset: Dataset,
-    ids: Sequence[str],
-    found: Sequence[str],
-    kinds: Sequence[str],
-    *,
-    stage: str,
-    source: str,
-    wanted: str = "reads that of all",
-) -> str:
-    """Return in one line how many of the images are not among those found, and why the first."""
-    known = set(found)
-    first = next(image_id for image_id in ids if image_id not in known)
-    return (
-        f"{source}: {len(ids) - len(found)} of {len(ids)} images have no ground truth, and "
-        f"{stage} {wanted}: {_reason(dataset, first, kinds)}"
-    )
-
-
-def _reason(dataset: Dataset, image_id: str, kinds: Sequence[str]) -> str:
-    """Return where the ground truth of an image was searched."""
-    readers = {"semantic": dataset.semantic_label, "instance": dataset.instance_label}
-    try:
-        for kind in kinds:
-            readers[kind](image_id)
-    except FileNotFoundError as error:
-        return str(error)
-    return f"{image_id} has none"
 
 
 def cam_folder(config: Config, dataset: Dataset, ids: Sequence[str] = ()) -> CamFolder:

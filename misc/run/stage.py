@@ -1,14 +1,16 @@
-"""A stage of a run, described once: the preflight and records of results read the description."""
+"""A stage of a run, described once: what it reads and writes follows from the description."""
 
 import importlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 from misc.files.cam_names import cam_names
 from misc.files.dataset import Dataset
 from misc.machine import ranks
+from misc.run.log import logger
 from misc.settings.config import Config
 
 
@@ -63,6 +65,190 @@ class Stage:
             run(config, dataset)
 
 
+@dataclass(frozen=True)
+class Files:
+    """Files that a stage reads or writes.
+
+    Attributes:
+        flag: the setting that names their place.
+        folder: where they are.
+        names: in the folder. (Paths of 120,000 images would take seconds a stage.)
+        of_images: whether they are images' files, which one record in their folder describes; else
+            each has its own record beside it.
+    """
+
+    flag: str
+    folder: Path
+    names: Sequence[str]
+    of_images: bool
+
+    @property
+    def places(self) -> list[Path]:
+        """The folder or files that have a record, and are locked."""
+        return [self.folder] if self.of_images else [self.folder / name for name in self.names]
+
+
+class StageFiles:
+    """The images and files that a stage reads and writes in a run."""
+
+    def __init__(
+        self,
+        stage: str,
+        config: Config,
+        dataset: Dataset,
+        split: Callable[[str], list[str]] | None = None,
+    ) -> None:
+        self.stage, self.config, self.dataset = stage_named(stage), config, dataset
+        self._split = split or dataset.split
+        # Of the ground truth that an image must have to be measured.
+        self.kinds = self.stage.truth[:1] if dataset.may_lack_truth else self.stage.truth
+
+    def value(self, flag: str) -> str:
+        """Return a setting that names a list or a place."""
+        value: str = vars(self.config)[flag]
+        return value
+
+    @cached_property
+    def lists(self) -> dict[str, list[str]]:
+        """The images of each list that it reads, by the setting that names it."""
+        evaluates = self.config.runs_stage("eval_cam_pass")
+        return {
+            flag: self._split(self.value(flag))
+            for flag in self.stage.lists
+            if self.value(flag) and (evaluates or flag != "chainer_eval_set")
+        }
+
+    @cached_property
+    def truth_lists(self) -> dict[str, list[str]]:
+        """The images of each list whose ground truth it reads; of infer_list it learns."""
+        is_learnt = self.stage.supervised and "full" in self.config.supervision
+        learnt = ["infer_list"] * (is_learnt and "infer_list" in self.stage.lists)
+        flags = [*[self.stage.measures] * bool(self.stage.measures), *learnt]
+        return {flag: self._split(self.value(flag)) for flag in flags}
+
+    @cached_property
+    def truth(self) -> dict[str, list[str]]:
+        """Those images of each of these lists that have the ground truth."""
+        with_truth = partial(self.dataset.with_truth, kinds=self.kinds)
+        return {flag: with_truth(ids) for flag, ids in self.truth_lists.items()}
+
+    @property
+    def images(self) -> list[str]:
+        """The images that it reads, each once."""
+        return each_once(self.lists.values())
+
+    @property
+    def ids(self) -> list[str]:
+        """The images of which it reads what other stages make, and of which it learns."""
+        measured = self.truth if self.dataset.may_lack_truth else self.truth_lists
+        return next(iter((self.lists or measured).values()), [])
+
+    def inputs(self) -> Iterator[Files]:
+        """Yield what it reads that is made before."""
+        for flag in self.stage.reads_of(self.config):
+            if self.stage.supervised and flag.endswith("_out_dir"):
+                source = "cam" if flag == "cam_out_dir" else "irn"
+                if source not in self.config.supervision:
+                    continue
+            if flag == "pretrained" and self.config.pretrained in ("imagenet", "none"):
+                if self.config.pretrained == "imagenet" or self.stage.name == "train_cam":
+                    continue
+                # From scratch, the other networks begin with the classification network's backbone.
+                flag = "cam_weights_name"
+            place, maker = Path(self.value(flag)), stage_writing(flag)
+            if maker is None:
+                yield Files(flag, place.parent, [place.name], False)
+            elif maker.files:
+                yield Files(flag, place, image_names(flag, place, self.ids), True)
+            else:
+                yield self._weights(maker)
+
+    def outputs(self) -> Iterator[Files]:
+        """Yield what it writes that has a record; of an image, its first file."""
+        if self.stage.writes.endswith("_weights_name"):
+            yield self._weights(self.stage)
+        if not self.stage.files:
+            return
+        for is_server in (False, True):
+            flag = self.stage.writes
+            flag = flag.replace("_out_dir", "_server_dir") if is_server else flag
+            lists = [ids for name, ids in self.lists.items() if ("_server_" in name) == is_server]
+            names = [self.stage.files[0].replace("{}", i) for i in each_once(lists)]
+            for source in self._sources(self.stage) if names else ():
+                yield Files(flag, label_source_path(self.value(flag), source), names, True)
+
+    def measured_images(self) -> list[str]:
+        """Return the images with the ground truth that it reads, and log how many, if not all.
+
+        Raises:
+            ValueError: some lack it, in a data set in which all should have it.
+        """
+        for problem in self.missing_truth().values():
+            raise ValueError(problem)
+        flag = self.stage.measures
+        ids, found = self.truth_lists[flag], self.truth[flag]
+        if len(found) < len(ids):
+            words = "%s: %d of %d images of --%s %s have ground truth (%s), the others are left out"
+            counts = len(found), len(ids)
+            logger.info(
+                words, self.stage.name, *counts, flag, self.value(flag), " and ".join(self.kinds)
+            )
+        return found
+
+    def missing_truth(self) -> dict[str, str]:
+        """Describe in a line each list without the ground truth that the stage reads."""
+        lacking = {}
+        for flag, ids in self.truth_lists.items():
+            # Where none is needed, too: what is there may be of a wrong form.
+            found = self.truth[flag]
+            source, wanted = f"--{flag} {self.value(flag)}", "reads that of all"
+            is_enough = len(found) == len(ids) or self.dataset.may_lack_truth
+            if flag != self.stage.measures:
+                source, wanted = f"{source} --supervision full", "none to train on"
+                is_enough = bool(found)
+            if not is_enough:
+                known = set(found)
+                first = next(image_id for image_id in ids if image_id not in known)
+                lacking[flag] = (
+                    f"{source}: {len(ids) - len(found)} of {len(ids)} images have no ground truth, "
+                    f"and {self.stage.name} {wanted}: {self._why_no_truth(first)}"
+                )
+        return lacking
+
+    def _why_no_truth(self, image_id: str) -> str:
+        readers = {
+            "semantic": self.dataset.semantic_label,
+            "instance": self.dataset.instance_label,
+        }
+        try:
+            for kind in self.kinds:
+                readers[kind](image_id)
+        except FileNotFoundError as error:
+            return str(error)
+        return f"{image_id} has none"
+
+    def _weights(self, maker: Stage) -> Files:
+        place = Path(self.value(maker.writes))
+        names = [label_source_path(place, source).name for source in self._sources(maker)]
+        return Files(maker.writes, place.parent, names, False)
+
+    def _sources(self, maker: Stage) -> Sequence[str]:
+        return self.config.supervision if maker.supervised else ["irn"]
+
+
+def chosen_stages(config: Config, dataset: Dataset) -> list[StageFiles]:
+    """Return what each stage of a run reads and writes, in their order.
+
+    Raises:
+        ValueError: there is none.
+    """
+    split = cache(dataset.split)
+    names = [stage.name for stage in all_stages() if config.runs_stage(stage.flag)]
+    if not names:
+        raise ValueError("every --..._pass is False, so there is nothing to run; leave one out")
+    return [StageFiles(name, config, dataset, split) for name in names]
+
+
 def all_stages() -> tuple[Stage, ...]:
     """Return the table of stages, in their order; by name, since step/ stands above."""
     stages: tuple[Stage, ...] = importlib.import_module("step").STAGES
@@ -88,7 +274,12 @@ def image_names(flag: str, folder: str | os.PathLike[str], ids: Sequence[str]) -
     return [maker.files[0].replace("{}", image_id) for image_id in ids]
 
 
-def label_source_path(path: str, name: str) -> Path:
+def label_source_path(path: str | Path, name: str) -> Path:
     """Return the path of a result of a supervision: `irn` has the plain name."""
     place = Path(path)
     return place if name == "irn" else place.with_name(f"{place.stem}_{name}{place.suffix}")
+
+
+def each_once(lists: Iterable[Sequence[str]]) -> list[str]:
+    """Return the images of lists, each once."""
+    return list(dict.fromkeys(image_id for ids in lists for image_id in ids))

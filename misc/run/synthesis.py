@@ -24,6 +24,7 @@ from misc.machine.device import Compute, compute_of
 from misc.refinement import refine_winners
 from misc.run.open_dataset import cam_folder
 from misc.run.results import claim_outputs
+from misc.run.stage import StageFiles
 from misc.run.workers import Way, run_images
 from misc.settings.config import Config
 
@@ -125,7 +126,7 @@ def make_labels(config: Config, dataset: Dataset, model: Any, *kinds: str) -> No
     ids = dataset.split(config.infer_list)
     cams = cam_folder(config, dataset, ids)
     compute = compute_of(config)
-    claimed = [claim_outputs(config, dataset, STAGES[kind], ids) for kind in kinds]
+    claimed = [claim_outputs(StageFiles(STAGES[kind], config, dataset), ids) for kind in kinds]
     settings = [label_settings_from(config, kind) for kind in kinds]
     folders = {"instance": config.ins_seg_out_dir, "semantic": config.sem_seg_out_dir}
 

@@ -1,48 +1,45 @@
 """What was understood of the user's data, told before the first stage."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from misc.files.atomic import names_in
+from misc.files.cam_files import CamFolder
+from misc.files.cam_names import ENDINGS
 from misc.files.dataset import Dataset
 from misc.files.images import is_turned, read_label
 from misc.files.instance_files import load_instances
 from misc.imutils import IGNORE
 from misc.run.log import logger
 from misc.run.records import record_of
-from misc.run.stage_files import StageFiles, each_once
+from misc.run.stage import Files, StageFiles, each_once
+from misc.run.workers import map_images
 
 SHOWN = 20  # classes in a line
 # Images that are looked at, spread over all: a file's head, and a mask.
 HEADS, MASKS = 1000, 20
-FITTING = 0.9
+# The part of masks, or of CAMs, that fit better where they count otherwise which is no chance.
+NEARLY_ALL = 0.9
 
 # Images, and what reads the classes that the masks of one show.
 Shown = tuple[Sequence[str], Callable[[str], set[int]]]
-# Labels that may be of another program, and how an image's classes are read of its file.
-FOREIGN: Mapping[str, Callable[[Mapping[str, Path], str], set[int]]] = {
-    "sem_seg_out_dir": lambda files, image_id: _classes_of(read_label(files[image_id])),
-    "ins_seg_out_dir": lambda files, image_id: set(
-        load_instances(files[image_id])["class"].tolist()
-    ),
-}
 
 
-def tell_understood(dataset: Dataset, stages: Sequence[StageFiles]) -> None:
+def tell_understood(stages: Sequence[StageFiles]) -> None:
     """Log the classes of the images that stages read, and warn of what is probably not meant.
 
     What cannot be read is left to the stages, which say so.
     """
+    dataset = stages[0].dataset
     learning = [each for each in stages if each.stage.image_labels and each.stage.batch]
     lists = {each.stage.lists[0]: each.ids for each in learning}
-    read = [[*each.images, *each_once(each.truth_lists.values())] for each in stages]
-    images = each_once(read)
+    images = each_once([*each.images, *each_once(each.truth_lists.values())] for each in stages)
     try:
         masks = dict(found for each in stages for found in _masks(each))
-        truths = [i for each in stages for ids in each.truth.values() for i in ids]
+        truths = each_once(ids for each in stages for ids in each.truth.values())
         ids = dataset.with_labels(images)
         labels = dict(zip(ids, dataset.image_labels(ids).astype(bool), strict=True))
         for said in _classes(dataset, labels), _rotation(dataset, images, truths):
@@ -52,6 +49,46 @@ def tell_understood(dataset: Dataset, stages: Sequence[StageFiles]) -> None:
             logger.warning("%s", warning)
     except (ValueError, OSError) as error:
         logger.debug("not understood: %s", error)
+
+
+def tell_cam_forms(stages: Sequence[StageFiles]) -> None:
+    """Log the forms of another program's CAMs, and warn of classes outside the images' labels.
+
+    Raises:
+        ValueError: a file has no known form, or two images have the same file.
+    """
+    config, dataset = stages[0].config, stages[0].dataset
+    there: dict[str, str] = {}
+    for each in stages:
+        for files in each.inputs():
+            listed = names_in(files.folder)
+            if files.flag == "cam_out_dir" and not record_of(files.folder).exists():
+                there |= {i: n for i, n in zip(each.ids, files.names, strict=True) if n in listed}
+    images: dict[str, str] = {}
+    for image_id, name in there.items():
+        if (other := images.setdefault(name, image_id)) != image_id:
+            path = Path(config.cam_out_dir, name)
+            raise ValueError(f"{path}: is the only file for both {other!r} and {image_id!r}")
+    if not there:
+        return
+    folder = CamFolder(path=config.cam_out_dir, num_classes=len(dataset.class_names))
+    workers, words = config.num_workers, "forms of CAMs"
+    found = dict(map_images(list(there), folder.form, num_workers=workers, description=words))
+    forms = Counter(form for form, _, _ in found.values()).most_common()
+    counts = "; ".join(f"{count} of the form '{form}'" for form, count in forms)
+    logger.info("--cam_out_dir %s: %d files: %s", folder.path, len(there), counts)
+    warning = _other_classes(dataset, {i: set(keys.tolist()) for i, (_, _, keys) in found.items()})
+    if warning:
+        logger.warning("--cam_out_dir %s: %s", folder.path, warning)
+
+
+def other_names(folder: Path, names: Sequence[str]) -> str:
+    """Name a file of a folder of CAMs that is no image's, as its name may be meant otherwise."""
+    others = sorted(names_in(folder) - set(names))
+    alike = [name for name in others if Path(name).suffix.lower() in (*ENDINGS, ".png")]
+    if not alike or record_of(folder).exists():
+        return ""
+    return f" ({alike[0]} is there, and of no image by its name; accepted is ID.npz, .npy or .pt)"
 
 
 def _classes(dataset: Dataset, labels: Mapping[str, np.ndarray]) -> str:
@@ -70,9 +107,7 @@ def _classes(dataset: Dataset, labels: Mapping[str, np.ndarray]) -> str:
 
 def _rotation(dataset: Dataset, images: Sequence[str], truths: Sequence[str]) -> str:
     """Return how many images EXIF turns; where they are read as stored, of those with truth."""
-    if not dataset.upright:
-        images = truths
-    looked_at = _spread(list(dict.fromkeys(images)), HEADS)
+    looked_at = _spread(images if dataset.upright else truths, HEADS)
     turned = [image_id for image_id in looked_at if is_turned(dataset.image_path(image_id))]
     if not turned:
         return ""
@@ -113,7 +148,7 @@ def _contradictions(
             for step in (0, 1, -1)
         }
         best = max(fit, key=lambda step: fit[step])
-        shifted = fit[best] >= FITTING * total > fit[0]
+        shifted = fit[best] >= NEARLY_ALL * total > fit[0]
         if not shifted and fit[0] >= total / 2:
             continue
         count = f", which fit where masks count one {'more' if best > 0 else 'less'}" * shifted
@@ -127,23 +162,32 @@ def _contradictions(
 
 def _masks(each: StageFiles) -> Iterator[tuple[str, Shown]]:
     """Yield the ground truth that a stage reads, and the labels of another program, if any."""
+    dataset = each.dataset
+
+    def truth(image_id: str) -> set[int]:
+        if each.kinds[0] == "instance":
+            return set(dataset.instance_label(image_id)[1].tolist())
+        return _classes_of(dataset.semantic_label(image_id))
+
     for flag, ids in each.truth.items():
-        classes_in = _instances_of if each.kinds[:1] == ("instance",) else _semantic_of
-        source = f"--{flag} {vars(each.config)[flag]}: ground truth"
-        yield source, (ids, partial(classes_in, each.dataset))
-    for flag, (folder, names) in each.inputs():
-        if flag in FOREIGN and not record_of(folder).exists():
-            there = names_in(folder)
-            files = {i: folder / n for i, n in zip(each.ids, names, strict=True) if n in there}
-            yield f"--{flag} {folder}: what it holds", (list(files), partial(FOREIGN[flag], files))
+        yield f"--{flag} {each.value(flag)}: ground truth", (ids, truth)
+    for files in each.inputs():
+        is_label = files.flag in ("sem_seg_out_dir", "ins_seg_out_dir")
+        if is_label and not record_of(files.folder).exists():
+            yield f"--{files.flag} {files.folder}: what it holds", _labels_in(each, files)
 
 
-def _semantic_of(dataset: Dataset, image_id: str) -> set[int]:
-    return _classes_of(dataset.semantic_label(image_id))
+def _labels_in(each: StageFiles, files: Files) -> Shown:
+    there = names_in(files.folder)
+    names = {i: name for i, name in zip(each.ids, files.names, strict=True) if name in there}
 
+    def classes_in(image_id: str) -> set[int]:
+        path = files.folder / names[image_id]
+        if files.flag == "sem_seg_out_dir":
+            return _classes_of(read_label(path))
+        return set(load_instances(path)["class"].tolist())
 
-def _instances_of(dataset: Dataset, image_id: str) -> set[int]:
-    return set(dataset.instance_label(image_id)[1].tolist())
+    return list(names), classes_in
 
 
 def _classes_of(label: np.ndarray) -> set[int]:
@@ -155,6 +199,30 @@ def _read(classes_in: Callable[[str], set[int]], image_id: str) -> set[int]:
         return classes_in(image_id)
     except (ValueError, OSError):
         return set()  # told where it is read
+
+
+def _other_classes(dataset: Dataset, keys: Mapping[str, set[int]]) -> str:
+    """Describe CAMs of classes outside the image's label, and whether their keys count from 1."""
+    labelled = dataset.with_labels(list(keys))
+    rows = dataset.image_labels(labelled)
+    labels = {i: set(np.flatnonzero(row).tolist()) for i, row in zip(labelled, rows, strict=True)}
+    odd = [i for i, label in labels.items() if not keys[i] <= label]
+    if not odd:
+        return ""
+    with_class = [i for i, label in labels.items() if label]
+    shifted = [i for i in with_class if {key - 1 for key in keys[i] - {0}} == labels[i]]
+    reason = "where they are no predictions, the keys count otherwise"
+    if len(shifted) >= NEARLY_ALL * max(len(with_class), 1):
+        odd = shifted
+        reason = (
+            "these keys are the image's classes plus 1: if they count from 1, write keys that "
+            "count from 0, and leave the background's 0 and its map out (see docs/YOUR_CAMS.md)"
+        )
+    return (
+        f"{len(odd)} of {len(labelled)} files have classes that are not in the image's label, for "
+        f"example {odd[0]}: keys {sorted(keys[odd[0]])}, label {sorted(labels[odd[0]])} (from 0); "
+        f"{reason}"
+    )
 
 
 def _names(dataset: Dataset, classes: Sequence[int]) -> str:

@@ -74,13 +74,10 @@ def some_of(*choices: str) -> Rule:
 
 
 def word_or_module(*choices: str) -> Rule:
-    """Accept one of a few words, or the dotted name of a module."""
+    """Accept one of a few words, or the name of a module."""
     return Rule(
-        lambda value: (
-            value in choices
-            or ("." in value and all(part.isidentifier() for part in value.split(".")))
-        ),
-        f"{' or '.join(choices)}, or a module, for example my.dataset",
+        lambda value: value in choices or all(part.isidentifier() for part in value.split(".")),
+        f"{' or '.join(choices)}, or a module, for example my_data",
     )
 
 

@@ -93,7 +93,7 @@ def _check_data(dataset: str, root: str | None) -> None:
         others = ", ".join(name for name in DATASETS if name != "demo")
         raise ValueError(
             f"--data_root {root}: the demo's data are drawn in --demo_root; name the data set of "
-            f"this folder with --dataset: {others} or a module, for example my.dataset"
+            f"this folder with --dataset: {others} or a module, for example my_data"
         )
     if dataset in DATASETS and dataset != "demo" and not root:
         raise ValueError(

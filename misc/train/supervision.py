@@ -18,8 +18,8 @@ from misc.files.labels import (
 )
 from misc.instances import component_detections
 from misc.run.log import logger
-from misc.run.open_dataset import cam_folder, evaluated_images
-from misc.run.stage import label_source_path
+from misc.run.open_dataset import cam_folder
+from misc.run.stage import StageFiles, label_source_path
 from misc.run.workers import collect_images
 from misc.settings.config import Config
 
@@ -149,7 +149,6 @@ def supervision_from(config: Config, dataset: Dataset, name: str, kind: str) -> 
     )
 
 
-def validation_images(config: Config, dataset: Dataset, kind: str, *, stage: str) -> list[str]:
+def validation_images(config: Config, dataset: Dataset, *, stage: str) -> list[str]:
     """Return the images of val_list that validate a training: enough with ground truth."""
-    ids = evaluated_images(config, dataset, (kind,), stage=stage, flag="val_list")
-    return ids[:VALIDATED_IMAGES]
+    return StageFiles(stage, config, dataset).measured_images()[:VALIDATED_IMAGES]

@@ -24,6 +24,7 @@ from misc.run.records import (
     write_note,
 )
 from misc.run.results import result_settings
+from misc.run.stage import StageFiles
 from misc.settings.config import Config
 from misc.settings.flags import resolved
 from misc.settings.metadata import FIELD, describe
@@ -116,7 +117,9 @@ def claim_training(
         truth = supervision.kind if supervision.name == "full" else ""
     if network != "cam" and config.pretrained == "none":
         more.append("cam_weights_name")  # the backbone is the classification network's
-    settings = result_settings(config, dataset, stage, *more, ids=ids, truth=truth, extra=extra)
+    settings = result_settings(
+        StageFiles(stage, config, dataset), *more, ids=ids, truth=truth, extra=extra
+    )
     metadata = describe(
         network,
         resolved(config),

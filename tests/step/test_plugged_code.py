@@ -74,16 +74,15 @@ def test_another_source_of_a_data_set_that_a_flag_names_is_another_training(
     tmp_path, monkeypatch, capsys
 ):
     monkeypatch.syspath_prepend(tmp_path)
-    path = tmp_path / "plugged_data" / "own.py"
-    path.parent.mkdir()
+    path = tmp_path / "plugged_data.py"
     path.write_text("from tests.own_dataset import Dataset, from_config\n")
-    changes = {"dataset": "plugged_data.own", "pretrained": "none"}
+    changes = {"dataset": "plugged_data", "pretrained": "none"}
     assert run(tmp_path / "run", "train_cam", **changes) == 0
     assert run(tmp_path / "run", "train_cam", **changes) == 0
     assert "is already trained" in capsys.readouterr().out
     path.write_text(path.read_text() + "Dataset.mean = 1\n")
     assert run(tmp_path / "run", "train_cam", **changes) == 2
-    assert "--dataset of train_cam was plugged_data.own, source " in capsys.readouterr().err
+    assert "--dataset of train_cam was plugged_data, source " in capsys.readouterr().err
 
 
 def test_results_of_other_code_of_the_program_are_told_in_one_line_and_used(made, tmp_path, capsys):

@@ -43,7 +43,7 @@ def test_a_data_set_is_named_with_its_folder_and_without_either_it_is_the_demo()
         ),
         ("--dataset voc12", "--dataset voc12: needs its folder: pass --data_root"),
         ("--data_root V", "--data_root V: the demo's data are drawn in .* --dataset"),
-        ("--dataset voc --data_root V", "--dataset voc: accepted is voc12 or .* or demo"),
+        ("--dataset voc-12", "--dataset voc-12: accepted is voc12 or .* or demo, or a module"),
     ],
 )
 def test_flags_of_the_data_that_contradict_each_other_are_one_line(words, message):
