@@ -4,17 +4,13 @@ An image goes one way, which is one generator: worker process (decode, uint8) �
 has the device → worker process (components, compression, PNG) → disk.
 """
 
-import copyreg
 import ctypes
 import io
 import multiprocessing
-import os
 import pickle
 import queue
 import signal
 import sys
-import threading
-import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -35,6 +31,7 @@ from misc.run.progress import bar
 
 Load = Callable[[str], Any]
 Process = Callable[[str, Any], Any]
+Outputs = Callable[[str], Sequence[Path]]
 # What a worker does: it loads an image, or it makes a picklable call without arguments.
 Job = str | Callable[[], Any]
 Way = Generator[Job, Any, Any]
@@ -50,7 +47,7 @@ def map_images(
     load: Load,
     *,
     process: Process | None = None,
-    outputs: Callable[[str], Sequence[Path]] | None = None,
+    outputs: Outputs | None = None,
     num_workers: int = 0,
     description: str = "",
 ) -> Iterator[tuple[str, Any]]:
@@ -95,12 +92,17 @@ def map_images(
                 _resume_one(in_flight)
 
 
-def run_images(ids: Sequence[str], load: Load, **options: Any) -> None:
+def run_images(
+    ids: Sequence[str], load: Load, *, outputs: Outputs | None = None, **options: Any
+) -> None:
     """Map over images only to write their files, each on one of the ranks.
 
-    Arguments as `map_images`.
+    Arguments as `map_images`. Ranks share what is unfinished: none idles after one was lost.
     """
-    for _ in map_images(_own_part(ids, **options), load, **options):
+    if ranks.world_size() > 1:
+        # Only the first rank checks: others may finish files while the last ranks still check.
+        ids = ranks.share(ranks.on_first(partial(_unfinished, ids, outputs)))
+    for _ in map_images(ids, load, outputs=outputs, **options):
         pass
     ranks.wait()
 
@@ -120,9 +122,8 @@ def start_worker(_number: int = 0) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     if sys.platform == "linux":
-        # At once: what it still sends to a parent that is gone would end in a traceback.
+        # At once: elsewhere it ends when it next asks the parent that is gone for something to do.
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
 
@@ -136,19 +137,7 @@ def forking() -> BaseContext:
     return multiprocessing.get_context("fork" if sys.platform == "linux" else None)
 
 
-def _own_part(
-    ids: Sequence[str], *, outputs: Callable[[str], Sequence[Path]] | None = None, **_: Any
-) -> Sequence[str]:
-    """Distribute the unfinished images, so that no rank idles after one was lost."""
-    if outputs is None or ranks.world_size() == 1:
-        return ranks.share(ids)
-    # Only the first rank checks: others may finish files while the last ranks still check.
-    return ranks.share(ranks.on_first(lambda: _unfinished(ids, outputs)))
-
-
-def _unfinished(
-    ids: Sequence[str], outputs: Callable[[str], Sequence[Path]] | None
-) -> Sequence[str]:
+def _unfinished(ids: Sequence[str], outputs: Outputs | None) -> Sequence[str]:
     return [i for i in ids if outputs is None or not all(path.exists() for path in outputs(i))]
 
 
@@ -231,7 +220,7 @@ def _workers(number: int, load: Load) -> Iterator[Submit]:
 def _submit_here(load: Load, _image_id: str, job: Job) -> "Future[Any]":
     future: Future[Any] = Future()
     try:
-        future.set_result(load(job) if isinstance(job, str) else job())
+        future.set_result(_done(load, job))
     except Exception as error:
         future.set_exception(error)
     return future
@@ -255,9 +244,9 @@ def _ask(idle: "queue.SimpleQueue[Connection]", fatal: list[str], image_id: str,
         ) from error
     finally:
         idle.put(worker)
-    result, raised, where = pickle.loads(answer)
+    result, raised = pickle.loads(answer)
     if raised is not None:
-        raise raised from _InWorker(where)
+        raise raised
     return result
 
 
@@ -277,33 +266,26 @@ def _work(load: Load, place: int, pipes: Sequence[tuple[Connection, Connection]]
 
 def _answer(load: Load, job: Job) -> bytes:
     try:
-        return _packed((load(job) if isinstance(job, str) else job(), None, ""))
+        return _packed((_done(load, job), None))
     except Exception as error:
-        return _packed((None, error, traceback.format_exc()))
+        error.add_note(traceback.format_exc())  # for the log
+        return _packed((None, error))
 
 
-class _InWorker(Exception):
-    """The traceback of an error that a worker raised, for the log."""
+def _done(load: Load, job: Job) -> Any:
+    return load(job) if isinstance(job, str) else job()
 
 
 def _packed(value: Any) -> bytes:
-    """Pickle a value, its tensors as arrays: torch's own pickling takes twice the time."""
     file = io.BytesIO()
-    pickler = pickle.Pickler(file, protocol=pickle.HIGHEST_PROTOCOL)
-    pickler.dispatch_table = {**copyreg.dispatch_table, torch.Tensor: _reduce_tensor}
-    pickler.dump(value)
+    _Pickler(file, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
     return file.getvalue()
 
 
-def _reduce_tensor(value: torch.Tensor) -> Any:
-    if value.device.type == "cpu" and not value.requires_grad:
-        return torch.from_numpy, (value.numpy(),)
-    return value.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
+class _Pickler(pickle.Pickler):
+    """Pickles tensors as arrays: torch's own pickling takes twice the time."""
 
-
-def _end_with_parent() -> None:
-    """End this process when its parent is gone: a killed parent cannot end it."""
-    parent = multiprocessing.parent_process()
-    while parent is not None and os.getppid() == parent.pid:
-        time.sleep(0.5)
-    os._exit(1)
+    def reducer_override(self, value: Any) -> Any:
+        if type(value) is torch.Tensor and value.device.type == "cpu" and not value.requires_grad:
+            return torch.from_numpy, (value.numpy(),)
+        return NotImplemented
