@@ -49,13 +49,12 @@ def claim_folder(
     """
     hold(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    before = read_record(record_of(folder)) or {}
+    before = read_record(folder) or {}
     record = check_claim(folder, settings, overwrite=overwrite)
-    known, earlier = images_of(before), before.get("files", [])
+    known, written = images_of(before), list(dict.fromkeys([*before.get("files", []), *files]))
     if record is None:
-        remove_outputs(folder, [*earlier, *files], known)
-        known, earlier = {}, []
-    written = list(dict.fromkeys([*earlier, *files]))
+        remove_outputs(folder, written, known)
+        known, written = {}, list(files)
     changed = [i for i in images if known.get(i, images[i]) != images[i]]
     # An image that could not be read has no files, and may have been repaired.
     if there := [i for i in changed if any(p.exists() for p in image_files(folder, written, i))]:
@@ -66,11 +65,8 @@ def claim_folder(
             )
         remove_outputs(folder, [name for name in written if "{}" in name], there)
     remove_abandoned(folder, seconds=0)
-    now = {"files": written, "images": {**known, **images}}
-    record = _started(folder, record, settings) | now
-    if record != before:
-        # Written before the images' files, so that each of them is known to be ours.
-        write_json(folder / FOLDER_RECORD, record)
+    # Written before the images' files, so that each of them is known to be ours.
+    _write_record(folder, record, settings, {"files": written, "images": {**known, **images}})
 
 
 def hold_sources(places: Iterable[str | os.PathLike[str]]) -> None:
@@ -103,10 +99,8 @@ def claim_weights(
         path.unlink(missing_ok=True)
     if record is None or finished:  # finished: a run was killed after its last file
         checkpoint_path(path).unlink(missing_ok=True)
-    noted = _started(path, record, settings) | json.loads(json.dumps(notes or {}))
-    if noted != record:
-        # Written before the training, so that a checkpoint always has its settings beside it.
-        write_json(record_path(path), noted)
+    # Written before the training, so that a checkpoint always has its settings beside it.
+    _write_record(path, record, settings, notes or {})
     return finished
 
 
@@ -115,7 +109,7 @@ def confirm_weights(path: Path, settings: Settings) -> None:
 
     A file system without locks does not keep another run from claiming them.
     """
-    record = read_record(record_path(path))
+    record = read_record(path)
     if record is None or difference_of(record, settings):
         raise ValueError(
             f"{path}: another run has claimed it with other settings during this training; it is "
@@ -131,7 +125,7 @@ def checkpoint_path(weights: Path) -> Path:
 @rank0_only
 def remove_recorded(folder: Path, files: Sequence[str]) -> None:
     """Delete these files of all images that a claimed folder is of; see misc.files.outputs."""
-    remove_outputs(folder, files, images_of(read_record(record_of(folder)) or {}))
+    remove_outputs(folder, files, images_of(read_record(folder) or {}))
 
 
 def check_claim(
@@ -143,14 +137,13 @@ def check_claim(
         ValueError: there are results of other settings, which may not be overwritten, or of another
             stage or unknown origin, which never are.
     """
-    path = record_of(place)
-    record = read_record(path)
+    record = read_record(place)
     result = next(_results(place, is_ours=record is not None), None)
     if record is None:
         if result is not None:
             raise ValueError(
-                f"{result}: not made by this program ({path.name} does not say so) and not "
-                f"replaced, even with --overwrite True; {_ways_out(settings)}"
+                f"{result}: not made by this program ({record_of(place).name} does not say so) and "
+                f"not replaced, even with --overwrite True; {_ways_out(settings)}"
             )
         return None
     difference = difference_of(record, settings, is_partial=is_partial)
@@ -170,18 +163,13 @@ def check_claim(
     return None
 
 
-def new_record(settings: Settings) -> Record:
-    """Return the record of settings, as plain JSON."""
-    stages = json.loads(json.dumps(settings))
-    return {"version": VERSION, "stages": stages, "code": program_code()}
-
-
-def read_record(path: Path) -> Record | None:
-    """Read a record; None where there is none, or another program's JSON of the same name.
+def read_record(place: str | os.PathLike[str]) -> Record | None:
+    """Read the record of a folder or weights; None where there is none, or another program's JSON.
 
     Raises:
         ValueError: it is broken, or was written by a version whose results are not continued.
     """
+    path = record_of(place)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -211,7 +199,7 @@ def difference_of(record: Record, settings: Settings, *, is_partial: bool = Fals
 
     Where these are not all, only those that both have are compared.
     """
-    found, wanted = record["stages"], new_record(settings)["stages"]
+    found, wanted = record["stages"], json.loads(json.dumps(settings))
     if is_partial and next(iter(found)) != next(iter(wanted)):
         return "another stage"
     for stage in dict.fromkeys([*wanted, *found]):
@@ -231,7 +219,7 @@ def difference_of(record: Record, settings: Settings, *, is_partial: bool = Fals
 
 def read_settings(place: str | os.PathLike[str]) -> dict[str, dict[str, Any]] | None:
     """Read what shaped a folder or weights, by stage; None where it is not ours."""
-    record = read_record(record_of(place))
+    record = read_record(place)
     return None if record is None else dict(record["stages"])
 
 
@@ -245,16 +233,16 @@ def images_of(record: Record) -> dict[str, str]:
 @rank0_only
 def read_note(weights: str | os.PathLike[str], name: str) -> Any:
     """Read what the record of weights says by this name; None for nothing."""
-    return (read_record(record_path(weights)) or {}).get(name)
+    return (read_record(weights) or {}).get(name)
 
 
 @rank0_only
 def write_note(weights: str | os.PathLike[str], name: str, value: Any) -> None:
     """Write into the record of claimed weights; None deletes what it said."""
-    record = read_record(record_path(weights))
+    record = read_record(weights)
     assert record is not None, "weights are claimed before they are noted anything of"
     noted = record | {name: value}
-    write_json(record_path(weights), {n: v for n, v in noted.items() if v is not None})
+    write_json(record_of(weights), {n: v for n, v in noted.items() if v is not None})
 
 
 def record_of(place: str | os.PathLike[str]) -> Path:
@@ -262,12 +250,18 @@ def record_of(place: str | os.PathLike[str]) -> Path:
     return Path(place, FOLDER_RECORD) if Path(place).is_dir() else record_path(place)
 
 
-def _started(place: Path, record: Record | None, settings: Settings) -> Record:
-    """Return the record that is continued, or a new one."""
+def _write_record(
+    place: Path, record: Record | None, settings: Settings, fields: Mapping[str, Any]
+) -> None:
+    """Write fields of a record that is continued, or of a new one, where they are others."""
     if record is None:
-        return new_record(settings)
-    tell_other_code(place, record.get("code", {}))
-    return record
+        begun = {"version": VERSION, "stages": settings, "code": program_code()}
+    else:
+        begun = record
+        tell_other_code(place, record.get("code", {}))
+    written = json.loads(json.dumps({**begun, **fields}))
+    if written != record:
+        write_json(record_of(place), written)
 
 
 def _results(place: Path, *, is_ours: bool) -> Iterator[Path]:

@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import signal
 import time
 
@@ -53,25 +54,36 @@ def paused(process):
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory):
-    """Give the results of runs of two seeds, each alone."""
-    found = {}
-    for seed in (0, 1):
-        folder = tmp_path_factory.mktemp(f"alone{seed}")
+def folders(tmp_path_factory):
+    """Give the folders of runs of two seeds, each alone."""
+    found = [tmp_path_factory.mktemp(f"alone{seed}") for seed in (0, 1)]
+    for seed, folder in enumerate(found):
         assert forked.run(words(folder, seed), folder / "output") == 0
-        found[seed] = results(folder)
+    return found
+
+
+@pytest.fixture(scope="module")
+def alone(folders):
+    """Give the results of these runs."""
+    found = [results(folder) for folder in folders]
     assert found[0] != found[1]
     return found
+
+
+@pytest.fixture
+def made(folders, tmp_path):
+    """Give the folder of a run that is finished."""
+    shutil.copytree(folders[0], tmp_path / "made")
+    (tmp_path / "made/result/demo/sample_train_eval.log").unlink()  # it is waited for
+    return tmp_path / "made"
 
 
 @pytest.mark.parametrize(
     ("moment", "seeds", "overwrite"),
     [
-        ("at once", (0, 1), False),
         ("at once", (0, 1), True),
         ("at once", (0, 0), False),
-        ("train_cam step", (0, 1), True),
-        ("train_cam step", (0, 0), False),
+        ("train_cam step", (0, 1), False),
         ("make_cam ...", (0, 1), True),
     ],
 )
@@ -108,44 +120,41 @@ def test_the_lock_of_a_killed_run_is_taken_over_at_once(alone, tmp_path):
     assert not list(tmp_path.rglob("*.lock"))
 
 
-def test_runs_of_other_stages_in_one_folder_do_not_wait_for_each_other(tmp_path):
-    assert forked.run(words(tmp_path), tmp_path / "before") == 0
+def test_runs_of_other_stages_in_one_folder_do_not_wait_for_each_other(made):
     again = {**LONG, "seed": 1, "overwrite": True}
-    training = forked.arguments(tmp_path, "--train_cam_pass", "True", **again)
-    training = forked.start(training, tmp_path / "first")
-    wait_for(tmp_path, "train_cam step", training)
-    other = forked.arguments(tmp_path, "--cam_to_ir_label_pass", "True", **LONG)
-    assert forked.run(other, tmp_path / "second") == 0
+    training = forked.arguments(made, "--train_cam_pass", "True", **again)
+    training = forked.start(training, made / "first")
+    wait_for(made, "train_cam step", training)
+    with paused(training):
+        other = forked.arguments(made, "--cam_to_ir_label_pass", "True", **LONG)
+        assert forked.run(other, made / "second") == 0
     assert forked.finish(training) == 0
 
 
-def test_no_run_replaces_what_another_one_reads(tmp_path):
-    assert forked.run(words(tmp_path), tmp_path / "before") == 0
-    before = results(tmp_path)
-    reader = forked.arguments(tmp_path, "--cam_to_ir_label_pass", "True", **LONG)
-    labels = forked.start(reader, tmp_path / "first")
-    wait_for(tmp_path, "cam_to_ir_label ...", labels)
-    writer = words(tmp_path, seed=1, overwrite=True)
+def test_no_run_replaces_what_another_one_reads(made, alone):
+    reader = forked.arguments(made, "--cam_to_ir_label_pass", "True", **LONG)
+    labels = forked.start(reader, made / "first")
+    wait_for(made, "cam_to_ir_label ...", labels)
+    writer = words(made, seed=1, overwrite=True)
     with paused(labels):  # among its images
-        assert forked.run(writer, tmp_path / "second") == 2
+        assert forked.run(writer, made / "second") == 2
     who = rf"another run is reading it \(host {platform.node()}, process {labels.pid}\)"
-    assert re.search(f"^error: .*/cam: {who}; wait until it", last_line(tmp_path / "second"))
+    assert re.search(f"^error: .*/cam: {who}; wait until it", last_line(made / "second"))
     assert forked.finish(labels) == 0
-    assert results(tmp_path) == before
-    assert forked.run(writer, tmp_path / "second") == 0
-    assert not list(tmp_path.rglob("*.lock"))
+    assert results(made) == alone[0]
+    assert forked.run(writer, made / "second") == 0
+    assert not list(made.rglob("*.lock"))
 
 
-def test_what_a_run_has_finished_may_be_read_and_not_replaced(tmp_path):
-    run = forked.arguments(tmp_path, *PASSES, "--cam_to_ir_label_pass", "True", **LONG)
-    first = forked.start(run, tmp_path / "first")
-    wait_for(tmp_path, "make_cam ...", first)
-    evaluation = forked.arguments(tmp_path, "--eval_cam_pass", "True", **LONG)
-    wait_for(tmp_path, "cam_to_ir_label ...", first)
-    again = words(tmp_path, overwrite=True, seed=1)
+def test_what_a_run_has_finished_may_be_read_and_not_replaced(made):
+    run = forked.arguments(made, *PASSES, "--cam_to_ir_label_pass", "True", **LONG)
+    first = forked.start(run, made / "first")
+    evaluation = forked.arguments(made, "--eval_cam_pass", "True", **LONG)
+    wait_for(made, "cam_to_ir_label ...", first)
+    again = words(made, overwrite=True, seed=1)
     with paused(first):
-        assert forked.run(evaluation, tmp_path / "second") == 0
-        assert forked.run(again, tmp_path / "third") == 2
-    assert "another run is reading it" in last_line(tmp_path / "third")
+        assert forked.run(evaluation, made / "second") == 0
+        assert forked.run(again, made / "third") == 2
+    assert "another run is reading it" in last_line(made / "third")
     assert forked.finish(first) == 0
-    assert not list(tmp_path.rglob("*.lock"))
+    assert not list(made.rglob("*.lock"))

@@ -15,6 +15,7 @@ from misc.run.workers import map_images, run_images
 from tests import forked
 
 IDS = ["a", "b", "c", "d"]
+DIED = "^10: a worker process died, .*--num_workers"
 SIZES = pytest.mark.parametrize("size", [100, 47_000, 10_000_000])
 
 
@@ -136,7 +137,10 @@ def assert_ends_within_10_seconds(match, **options):
 @SIZES
 @pytest.mark.parametrize(
     ("how", "match"),
-    [(fail, r"^10.png: cannot be written(\n|$)"), (die, "^10: a worker process died, .*--num_workers")],
+    [
+        (fail, r"^10.png: cannot be written(\n|$)"),
+        (die, DIED),
+    ],
 )
 def test_a_job_that_fails_and_one_that_is_killed_end_the_run(size, how, match):
     def process(image_id, loaded):
@@ -155,9 +159,8 @@ def test_a_load_that_is_killed_ends_the_run(size):
     def process(image_id, loaded):
         yield partial(double, loaded)
 
-    match = "^10: a worker process died, .*--num_workers"
     load = partial(load_or_die, size)
-    assert_ends_within_10_seconds(match, load=load, process=process, num_workers=3)
+    assert_ends_within_10_seconds(DIED, load=load, process=process, num_workers=3)
 
 
 def parent(*_):
