@@ -17,9 +17,8 @@ from step import STAGES, Stage
 from tests import forked
 
 # How often each stage is killed; training, which has most to lose, more often.
-KILLS = {"train_cam": 5, "train_irn": 5, "train_mask_rcnn": 4, "train_deeplab": 4}
+KILLS = {"train_cam": 3, "train_irn": 3, "train_mask_rcnn": 2, "train_deeplab": 2}
 FEWEST = 20
-
 
 # What tells of the run itself, not of its result.
 TOLD = {
@@ -94,7 +93,7 @@ def test_killed_at_20_moments_over_all_stages_nothing_is_lost(whole, tmp_path):
         time.sleep(delay)
         killed += forked.kill(process)
     for name in seconds:
-        kills = KILLS.get(name, 2)
+        kills = KILLS.get(name, 1)
         for _ in range(kills):
             delay = moments.uniform(0, 1.5) * seconds[name] / kills
             process = forked.start([name, delay + 1e-6, *words], output, call=die_in)

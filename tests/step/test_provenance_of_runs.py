@@ -171,7 +171,6 @@ def labels_in(folder, stage):
     ("flag", "value", "was", "shaped"),
     [
         ("walk", False, "True", BOTH),
-        ("beta", 2, "10", BOTH),
         ("small_displacement", 5, "1.0", INSTANCE),
         ("sem_seg_bg_thres", 0.6, "0.25", SEMANTIC),
         ("ins_seg_crf", True, "False", INSTANCE),

@@ -132,7 +132,7 @@ def test_a_package_that_a_later_stage_needs_is_missed_before_the_first(folder, c
 
 
 def test_a_limit_takes_the_first_images_of_every_list(folder):
-    assert run(folder, limit=3, cam_batch_size=1, irn_batch_size=1) == 0
+    assert run(folder, "train_cam", "make_cam", "eval_cam", limit=3, cam_batch_size=1) == 0
     cams = sorted(path.stem for path in (folder / "result/demo/cam").glob("*.npz"))
     assert cams == Dataset(folder / "result/demo/VOC2012").split("train")[:3]
     assert '"split": "train[:3]"' in (folder / "result/demo/metrics.jsonl").read_text()
