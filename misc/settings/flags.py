@@ -84,28 +84,19 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
     )
-    for title, fields in grouped():
-        group = parser.add_argument_group(title)
-        for field in fields:
-            bare: dict[str, Any] = {"nargs": "?", "const": True} if field.hint is bool else {}
-            group.add_argument(
-                f"--{field.name}",
-                type=_reader(field),
-                metavar=field.kind.upper(),
-                help=_help(field).replace("%", "%%"),
-                **bare,
-            )
-    return parser
-
-
-def grouped() -> list[tuple[str, list[Setting]]]:
-    """Return the settings by group, each group with its title, in order of declaration."""
-    groups: list[tuple[str, list[Setting]]] = []
+    group: argparse._ArgumentGroup
     for field in SETTINGS.values():
-        if title := field.group:
-            groups.append((title, []))
-        groups[-1][1].append(field)
-    return groups
+        if field.group:
+            group = parser.add_argument_group(field.group)
+        bare: dict[str, Any] = {"nargs": "?", "const": True} if field.hint is bool else {}
+        group.add_argument(
+            f"--{field.name}",
+            type=_reader(field),
+            metavar=field.kind.upper(),
+            help=_help(field).replace("%", "%%"),
+            **bare,
+        )
+    return parser
 
 
 def resolved(config: Config) -> dict[str, Any]:
@@ -116,12 +107,12 @@ def resolved(config: Config) -> dict[str, Any]:
 def page() -> str:
     """Return the text of docs/FLAGS.md: a table of the settings."""
     lines = [_PAGE_HEAD]
-    for title, fields in grouped():
-        lines.append(f"| **{title}** | | | |")
-        for field in fields:
-            usual, demo = _code(_default(field)), field.preset("demo")
-            changed = "" if demo == field.default else _code(format_value(demo))
-            lines.append(f"| `--{field.name}` | {usual} | {changed} | {field.help} |")
+    for field in SETTINGS.values():
+        if field.group:
+            lines.append(f"| **{field.group}** | | | |")
+        usual, demo = _code(_default(field)), field.preset("demo")
+        changed = "" if demo == field.default else _code(format_value(demo))
+        lines.append(f"| `--{field.name}` | {usual} | {changed} | {field.help} |")
     return "\n".join(lines) + "\n"
 
 
