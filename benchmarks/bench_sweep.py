@@ -12,7 +12,6 @@ import torch
 from benchmarks.harness import Row
 from benchmarks.scenes import blobs, boundary, displacement
 from misc.files.cam_files import write_cams
-from misc.files.cam_names import cam_path
 from misc.files.dataset import Dataset
 from misc.machine.device import Compute
 from misc.run.open_dataset import image_labels, open_dataset
@@ -69,7 +68,7 @@ def _make_inputs(config: Config) -> None:
         # As the network's own: at stride 16.
         grid = -(-size[0] // 16), -(-size[1] // 16)
         maps = np.stack([blobs(*grid, number + key) for key in keys])
-        path = cam_path(config.cam_out_dir, image_id)
+        path = Path(config.cam_out_dir, f"{image_id}.npz")
         write_cams(path, keys=keys, maps=[maps], size=size)
 
 

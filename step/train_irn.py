@@ -9,7 +9,7 @@ import torch
 
 from misc.affinity import LOSS_WEIGHTS
 from misc.files.dataset import Dataset
-from misc.files.labels import read_relation_label
+from misc.files.labels import read_semantic_label
 from misc.imutils import normalize_crop
 from misc.machine.device import Compute
 from misc.run.log import logger
@@ -45,7 +45,7 @@ def run(config: Config, dataset: Dataset) -> None:
         samples = RelationSamples(
             ids=ids,
             read_image=dataset.image,
-            read_label=partial(read_relation_label, config.ir_label_out_dir),
+            read_label=partial(read_semantic_label, config.ir_label_out_dir),
             crop_size=config.irn_crop_size,
         )
         boundary, displacement = model.trainable_parameters()

@@ -49,6 +49,7 @@ FORMATS = {
     },
     "all classes, cam alone": lambda k, c, h, b: {"keys": k, "cam": all_classes(k, c)},
     "CLIP-ES": lambda k, c, h, b: {"keys": k, "attn_highres": h},
+    "ExCEL": lambda k, c, h, b: {"keys_gt": k, "valid_lam": c},
     "{class: map}": lambda k, c, h, b: {int(key): maps for key, maps in zip(k, h, strict=True)},
     "high_res alone": lambda k, c, h, b: {"keys": k, "high_res": h},
     "hr_cam alone": lambda k, c, h, b: {"keys": k, "hr_cam": h},
@@ -60,7 +61,7 @@ FORMATS = {
 def write(path, content, *, dtype=np.float32, wrap=np.asarray):
     """Write a file of CAMs, the maps of this dtype; torch.from_numpy wraps them as tensors."""
     content = {
-        name: wrap(np.asarray(v) if name == "keys" else np.asarray(v, dtype))
+        name: wrap(np.asarray(v) if str(name).startswith("keys") else np.asarray(v, dtype))
         for name, v in content.items()
     }
     if path.suffix == ".npy":

@@ -35,7 +35,6 @@ pytestmark = pytest.mark.skipif(
     torch.__version__ < "2.5" and not torch.cuda.is_available(),
     reason="fake tensors of torch before 2.5 ask for a CUDA driver",
 )
-PRECISIONS = pytest.mark.parametrize("precision", ["fp32", "bf16"])
 
 
 def counted(values, minlength):
@@ -48,9 +47,9 @@ def dense(starts, columns, values, size, check_invariants):
 
 
 @contextlib.contextmanager
-def faked(device, precision="fp32"):
+def faked(device):
     """Give what a run on a device computes with; within, no tensor has values."""
-    compute = Compute(device=torch.device(device), precision=precision)
+    compute = Compute(device=torch.device(device), precision="bf16")
     replaced = {
         "torch.bincount": counted,
         "torch.sparse_csr_tensor": dense,
@@ -99,9 +98,8 @@ def test_a_tensor_made_on_the_cpu_is_found():
         normalised(compute, 2, 2) + torch.ones(2, 2)
 
 
-@PRECISIONS
-def test_scores_walk_over_irnets_boundaries(precision):
-    with faked("cuda", precision) as compute, torch.no_grad(), compute.autocast():
+def test_scores_walk_over_irnets_boundaries():
+    with faked("cuda") as compute, torch.no_grad(), compute.autocast():
         model = built(compute, EdgeDisplacement, crop_size=64).eval()
         edge, displacement = model(normalised(compute, 2, 3, 60, 70))
         cam = normalised(compute, 2, 15, 18)
@@ -111,9 +109,8 @@ def test_scores_walk_over_irnets_boundaries(precision):
         assert {t.dtype for t in (edge, displacement, walked, large)} == {torch.float32}
 
 
-@PRECISIONS
-def test_mask_rcnn_finds_maps_and_scores_of_proposals(precision):
-    with faked("cuda", precision) as compute, torch.no_grad():
+def test_mask_rcnn_finds_maps_and_scores_of_proposals():
+    with faked("cuda") as compute, torch.no_grad():
         model = built(compute, mask_rcnn, 4, min_size=64, max_size=96)
         model.backbone.autocast = compute.autocast()
         levels = model.backbone(normalised(compute, 1, 3, 64, 96))
@@ -132,9 +129,8 @@ def crops(*labels):
     return torch.zeros(2, 3, 64, 64, dtype=torch.uint8), extent, *labels
 
 
-@PRECISIONS
-def test_make_cam_moves_images_to_the_device_and_keeps_maps_there(precision):
-    with faked("cuda", precision) as compute, torch.no_grad():
+def test_make_cam_moves_images_to_the_device_and_keeps_maps_there():
+    with faked("cuda") as compute, torch.no_grad():
         model = built(compute, CAM, 20).eval()
         scales, keys = [image(60, 70), image(30, 35)], np.array([3])
         maps = scale_maps.__wrapped__(model, scales, keys=keys, compute=compute)
@@ -142,61 +138,51 @@ def test_make_cam_moves_images_to_the_device_and_keeps_maps_there(precision):
         assert {scale.dtype for scale in maps} == {torch.float32}
 
 
-@PRECISIONS
 @pytest.mark.parametrize("kind", ["classification", "relation", "segmentation"])
-def test_the_losses_of_the_training_stages_take_batches_as_they_come_from_a_loader(kind, precision):
+def test_the_losses_of_the_training_stages_take_batches_as_they_come_from_a_loader(kind):
     grid = torch.zeros(2, 16, 16, dtype=torch.uint8)
     losses, network, label = {
         "classification": (classification_loss, (Net, 20), torch.zeros(2, 20)),
         "relation": (relation_losses, (AffinityDisplacementLoss, PathIndex(5, (16, 16))), grid),
         "segmentation": (segmentation_loss, (DeepLab, 21), torch.zeros(2, 64, 64)),
     }[kind]
-    with faked("cuda", precision) as compute, compute.autocast():
+    with faked("cuda") as compute, compute.autocast():
         model = built(compute, *network).train()
         label = torch.zeros(label.shape, dtype=label.dtype)
         terms = losses(model, compute.put(crops(label)))
         assert_on(compute, *terms.values())
 
 
-@PRECISIONS
-def test_the_label_stages_walk_on_the_device(precision, monkeypatch):
+def test_the_label_stages_walk_on_the_device(monkeypatch):
     walked = []
 
-    def walk(cam, boundary, instance_maps, scores):
-        if scores.small_displacement:
-            cam = separate_scores(cam, instance_maps[scores.small_displacement])
-        walked.append(propagate_to_edge(cam, boundary, 5, scores.beta, scores.exp_times))
+    def propagate(maps, *settings):
+        walked.append(propagate_to_edge(maps, *settings))
+        return walked[-1]
 
-    monkeypatch.setattr(synthesis, "walk", walk)
+    monkeypatch.setattr(synthesis, "propagate_to_edge", propagate)
     monkeypatch.setattr(torch.Tensor, "numpy", lambda field: field)  # a fake has no values
-    scores = synthesis.ScoreSettings(radius=5, beta=10, exp_times=8)
+    scores = synthesis.ScoreSettings(radius=5, beta=10, exp_times=8, background_power=8)
     by_instance = replace(scores, small_displacement=2.5)
     settings = [
         synthesis.LabelSettings(kind="instance", scores=by_instance, background=0.25),
         synthesis.LabelSettings(kind="semantic", scores=scores, background=0.25),
     ]
-    with faked("cuda", precision) as compute:
+    with faked("cuda") as compute:
         model = built(compute, EdgeDisplacement, crop_size=64).eval()
         fields = synthesis.apply_irnet(model, compute, image(60, 70))
-        way = synthesis.synthesise(
-            fields,
-            compute.put(torch.zeros(2, 15, 18)),
-            np.arange(2),
-            (60, 70),
-            image=image(60, 70),
-            settings=settings,
-            finish=list,
-        )
+        cam = torch.zeros(2, 15, 18)
+        inputs = synthesis.Inputs(image=image(60, 70), cam=cam, keys=np.arange(2))
+        way = synthesis.synthesise(fields, inputs, settings, finish=list)
         job = next(way)
         assert job.args[0].device.type == "cpu"
-        way.send({2.5: np.zeros((15, 18), np.int32)})
+        way.send(np.zeros((15, 18), np.int32))
         assert_on(compute, *walked)
-        assert {scores.shape for scores in walked} == {(2, 1, 15, 18)}
+        assert [scores.shape for scores in walked] == [(3, 1, 15, 18)] * 2
 
 
-@PRECISIONS
-def test_deeplabs_probabilities_are_averaged_on_the_device(precision):
-    with faked("cuda", precision) as compute, torch.no_grad():
+def test_deeplabs_probabilities_are_averaged_on_the_device():
+    with faked("cuda") as compute, torch.no_grad():
         model = built(compute, DeepLab, 21).eval()
         found = probabilities.__wrapped__(model, [image(60, 70), image(30, 35)], (15, 18), compute)
         assert_on(compute, found)

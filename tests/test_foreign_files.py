@@ -1,15 +1,11 @@
 """Files of other programs and of odd sizes, on a folder shaped like VOC."""
 
-import struct
-import zlib
-
 import numpy as np
 import pytest
 
 import run_sample
 from misc.files.cam_files import read_cams
 from misc.files.images import write_label
-from misc.files.instance_files import load_instances, save_instances
 from tests import voc_shaped
 from tests.voc_shaped import TRAIN
 from voc12 import Dataset
@@ -89,12 +85,20 @@ def test_maps_of_coarse_grids_and_of_square_inputs_cover_the_image(tmp_path, gri
     assert read_cams(tmp_path / "a.npy", size=(72, 96)).high_res.shape == (1, 72, 96)
 
 
-def test_maps_kept_as_pictures_are_named_where_cams_are_missing(root, run, tmp_path):
-    (tmp_path / "cams").mkdir()
-    write_label(tmp_path / "cams" / f"{TRAIN[0]}_3.png", np.zeros((72, 96), np.uint8))
-    status, said = run("eval_cam", cam_out_dir=tmp_path / "cams")
+def test_maps_kept_as_pictures_measure_one_and_others_are_named(root, run, tmp_path):
+    folder = tmp_path / "cams"
+    for image_id in TRAIN:
+        for class_id, values in zip(*true_maps(root, image_id), strict=True):
+            write_label(folder / f"{image_id}_{class_id}.png", 255 * values)
+    status, said = run("eval_cam", cam_out_dir=folder)
+    assert status == 0
+    assert "4 of the form '{class: map}: a map for each key'" in said
+    assert "with mIoU 1.0000 (used: 0.15)" in said
+    for path in folder.glob(f"{TRAIN[0]}_*"):
+        path.rename(folder / f"cam_of_{path.name}")
+    status, said = run("eval_cam", cam_out_dir=folder)
     assert status == 2
-    assert f"{TRAIN[0]}_3.png is there" in said
+    assert f"(cam_of_{TRAIN[0]}_" in said
 
 
 def test_keys_that_seem_to_count_from_one_stop_no_run(root, run, tmp_path):
@@ -139,37 +143,3 @@ def test_a_mat_file_that_is_cut_is_one_line(voc_folder, tmp_path):
         path.write_bytes(whole.read_bytes()[:length])
         with pytest.raises(ValueError, match=rf"{TRAIN[0]}\.mat: not a readable \.mat"):
             Dataset(root, sbd_root=tmp_path / "SBD").semantic_label(TRAIN[0])
-
-
-def write_grey(path, values, bits):
-    """Write a grey PNG of 1, 2, 4 or 8 bits, which PIL cannot."""
-    height, width = values.shape
-    digits = np.unpackbits(values[..., None], axis=2)[..., 8 - bits :]
-    rows = np.packbits(digits.reshape(height, -1), axis=1)
-    data = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
-    head = struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0)
-    chunks = b"\x89PNG\r\n\x1a\n"
-    for name, content in ((b"IHDR", head), (b"IDAT", data), (b"IEND", b"")):
-        chunks += struct.pack(">I", len(content)) + name + content
-        chunks += struct.pack(">I", zlib.crc32(name + content))
-    path.write_bytes(chunks)
-
-
-@pytest.mark.parametrize("bits", [2, 4])
-def test_truth_of_few_bits_has_the_values_that_are_stored(root, bits):
-    path = root / "SegmentationClass" / f"{TRAIN[0]}.png"
-    values = np.arange(72 * 96, dtype=np.uint8).reshape(72, 96) % 2**bits
-    write_grey(path, values, bits)
-    np.testing.assert_array_equal(Dataset(root).semantic_label(TRAIN[0]), values)
-
-
-@pytest.mark.slow
-def test_instances_of_a_large_image_are_read_as_they_were_written(tmp_path):
-    masks = np.zeros((71, 4000, 6000), bool)  # 1.7 GB, of which little is touched
-    masks[70, 3999, 5990:] = True
-    found = {"score": np.ones(71, np.float32), "mask": masks, "class": np.zeros(71, np.int64)}
-    save_instances(tmp_path / "a.npz", found)
-    del masks, found
-    mask = load_instances(tmp_path / "a.npz")["mask"]
-    assert mask.shape == (71, 4000, 6000)
-    assert np.count_nonzero(mask[70]) == 10

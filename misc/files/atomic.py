@@ -5,13 +5,13 @@ import glob
 import json
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 TEMPORARY = ".tmp"
 # A temporary file older than this was left by a killed run.
@@ -29,16 +29,10 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     The parent folder is created if it is missing.
     """
     final = Path(path)
-    temporary = None
+    temporary = final.with_name(f".{final.name[:_KEPT]}.{uuid4().hex[:8]}{TEMPORARY}")
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            prefix=f".{final.name[:_KEPT]}.", suffix=TEMPORARY, dir=final.parent
-        )
-        os.close(handle)
-        temporary = Path(name)
         yield temporary
-        _give_default_mode(temporary)
         os.replace(temporary, final)
     except OSError as error:
         remedy = "free space or name" if error.errno in _FULL else "name"
@@ -47,8 +41,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             f"unchanged: {remedy} another place, then run the same command again"
         ) from error
     finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it is not there, and perhaps cannot be
+            temporary.unlink()
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
@@ -97,10 +91,3 @@ def remove_abandoned(folder: Path, name: str = "", *, seconds: float = ABANDONED
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         except FileNotFoundError:
             pass  # another process has just renamed or deleted it
-
-
-def _give_default_mode(path: Path) -> None:
-    # mkstemp creates files that only their owner can read; results get the default mode.
-    mask = os.umask(0)
-    os.umask(mask)
-    path.chmod(0o666 & ~mask)

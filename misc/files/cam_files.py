@@ -5,7 +5,6 @@ point: some 20 KB per image where the published program's float32 `high_res` tak
 """
 
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,8 @@ import torch
 
 from misc.cams import CAMs, combine_scales, high_res_of, strided_of, within_unit
 from misc.files.atomic import atomic_path
-from misc.files.cam_formats import ACCEPTED, ExternalCams, interpret
+from misc.files.cam_formats import ACCEPTED, CamMaps, interpret, read_content
 from misc.files.cam_names import find_cams
-from misc.files.safe_pickles import read_npy_object, read_pt_object
 
 _STEPS = 65535
 # How much other programs' maps may be stretched to cover the image: those that stand upright where
@@ -67,9 +65,7 @@ class CamFolder:
     def form(self, image_id: str) -> tuple[str, Path, np.ndarray]:
         """Return what form an image's file has, in words, the file, and the keys, int64 (K,)."""
         path = find_cams(self.path, image_id)
-        if _is_ours(path):
-            return "make_cam's own", path, _read_ours(path, self.num_classes)[0]
-        maps = _read_external(path, self.num_classes)
+        maps = _read_maps(path, self.num_classes)
         return maps.form, path, maps.keys
 
 
@@ -85,7 +81,7 @@ def read_cams(
     outside [0, 1] are divided by their maximum; of `cam` and `high_res` one is made from the other.
 
     Args:
-        path: the file; nothing in it is executed.
+        path: the file, or one of the image's pictures; nothing in it is executed.
         size: the image's (H, W); without it, that of the file's largest maps.
         num_classes: C, the data set's, where it is known.
 
@@ -94,54 +90,67 @@ def read_cams(
             or fits two.
     """
     path = Path(path)
-    if not _is_ours(path):
-        return _fitted(path, _read_external(path, num_classes), size)
-    keys, maps, own_size = _read_ours(path, num_classes)
-    if size not in (None, own_size):
-        raise ValueError(f"{path}: holds CAMs of an image of {own_size}, not of an image of {size}")
-    cam, high_res = combine_scales(maps, own_size)
-    _check_finite(path, cam, high_res)
-    return CAMs(keys=keys, cam=cam.numpy(), high_res=high_res.numpy())
-
-
-def _read_external(path: Path, num_classes: int | None) -> ExternalCams:
-    try:
-        maps = interpret(_content(path), num_classes=num_classes)
-    except Exception as error:  # a broken pickle can raise anything
-        # An error of a pickle may have several lines.
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
-        raise ValueError(f"{path}: cannot be read as CAMs ({reason}); {ACCEPTED}") from error
-    _check_keys(path, maps.keys, num_classes)
-    return maps
-
-
-def _content(path: Path) -> Mapping[Any, Any]:
-    content: Any
-    if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as file:
-            content = {name: file[name] for name in file.files}
-    else:
-        content = read_npy_object(path) if path.suffix == ".npy" else read_pt_object(path)
-    if not isinstance(content, Mapping):
-        raise ValueError(f"it holds a {type(content).__name__}, not a dict")
-    return content
-
-
-def _fitted(path: Path, maps: ExternalCams, size: tuple[int, int] | None) -> CAMs:
-    """Bring another program's maps to our sizes and range."""
+    maps = _read_maps(path, num_classes)
     given = [array for array in (maps.cam, maps.high_res) if array is not None]
     if not len(maps.keys):
         given = [torch.zeros(0, 1, 1)]
+    if maps.size is not None and size not in (None, maps.size):
+        raise ValueError(
+            f"{path}: holds CAMs of an image of {maps.size}, not of an image of {size}"
+        )
     if size is None:
         height, width = given[-1].shape[1:]
         scale = 4 if maps.high_res is None else 1
-        size = (scale * height, scale * width)
+        size = maps.size or (scale * height, scale * width)
     for array in given:
-        _check_shape(path, (array.shape[1], array.shape[2]), size)
-    _check_finite(path, *given)
+        if maps.size is None:
+            _check_shape(path, (array.shape[1], array.shape[2]), size)
+        if not array.isfinite().all():
+            raise ValueError(f"{path}: holds values that are not finite numbers")
     given = [within_unit(array) for array in given]
     cam, high_res = strided_of(given[0], size).numpy(), high_res_of(given[-1], size).numpy()
     return CAMs(keys=maps.keys, cam=cam, high_res=high_res)
+
+
+def _read_maps(path: Path, num_classes: int | None) -> CamMaps:
+    try:
+        content = read_content(path)
+        is_ours = "size" in content and path.suffix == ".npz"
+        maps = _own_maps(content) if is_ours else interpret(content, num_classes=num_classes)
+    except Exception as error:  # a broken file can raise anything
+        # An error of a pickle may have several lines.
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise ValueError(f"{path}: cannot be read as CAMs ({reason}); {ACCEPTED}") from error
+    keys = maps.keys
+    # A label map is 8-bit: class + 1, and 255 to ignore.
+    last = 253 if num_classes is None else num_classes - 1
+    if keys.ndim != 1 or len(np.unique(keys)) < len(keys) or ((keys < 0) | (keys > last)).any():
+        hint = "; do they count from 1, with 0 for the background?" * (last + 1 in keys)
+        raise ValueError(
+            f"{path}: its keys {keys.tolist()[:9]} are not classes, each once, from 0 to {last}"
+            f"{hint}"
+        )
+    return maps
+
+
+def _own_maps(content: Mapping[Any, Any]) -> CamMaps:
+    height, width = (int(side) for side in content["size"])
+    scales = range(sum(name.startswith("map") for name in content))
+    maps = [_dequantized(content[f"map{n}"], content[f"peak{n}"]) for n in scales]
+    keys = content["keys"].astype(np.int64, casting="same_kind")
+    if min(height, width) < 1 or any(len(scale) != len(keys) for scale in maps):
+        raise ValueError("its arrays do not fit each other")
+    cam, high_res = combine_scales(maps, (height, width))
+    form = "make_cam's own"
+    return CamMaps(form=form, keys=keys, cam=cam, high_res=high_res, size=(height, width))
+
+
+def _dequantized(steps: np.ndarray, peaks: np.ndarray) -> torch.Tensor:
+    if steps.dtype != np.uint16 or steps.ndim != 3 or peaks.shape != steps.shape[:1]:
+        raise ValueError(f"a map of {steps.dtype} {steps.shape} with peaks {peaks.shape}")
+    if 0 in steps.shape[1:]:
+        raise ValueError(f"an empty map {steps.shape}")
+    return torch.from_numpy(steps * (peaks.astype(np.float32) / np.float32(_STEPS))[:, None, None])
 
 
 def _check_shape(path: Path, shape: tuple[int, int], size: tuple[int, int]) -> None:
@@ -161,56 +170,3 @@ def _check_shape(path: Path, shape: tuple[int, int], size: tuple[int, int]) -> N
     raise ValueError(
         f"{path}: its maps are {h} × {w}, its image {height} × {width} pixels; {reason}"
     )
-
-
-def _check_finite(path: Path, *arrays: torch.Tensor) -> None:
-    if not all(array.isfinite().all() for array in arrays):
-        raise ValueError(f"{path}: holds values that are not finite numbers")
-
-
-def _is_ours(path: Path) -> bool:
-    """Return whether a file is one of ours, or a broken `.npz`, by the names in it."""
-    if path.suffix != ".npz":
-        return False
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return "size.npy" in archive.namelist()
-    except Exception:  # zipfile raises almost anything on a broken file
-        return True
-
-
-def _read_ours(
-    path: Path, num_classes: int | None
-) -> tuple[np.ndarray, list[torch.Tensor], tuple[int, int]]:
-    """Return keys, the raw maps and the image's size."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            height, width = (int(side) for side in file["size"])
-            count = sum(name.startswith("map") for name in file.files)
-            maps = [_dequantized(file[f"map{n}"], file[f"peak{n}"]) for n in range(count)]
-            keys = file["keys"].astype(np.int64, casting="same_kind")
-        if min(height, width) < 1 or any(len(scale) != len(keys) for scale in maps):
-            raise ValueError("its arrays do not fit each other")
-    except Exception as error:  # zipfile, zlib and NumPy raise almost anything on a broken file
-        raise ValueError(f"{path}: cannot be read as CAMs ({error})") from error
-    _check_keys(path, keys, num_classes)
-    return keys, maps, (height, width)
-
-
-def _check_keys(path: Path, keys: np.ndarray, num_classes: int | None) -> None:
-    # A label map is 8-bit: class + 1, and 255 to ignore.
-    last = 253 if num_classes is None else num_classes - 1
-    if keys.ndim != 1 or len(np.unique(keys)) < len(keys) or ((keys < 0) | (keys > last)).any():
-        hint = "; do they count from 1, with 0 for the background?" * (last + 1 in keys)
-        raise ValueError(
-            f"{path}: its keys {keys.tolist()[:9]} are not classes, each once, from 0 to {last}"
-            f"{hint}"
-        )
-
-
-def _dequantized(steps: np.ndarray, peaks: np.ndarray) -> torch.Tensor:
-    if steps.dtype != np.uint16 or steps.ndim != 3 or peaks.shape != steps.shape[:1]:
-        raise ValueError(f"a map of {steps.dtype} {steps.shape} with peaks {peaks.shape}")
-    if 0 in steps.shape[1:]:
-        raise ValueError(f"an empty map {steps.shape}")
-    return torch.from_numpy(steps * (peaks.astype(np.float32) / np.float32(_STEPS))[:, None, None])

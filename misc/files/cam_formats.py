@@ -2,39 +2,64 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-# Names of the maps at the image's size.
-HIGH_RES = ("IS_CAM1", "IS_CAM", "high_res", "hr_cam", "high_res_seed", "attn_highres")
+from misc.files.cam_names import cam_parts
+from misc.files.images import read_numbers
+from misc.files.safe_pickles import read_npy_object, read_pt_object
+
+KEYS = ("keys", "keys_gt")
+# Names of the maps at the image's size, or of those that some programs keep in place of them.
+HIGH_RES = ("IS_CAM1", "IS_CAM", "high_res", "hr_cam", "high_res_seed", "attn_highres", "valid_lam")
 ACCEPTED = (
     f"accepted are keys with cam or one of {', '.join(HIGH_RES)}, of a map for each key, one more "
-    "with the background first, or one for each class of the data set, and a bare {class: map}; "
-    "see docs/YOUR_CAMS.md"
+    "with the background first, or one for each class of the data set, a bare {class: map}, and a "
+    "grey ID_CLASS.png for each class; see docs/YOUR_CAMS.md"
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExternalCams:
-    """An image's maps from another program, of any size and range.
+class CamMaps:
+    """An image's maps as a file has them.
 
     Attributes:
         form: their names in the file and their form, for the log.
         keys: int64 (K,), 0-based.
-        cam: float32 (K, ·, ·) of the name `cam`; None where the file has none.
-        high_res: the same, at the image's size as the file means it.
+        cam: float32 (K, ·, ·) on the stride-4 grid as the file means it; None where it has none.
+        high_res: the same, at the image's size.
+        size: the image's (H, W), where the file says it.
     """
 
     form: str
     keys: np.ndarray
     cam: torch.Tensor | None
     high_res: torch.Tensor | None
+    size: tuple[int, int] | None = None
 
 
-def interpret(content: Mapping[Any, Any], *, num_classes: int | None) -> ExternalCams:
-    """Decide which map of a file is whose.
+def read_content(path: Path) -> Mapping[Any, Any]:
+    """Read what a file of CAMs holds, without executing anything; of pictures, all of an image.
+
+    A broken file raises any exception.
+    """
+    content: Any
+    if path.suffix == ".png":
+        return {class_id: read_numbers(part) for class_id, part in cam_parts(path).items()}
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    content = read_npy_object(path) if path.suffix == ".npy" else read_pt_object(path)
+    if not isinstance(content, Mapping):
+        raise ValueError(f"it holds a {type(content).__name__}, not a dict")
+    return content
+
+
+def interpret(content: Mapping[Any, Any], *, num_classes: int | None) -> CamMaps:
+    """Decide which map of another program's file is whose.
 
     Args:
         content: what the file holds.
@@ -43,18 +68,20 @@ def interpret(content: Mapping[Any, Any], *, num_classes: int | None) -> Externa
     Raises:
         ValueError: no form fits, or two, or an array is no array of numbers.
     """
+    # An image without a class may have None for its maps.
+    content = {name: value for name, value in content.items() if value is not None}
     keys, arrays = _keys_and_maps(content)
     fitting = _fitting_forms(keys, arrays, num_classes)
     if len(fitting) != 1:
         names = " or ".join(f"'{name}'" for name in fitting) or "no form is known"
         classes = f" for {num_classes} classes" if num_classes is not None else ""
-        others = {n: v for n, v in content.items() if "keys" in content and n != "keys"}
-        held = ", ".join(filter(None, [str(keys.tolist()[:9]), _shapes(arrays | others)]))
+        others = {n: v for n, v in content.items() if n not in KEYS}
+        held = ", ".join(filter(None, [str(keys.tolist()[:9]), _shapes(others | arrays)]))
         raise ValueError(f"it holds keys {held}{classes}: {names}")
     ((name, (keys, chosen)),) = fitting.items()
     maps = {n: torch.from_numpy(_float32(array[chosen])) for n, array in arrays.items()}
-    return ExternalCams(
-        form=": ".join([*[" + ".join(maps)] * bool(maps), name]),
+    return CamMaps(
+        form=f"{' + '.join(maps)}: {name}" if maps else name,
         keys=keys,
         cam=maps.get("cam"),
         high_res=next((maps[n] for n in maps if n != "cam"), None),
@@ -95,11 +122,10 @@ def _fitting_forms(
 
 
 def _keys_and_maps(content: Mapping[Any, Any]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    if "keys" in content:
-        keys = _array("keys", content["keys"])
-        # An image without a class may have None for its maps.
-        names = _map_names([name for name, value in content.items() if value is not None])
-        maps = {name: _array(name, content[name]) for name in names}
+    given = [name for name in KEYS if name in content]
+    if given:
+        keys = _array(given[0], content[given[0]])
+        maps = {name: _array(name, content[name]) for name in _map_names(content)}
     elif all(map(_is_class, content)):
         keys = np.array([int(key) for key in content], np.int64)
         maps = {"{class: map}": _array("maps", list(content.values()))} if content else {}
@@ -115,13 +141,13 @@ def _keys_and_maps(content: Mapping[Any, Any]) -> tuple[np.ndarray, dict[str, np
     return keys.astype(np.int64), maps
 
 
-def _map_names(names: list[Any]) -> list[str]:
-    high = [name for name in HIGH_RES if name in names]
+def _map_names(content: Mapping[Any, Any]) -> list[str]:
+    high = [name for name in HIGH_RES if name in content]
     if high[:2] == ["IS_CAM1", "IS_CAM"]:  # the program that writes both reads the first
         del high[1]
     if len(high) > 1:
         raise ValueError(f"it holds {' and '.join(high)}, of which one can be meant")
-    return ["cam"] * ("cam" in names) + high
+    return ["cam"] * ("cam" in content) + high
 
 
 def _is_class(key: Any) -> bool:
@@ -133,14 +159,10 @@ def _is_class(key: Any) -> bool:
 def _array(name: str, value: Any) -> np.ndarray:
     """Return an array, a tensor, or a list of numbers or of either, as an array of numbers."""
     if isinstance(value, list | tuple):
-        if any(isinstance(item, list | tuple | Mapping) for item in value):
-            raise ValueError(f"its {name} is a list of lists")
-        value = np.stack([_array(name, v) for v in value]) if value else np.zeros(0)
-    if isinstance(value, torch.Tensor):
-        value = value.detach().cpu()
-        value = (value.float() if value.dtype == torch.bfloat16 else value).numpy()
-    elif not isinstance(value, np.ndarray | np.generic | int | float):
-        raise ValueError(f"its {name} holds a {type(value).__name__}")
+        value = np.stack([_array(name, item) for item in value]) if value else np.zeros(0)
+    elif isinstance(value, torch.Tensor):
+        # NumPy has no bfloat16.
+        value = (value.float() if value.is_floating_point() else value).detach().numpy()
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
         raise ValueError(f"its {name} is {array.dtype} {array.shape}, not numbers")

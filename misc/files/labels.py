@@ -34,30 +34,19 @@ def instance_path(folder: str | Path, image_id: str) -> Path:
 
 
 def read_instance_labels(folder: str | Path, image_id: str) -> dict[str, np.ndarray]:
-    """Read an image's instance labels; FileNotFoundError names the stage that makes them."""
-    path = instance_path(folder, image_id)
-    _require(path, "file of instance labels", "make_ins_seg_labels", "make_ins_seg_pass")
-    return load_instances(path)
+    """Read an image's instance labels; see `load_instances`."""
+    return load_instances(instance_path(folder, image_id))
 
 
 def read_semantic_label(folder: str | Path, image_id: str) -> np.ndarray:
-    """Read an image's semantic label; FileNotFoundError names the stage that makes it."""
-    path, _ = semantic_paths(folder, image_id)
-    _require(path, "semantic label", "make_sem_seg_labels", "make_sem_seg_pass")
-    return read_label(path)
-
-
-def read_relation_label(folder: str, image_id: str) -> np.ndarray:
-    """Read an image's relation label; FileNotFoundError names the stage that makes it."""
-    path = label_path(folder, image_id)
-    _require(path, "relation label", "cam_to_ir_label", "cam_to_ir_label_pass")
-    return read_label(path)
+    """Read an image's semantic or relation label, uint8 (H, W)."""
+    return read_label(label_path(folder, image_id))
 
 
 def write_semantic_label(
     folder: str | Path, image_id: str, label: np.ndarray, *, palette: np.ndarray
 ) -> None:
-    """Write a semantic label: grey indices last, so that where they exist the copy does, too."""
+    """Write a semantic or relation label: grey last, so that where it exists the copy does, too."""
     grey, coloured = semantic_paths(folder, image_id)
     write_label(coloured, label, palette=palette)
     write_label(grey, label)
@@ -76,11 +65,3 @@ def semantic_paths(folder: str | Path, image_id: str) -> list[Path]:
 def label_path(folder: str | Path, image_id: str) -> Path:
     """Return the path of an image's label."""
     return Path(folder) / f"{image_id}.png"
-
-
-def _require(path: Path, kind: str, stage: str, flag: str) -> None:
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: no {kind}; the stage {stage} makes it: --{flag} True, with this image in the "
-            "stage's list"
-        )

@@ -4,7 +4,6 @@ import collections
 import io
 import os
 import pickle
-import pickletools
 from pathlib import Path
 from typing import Any
 
@@ -38,27 +37,13 @@ def read_pt_object(path: str | os.PathLike[str]) -> Any:
     return torch.load(path, map_location="cpu", weights_only=False, pickle_module=_PickleModule)
 
 
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, file: Any, **options: Any) -> None:
-        _check_memo(file)
-        super().__init__(file, **options)
-
+# In Python: the one in C reserves gigabytes for the memo of a broken pickle.
+class _Unpickler(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         try:
             return _ADMITTED[(module.replace("numpy._core", "numpy.core"), name)]
         except KeyError:
             raise pickle.UnpicklingError(f"{module}.{name} is not admitted") from None
-
-
-def _check_memo(file: Any) -> None:
-    """Raise UnpicklingError where a broken pickle would reserve gigabytes for its memo."""
-    start = file.tell()
-    size = file.seek(0, os.SEEK_END) - start
-    file.seek(start)
-    for code, argument, _ in pickletools.genops(file):
-        if code.name.endswith("PUT") and argument > size:
-            raise pickle.UnpicklingError("its memo is broken")
-    file.seek(start)
 
 
 class _PickleModule:

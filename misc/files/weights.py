@@ -107,10 +107,8 @@ def _listed(word: str, names: list[str]) -> list[str]:
 def backbone_of(state: State) -> str | None:
     """Return which backbone's weights are in a state_dict, under any prefix; None for none."""
     first = "layer1.0.conv1.weight"
-    prefix = next((name.removesuffix(first) for name in state if name.endswith(first)), None)
-    if prefix is None:
-        return None
-    found = _layers({n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)})
+    prefix = next((name.removesuffix(first) for name in state if name.endswith(first)), "")
+    found = _layers(state, prefix)
     return next((name for name in BACKBONES if found == _known_layers(name)), None)
 
 
@@ -120,11 +118,11 @@ def _known_layers(name: str) -> dict[str, tuple[int, ...]]:
         return _layers(torchvision.models.get_model(name, weights=None).state_dict())
 
 
-def _layers(state: State) -> dict[str, tuple[int, ...]]:
+def _layers(state: State, prefix: str = "") -> dict[str, tuple[int, ...]]:
     return {
-        name: tuple(tensor.shape)
+        name.removeprefix(prefix): tuple(tensor.shape)
         for name, tensor in state.items()
-        if name.startswith("layer") and not _is_counter(name)
+        if name.startswith(f"{prefix}layer") and not _is_counter(name)
     }
 
 

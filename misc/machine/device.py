@@ -61,17 +61,11 @@ def pick_device(name: str) -> torch.device:
     Raises:
         ValueError: the requested device is not available.
     """
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if name == "auto":
-        name = next(device for device, there in available.items() if there)
-    if not available[name]:
-        there = ", ".join(device for device, is_there in available.items() if is_there)
-        raise ValueError(f"--device {name}: not available here; available: {there}")
-    return torch.device(name)
+    is_there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    available = [*(device for device, there in is_there.items() if there), "cpu"]
+    if name not in ("auto", *available):
+        raise ValueError(f"--device {name}: not available here; available: {', '.join(available)}")
+    return torch.device(available[0] if name == "auto" else name)
 
 
 def resolve_precision(device: torch.device, precision: str) -> str:

@@ -6,6 +6,7 @@ Without torchrun there is one rank, and nothing here costs or changes anything.
 import contextlib
 import os
 import re
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from functools import wraps
@@ -13,6 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import torch
 import torch.distributed as dist
+from torch import nn
 
 Value = TypeVar("Value")
 Arguments = ParamSpec("Arguments")
@@ -175,6 +177,31 @@ def loss_weight(count: int) -> float:
     own = torch.tensor(float(count))
     weight = float(own / mean_count(own))  # on every rank: they meet here
     return weight if _counts else 0.0
+
+
+def distributed(module: nn.Module) -> nn.Module:
+    """Average a module's gradients over the ranks; return the wrapped module to call instead.
+
+    Live batch norm uses the images of all ranks on GPUs; torch has that for GPUs only.
+    """
+    if world_size() == 1:
+        return module
+    on_gpu = any(parameter.is_cuda for parameter in module.parameters())
+    is_live = False
+    for parent in list(module.modules()):
+        for name, part in parent.named_children():
+            # One that is frozen with its backbone stays what it is.
+            if isinstance(part, nn.BatchNorm2d) and all(p.requires_grad for p in part.parameters()):
+                is_live = True
+                if on_gpu:
+                    setattr(parent, name, nn.SyncBatchNorm.convert_sync_batchnorm(part))
+    if is_live and not on_gpu and is_first():
+        warnings.warn(
+            f"live batch norm in {world_size()} processes on CPUs: each normalises by its own "
+            "images alone",
+            stacklevel=2,
+        )
+    return nn.parallel.DistributedDataParallel(module)
 
 
 @contextlib.contextmanager

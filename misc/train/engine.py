@@ -13,7 +13,6 @@ from torch import nn
 from misc.files.weights import read_tensors, save_tensors
 from misc.machine import ranks
 from misc.machine.device import Compute
-from misc.machine.distributed import distributed
 from misc.run.log import logger
 
 Terms = dict[str, torch.Tensor]
@@ -58,7 +57,7 @@ def distributed_losses(
     Without images of its own (see `batch_keys`) a rank's losses are 0, and so are its gradients.
     """
     has_images = len(ranks.share(range(batch_size))) > 0
-    return distributed(_Losses(model, losses, has_images=has_images))
+    return ranks.distributed(_Losses(model, losses, has_images=has_images))
 
 
 class _Losses(nn.Module):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from misc.argmax import label_map
 from misc.cams import high_res_cam, strided_cam
@@ -14,7 +15,7 @@ from tests import foreign_cams
 from tests.foreign_cams import ALL, FORMATS
 
 SIZE, GRID = (48, 64), (12, 16)
-KEYS = {"two classes": [1, 4], "one class": [2], "no class": []}
+KEYS = [[1, 4], [2], []]
 EDGE = torch.rand(1, *GRID, generator=torch.Generator().manual_seed(1)) ** 2
 BACK = np.float32(0.25)
 
@@ -40,38 +41,46 @@ def labels_of(cams):
 
 
 def own_labels(folder, keys, form, cam, high_res):
-    maps = cam if form.startswith(("cam", "all classes, cam")) else high_res
+    maps = cam if form.startswith(("cam", "all classes, cam", "ExCEL")) else high_res
     write_cams(folder / "own.npz", keys=keys, maps=[maps], size=SIZE)
     return labels_of(read_cams(folder / "own.npz", size=SIZE))
 
 
-def check(folder, form, keys, ending, **options):
-    keys = np.array(keys, np.int64)
-    cam, high_res = made_maps(keys)
-    content = FORMATS[form](keys, cam, high_res, BACK)
-    foreign_cams.write(folder / f"a{ending}", content, **options)
-    found = CamFolder(path=folder, num_classes=ALL).read("a", SIZE)
-    assert found.keys.tolist() == keys.tolist()
-    assert found.cam.dtype == found.high_res.dtype == np.float32
-    expected = own_labels(folder, keys, form, cam, high_res)
-    for got, label in zip(labels_of(found), expected, strict=True):
-        assert (got == label).all()
-    assert len(keys) == 0 or {0, *(keys + 1)} == set(np.unique(expected[0]))
-
-
-@pytest.mark.parametrize("classes", KEYS)
-@pytest.mark.parametrize("wrap", [np.asarray, torch.from_numpy], ids=["array", "tensor"])
-@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+@pytest.mark.parametrize(
+    ("ending", "dtype", "wrap"),
+    [
+        (".npy", np.float16, np.asarray),
+        (".npy", np.float64, torch.from_numpy),
+        (".npz", np.float32, np.asarray),
+        (".pt", np.float16, torch.from_numpy),
+    ],
+    ids=["npy", "npy, tensors", "npz", "pt"],
+)
 @pytest.mark.parametrize("form", FORMATS)
-def test_labels_are_those_of_our_own_file_of_the_maps(tmp_path, form, dtype, wrap, classes):
-    check(tmp_path, form, KEYS[classes], ".npy", dtype=dtype, wrap=wrap)
+def test_labels_are_those_of_our_own_file_of_the_maps(tmp_path, form, ending, dtype, wrap):
+    for number, classes in enumerate(KEYS):
+        keys = np.array(classes, np.int64)
+        cam, high_res = made_maps(keys)
+        content = FORMATS[form](keys, cam, high_res, BACK)
+        foreign_cams.write(tmp_path / f"{number}{ending}", content, dtype=dtype, wrap=wrap)
+        found = CamFolder(path=tmp_path, num_classes=ALL).read(str(number), SIZE)
+        assert found.keys.tolist() == classes
+        assert found.cam.dtype == found.high_res.dtype == np.float32
+        expected = own_labels(tmp_path, keys, form, cam, high_res)
+        for got, label in zip(labels_of(found), expected, strict=True):
+            assert (got == label).all()
+        assert not classes or {0, *(keys + 1)} == set(np.unique(expected[0]))
 
 
-@pytest.mark.parametrize("classes", KEYS)
-@pytest.mark.parametrize("ending", [".npz", ".pt"])
-@pytest.mark.parametrize("form", FORMATS)
-def test_a_form_is_read_from_every_kind_of_file(tmp_path, form, ending, classes):
-    check(tmp_path, form, KEYS[classes], ending)
+def test_a_grey_picture_of_each_class_is_a_map(tmp_path):
+    cam, high_res = made_maps([1, 4])
+    for class_id, grey in zip((1, 14), (high_res * 255).round().astype(np.uint8), strict=True):
+        Image.fromarray(grey).save(tmp_path / f"2007_000032_{class_id}.png")
+    Image.fromarray(grey).save(tmp_path / "2007_000033_0.png")
+    found = CamFolder(path=tmp_path, num_classes=20).read("2007_000032", SIZE)
+    assert found.keys.tolist() == [1, 14]
+    np.testing.assert_allclose(found.high_res, high_res, atol=1 / 255)
+    np.testing.assert_allclose(found.cam, cam, atol=1 / 255)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +142,7 @@ BROKEN = {
         "high_res": np.ones((3, *SIZE)),
     },
     "words": {"keys": np.array(["cat"]), "cam": np.ones((1, 12, 16))},
-    "a list of lists": {"keys": np.arange(1), "cam": [[[0.0]]]},
+    "a dict": {"keys": np.arange(1), "cam": {0: np.ones((12, 16))}},
     "a class beyond": {"keys": np.array([5]), "cam": np.ones((1, 12, 16))},
     "IS_CAM without a background": {"keys": np.array([1, 2]), "IS_CAM": np.ones((2, 12, 16))},
 }
