@@ -6,7 +6,6 @@ from misc.files.cam_files import CamFolder
 from misc.files.dataset import Dataset
 from misc.files.labels import write_semantic_label
 from misc.relation import relation_label
-from misc.run.open_dataset import cam_folder
 from misc.run.results import claim_outputs
 from misc.run.stage import StageFiles
 from misc.run.workers import run_images
@@ -16,7 +15,7 @@ from misc.settings.config import Config
 def run(config: Config, dataset: Dataset) -> None:
     """Write the relation label of every image of train_list to --ir_label_out_dir."""
     ids = dataset.split(config.train_list)
-    cams = cam_folder(config, dataset, ids)
+    cams = CamFolder(path=config.cam_out_dir, num_classes=len(dataset.class_names))
     outputs = claim_outputs(StageFiles("cam_to_ir_label", config, dataset), ids)
     run_images(
         ids,

@@ -21,7 +21,6 @@ from misc.metrics import (
     threshold_confusions,
 )
 from misc.run.log import logger, table
-from misc.run.open_dataset import cam_folder
 from misc.run.stage import StageFiles
 from misc.run.workers import map_images
 from misc.settings.config import Config
@@ -45,7 +44,7 @@ def run(config: Config, dataset: Dataset) -> None:
         return
     confusions, by_class = measure_images(
         dataset,
-        cam_folder(config, dataset),
+        CamFolder(path=config.cam_out_dir, num_classes=len(dataset.class_names)),
         ids,
         np.append(CURVE, config.cam_eval_thres),
         num_workers=config.num_workers,

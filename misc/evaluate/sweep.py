@@ -15,12 +15,12 @@ import numpy as np
 from misc.evaluate.evaluation import instance_truth, match_found, precision_measures
 from misc.evaluate.measures import known_measures
 from misc.files.cam_files import CamFolder
+from misc.files.cam_names import find_cams
 from misc.files.dataset import Dataset
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of
 from misc.metrics import confusion, mean_iou
 from misc.run.log import logger
-from misc.run.open_dataset import cam_folder
 from misc.run.records import check_claim, claim_folder, hold_sources
 from misc.run.results import result_settings
 from misc.run.stage import StageFiles, stage_named
@@ -82,7 +82,9 @@ def measure_grid(config: Config, dataset: Dataset) -> Sweep | None:
     wanted = set().union(*measured.values())
     ids = [i for i in dataset.split(config.chainer_eval_set) if i in wanted]
     ranks.on_first(partial(hold_sources, [config.cam_out_dir, config.irn_weights_name]))
-    folder = cam_folder(config, dataset, ids)
+    folder = CamFolder(path=config.cam_out_dir, num_classes=len(dataset.class_names))
+    for image_id in ids:
+        find_cams(folder.path, image_id)  # before the first is computed
     compute = compute_of(config)
     model = load_irnet(config, compute)
     place, record = Path(config.sweep_dir), settings_of(config, dataset, axes, measured)

@@ -1,4 +1,4 @@
-"""The one place that opens the data set of a run, and what every stage reads of it."""
+"""The one place that opens the data set of a run, and the image-level labels of its images."""
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
@@ -11,8 +11,6 @@ import coco
 import demo
 import folder
 import voc12
-from misc.files.cam_files import CamFolder
-from misc.files.cam_names import find_cams
 from misc.files.dataset import Dataset
 from misc.machine import ranks
 from misc.settings.config import DATASETS, Config
@@ -48,13 +46,6 @@ def _opener_of(module: str) -> Callable[[Config], Dataset]:
     if opener in OPENERS.values():
         raise ValueError(f"--dataset {module}: a module of this program, no data set; {accepted}")
     return opener
-
-
-def cam_folder(config: Config, dataset: Dataset, ids: Sequence[str] = ()) -> CamFolder:
-    """Return the folder of --cam_out_dir, to read CAMs from; it must have those of these images."""
-    for image_id in ids:
-        find_cams(config.cam_out_dir, image_id)
-    return CamFolder(path=config.cam_out_dir, num_classes=len(dataset.class_names))
 
 
 def label_rows(dataset: Dataset, ids: Sequence[str]) -> np.ndarray:

@@ -22,7 +22,6 @@ from misc.indexing import propagate_to_edge
 from misc.instances import scores_of_maps, separate_scores, split_winners, upsampled_winners
 from misc.machine.device import Compute, compute_of
 from misc.refinement import refine_winners
-from misc.run.open_dataset import cam_folder
 from misc.run.results import claim_outputs
 from misc.run.stage import StageFiles
 from misc.run.workers import Way, run_images
@@ -124,7 +123,7 @@ def make_labels(config: Config, dataset: Dataset, model: Any, *kinds: str) -> No
     `model` is IRNet in its inference form; it runs once for both kinds.
     """
     ids = dataset.split(config.infer_list)
-    cams = cam_folder(config, dataset, ids)
+    cams = CamFolder(path=config.cam_out_dir, num_classes=len(dataset.class_names))
     compute = compute_of(config)
     claimed = [claim_outputs(StageFiles(STAGES[kind], config, dataset), ids) for kind in kinds]
     settings = [label_settings_from(config, kind) for kind in kinds]

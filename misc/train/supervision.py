@@ -18,7 +18,6 @@ from misc.files.labels import (
 )
 from misc.instances import component_detections
 from misc.run.log import logger
-from misc.run.open_dataset import cam_folder
 from misc.run.stage import StageFiles, label_source_path
 from misc.run.workers import collect_images
 from misc.settings.config import Config
@@ -144,7 +143,7 @@ def supervision_from(config: Config, dataset: Dataset, name: str, kind: str) -> 
         kind=kind,
         dataset=dataset,
         folder=config.ins_seg_out_dir if kind == "instance" else config.sem_seg_out_dir,
-        cams=cam_folder(config, dataset),
+        cams=CamFolder(path=config.cam_out_dir, num_classes=len(dataset.class_names)),
         cam_threshold=config.cam_eval_thres,
     )
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from misc.centroids import cluster_centroids, find_centroids
+from misc.files.cam_files import CamFolder
 from misc.files.dataset import Dataset, Images
 from misc.files.images import read_label
 from misc.files.instance_files import load_instances
@@ -17,7 +18,6 @@ from misc.files.palette import Entry, class_entries, object_entries, object_pale
 from misc.imutils import IGNORE, planes
 from misc.machine.device import compute_of
 from misc.masks import counted_order, numbered_map
-from misc.run.open_dataset import cam_folder
 from misc.run.stage import label_source_path
 from misc.run.synthesis import apply_irnet
 from misc.settings.config import Config
@@ -65,7 +65,8 @@ def image_layers(
     """Return an image's overlays, of all results that are there: the stages', then the truth."""
     layers: list[Layer] = []
     with suppress(FileNotFoundError):
-        cams = cam_folder(config, dataset).read(image_id, image.shape[:2])
+        stored = CamFolder(path=config.cam_out_dir, num_classes=len(dataset.class_names))
+        cams = stored.read(image_id, image.shape[:2])
         note = "score: dark blue 0, yellow 1"
         for key, scores in zip(cams.keys, cams.high_res, strict=True):
             title, colours = f"CAM: {dataset.class_names[key]}", heat_colours(scores)

@@ -13,13 +13,13 @@ from PIL import Image
 
 from misc.centroids import cluster_centroids, find_centroids
 from misc.files.atomic import write_bytes
+from misc.files.cam_files import CamFolder
 from misc.files.dataset import Dataset
 from misc.files.palette import OBJECT_COLOURS
 from misc.imutils import rescale
 from misc.indexing import propagate_to_edge
 from misc.instances import upsample_scores
 from misc.run.log import logger
-from misc.run.open_dataset import cam_folder
 from misc.settings.config import Config
 from misc.view.layers import Layer, heat_colours, image_layers, open_irnet
 from misc.view.panel import draw, tile
@@ -43,7 +43,8 @@ def run(config: Config, dataset: Dataset) -> None:
     if fields is None:
         return
     try:
-        cams = cam_folder(config, dataset).read(image_id, image.shape[:2])
+        folder = CamFolder(path=config.cam_out_dir, num_classes=len(dataset.class_names))
+        cams = folder.read(image_id, image.shape[:2])
     except FileNotFoundError:
         return
     frames = film(

@@ -6,6 +6,8 @@ import sys
 import pytest
 
 import run_sample
+from misc.settings.config import SETTINGS
+from step import STAGES
 from tests import forked
 from tests.tiny_networks import tiny_detector_and_deeplab
 from voc12 import Dataset
@@ -129,6 +131,12 @@ def test_a_package_that_a_later_stage_needs_is_missed_before_the_first(folder, c
     captured = capsys.readouterr()
     assert "pip install pydensecrf2" in captured.err
     assert "train_cam ..." not in captured.out
+
+
+def test_a_run_of_no_stage_is_refused(folder, capsys):
+    flags = [stage.flag for stage in STAGES if not SETTINGS[stage.flag].of]
+    assert run(folder, **dict.fromkeys(flags, False)) == 2
+    assert "error: every --..._pass is False, so there is" in capsys.readouterr().err
 
 
 def test_a_limit_takes_the_first_images_of_every_list(folder):
