@@ -36,20 +36,14 @@ from misc.files.images import encode_jpeg, write_label
 from misc.files.palette import voc_palette
 from misc.imutils import IGNORE
 
-VERSION = 7
+VERSION = 8
+SIZE = (144, 192)  # height and width of half of the images, the others lie on their side
 MARKER = Path("ImageSets", "DEMO")
 # Their labels in VOC's list of classes.
 LABELS = {"aeroplane": 1, "bicycle": 2, "bird": 3, "boat": 4, "bottle": 5, "cat": 8}
 
 
-def make_demo(
-    root: str | os.PathLike[str],
-    *,
-    train: int = 400,
-    val: int = 60,
-    seed: int = 0,
-    size: tuple[int, int] = (144, 192),
-) -> None:
+def make_demo(root: str | os.PathLike[str], *, train: int, val: int, seed: int = 0) -> None:
     """Generate the demo data in the folder `root`, unless they exist already.
 
     The same arguments give the same data. They are drawn in a folder beside `root` that is
@@ -60,15 +54,9 @@ def make_demo(
         train: number of images of the train split.
         val: number of images of the val split.
         seed: random seed.
-        size: (height, width) of half of the images, the rest are (width, height).
     """
-    if train < 1 or val < 1 or min(size) < 32:
-        raise ValueError(
-            f"demo data: {train} train and {val} val images of {size} pixels; accepted are at "
-            "least one of each, of at least 32 pixels per side"
-        )
     root = Path(root)
-    made_with = {"version": VERSION, "train": train, "val": val, "seed": seed, "size": list(size)}
+    made_with = {"version": VERSION, "train": train, "val": val, "seed": seed}
     if _is_there(root, made_with):
         return
     root.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +65,7 @@ def make_demo(
         prefix=f".{root.name}.", suffix=TEMPORARY, dir=root.parent
     ) as scratch:
         folder = Path(scratch) / root.name
-        _write_all(folder, train=train, val=val, seed=seed, size=size)
+        _write_all(folder, train=train, val=val, seed=seed)
         write_bytes(folder / MARKER, (json.dumps(made_with) + "\n").encode())
         try:
             os.replace(folder, root)
@@ -106,18 +94,18 @@ def _is_there(root: Path, made_with: dict[str, Any]) -> bool:
     return False
 
 
-def _write_all(root: Path, *, train: int, val: int, seed: int, size: tuple[int, int]) -> None:
+def _write_all(root: Path, *, train: int, val: int, seed: int) -> None:
     ids = [f"demo_{number:06d}" for number in range(1, train + val + 1)]
     for number, image_id in enumerate(ids):
         # One generator per image, so that an image does not depend on the number before it.
         rng = np.random.default_rng([seed, number])
         first = list(KINDS)[number % len(KINDS)]
-        scene = draw_scene(first, size=size if rng.random() < 0.5 else size[::-1], rng=rng)
+        scene = draw_scene(first, size=SIZE if rng.random() < 0.5 else SIZE[::-1], rng=rng)
         _write_image(root, image_id, scene)
-    lists = {"train": ids[:train], "val": ids[train:], "trainval": ids}
-    for name, listed in lists.items():
+    for name, listed in {"train": ids[:train], "val": ids[train:], "trainval": ids}.items():
+        lines = "".join(f"{image_id}\n" for image_id in listed).encode()
         for task in ("Segmentation", "Main"):
-            _write_list(root / "ImageSets" / task / f"{name}.txt", listed)
+            write_bytes(root / "ImageSets" / task / f"{name}.txt", lines)
 
 
 def _write_image(root: Path, image_id: str, scene: Scene) -> None:
@@ -149,9 +137,8 @@ def _annotation(image_id: str, scene: Scene) -> bytes:
     _add(outer, {"segmented": 1})
     for number, name in enumerate(scene.names):
         found = ElementTree.SubElement(outer, "object")
-        truncated, occluded = scene.cut[number], scene.hidden[number] > 0.05
-        _add(found, {"name": name, "pose": "Unspecified", "truncated": int(truncated)})
-        _add(found, {"occluded": int(occluded), "difficult": 0})
+        cut = {"pose": "Unspecified", "truncated": int(scene.cut[number]), "difficult": 0}
+        _add(found, {"name": name, **cut})
         rows, columns = np.nonzero(scene.owner == number)
         # VOC counts pixels from 1.
         box = {"xmin": columns.min() + 1, "ymin": rows.min() + 1}
@@ -164,7 +151,3 @@ def _annotation(image_id: str, scene: Scene) -> bytes:
 def _add(element: ElementTree.Element, fields: dict[str, Any]) -> None:
     for name, value in fields.items():
         ElementTree.SubElement(element, name).text = str(value)
-
-
-def _write_list(path: Path, ids: list[str]) -> None:
-    write_bytes(path, "".join(f"{image_id}\n" for image_id in ids).encode())

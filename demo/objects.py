@@ -17,21 +17,27 @@ KINSHIP = 0.35  # the part's fraction of its body's colour: an object's colours 
 
 @dataclass(frozen=True, kw_only=True)
 class Sprite:
-    """A drawn object, square, with the object in its middle.
+    """A drawn object, in the middle of a square, or at its place in an image.
 
     Attributes:
-        alpha: float32 (S, S), how much of each pixel the object covers.
-        colour: float32 (S, S, 3) RGB in 0..1.
-        part: bool (S, S), the pixels of the discriminative part.
+        name: of the class.
+        alpha: float32 (H, W), how much of each pixel the object covers.
+        colour: float32 (H, W, 3) RGB in 0..1.
+        part: bool (H, W), the pixels of the discriminative part.
+        area: pixels of the object, those outside the image too.
+        part_area: pixels of its part, likewise.
     """
 
+    name: str
     alpha: np.ndarray
     colour: np.ndarray
     part: np.ndarray
+    area: int
+    part_area: int
 
     @property
     def mask(self) -> np.ndarray:
-        """The pixels that are the object's: bool (S, S)."""
+        """The pixels that are the object's: bool (H, W)."""
         return self.alpha > 0.5
 
 
@@ -78,23 +84,6 @@ def _grid(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.maximum(np.cos(6 * x), np.cos(6 * y)) - 0.6
 
 
-# Six of VOC's names, for drawings that need not resemble them.
-KINDS: dict[str, Kind] = {
-    "aeroplane": Kind(outline=_cross, pattern=lambda x, y: np.sin(8 * x), hue=0.60),
-    "bicycle": Kind(outline=lambda x, y: x**2 + y**2 < 1, pattern=_spokes, hue=0.02),
-    "bird": Kind(
-        outline=lambda x, y: np.abs(x) / 1.35 + np.abs(y) / 1.15 < 1,
-        pattern=lambda x, y: np.cos(5 * (x + y)) + np.cos(5 * (x - y)) - 0.4,
-        hue=0.14,
-    ),
-    "boat": Kind(
-        outline=_triangle, pattern=lambda x, y: np.sin(5.5 * x) * np.sin(5.5 * y), hue=0.47
-    ),
-    "bottle": Kind(outline=lambda x, y: _rounded_box(x / 1.2, y / 0.72), pattern=_grid, hue=0.31),
-    "cat": Kind(outline=_eared, pattern=_rings, hue=0.83),
-}
-
-
 def _ellipse(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return x**2 + y**2 < 1
 
@@ -113,6 +102,23 @@ def _legged(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 BODIES: tuple[Shape, ...] = (_ellipse, _rounded_box, _wedge, _bean, _legged)
+
+
+# Six of VOC's names, for drawings that need not resemble them.
+KINDS: dict[str, Kind] = {
+    "aeroplane": Kind(outline=_cross, pattern=lambda x, y: np.sin(8 * x), hue=0.60),
+    "bicycle": Kind(outline=_ellipse, pattern=_spokes, hue=0.02),
+    "bird": Kind(
+        outline=lambda x, y: np.abs(x) / 1.35 + np.abs(y) / 1.15 < 1,
+        pattern=lambda x, y: np.cos(5 * (x + y)) + np.cos(5 * (x - y)) - 0.4,
+        hue=0.14,
+    ),
+    "boat": Kind(
+        outline=_triangle, pattern=lambda x, y: np.sin(5.5 * x) * np.sin(5.5 * y), hue=0.47
+    ),
+    "bottle": Kind(outline=lambda x, y: _rounded_box(x / 1.2, y / 0.72), pattern=_grid, hue=0.31),
+    "cat": Kind(outline=_eared, pattern=_rings, hue=0.83),
+}
 
 
 def draw_object(
@@ -145,7 +151,7 @@ def draw_object(
     body_colour = KINSHIP * part_colour + (1 - KINSHIP) * body_colour
     colour = _body_texture(u, v, length, body_colour, rng)
     colour = np.where(part[..., None], _part_texture(kind, x, y, part_colour, rng), colour)
-    return _reduced((body | part), part, np.clip(colour * light[..., None], 0, 1))
+    return _reduced(name, body | part, part, np.clip(colour * light[..., None], 0, 1))
 
 
 def random_colour(rng: np.random.Generator) -> np.ndarray:
@@ -195,13 +201,14 @@ def _part_texture(
     return np.where(marked[..., None], colour, rng.uniform(0.65, 0.85) * colour)
 
 
-def _reduced(whole: np.ndarray, part: np.ndarray, colour: np.ndarray) -> Sprite:
+def _reduced(name: str, whole: np.ndarray, part: np.ndarray, colour: np.ndarray) -> Sprite:
     side = whole.shape[0] // OVERSAMPLING
 
     def shrink(values: np.ndarray) -> np.ndarray:
         return cv2.resize(values.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
 
-    alpha = shrink(whole)
+    alpha, part = shrink(whole), shrink(part) > 0.5
     # Averaged over the object alone, so that nothing outside bleeds into its rim.
     colour = shrink(colour * whole[..., None]) / np.maximum(alpha, 1e-3)[..., None]
-    return Sprite(alpha=alpha, colour=colour, part=shrink(part) > 0.5)
+    areas = {"area": int((alpha > 0.5).sum()), "part_area": int(part.sum())}
+    return Sprite(name=name, alpha=alpha, colour=colour, part=part, **areas)

@@ -1,6 +1,6 @@
 """The scenes of the demo data: background, clutter, objects, light, noise."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -19,31 +19,13 @@ class Scene:
         image: uint8 RGB (H, W, 3).
         owner: int64 (H, W), the object each pixel shows, -1 where none.
         names: the class name of each object.
-        parts: bool (H, W), the visible pixels of the discriminative parts.
-        hidden: of each object, the fraction of its pixels that another occludes.
         cut: of each object, whether the image's edge cuts it.
     """
 
     image: np.ndarray
     owner: np.ndarray
     names: tuple[str, ...]
-    parts: np.ndarray
-    hidden: tuple[float, ...]
     cut: tuple[bool, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Placed:
-    name: str
-    alpha: np.ndarray  # these three on the whole image's canvas
-    colour: np.ndarray
-    part: np.ndarray
-    area: int  # including pixels outside the image
-    part_area: int
-
-    @property
-    def mask(self) -> np.ndarray:
-        return self.alpha > 0.5
 
 
 def draw_scene(first: str, *, size: tuple[int, int], rng: np.random.Generator) -> Scene:
@@ -53,14 +35,13 @@ def draw_scene(first: str, *, size: tuple[int, int], rng: np.random.Generator) -
     """
     background = _background(size, rng)
     _add_clutter(background, rng)
-    placed: list[_Placed] = []
+    placed: list[Sprite] = []
     names = _choose_names(first, rng)
     for name in names:
         length = _choose_length(size, len(names), rng)
         colour = _choose_colour(background, placed, rng)
         sprite = draw_object(name, length=length, body_colour=colour, rng=rng)
-        found = _place(name, sprite, placed, size, rng)
-        if found is not None:
+        if (found := _place(sprite, placed, size, rng)) is not None:
             placed.append(found)
     return _finished(background, placed, rng)
 
@@ -78,7 +59,7 @@ def _choose_length(size: tuple[int, int], count: int, rng: np.random.Generator) 
 
 
 def _choose_colour(
-    background: np.ndarray, placed: list[_Placed], rng: np.random.Generator
+    background: np.ndarray, placed: list[Sprite], rng: np.random.Generator
 ) -> np.ndarray:
     # As in photographs, most objects differ from their surroundings; one in ten may not.
     around = cv2.resize(background, (3, 3), interpolation=cv2.INTER_AREA).reshape(-1, 3)
@@ -93,12 +74,8 @@ def _choose_colour(
 
 
 def _place(
-    name: str,
-    sprite: Sprite,
-    placed: list[_Placed],
-    size: tuple[int, int],
-    rng: np.random.Generator,
-) -> _Placed | None:
+    sprite: Sprite, placed: list[Sprite], size: tuple[int, int], rng: np.random.Generator
+) -> Sprite | None:
     """Find a place where the object and those it hides stay recognisable; None if there is none."""
     close = bool(placed) and rng.random() < 0.65
     for attempt in range(60):
@@ -106,8 +83,8 @@ def _place(
         if close and attempt < 50:
             other = np.argwhere(placed[rng.integers(len(placed))].mask).mean(axis=0)
             centre = other + rng.normal(0, 0.5 * sprite.alpha.shape[0], 2)
-        candidate = _on_canvas(name, sprite, centre, size)
-        if candidate is None or not _all_seen([*placed, candidate]):
+        candidate = _on_canvas(sprite, centre, size)
+        if not _all_seen([*placed, candidate]):
             continue
         touching = _touches(candidate, placed)
         if attempt >= 50 or touching == close:
@@ -115,40 +92,30 @@ def _place(
     return None
 
 
-def _on_canvas(
-    name: str, sprite: Sprite, centre: np.ndarray, size: tuple[int, int]
-) -> _Placed | None:
+def _on_canvas(sprite: Sprite, centre: np.ndarray, size: tuple[int, int]) -> Sprite:
+    """Return the object on an image's canvas, around its centre (row, column)."""
     side = sprite.alpha.shape[0]
     top, left = (round(float(value)) - side // 2 for value in centre)
-    rows = slice(max(top, 0), min(top + side, size[0]))
-    columns = slice(max(left, 0), min(left + side, size[1]))
-    if rows.start >= rows.stop or columns.start >= columns.stop:
-        return None
-    source = (
-        slice(rows.start - top, rows.stop - top),
-        slice(columns.start - left, columns.stop - left),
-    )
-    alpha = np.zeros(size, np.float32)
-    colour = np.zeros((*size, 3), np.float32)
-    part = np.zeros(size, bool)
-    for canvas, values in ((alpha, sprite.alpha), (colour, sprite.colour), (part, sprite.part)):
-        canvas[rows, columns] = values[source]
-    return _Placed(
-        name=name,
-        alpha=alpha,
-        colour=colour,
-        part=part,
-        area=int(sprite.mask.sum()),
-        part_area=int(sprite.part.sum()),
+    rows, columns = np.arange(top, top + side), np.arange(left, left + side)
+    in_rows, in_columns = (rows >= 0) & (rows < size[0]), (columns >= 0) & (columns < size[1])
+    source, place = np.ix_(in_rows, in_columns), np.ix_(rows[in_rows], columns[in_columns])
+
+    def put(values: np.ndarray) -> np.ndarray:
+        canvas = np.zeros((*size, *values.shape[2:]), values.dtype)
+        canvas[place] = values[source]
+        return canvas
+
+    return replace(
+        sprite, alpha=put(sprite.alpha), colour=put(sprite.colour), part=put(sprite.part)
     )
 
 
-def _touches(candidate: _Placed, placed: list[_Placed]) -> bool:
+def _touches(candidate: Sprite, placed: list[Sprite]) -> bool:
     grown = cv2.dilate(candidate.mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     return any((grown & other.mask).any() for other in placed)
 
 
-def _all_seen(stack: list[_Placed]) -> bool:
+def _all_seen(stack: list[Sprite]) -> bool:
     hidden = np.zeros(stack[0].part.shape, bool)
     for item in reversed(stack):
         if (item.mask & ~hidden).sum() < LEAST_SEEN * item.area:
@@ -159,23 +126,17 @@ def _all_seen(stack: list[_Placed]) -> bool:
     return True
 
 
-def _finished(background: np.ndarray, placed: list[_Placed], rng: np.random.Generator) -> Scene:
+def _finished(background: np.ndarray, placed: list[Sprite], rng: np.random.Generator) -> Scene:
     image = background
     owner = np.full(background.shape[:2], -1)
-    parts = np.zeros(background.shape[:2], bool)
     for number, item in enumerate(placed):
         image += (item.colour - image) * item.alpha[..., None]
         owner[item.mask] = number
-        parts[item.mask] = item.part[item.mask]
-    seen = [int((owner == number).sum()) for number in range(len(placed))]
-    whole = [int(item.mask.sum()) for item in placed]
     return Scene(
         image=_photographed(image, rng),
         owner=owner,
         names=tuple(item.name for item in placed),
-        parts=parts,
-        hidden=tuple(1 - now / before for now, before in zip(seen, whole, strict=True)),
-        cut=tuple(now < item.area for now, item in zip(whole, placed, strict=True)),
+        cut=tuple(int(item.mask.sum()) < item.area for item in placed),
     )
 
 

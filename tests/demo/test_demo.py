@@ -101,7 +101,7 @@ def test_the_demo_is_known_by_what_it_was_drawn_from(tmp_path: Path) -> None:
 
 
 def test_the_demo_has_no_published_figures_however_many_images(tmp_path: Path) -> None:
-    make_demo(tmp_path / "a", train=1, val=1, size=(32, 32))
+    make_demo(tmp_path / "a", train=1, val=1)
     ids = [f"a{i}" for i in range(EXPECTED_COUNTS["train"])]
     (tmp_path / "a/ImageSets/Segmentation/train.txt").write_text("\n".join(ids))
     assert voc12.Dataset(tmp_path / "a").published("eval_cam", "train")
