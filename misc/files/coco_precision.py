@@ -7,8 +7,7 @@ masks of all would take gigabytes.
 import contextlib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pycocotools.coco import COCO
@@ -21,17 +20,16 @@ SCORES = "dtScores"
 MARKS = ("dtMatches", "dtIgnore", "gtIgnore")
 
 
-@dataclass(frozen=True, kw_only=True)
-class CocoMatches:
+class CocoMatches(NamedTuple):
     """One image's detections, matched by pycocotools.
 
     Attributes:
         number: pycocotools orders images by it, and with them detections of one score.
-        found: by class what is accumulated, an array each, ranges of areas first.
+        found: by class and range of areas, what is accumulated over images.
     """
 
     number: int
-    found: Mapping[int, Mapping[str, np.ndarray]]
+    found: Mapping[int, Sequence[Mapping[str, np.ndarray]]]
 
 
 def match_masks(
@@ -79,11 +77,11 @@ def match_masks(
     ranges = len(evaluation.params.areaRng)
     matched = {}
     for place, category in enumerate(categories):
-        results = evaluation.evalImgs[place * ranges : (place + 1) * ranges]
-        matched[category] = {
-            name: np.array([result[name] for result in results], float if name == SCORES else bool)
-            for name in (SCORES, *MARKS)
-        }
+        matched[category] = [
+            {SCORES: np.array(result[SCORES], float)}
+            | {name: np.array(result[name], bool) for name in MARKS}
+            for result in evaluation.evalImgs[place * ranges : (place + 1) * ranges]
+        ]
     return CocoMatches(number=number, found=matched)
 
 
@@ -109,7 +107,7 @@ def coco_measures(matches: Sequence[CocoMatches]) -> dict[str, float]:
         params.imgIds = list(range(len(ordered)))
         params.catIds = categories
         evaluation.evalImgs = [
-            _of_range(image.found.get(category), area)
+            image.found[category][area] if category in image.found else None
             for category in categories
             for area in range(len(params.areaRng))
             for image in ordered
@@ -119,7 +117,3 @@ def coco_measures(matches: Sequence[CocoMatches]) -> dict[str, float]:
         evaluation.summarize()
     values = evaluation.stats[: len(NAMES)].tolist()
     return {f"COCO {n}": v for n, v in zip(NAMES, values, strict=True) if v >= 0}
-
-
-def _of_range(found: Mapping[str, np.ndarray] | None, area: int) -> dict[str, np.ndarray] | None:
-    return None if found is None else {name: values[area] for name, values in found.items()}
