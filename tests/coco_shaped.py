@@ -4,11 +4,16 @@ Images are of several sizes, one grey, one CMYK, one without an annotation and o
 annotations are polygons in one and in several parts, run lengths of crowds, and lie in no order.
 """
 
+import contextlib
+import io
 import json
+import os
 
 import cv2
 import numpy as np
 from PIL import Image
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from coco.categories import CATEGORY_IDS, CLASS_NAMES, CLASS_OF
 
@@ -45,6 +50,22 @@ def write_json(folder, split, content, year=2017):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content))
     return path
+
+
+def official(path):
+    """Open a JSON with pycocotools, which prints."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        return COCO(os.fspath(path))
+
+
+def official_precision(known, results):
+    """Return the first six of COCO's measures of results, as pycocotools computes them."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluation = COCOeval(known, known.loadRes(results), "segm")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return evaluation.stats[:6].tolist()
 
 
 def instances(split, year=2017):

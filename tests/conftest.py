@@ -16,7 +16,6 @@ LONG = {
     "test_cityscapes_run.py",
     "test_documented.py",
     "test_documented_after.py",
-    "test_exports.py",
     "test_folder_run.py",
     "test_killed.py",
     "test_mask_rcnn.py",

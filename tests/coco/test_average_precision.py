@@ -1,15 +1,10 @@
-import contextlib
-import io
-
 import numpy as np
 import pytest
 from pycocotools import mask as runs
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 from coco import Dataset
 from coco.categories import CATEGORY_IDS
-from tests.coco_shaped import ids_of, make_coco
+from tests.coco_shaped import ids_of, make_coco, official, official_precision
 
 NAMES = ["AP", "AP50", "AP75", "AP small", "AP medium", "AP large"]
 
@@ -42,33 +37,26 @@ def detections(dataset, image_id, rng):
 
 
 def by_pycocotools(path, found):
-    with contextlib.redirect_stdout(io.StringIO()):
-        known = COCO(path)
-        records = [
-            {
-                "image_id": int(image_id),
-                "category_id": int(CATEGORY_IDS[label]),
-                "segmentation": runs.encode(np.asfortranarray(mask, np.uint8)),
-                "score": float(score),
-            }
-            for image_id, image in found.items()
-            for mask, label, score in zip(*image, strict=True)
-        ]
-        evaluation = COCOeval(known, known.loadRes(records), "segm")
-        evaluation.params.imgIds = [int(image_id) for image_id in found]
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    return dict(zip(NAMES, evaluation.stats[:6].tolist(), strict=True))
+    records = [
+        {
+            "image_id": int(image_id),
+            "category_id": int(CATEGORY_IDS[label]),
+            "segmentation": runs.encode(np.asfortranarray(mask, np.uint8)),
+            "score": float(score),
+        }
+        for image_id, image in found.items()
+        for mask, label, score in zip(*image, strict=True)
+    ]
+    return dict(zip(NAMES, official_precision(official(path), records), strict=True))
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_ap_is_pycocotools_on_random_detections(root, seed):
     dataset, rng = Dataset(root, year=2017), np.random.default_rng(seed)
     found = {i: detections(dataset, i, rng) for i in ids_of("train")}
     matches = [dataset.match_instances(i, *found[i]) for i in sorted(found, reverse=True)]
     mine = dataset.instance_measures(matches)
-    wanted = by_pycocotools(str(root / "annotations/instances_train2017.json"), found)
+    wanted = by_pycocotools(root / "annotations/instances_train2017.json", found)
     assert 0 < mine["COCO AP"] < 1
     assert mine == {f"COCO {n}": pytest.approx(v, abs=1e-6) for n, v in wanted.items() if v >= 0}
 
@@ -83,13 +71,3 @@ def test_ap_of_the_truth_itself_is_one_and_of_nothing_is_zero(root):
     assert dataset.instance_measures(perfect)["COCO AP"] == 1
     assert dataset.instance_measures(nothing)["COCO AP"] == 0
     assert dataset.instance_measures([]) == {}
-
-
-def test_a_detection_in_a_crowd_is_neither_right_nor_wrong(root):
-    dataset, image_id = Dataset(root, year=2017), ids_of("val")[0]
-    masks, classes = dataset.instance_label(image_id)
-    crowds, crowd_classes = dataset.ignored_regions(image_id)
-    inside = np.concatenate([crowds, masks]), np.concatenate([crowd_classes, classes])
-    scores = np.linspace(1, 0.5, len(inside[0]))
-    match = dataset.match_instances(image_id, *inside, scores)
-    assert dataset.instance_measures([match])["COCO AP"] == 1
