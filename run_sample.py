@@ -1,6 +1,8 @@
 """The command line: flags, the data set, preflight, the chosen stages, one table."""
 
 import os
+import re
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -25,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from misc.settings.flags import read_config
 
-        run(read_config(arguments))
+        run(config := read_config(arguments))
+        if config.dry_run:
+            logger.info("to run it: %s", _without_dry_run(arguments or sys.argv[1:]))
     except ModuleNotFoundError as error:
         # Python's own message alone has a name; ours say what to do.
         remedy = "; install what is needed: pip install -r requirements.txt" if error.name else ""
@@ -138,6 +142,17 @@ def run_stages(config: "Config", dataset: "Dataset") -> None:
     logger.info("\n%s\non %s", table(rows), describe_machine(compute))
     if ranks.on_first(lambda: measures.end_of(config.metrics_file)):
         ranks.on_first(lambda: write_tables(config.metrics_file, config.tables_file))
+
+
+def _without_dry_run(arguments: Sequence[str]) -> str:
+    """Return the command line without --dry_run and its value."""
+    flag = re.compile(r"--dry_run(=.*)?")
+    words = [
+        word
+        for before, word in zip(["", *arguments], arguments, strict=False)
+        if not flag.fullmatch(word) and (before != "--dry_run" or word.startswith("--"))
+    ]
+    return shlex.join(["python", "run_sample.py", *words])
 
 
 def _stop(reason: str, *, status: int = 2) -> int:

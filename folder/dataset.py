@@ -31,6 +31,7 @@ class Dataset(dataset.Dataset):
         class_names: a text file of the class names; None: those that occur, sorted.
         masks: a folder of masks, or a COCO JSON: the ground truth of some images.
         strict_labels: refuse labels of images that are missing, in place of a warning.
+        strict_images: refuse images that cannot be read, in place of a warning.
         val_share: part of the images that are validated on.
         seed: which of them.
         limit: use only this many first images of every list.
@@ -49,6 +50,7 @@ class Dataset(dataset.Dataset):
         class_names: str | os.PathLike[str] | None = None,
         masks: str | os.PathLike[str] | None = None,
         strict_labels: bool = False,
+        strict_images: bool = False,
         val_share: float = 0.1,
         seed: int = 0,
         limit: int | None = None,
@@ -59,7 +61,7 @@ class Dataset(dataset.Dataset):
         self._labels = [] if labels is None else [Path(labels)]
         if self._labels and not self._labels[0].exists():
             self._labels = [Path(path) for path in os.fspath(labels or "").split(",")]
-        self._strict_labels = strict_labels
+        self._strict = {"strict_labels": strict_labels, "strict_images": strict_images}
         self._val_share, self._seed = val_share, seed
         if not self.root.is_dir():
             raise FileNotFoundError(f"--data_root {self.root}: no such folder")
@@ -71,7 +73,7 @@ class Dataset(dataset.Dataset):
             labels=self._labels,
             class_names=self._names,
             masks=self._mask_root,
-            strict_labels=self._strict_labels,
+            **self._strict,
         )
 
     @cached_property
@@ -175,6 +177,7 @@ def from_config(config: Config) -> Dataset:
         class_names=config.class_names,
         masks=config.masks,
         strict_labels=config.strict_labels,
+        strict_images=config.strict_images,
         val_share=config.val_share,
         seed=config.seed,
         limit=config.limit,

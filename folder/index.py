@@ -48,6 +48,7 @@ def read_index(
     class_names: Path | None,
     masks: Path | None,
     strict_labels: bool = False,
+    strict_images: bool = False,
 ) -> Index:
     """Read the tree of images and the files of labels; without any, sub-folders are the labels."""
     files = sorted(files_below(root, but=masks))
@@ -68,7 +69,7 @@ def read_index(
             _log.warning("%s: %s", source, doubt)
     if not 0 < len(names) <= MOST_CLASSES:
         raise ValueError(f"{source}: {len(names)} classes, accepted are 1 to {MOST_CLASSES}")
-    broken = _broken(root, paths)
+    broken = _broken(root, paths, refuse=strict_images)
     if lacking := [path for image_id, path in paths.items() if image_id not in found]:
         words = "%s: %d of %d images have no label and are left out, the first is %s"
         _log.info(words, source, len(lacking), len(paths), lacking[0])
@@ -79,7 +80,7 @@ def read_index(
     return Index(paths=paths, broken=broken, class_names=tuple(names), labels=known, parts=parts)
 
 
-def _broken(root: Path, paths: Mapping[str, str]) -> dict[str, str]:
+def _broken(root: Path, paths: Mapping[str, str], *, refuse: bool) -> dict[str, str]:
     """Return why an image cannot be read, by id, of those that cannot; log how many."""
     broken = {i: why for i, path in paths.items() if (why := photograph_problem(root / path))}
     if broken:
@@ -87,9 +88,9 @@ def _broken(root: Path, paths: Mapping[str, str]) -> dict[str, str]:
             f"{len(broken)} of {len(paths)} images cannot be read and are left out, the first: "
             f"{next(iter(broken.values()))}"
         )
-        if len(broken) == len(paths):
+        if refuse or len(broken) == len(paths):
             raise ValueError(f"--data_root {root}: {words}")
-        _log.warning("%s", words)
+        _log.warning("%s (--strict_images True refuses this)", words)
     return broken
 
 

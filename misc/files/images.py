@@ -3,10 +3,12 @@
 Readers raise FileNotFoundError where there is no file, ValueError where it cannot be decoded.
 """
 
+import importlib
 import io
 import os
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -148,6 +150,8 @@ def encode_png(picture: np.ndarray, *, palette: np.ndarray | None = None) -> byt
 @cache
 def _formats() -> list[str]:
     Image.init()
+    with suppress(ImportError):
+        importlib.import_module("pillow_heif").register_heif_opener()
     return [name for name in Image.ID if name not in _NOT_PHOTOGRAPHS]
 
 

@@ -12,6 +12,7 @@ from misc.files.images import photograph_formats
 
 # Most file systems take 255 bytes, and outputs add endings.
 LONGEST = 150
+HEIF = {".heic", ".heif"}
 _log = logging.getLogger("irnet.files")
 
 
@@ -26,6 +27,8 @@ def photograph_ids(files: Sequence[str], *, source: str) -> dict[str, str]:
     paths = [path for path, ending in found.items() if ending in endings]
     others = Counter(ending for ending in found.values() if ending not in endings)
     listed = ", ".join(f"{count} {e or 'without ending'}" for e, count in others.most_common(5))
+    if HEIF & others.keys():
+        listed += "; HEIC is read where pillow-heif is installed: pip install pillow-heif"
     if not paths:
         raise FileNotFoundError(
             f"{source}: no image in it ({listed or 'it is empty'}); read are "

@@ -18,6 +18,7 @@ from misc.files.images import read_label
 from misc.files.instance_files import load_instances
 from misc.files.locks import hold
 from misc.run.log import logger, table
+from misc.run.overview import tell_overview
 from misc.run.records import check_claim, hold_sources
 from misc.run.results import known_settings
 from misc.run.stage import StageFiles, each_once, stage_writing
@@ -57,6 +58,7 @@ def check_inputs(stages: Sequence[StageFiles]) -> dict[str, list[Path]]:
 def dry_run(stages: Sequence[StageFiles]) -> None:
     """Read all inputs of the chosen stages, and report what they would write, and all problems."""
     tell_understood(stages)
+    tell_overview(stages[0].dataset, each_once(each.images for each in stages))
     found = list(dict.fromkeys([*problems(stages), *broken_files(stages)]))
     if not found:
         tell_cam_forms(stages)

@@ -162,8 +162,8 @@ class Config:
         "coco: folder of ready-made semantic masks, in place of the truth of the JSON", of=COCO
     )
     labels: str | None = optional_path(
-        "folder: file of the classes in each image, see YOUR_IMAGES.md; by default sub-folders are "
-        "the classes",
+        "folder: file of the classes in each image, see YOUR_IMAGES.md, or several with commas; by "
+        "default sub-folders are the classes",
         of=("folder",),
     )
     strict_labels: bool = setting(
@@ -171,11 +171,16 @@ class Config:
         "folder: refuse labels of images that are missing, in place of a warning",
         of=("folder",),
     )
+    strict_images: bool = setting(
+        False,
+        "folder: refuse images that cannot be read, in place of a warning",
+        of=("folder",),
+    )
     class_names: str | None = optional_path(
         "folder: text file of the class names; by default those that occur, sorted", of=("folder",)
     )
     masks: str | None = optional_path(
-        "folder: masks of some images, to measure against", of=("folder",)
+        "folder: masks of some images, a folder or COCO JSON", of=("folder",)
     )
     val_share: float = setting(
         0.1,

@@ -1,13 +1,15 @@
 """What is understood of a folder of photographs is told before the first stage."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
-from photo_tree import make_photos, write_csv, write_mask
+from photo_tree import make_photos, write_csv, write_image, write_mask
 from PIL import Image
 
 import run_sample
+from misc.files import images
 from tests import forked
 
 NINE = {f"{n}.png": ["cat"] if n % 2 else ["dog"] for n in range(1, 10)}
@@ -165,7 +167,7 @@ def test_lists_may_name_paths(tmp_path):
     assert "8 images, 2 classes" in text
 
 
-def test_images_that_cannot_be_read_are_left_out_of_a_training(tmp_path):
+def test_images_that_cannot_be_read_are_left_out_of_a_training(tmp_path, capsys):
     data = labelled(tmp_path, NINE)
     whole = (tmp_path / "photos/1.png").read_bytes()
     (tmp_path / "photos/1.png").write_bytes(whole[: len(whole) // 2])
@@ -176,16 +178,44 @@ def test_images_that_cannot_be_read_are_left_out_of_a_training(tmp_path):
     assert "3 of 9 images cannot be read and are left out, the first: " in text
     assert "Errno" not in text
     assert "6 images, 2 classes: cat 3, dog 3" in text
+    told(tmp_path, **data, strict_images=True, status=2)
+    assert "3 of 9 images cannot be read" in capsys.readouterr().err
 
 
-def test_files_of_a_format_that_is_not_read_are_told(tmp_path):
+def test_files_of_a_format_that_is_not_read_are_told(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    images._formats.cache_clear()
     data = labelled(tmp_path, NINE)
     (tmp_path / "photos/IMG_1.heic").write_bytes(b"no matter")
     (tmp_path / "photos/IMG_2.HEIC").write_bytes(b"no matter")
-    assert "2 files are no images (2 .heic)" in told(tmp_path, **data)
+    text = told(tmp_path, **data)
+    assert "2 files are no images (2 .heic; HEIC is read where pillow-heif is installed" in text
     write_csv(tmp_path / "tags.csv", {**NINE, "IMG_1.heic": ["cat"]})
     assert "'IMG_1.heic' " in (text := told(tmp_path, **data))
     assert "it is there, but Pillow here reads no .heic" in text
+
+
+def test_heic_is_read_where_pillow_heif_is_installed(tmp_path):
+    heif = pytest.importorskip("pillow_heif")
+    images._formats.cache_clear()
+    heif.register_heif_opener()
+    make_photos(tmp_path / "photos", ["cat/1.heic", "dog/2.jpg"])
+    assert "2 images, 2 classes: cat 1, dog 1" in told(tmp_path)
+
+
+def test_a_dry_run_shows_examples_sizes_formats_and_the_command(tmp_path):
+    data = labelled(tmp_path, {"a.png": ["cat"], "deep/10.jpg": ["cat", "dog"], "deep/11.jpg": []})
+    write_image(tmp_path / "photos/deep/11.jpg", size=(40, 60))
+    text = told(tmp_path, "--dry_run", "True", "--train_cam_pass", **data, train_list="all")
+    assert "folder: 2 .jpg, 1 .png; 32x24 to 60x40 pixels, median 32x24" in text
+    shown = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("| deep")]
+    rows = [[cell.strip() for cell in line] for line in shown]
+    assert ["deep/10.jpg", "deep_10", "32x24", "cat, dog", ""] in rows
+    assert ["deep/11.jpg", "deep_11", "60x40", "none", ""] in rows
+    (command,) = [line for line in text.splitlines() if "to run it: python run_sample.py" in line]
+    assert "--dry_run" not in command
+    assert "--train_cam_pass" in command
+    assert f"--data_root {tmp_path}/photos" in command
 
 
 def turned(path, size=(40, 60), orientation=6):
