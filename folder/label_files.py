@@ -46,8 +46,10 @@ def read_text(path: Path) -> str:
     content = path.read_bytes()
     encoding = next((name for mark, name in MARKS.items() if content.startswith(mark)), "utf-8")
     try:
+        if encoding == "utf-8" and b"\0" in content:
+            raise ValueError("it has zero bytes")
         return content.decode(encoding)
-    except UnicodeDecodeError as error:
+    except ValueError as error:
         raise ValueError(
             f"{path}: not UTF-8 text ({error}); save it as UTF-8, which Excel calls `CSV UTF-8`"
         ) from error

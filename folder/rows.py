@@ -1,5 +1,6 @@
 """What every form of labels gives, and how class names are told apart in it."""
 
+import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, NamedTuple
 from folder.label_files import normal
 from folder.tree import Names
 
+_log = logging.getLogger("irnet")
 BACKGROUND = {"background", "bg", "none", "nothing", "negative", "no finding", "unlabeled"}
 BACKGROUND |= {"unlabelled", "void", "empty"}
 # What a column, or an attribute of a tool, of classes is called, without case and '_'.
@@ -125,6 +127,7 @@ def classes_in(
     used = {name for each in found for name in each}
     if names and used and not used & set(names) and all(map(str.isdecimal, used)):
         first = _first_number(sorted(map(int, used)), names, places[0])
+        _log.info("%s: classes are numbers of --class_names, from %d", places[0], first)
         return [[names[int(name) - first] for name in each] for each in found]
     return found
 
@@ -139,9 +142,15 @@ def _listed(cell: str) -> str:
 
 def _splitter(cells: Sequence[str], names: Sequence[str], places: Sequence[str]) -> Any:
     """Return the function that splits a cell."""
-    for sure in ";|":
-        if any(sure in cell and cell not in names for cell in cells):
-            return lambda cell: cell.split(sure)
+    sure = [each for each in ";|" if any(each in c and c not in names for c in cells)]
+    if len(sure) > 1:
+        cell = next(cell for cell in cells if "|" in cell)
+        raise ValueError(
+            f"{places[cells.index(cell)]}: {cell!r} has '|', and other cells have ';'; separate "
+            "classes by ';' alone"
+        )
+    if sure:
+        return lambda cell: cell.split(sure[0])
     for separator in (",", "\t", None):
         if not (joined := {cell for cell in cells if len(cell.split(separator)) > 1}):
             continue

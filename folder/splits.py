@@ -34,12 +34,12 @@ def part_of_file(path: str) -> str:
 def parts_by_folder(paths: Mapping[str, str]) -> tuple[dict[str, str], int]:
     """Return the part of each image by id, and the depth of the folders that tell it.
 
-    They tell none, and the depth is -1, where not every image lies in one, or train is not there.
+    They tell none, and the depth is -1, where not every image lies in one.
     """
     folders = {image_id: path.split("/")[:-1] for image_id, path in paths.items()}
     for depth in range(min(map(len, folders.values()), default=0)):
         found = {image_id: part_of(each[depth]) for image_id, each in folders.items()}
-        if "train" in (parts := set(found.values())) and "" not in parts and len(parts) > 1:
+        if all(found.values()):
             return found, depth
     return {}, -1
 
@@ -67,7 +67,8 @@ def split(
         share: part of the images that val is, where it is drawn.
         seed: which of them.
     """
-    parts = parts if "train" in parts.values() else {}
+    if set(parts.values()) == {"train"} or "train" not in parts.values():
+        parts = {}
     test = [image_id for image_id in paths if parts.get(image_id) == "test"]
     rest = [image_id for image_id in paths if parts.get(image_id) != "test"]
     copies = _copies(paths)

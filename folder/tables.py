@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from folder.label_files import normal
-from folder.rows import Entry, File, Labels, choose, classes_in, rows_of, word_of
+from folder.rows import CLASS_WORDS, Entry, File, Labels, choose, classes_in, rows_of, word_of
 from folder.tools import OTHER, values_of
 from folder.tree import endings, is_photograph
 
@@ -69,16 +69,18 @@ def _check_sure(found: Table) -> None:
     for column, heading in enumerate(found.headings):
         if word_of(heading) in ("confidence", "score", "probability"):
             for place, cells in zip(found.places, found.cells, strict=True):
-                if cells[column : column + 1] not in (["1"], ["1.0"], ["1.00"]):
+                value = (cells[column : column + 1] or [""])[0]
+                if value not in ("1", "1.0"):
                     raise ValueError(
-                        f"{place}: the column {heading!r} has {cells[column : column + 1]}; keep "
-                        "the lines of classes that are there, without this column"
+                        f"{place}: the column {heading!r} has {value!r}; keep the lines of classes "
+                        "that are there, without this column"
                     )
 
 
 def _columns_of_0_and_1(file: File, found: Table) -> Labels | None:
     """`path,cat,dog` above `a.jpg,1,0`; or `a.jpg,1,0` or `1,0` in one column and --class_names."""
     values = [_split(cells) for cells in found.cells]
+    _check_one_column(file, found)
     is_bits = [len(each) > 1 and set(map(str.lower, each)) <= BITS.keys() for each in values]
     is_one_cell = max(map(len, found.cells)) == 1
     if not any(is_bits) or (is_one_cell and not (all(is_bits) and len(set(map(len, values))) == 1)):
@@ -108,6 +110,19 @@ def _columns_of_0_and_1(file: File, found: Table) -> Labels | None:
     return Labels(rows_of(rows), named)
 
 
+def _check_one_column(file: File, found: Table) -> None:
+    """Refuse a column of 0 and 1 below the heading `crack`: is that the class, or are 0 and 1?"""
+    if file.names is None and len(found.headings) == 1:
+        (heading,) = found.headings
+        values = {each[0].lower() for each in found.cells if each}
+        if word_of(heading) not in CLASS_WORDS and values == {"0", "1"}:
+            raise ValueError(
+                f"{found.places[0]}: the column {heading!r} has 0 and 1: for one class "
+                f"{heading!r}, write `path,class`, and no class where it is 0; for the classes 0 "
+                "and 1, name them in --class_names"
+            )
+
+
 def _read(file: File) -> Table:
     """Read the lines of a table, whatever separates their cells, and find the column of paths."""
     text = file.content.lstrip("\n")
@@ -116,6 +131,8 @@ def _read(file: File) -> Table:
         delimiter, text = text[4], text.partition("\n")[2]
     delimiter = delimiter or _delimiter(file, text)
     lines = _lines(file, text, delimiter, skipped=file.content.count("\n") - text.count("\n"))
+    if lines and lines[0][1][0] in ("", "Unnamed: 0"):  # pandas numbers its lines
+        lines = [(place, cells[1:] or [""]) for place, cells in lines]
     sample = [cells for _, cells in lines[1 : SAMPLE + 1] or lines]
     fits = Counter(n for cells in sample for n, cell in enumerate(cells) if file.images.has(cell))
     column = max(fits, key=lambda n: (fits[n], -n), default=0)
@@ -185,7 +202,7 @@ def _values(headings: Sequence[str], cells: Sequence[str]) -> dict[str, list[str
     """Return the values of a line by heading; of a cell that holds JSON, what tools write in it."""
     found: dict[str, list[str]] = {}
     for heading, cell in zip(headings, cells, strict=False):
-        if not heading or word_of(heading) in OTHER or heading.startswith("Unnamed:"):
+        if not heading or word_of(heading) in OTHER:
             continue
         try:
             is_json = cell.startswith(("{", "[{"))

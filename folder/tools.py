@@ -225,8 +225,10 @@ def entry_of(file: File, content: Any, path: Path) -> Entry | None:
         values = values if content["shapes"] else values_of("flags", content.get("flags"))
     elif _has(content, objects=list, tags=list):
         image = own  # a.jpg.json
-        found = [*content["objects"], *content["tags"]]
-        values = {"class": [str(each.get("classTitle") or each.get("name")) for each in found]}
+        values = {
+            "objects": [str(each.get("classTitle")) for each in content["objects"]],
+            "tags": [str(each.get("name")) for each in content["tags"]],
+        }
     else:
         return None
     # An image may have been renamed together with its file.

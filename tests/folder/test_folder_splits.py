@@ -38,6 +38,14 @@ def test_folders_of_a_split_above_those_of_the_classes(tmp_path, parts, above):
     assert len(data.split("all")) == 8
 
 
+@pytest.mark.parametrize("parts", [("train",), ("val", "test")])
+def test_folders_of_other_parts_are_no_classes_either(tmp_path, parts):
+    paths = [f"{p}/{c}/{n}.png" for p in parts for c in ("cat", "dog") for n in (1, 2)]
+    data = Dataset(make_photos(tmp_path / "photos", paths))
+    assert list(data.class_names) == ["cat", "dog"]
+    assert len(data.split("train") + data.split("val")) == len(paths)
+
+
 def test_without_a_folder_of_val_it_is_drawn_and_test_stays_apart(tmp_path):
     paths = [f"{p}/{n}.png" for p in ("train", "test") for n in range(10)]
     make_photos(tmp_path / "photos", paths)

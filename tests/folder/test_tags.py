@@ -275,6 +275,12 @@ def test_a_name_in_another_folder_is_no_second_label(photos, caplog):
         ("top 0 1\none 1 0", "a,b", "'0 1' may be two columns of 0 and 1, or the classes 0 and 1"),
         ("id,kind,site\ntop,car,x\nb,cow,y", "", "'kind', 'site' may each hold the classes"),
         ("id,label,confidence\ntop,car,1\nb,cow,0", "", "line 3: the column 'confidence' has"),
+        (
+            "id,crack\ntop,1\nb,0",
+            "",
+            "line 2: the column 'crack' has 0 and 1: for one class 'crack'",
+        ),
+        ("top,car;cow\nb,car|cow", "", "line 2: 'car|cow' has '|', and other cells have ';'"),
         ("top.bmp;car\nfield/one.jpg,cow", "", "line 1: cells are not separated by commas"),
     ],
 )
@@ -298,6 +304,7 @@ def test_what_has_two_readings_is_refused(photos, lines, names, words):
         ("top,1;5", "a,b,c,d,e", ["a", "e"]),
         ("top,0;4", "a,b,c,d,e", ["a", "e"]),
         ("name,kind,site\ntop,car,x", "car,cow", ["car"]),
+        (",path,car,cow\n0,top,1,0\n1,b,0,1", "", ["car"]),
         ("filename,width,class\ntop.bmp,6,car\ntop.bmp,6,cow", "", ["car", "cow"]),
     ],
 )
