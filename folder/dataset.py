@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from folder.coco_masks import CocoMasks
+from folder.coco_json import CocoMasks
 from folder.index import Index, read_index
 from folder.masks import Masks, open_masks
 from folder.splits import split

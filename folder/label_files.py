@@ -13,9 +13,9 @@ from misc.files.safe_pickles import read_npy_object
 
 ACCEPTED = (
     "a table (CSV, TSV, TXT) of `path,class;class`, of a line for each image and class, or of a "
-    "column of 0 and 1 for each class; a JSON of {path: [classes]}, of COCO, Label Studio, VIA, "
-    "labelme or datumaro; CVAT's XML; a folder with a file of labelme, Supervisely, VOC or YOLO "
-    "for each image; or a .npy of {id: vector of 0 and 1} or of a row for each image"
+    "column of 0 and 1 for each class; a JSON of {path: [classes]}, of COCO, Label Studio, VIA or "
+    "labelme; CVAT's XML; a folder with a file of labelme, VOC or YOLO for each image; or a .npy "
+    "of {id: vector of 0 and 1} or of a row for each image"
 )
 MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from folder import tools
+from folder.coco_json import labels_of_coco
 from folder.label_files import ACCEPTED, read_json, read_npy, read_text, read_xml
 from folder.rows import File, Labels, classes_in, rows_of
 from folder.tables import table
@@ -95,8 +96,7 @@ def _read_files(folder: Path) -> dict[Path, Any]:
 
 Form = Callable[[File], Labels | None]
 JSON: Iterable[Form] = (
-    tools.datumaro,
-    tools.coco,
+    labels_of_coco,
     tools.via,
     tools.file_of_one_image,
     tools.label_studio,

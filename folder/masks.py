@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from folder.coco_masks import CocoMasks
+from folder.coco_json import CocoMasks
 from folder.colours import ClassColours, colours_of, read_objects
 from folder.index import Index
 from folder.tree import BARE, EXACT, Names, files_below, is_photograph, stem
@@ -30,7 +30,7 @@ NUMBER = re.compile(r"[\s._-]+\d+$")
 def open_masks(path: Path | None, root: Path, index: Index) -> "Masks | CocoMasks":
     """Open the ground truth in a folder of masks or a COCO JSON; of None, no image has any."""
     if path is not None and path.is_file():
-        return CocoMasks(path, root, index)
+        return CocoMasks(path, root, paths=index.paths, class_names=index.class_names)
     return Masks(path, root, index)
 
 

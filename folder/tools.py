@@ -1,4 +1,4 @@
-"""Labels in the JSON and XML of annotation tools; boxes and masks are not looked at."""
+"""Labels in the JSON and XML of annotation tools, whose shapes are not looked at."""
 
 import logging
 import reprlib
@@ -8,44 +8,13 @@ from typing import Any
 from xml.etree import ElementTree
 
 from folder.label_files import normal
-from folder.rows import Entry, File, Labels, Row, choose, rows_of, word_of
+from folder.rows import Entry, File, Labels, choose, rows_of, word_of
 from folder.tree import EXACT, is_photograph, stem
 
 _log = logging.getLogger("irnet")
 # What tools write beside the classes, without case and '_'.
 OTHER = {"id", "annotationid", "annotator", "createdat", "updatedat", "leadtime", "filesize"}
 OTHER |= {"regioncount", "regionid", "regionshapeattributes", "width", "height", "innerid"}
-
-
-def coco(file: File) -> Labels | None:
-    """COCO: the categories of an image's annotations."""
-    content = file.content
-    if not isinstance(content, dict) or "annotations" not in content:
-        return None
-    if not isinstance(content.get("images"), list):
-        raise ValueError(f"{file.path}: a COCO JSON without its list `images`, or no COCO JSON")
-    try:
-        names, files = by_id(content["categories"], "name"), by_id(content["images"], "file_name")
-        shown: dict[str, dict[str, None]] = {image: {} for image in files}
-        for annotation in content["annotations"]:
-            image, category = (id_of(annotation, key) for key in ("image_id", "category_id"))
-            if image not in files or category not in names:
-                lacking = f"image {image}" if image not in files else f"category {category}"
-                raise ValueError(f"an annotation of {lacking}, which it does not list")
-            shown[image][names[category]] = None
-        above = {c.get("supercategory") for c in content["categories"]}
-        above -= {c["name"] for c in content["categories"] if c.get("supercategory") == c["name"]}
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{file.path}: no COCO JSON ({error!r})") from error
-    except ValueError as error:
-        raise ValueError(f"{file.path}: {error}") from error
-    rows = [Row(f"{file.path}, image {i}", files[i], list(found)) for i, found in shown.items()]
-    by_number = dict.fromkeys(names[i] for i in sorted(names, key=lambda i: (len(i), i)))
-    used = {name for found in shown.values() for name in found}
-    if groups := [name for name in by_number if name in above and name not in used]:
-        listed = ", ".join(groups)
-        _log.warning("%s: groups of categories, and no classes: %s", file.path, listed)
-    return Labels(rows, [name for name in by_number if name not in groups])
 
 
 def label_studio(file: File) -> Labels | None:
@@ -92,25 +61,6 @@ def via(file: File) -> Labels | None:
         files.append(Entry(place, item["filename"], values))
     has_any = any(v for entry in entries for found in entry.values.values() for v in found)
     return _labels(file, entries if has_any else files)
-
-
-def datumaro(file: File) -> Labels | None:
-    """Datumaro: the labels of an item's annotations."""
-    if not _has(file.content, items=list, categories=dict):
-        return None
-    try:
-        names = [c["name"] for c in file.content["categories"]["label"]["labels"]]
-        found = [
-            (
-                f"{file.path}, item {item['id']}",
-                item.get("image", {}).get("path") or item["id"],
-                [names[a["label_id"]] for a in item["annotations"]],
-            )
-            for item in file.content["items"]
-        ]
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
-        raise ValueError(f"{file.path}: no JSON of datumaro ({error!r})") from error
-    return Labels(rows_of(found), list(map(normal, names)))
 
 
 def records(file: File) -> Labels | None:
@@ -177,7 +127,7 @@ def values_of(name: str, value: Any) -> dict[str, list[str]]:
 
 
 def file_of_one_image(file: File) -> Labels | None:
-    """A file of one image by labelme, Supervisely, or in VOC's form."""
+    """A file of one image by labelme, or in VOC's form."""
     entry = entry_of(file, file.content, Path(file.path.name))
     return None if entry is None else _labels(file, [entry])
 
@@ -194,7 +144,7 @@ def folder_of_files(file: File) -> Labels | None:
             entries.append(entry)
         else:
             raise ValueError(
-                f"{place}: no file of labelme, Supervisely or VOC, as a folder of --labels has; of "
+                f"{place}: no file of labelme or VOC, as a folder of --labels has; of "
                 "other tools name one file"
             )
     if entries and numbers:
@@ -223,12 +173,6 @@ def entry_of(file: File, content: Any, path: Path) -> Entry | None:
         image = content["imagePath"]
         values = {"label": [str(shape.get("label")) for shape in content["shapes"]]}
         values = values if content["shapes"] else values_of("flags", content.get("flags"))
-    elif _has(content, objects=list, tags=list):
-        image = own  # a.jpg.json
-        values = {
-            "objects": [str(each.get("classTitle")) for each in content["objects"]],
-            "tags": [str(each.get("name")) for each in content["tags"]],
-        }
     else:
         return None
     # An image may have been renamed together with its file.
@@ -274,19 +218,3 @@ def _has(content: Any, **kinds: Any) -> bool:
     return isinstance(content, dict) and all(
         isinstance(content.get(key), kind) for key, kind in kinds.items()
     )
-
-
-def by_id(parts: Sequence[Mapping[str, Any]], key: str) -> dict[str, str]:
-    """Return a value of the images or categories of a COCO JSON by id."""
-    found = {id_of(part, "id"): normal(str(part[key])) for part in parts}
-    if len(found) < len(parts):
-        raise ValueError("an id of its images or categories is in it twice")
-    return found
-
-
-def id_of(part: Mapping[str, Any], key: str) -> str:
-    """Return an id as text: some write the number 1 in one place and "1" in another."""
-    value = part[key]
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise ValueError(f"the {key} {reprlib.repr(value)} is neither a number nor text")
-    return str(value)

@@ -1,7 +1,6 @@
 """Every form of labels is read as the same, and what is wrong in one is named in one line."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -54,7 +53,7 @@ def one_each(ending, content):
 
     def write(path):
         for name, classes in TAGS.items():
-            file = path / f"{name.rpartition('.')[0]}{ending}".replace(".ext", Path(name).suffix)
+            file = path / f"{name.rpartition('.')[0]}{ending}"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(content(name.rpartition("/")[2], classes))
 
@@ -72,10 +71,6 @@ def labelme(name, classes):
 
 def yolo(_, classes):
     return "".join(f"{NAMES.index(c)} 0.5 0.5 0.1 0.1\n" for c in classes)
-
-
-def supervisely(_, classes):
-    return json.dumps({"tags": [], "objects": [{"classTitle": c} for c in classes]})
 
 
 def boxes(classes):
@@ -118,17 +113,6 @@ CVAT = "".join(
     f'<image id="{n}" name="{name}">{"".join(f"<box label={c!r}/>" for c in classes)}</image>'
     for n, (name, classes) in enumerate(TAGS.items())
 )
-DATUMARO = {
-    "categories": {"label": {"labels": [{"name": name} for name in NAMES]}},
-    "items": [
-        {
-            "id": name.rpartition(".")[0],
-            "image": {"path": name},
-            "annotations": [{"label_id": NAMES.index(c)} for c in classes],
-        }
-        for name, classes in TAGS.items()
-    ],
-}
 RECORDS = [{"file_name": name, "labels": classes} for name, classes in TAGS.items()]
 
 
@@ -172,13 +156,11 @@ FORMS = {
     "via.json": dumped(VIA),
     "via project.json": dumped({"_via_settings": {}, "_via_img_metadata": VIA}),
     "cvat.xml": f"<annotations>{CVAT}</annotations>".encode(),
-    "datumaro.json": dumped(DATUMARO),
     "records.json": dumped(RECORDS),
     "records.jsonl": b"\n".join(map(dumped, RECORDS)),
     "labelme": one_each(".json", labelme),
     "voc": one_each(".xml", voc),
     "yolo": one_each(".txt", yolo),
-    "supervisely": one_each(".ext.json", supervisely),
     "arrays.npy": array(np.array({n: np.array(v, np.float32) for n, v in VECTORS.items()}, object)),
     "tensors.npy": array(np.array({n: torch.tensor(v) for n, v in VECTORS.items()}, object)),
     "rows.npy": array(np.array([VECTORS[name] for name in sorted(VECTORS)], np.uint8)),
