@@ -1,9 +1,11 @@
 """Compute class attention maps with the trained classification network (METHOD section 2)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from misc.files import published
 from misc.files.cam_files import write_cams
 from misc.files.dataset import Dataset
 from misc.machine.device import compute_of
@@ -24,15 +26,16 @@ def run(config: Config, dataset: Dataset) -> None:
     model = load_network(model, config.cam_method, config.map_weights, compute)
     stage = StageFiles("make_cam", config, dataset)
     ids = stage.images
-    outputs = claim_outputs(stage, ids)
+    more = [published.FILE] * (config.cam_format == "npy")
+    outputs = claim_outputs(stage, ids, more_files=more)
     keys = image_labels(dataset, ids)
 
     def process(image_id: str, loaded: LoadedScales) -> Way:
         size, images = loaded
         found = scale_maps(model, images, keys=keys[image_id], compute=compute)
         maps = [scale.cpu().numpy() for scale in found]
-        (path,) = outputs(image_id)
-        yield partial(write_cams, path, keys=keys[image_id], maps=maps, size=size)
+        cams = {"keys": keys[image_id], "maps": maps, "size": size}
+        yield partial(write, outputs(image_id), cams)
 
     run_images(
         ids,
@@ -42,6 +45,14 @@ def run(config: Config, dataset: Dataset) -> None:
         num_workers=compute.num_workers,
         description="make_cam",
     )
+
+
+def write(paths: Sequence[Path], cams: Mapping[str, Any]) -> None:
+    """Write an image's CAMs: our file and, where there are two paths, the published program's."""
+    own, *others = paths
+    write_cams(own, **cams)
+    for path in others:
+        published.save_cams(path, **cams)
 
 
 def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:

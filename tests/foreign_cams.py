@@ -57,6 +57,9 @@ FORMATS = {
     "cam with a background, alone": lambda k, c, h, b: {"keys": k, "cam": with_background(c, b)},
 }
 
+# Of the coarse maps alone.
+COARSE = ("all classes, cam alone", "ExCEL", "cam alone", "cam with a background, alone")
+
 
 def write(path, content, *, dtype=np.float32, wrap=np.asarray):
     """Write a file of CAMs, the maps of this dtype; torch.from_numpy wraps them as tensors."""

@@ -101,6 +101,18 @@ def test_maps_kept_as_pictures_measure_one_and_others_are_named(root, run, tmp_p
     assert f"(cam_of_{TRAIN[0]}_" in said
 
 
+def test_each_picture_of_an_image_counts_for_what_is_made_of_it(root, run, tmp_path):
+    folder = tmp_path / "cams"
+    for image_id in TRAIN:
+        for class_id, values in zip((3, 14), true_maps(root, image_id)[1][[0, 0]], strict=True):
+            write_label(folder / f"{image_id}_{class_id}.png", 255 * values)
+    assert run("cam_to_ir_label", cam_out_dir=folder)[0] == 0
+    write_label(folder / f"{TRAIN[0]}_3.png", np.eye(72, 96))
+    status, said = run("cam_to_ir_label", cam_out_dir=folder)
+    assert status == 2
+    assert f"holds results of another {TRAIN[0]}_14.png of --cam_out_dir" in said
+
+
 def test_keys_that_seem_to_count_from_one_stop_no_run(root, run, tmp_path):
     write_maps(root, tmp_path / "cams", lambda keys, maps: {"keys": keys + 1, "high_res": maps})
     status, said = run("eval_cam", cam_out_dir=tmp_path / "cams")

@@ -46,72 +46,51 @@ def image_bytes(format, mode="RGB", **options):
     return buffer.getvalue()
 
 
-def written(folder, name, write):
-    write(folder / name)
-    return (folder / name).read_bytes()
+def written(path, write, *content, **options):
+    write(path, *content, **options)
+    return path.read_bytes()
 
 
-def foreign(folder, ending, wrap=np.asarray):
+def torch_saved(path, content, **options):
+    torch.save(content, path, **options)
+
+
+def foreign(path, wrap=np.asarray):
     """Write CAMs in every form of other programs."""
     maps = np.ones((1, 3, 4), np.float32), np.ones((1, 9, 14), np.float32), 0.5
     contents = [content(np.array([1]), *maps) for content in foreign_cams.FORMATS.values()]
-    return [
-        written(folder, f"seed{ending}", lambda path, c=c: foreign_cams.write(path, c, wrap=wrap))
-        for c in contents
-    ]
+    return [written(path, foreign_cams.write, content, wrap=wrap) for content in contents]
 
 
 def make_seeds(folder):
-    maps = [torch.rand(2, 3, 4)]
     state = {"a.weight": torch.rand(3, 2), "a.bias": torch.zeros(3)}
-    detections = {
-        "score": np.ones(2, np.float32),
-        "mask": np.eye(18).reshape(2, 9, 18) > 0,
-        "class": np.array([3, 4]),
-    }
-    classes = {
-        "dataset": "demo",
-        "class_names": ["cat"],
-        "category_ids": [1],
-        "palette": bytes(768),
-    }
-    note = describe("mask_rcnn", vars(Config()), **classes)
-    bomb = pickle.dumps(Bomb())
-    header = written(folder, "bomb.npy", lambda path: np.save(path, {"keys": Bomb()}))
+    masks = np.eye(18).reshape(2, 9, 18) > 0
+    detections = {"score": np.ones(2, np.float32), "mask": masks, "class": np.array([3, 4])}
+    classes = {"class_names": ["cat"], "category_ids": [1], "palette": bytes(768)}
+    note = describe("mask_rcnn", vars(Config()), dataset="demo", **classes)
+    bomb = written(folder / "bomb.npy", np.save, {"keys": Bomb()})
+    cams = {"keys": np.array([0, 7]), "maps": [torch.rand(2, 3, 4)], "size": (9, 14)}
     images = [image_bytes("JPEG"), image_bytes("PNG"), image_bytes("PNG", "P")]
     images += [image_bytes("PNG", "L"), image_bytes("EPS"), image_bytes("GIF")]
+    npz, npy, pt, pth = (folder / f"seed.{ending}" for ending in ("npz", "npy", "pt", "pth"))
+    old = {"_use_new_zipfile_serialization": False}
+    record = {"version": VERSION, "stages": {"make_cam": {"beta": 10}}, "images": ["a"]}
     return {
         "jpg": images,
         "png": images,
-        "npz": [
-            written(
-                folder,
-                "seed.npz",
-                lambda path: write_cams(path, keys=np.array([0, 7]), maps=maps, size=(9, 14)),
-            ),
-            header,
-            *foreign(folder, ".npz"),
-        ],
-        "npy": [
-            *foreign(folder, ".npy"),
-            *foreign(folder, ".npy", torch.as_tensor),
-            header,
-        ],
+        "npz": [written(npz, write_cams, **cams), bomb, *foreign(npz)],
+        "npy": [*foreign(npy), *foreign(npy, torch.as_tensor), bomb],
         "pt": [
-            *foreign(folder, ".pt"),
-            *foreign(folder, ".pt", torch.as_tensor),
-            written(folder, "bomb.pt", lambda path: torch.save({"keys": Bomb()}, path)),
+            *foreign(pt),
+            *foreign(pt, torch.as_tensor),
+            written(pt, torch_saved, {"keys": Bomb()}),
         ],
-        "instances": [written(folder, "i.npz", lambda path: save_instances(path, detections))],
+        "instances": [written(npz, save_instances, detections)],
         "pth": [
-            written(folder, "a.pth", lambda path: torch.save(state, path)),
-            written(
-                folder,
-                "b.pth",
-                lambda path: torch.save(state, path, _use_new_zipfile_serialization=False),
-            ),
-            written(folder, "c.pth", lambda path: torch.save(Bomb(), path)),
-            bomb,
+            written(pth, torch_saved, state),
+            written(pth, torch_saved, state, **old),
+            written(pth, torch_saved, Bomb()),
+            pickle.dumps(Bomb()),
         ],
         "xml": [
             b"<annotation><object><name>cat</name></object></annotation>",
@@ -126,9 +105,7 @@ def make_seeds(folder):
         "json": [
             json.dumps({"beta": 10, "scales": [1.0]}).encode(),
             b"[" * 100_000,
-            json.dumps(
-                {"version": VERSION, "stages": {"make_cam": {"beta": 10}}, "images": ["a"]}
-            ).encode(),
+            json.dumps(record).encode(),
             json.dumps({"voc12_root": "VOC2012", "beta": 10}).encode(),
         ],
         "note": [json.dumps({FIELD: note}).encode()],

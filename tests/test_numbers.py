@@ -70,13 +70,20 @@ def test_odd_sizes_odd_names_and_one_image_go_through_every_stage(tmp_path, imag
     changes = {f"{network}_batch_size": 1 for network in networks}
     changes |= {"cam_num_epoches": 1, "irn_num_epoches": 1}
     # A detector needs something to learn from, and these CAMs see nothing.
-    assert run(tmp_path, **changes, supervision="full") == 0
+    changes |= {"cam_format": "npy", "ins_seg_format": "npy", "supervision": "full"}
+    assert run(tmp_path, **changes) == 0
     result = tmp_path / "result/demo"
     for name, size in images.items():
-        assert read_cams(result / "cam" / f"{name}.npz").high_res.shape == (1, *size)
+        cams = read_cams(result / "cam" / f"{name}.npz")
+        assert cams.high_res.shape == (1, *size)
+        published = np.load(result / "cam" / f"{name}.npy", allow_pickle=True).item()
+        assert np.abs(published["high_res"] - cams.high_res).max() < 1e-4
         assert read_label(result / "ir_label" / f"{name}.png").shape == size
         assert set(np.unique(read_label(result / "sem_seg" / f"{name}.png"))) <= {0, 8}
-        assert load_instances(result / "ins_seg" / f"{name}.npz")["mask"].shape[1:] == size
+        found = load_instances(result / "ins_seg" / f"{name}.npz")
+        assert found["mask"].shape[1:] == size
+        published = np.load(result / "ins_seg" / f"{name}.npy", allow_pickle=True).item()
+        assert all(np.array_equal(found[key], published[key]) for key in found)
         assert load_instances(result / "mask_rcnn_full" / f"{name}.npz")["mask"].shape[1:] == size
         assert read_label(result / "deeplab_full" / f"{name}.png").shape == size
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from misc.files.cam_names import cam_parts
+from misc.files.cam_names import pictures
 from misc.files.images import read_numbers
 from misc.files.safe_pickles import read_npy_object, read_pt_object
 
@@ -48,7 +48,7 @@ def read_content(path: Path) -> Mapping[Any, Any]:
     """
     content: Any
     if path.suffix == ".png":
-        return {class_id: read_numbers(part) for class_id, part in cam_parts(path).items()}
+        return {class_id: read_numbers(part) for class_id, part in pictures(path).items()}
     if path.suffix == ".npz":
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}

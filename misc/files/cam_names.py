@@ -45,14 +45,14 @@ def cam_names(folder: str | os.PathLike[str], ids: Sequence[str]) -> list[str]:
     ]
 
 
-def cam_parts(path: Path) -> dict[int, Path]:
-    """Return by class, from 0, the pictures of the image that this one is of."""
+def pictures(path: Path) -> dict[int, Path]:
+    """Return by class, from 0, the pictures of the image that this one is of; none of a file."""
     match = _PICTURE.fullmatch(path.name)
     if match is None:
         return {}
     names, _ = _listed(names_in(path.parent))
-    pictures = (_PICTURE.fullmatch(name) for name in names.get(match[1], [path.name]))
-    return {int(found[2]): path.with_name(found[0]) for found in pictures if found}
+    named = (_PICTURE.fullmatch(name) for name in names.get(match[1], [path.name]))
+    return {int(found[2]): path.with_name(found[0]) for found in named if found}
 
 
 def _name_of(image_id: str, images: dict[str, list[str]], numbers: dict[str, list[str]]) -> str:

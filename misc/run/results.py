@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from misc.files.cam_names import pictures
 from misc.files.digests import content_digest, fingerprint
 from misc.files.labels import INSTANCE_FILES
 from misc.files.outputs import image_files
@@ -91,7 +92,7 @@ def result_settings(
             own[name] = "files of another program"  # each counts with its image
         else:
             names = sorted(image_names(name, value, ids))
-            digest = content_digest(Path(value, each) for each in names)
+            digest = content_digest(path for each in names for path in _files(name, value, each))
             own[name] = f"the files of {len(ids)} images, digest {digest}"
     return {stage.stage.name: own | dict(extra or {}), **before}
 
@@ -129,10 +130,16 @@ def _values(stage: StageFiles, names: Sequence[str]) -> dict[str, Any]:
     return found
 
 
+def _files(flag: str, folder: str, name: str) -> list[Path]:
+    """Return an image's files, of which this is the first: CAMs may be a picture of each class."""
+    path = Path(folder, name)
+    return [*(pictures(path) if flag == "cam_out_dir" else {}).values()] or [path]
+
+
 def _external_files(flag: str, folder: str, ids: Sequence[str]) -> dict[str, str]:
     """Return by image the file in a folder of another program, and its digest."""
     named = zip(ids, image_names(flag, folder, ids), strict=True)
     return {
-        image_id: f"{name} of --{flag}, digest {content_digest([Path(folder, name)])}"
+        image_id: f"{name} of --{flag}, digest {content_digest(_files(flag, folder, name))}"
         for image_id, name in named
     }

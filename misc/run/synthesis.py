@@ -14,6 +14,7 @@ import torch
 
 from misc.argmax import above, labels_of
 from misc.centroids import cluster_centroids, find_centroids
+from misc.files import published
 from misc.files.cam_files import CamFolder
 from misc.files.dataset import Dataset
 from misc.files.labels import write_instances, write_semantic_label
@@ -125,7 +126,11 @@ def make_labels(config: Config, dataset: Dataset, model: Any, *kinds: str) -> No
     ids = dataset.split(config.infer_list)
     cams = CamFolder(path=config.cam_out_dir, num_classes=len(dataset.class_names))
     compute = compute_of(config)
-    claimed = [claim_outputs(StageFiles(STAGES[kind], config, dataset), ids) for kind in kinds]
+    more = {"instance": [published.FILE] * (config.ins_seg_format == "npy")}
+    claimed = [
+        claim_outputs(StageFiles(STAGES[kind], config, dataset), ids, more_files=more.get(kind, ()))
+        for kind in kinds
+    ]
     settings = [label_settings_from(config, kind) for kind in kinds]
     folders = {"instance": config.ins_seg_out_dir, "semantic": config.sem_seg_out_dir}
 
@@ -134,7 +139,8 @@ def make_labels(config: Config, dataset: Dataset, model: Any, *kinds: str) -> No
 
     def process(image_id: str, inputs: Inputs) -> Way:
         fields = apply_irnet(model, compute, inputs.image)
-        write = partial(write_labels, folders, dataset.palette, image_id)
+        npy = [path for path in outputs(image_id) if path.suffix == ".npy"]
+        write = partial(write_labels, folders, dataset.palette, image_id, published_files=npy)
         yield from synthesise(fields, inputs, settings, finish=write)
 
     run_images(
@@ -155,12 +161,19 @@ def load_inputs(dataset: Dataset, folder: CamFolder, image_id: str) -> Inputs:
 
 
 def write_labels(
-    folders: Mapping[str, str], palette: np.ndarray, image_id: str, labels: Iterator[Label]
+    folders: Mapping[str, str],
+    palette: np.ndarray,
+    image_id: str,
+    labels: Iterator[Label],
+    *,
+    published_files: Sequence[Path] = (),
 ) -> None:
-    """Write an image's labels, each to the folder of its kind."""
+    """Write an image's labels, each to the folder of its kind; instances to these files, too."""
     for label in labels:
         if isinstance(label, dict):
             write_instances(folders["instance"], image_id, label)
+            for path in published_files:
+                published.save_instances(path, label)
         else:
             write_semantic_label(folders["semantic"], image_id, label, palette=palette)
 

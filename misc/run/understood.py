@@ -8,7 +8,7 @@ import numpy as np
 
 from misc.files.atomic import names_in
 from misc.files.cam_files import CamFolder
-from misc.files.cam_names import ENDINGS
+from misc.files.cam_names import ENDINGS, pictures
 from misc.files.dataset import Dataset
 from misc.files.images import is_turned, read_label
 from misc.files.instance_files import load_instances
@@ -84,11 +84,13 @@ def tell_cam_forms(stages: Sequence[StageFiles]) -> None:
 
 def other_names(folder: Path, names: Sequence[str]) -> str:
     """Name a file of a folder of CAMs that is no image's, as its name may be meant otherwise."""
-    others = sorted(names_in(folder) - set(names))
+    known = {path.name for name in names for path in pictures(folder / name).values()}
+    others = sorted(names_in(folder) - known - set(names))
     alike = [name for name in others if Path(name).suffix.lower() in (*ENDINGS, ".png")]
     if not alike or record_of(folder).exists():
         return ""
-    return f" ({alike[0]} is there, and of no image by its name; accepted is ID.npz, .npy or .pt)"
+    accepted = "ID.npz, .npy, .pt or ID_CLASS.png"
+    return f" ({alike[0]} is there, and of no image by its name; accepted is {accepted})"
 
 
 def _classes(dataset: Dataset, labels: Mapping[str, np.ndarray]) -> str:

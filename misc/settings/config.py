@@ -574,10 +574,16 @@ class Config:
     )
     irn_weights_name: str = output_path("sess/res50_irn.pth", "weights of IRNet", rule=A_FILE)
     cam_out_dir: str = output_path(
-        "result/cam", "CAMs, ours or of another method (.npz, .npy, .pt), see YOUR_CAMS.md"
+        "result/cam", "CAMs, ours or of another method (.npz, .npy, .pt, .png), see YOUR_CAMS.md"
+    )
+    cam_format: str = setting(
+        "npz", "npy: make_cam writes the published ID.npy, too", rule=one_of("npz", "npy")
     )
     ir_label_out_dir: str = output_path("result/ir_label", "relation labels")
     ins_seg_out_dir: str = output_path("result/ins_seg", "instance labels")
+    ins_seg_format: str = setting(
+        "npz", "npy: the published ID.npy, too", rule=one_of("npz", "npy")
+    )
     sem_seg_out_dir: str = output_path("result/sem_seg", "semantic labels")
     coco_name: str = output_path(
         "result/instances", "name of COCO annotations, with _SPLIT.json appended"

@@ -7,7 +7,6 @@ import torch.nn.functional as F
 
 from misc.cams import combine_scales
 from misc.files.cam_files import read_cams, write_cams
-from misc.files.cam_names import find_cams
 
 SIZE = (75, 101)
 SCALES = (1.0, 0.5, 1.5, 2.0)
@@ -55,18 +54,6 @@ def test_a_file_of_a_voc_image_takes_at_most_60_kb(tmp_path):
     maps = [torch.rand(2, h, w, generator=rng) for h, w in ((24, 32), (12, 16), (36, 47), (47, 63))]
     write_cams(tmp_path / "a.npz", keys=np.array([1, 2]), maps=maps, size=(375, 500))
     assert os.path.getsize(tmp_path / "a.npz") <= 60_000
-
-
-@pytest.mark.parametrize("wrap", [np.asarray, torch.from_numpy], ids=["numpy", "torch"])
-def test_published_files_are_read(tmp_path, wrap):
-    cam = np.random.default_rng(0).random((2, 19, 26)).astype(np.float32)
-    high_res = np.random.default_rng(1).random((2, *SIZE)).astype(np.float32)
-    content = {"keys": wrap(np.array([3, 14])), "cam": wrap(cam), "high_res": high_res}
-    np.save(tmp_path / "a.npy", content)
-    read = read_cams(find_cams(tmp_path, "a"))
-    assert read.keys.tolist() == [3, 14]
-    assert (read.cam == cam).all()
-    assert (read.high_res == high_res).all()
 
 
 @pytest.mark.parametrize("ending", [".npy", ".pt"])

@@ -1,4 +1,4 @@
-"""CAM files of other programs: each gives the labels of our own file of the same maps."""
+"""CAM files of other programs: every form of the same maps gives these maps."""
 
 import numpy as np
 import pytest
@@ -7,16 +7,13 @@ from PIL import Image
 
 from misc.argmax import label_map
 from misc.cams import high_res_cam, strided_cam
-from misc.files.cam_files import CamFolder, read_cams, write_cams
+from misc.files.cam_files import CamFolder, read_cams
 from misc.files.cam_names import find_cams
-from misc.indexing import propagate_to_edge
-from misc.instances import upsample_scores
 from tests import foreign_cams
 from tests.foreign_cams import ALL, FORMATS
 
 SIZE, GRID = (48, 64), (12, 16)
 KEYS = [[1, 4], [2], []]
-EDGE = torch.rand(1, *GRID, generator=torch.Generator().manual_seed(1)) ** 2
 BACK = np.float32(0.25)
 
 
@@ -31,21 +28,6 @@ def made_maps(keys):
     return cam.astype(np.float32), high_res.astype(np.float32)
 
 
-def labels_of(cams):
-    """Return the label maps of an image: of both confident thresholds, and after the walk."""
-    cuts = [label_map(cams.high_res, cams.keys, threshold) for threshold in (0.3, 0.05)]
-    if not len(cams.keys):
-        return [*cuts, np.zeros(SIZE, np.uint8)]
-    walked = propagate_to_edge(torch.from_numpy(cams.cam), EDGE, exp_times=3)
-    return [*cuts, label_map(upsample_scores(walked, SIZE), cams.keys, 0.25)]
-
-
-def own_labels(folder, keys, form, cam, high_res):
-    maps = cam if form.startswith(("cam", "all classes, cam", "ExCEL")) else high_res
-    write_cams(folder / "own.npz", keys=keys, maps=[maps], size=SIZE)
-    return labels_of(read_cams(folder / "own.npz", size=SIZE))
-
-
 @pytest.mark.parametrize(
     ("ending", "dtype", "wrap"),
     [
@@ -57,7 +39,7 @@ def own_labels(folder, keys, form, cam, high_res):
     ids=["npy", "npy, tensors", "npz", "pt"],
 )
 @pytest.mark.parametrize("form", FORMATS)
-def test_labels_are_those_of_our_own_file_of_the_maps(tmp_path, form, ending, dtype, wrap):
+def test_the_maps_are_read_whatever_the_form_and_the_file(tmp_path, form, ending, dtype, wrap):
     for number, classes in enumerate(KEYS):
         keys = np.array(classes, np.int64)
         cam, high_res = made_maps(keys)
@@ -66,10 +48,10 @@ def test_labels_are_those_of_our_own_file_of_the_maps(tmp_path, form, ending, dt
         found = CamFolder(path=tmp_path, num_classes=ALL).read(str(number), SIZE)
         assert found.keys.tolist() == classes
         assert found.cam.dtype == found.high_res.dtype == np.float32
-        expected = own_labels(tmp_path, keys, form, cam, high_res)
-        for got, label in zip(labels_of(found), expected, strict=True):
-            assert (got == label).all()
-        assert not classes or {0, *(keys + 1)} == set(np.unique(expected[0]))
+        if form in foreign_cams.COARSE:
+            high_res = high_res_cam([torch.from_numpy(cam)], SIZE).numpy()
+        np.testing.assert_allclose(found.high_res, high_res, atol=2e-5)
+        np.testing.assert_allclose(found.cam, cam, atol=2e-5)
 
 
 def test_a_grey_picture_of_each_class_is_a_map(tmp_path):
@@ -90,10 +72,19 @@ def test_a_grey_picture_of_each_class_is_a_map(tmp_path):
         {"keys": []},
         {"keys": torch.zeros(0), "cam": torch.zeros(0), "high_res": torch.zeros(0)},
         {"keys": np.zeros(0, np.int64), "cam": [], "high_res": []},
+        {"keys": [], "cam": None, "high_res": None},
         {"keys": np.array([0]), "cam": np.zeros((0, 12, 16)), "hr_cam": np.zeros((0, 48, 64))},
         {},
     ],
-    ids=["keys alone", "an empty list", "empty tensors", "empty lists", "background alone", "{}"],
+    ids=[
+        "keys alone",
+        "an empty list",
+        "empty tensors",
+        "empty lists",
+        "None",
+        "background alone",
+        "{}",
+    ],
 )
 def test_an_image_without_any_class_has_no_maps(tmp_path, content):
     np.save(tmp_path / "a.npy", content)
@@ -160,18 +151,6 @@ def test_a_key_beyond_the_last_class_by_one_asks_whether_they_count_from_one(tmp
     np.save(tmp_path / "a.npy", {0: np.ones((3, 4)), ALL: np.ones((3, 4))})
     with pytest.raises(ValueError, match=r"are not classes.*; do they count from 1, with 0 for"):
         read_cams(tmp_path / "a.npy", num_classes=ALL)
-
-
-@pytest.mark.parametrize("ending", [".npy", ".pt"])
-def test_an_image_without_a_class_may_have_none_for_maps(tmp_path, ending):
-    content = {"keys": [], "cam": None, "high_res": None}
-    path = tmp_path / f"a{ending}"
-    np.save(path, content) if ending == ".npy" else torch.save(content, path)
-    cams = CamFolder(path=tmp_path, num_classes=ALL).read("a", SIZE)
-    assert (len(cams.keys), cams.cam.shape[0], cams.high_res.shape) == (0, 0, (0, *SIZE))
-    maps = np.ones((1, *SIZE), np.float32)
-    np.save(tmp_path / "b.npy", {"keys": np.array([2]), "cam": None, "high_res": maps})
-    assert read_cams(tmp_path / "b.npy", size=SIZE).keys.tolist() == [2]
 
 
 @pytest.mark.parametrize("ending", [".npz", ".npy", ".pt"])
