@@ -51,11 +51,7 @@ class Image(NamedTuple):
 def read_instances(jsons: Mapping[str, Path]) -> dict[str, Image]:
     """Read the images of instances JSONs, given by split, in their order.
 
-    An image's id is the stem of its file's name.
-
-    Raises:
-        ValueError: a JSON is cut short or no instances JSON, names a category otherwise than COCO,
-            or has an annotation of an unknown image or category; an image is there twice.
+    An image's id is the stem of its file's name. What is odd in a JSON is a ValueError.
     """
     images: dict[str, Image] = {}
     for split, path in jsons.items():

@@ -30,15 +30,8 @@ def draw_label(
 ) -> np.ndarray:
     """Draw a semantic label: uint8 (H, W), 0 background, class id + 1, 255 ignore.
 
-    Later masks lie over earlier ones, or those of fewer pixels over larger ones. Crowds lie under
-    all else, as background or as ignored.
-
-    Args:
-        masks: bool (N, H, W), in the JSON's order.
-        classes: int64 (N,), from 0.
-        crowd: bool (N,).
-        small_first: the smallest stay on top.
-        ignore_crowds: crowds are 255, not 0.
+    Of masks, bool (N, H, W), later ones lie over earlier ones, or those of fewer pixels over
+    larger ones. Crowds, bool (N,), lie under all else, as background or as ignored.
     """
     order = np.arange(len(masks))
     if small_first:

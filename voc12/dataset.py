@@ -13,12 +13,14 @@ from misc.files.atomic import atomic_path, names_in
 from misc.files.dataset import ARCHIVE, KINDS
 from misc.files.digests import file_size
 from misc.files.id_lists import list_file, read_list
+from misc.files.images import read_label
 from misc.files.labels import semantic_paths
+from misc.files.object_maps import read_class_map, split_objects
 from misc.files.palette import voc_palette
 from misc.settings.config import Config
 from voc12.annotations import CLASS_NAMES, read_classes
+from voc12.sbd import read_sbd_instances, read_sbd_semantic, sbd_folder
 from voc12.splits import EXPECTED_COUNTS, SPLITS, list_of, read_split
-from voc12.truth import Truth
 
 _log = logging.getLogger(__name__)
 NAME = "voc12"
@@ -33,6 +35,8 @@ PUBLISHED: dict[tuple[str, str], dict[str, float]] = {
 }
 IN_ARCHIVE = Path("results", "VOC2012", "Segmentation", "comp6_test_cls")
 FOLDERS = ("JPEGImages", "Annotations", "ImageSets")
+TRUTH_OF_VOC = ("Object", "Class")
+SBD_FOLDERS = {"semantic": "cls", "instance": "inst"}
 
 
 class Dataset(dataset.Dataset):
@@ -65,7 +69,7 @@ class Dataset(dataset.Dataset):
         _check_root(self.root)
         if self.sbd_root is not None and not self.sbd_root.is_dir():
             raise FileNotFoundError(f"--sbd_root {self.sbd_root}: no such folder")
-        self._truth = Truth(self.root, self.sbd_root)
+        self._truth = self._truth_folders()
         self._classes: dict[str, list[int]] = {}  # of the annotations that have been read
 
     def published(self, stage: str, split: str) -> Mapping[str, float]:
@@ -87,7 +91,11 @@ class Dataset(dataset.Dataset):
 
     def truth_files(self, image_id: str, kind: str) -> Sequence[Path]:
         """Return the files that an image's ground truth of a kind is read from."""
-        return self._truth.files(image_id, kind)
+        for folders in self._truth[kind]:
+            files = [folder / f"{image_id}{_ending(folder)}" for folder in folders]
+            if all(path.is_file() for path in files):
+                return files
+        return []
 
     def split(self, name_or_file: str | os.PathLike[str]) -> list[str]:
         """Return the ids of a split (see voc12.splits), or of a text file of ids."""
@@ -137,24 +145,62 @@ class Dataset(dataset.Dataset):
 
     def with_truth(self, ids: Sequence[str], *, kinds: Sequence[str] = KINDS) -> list[str]:
         """Return those of the ids, in their order, that have ground truth of these kinds."""
-        return self._truth.present(ids, kinds)
+        left = list(ids)
+        for kind in kinds:
+            there = set[str]()
+            for folders in self._truth[kind]:
+                there |= frozenset.intersection(*(names_in(f, _ending(f)) for f in folders))
+            left = [image_id for image_id in left if image_id in there]
+        return left
 
     def semantic_label(self, image_id: str) -> np.ndarray:
-        """Read a semantic label: uint8 (H, W), 0 background, class id + 1, 255 ignore.
-
-        It is that of SegmentationClass, else of SegmentationClassAug, else of SBD's `cls`.
-        """
-        return self._truth.semantic(image_id)
+        """Read a semantic label: uint8 (H, W), 0 background, class id + 1, 255 ignore."""
+        files = self.truth_files(image_id, "semantic")
+        if not files:
+            raise FileNotFoundError(
+                f"{self.root / 'SegmentationClass' / image_id}.png: no such file, and none "
+                "elsewhere; train and val have segmentation labels; for other images of train_aug "
+                "put SegmentationClassAug beside SegmentationClass, or name SBD with --sbd_root"
+            )
+        if files[0].suffix == ".mat":
+            return read_sbd_semantic(files[0])
+        return read_class_map(files[0], len(CLASS_NAMES))
 
     def instance_label(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
         """Read the instances: masks, bool (N, H, W), and their classes, int64 (N,), from 0.
 
         An instance is an id of SegmentationObject that is neither 0 nor 255; its class is the most
         frequent in SegmentationClass under it (METHOD.md, section 8). One with no class pixel
-        under it is left out with a warning. An image without these has the instances of SBD's
-        `inst`.
+        under it is left out with a warning. An image without these has SBD's instances.
         """
-        return self._truth.instances(image_id)
+        files = self.truth_files(image_id, "instance")
+        if not files:
+            paths = [self.root / f"Segmentation{kind}/{image_id}.png" for kind in TRUTH_OF_VOC]
+            lacking = next(path for path in paths if not path.is_file())
+            raise FileNotFoundError(
+                f"{lacking}: no such file; train and val have instances, other images of "
+                "train_aug with SBD, named by --sbd_root"
+            )
+        if files[0].suffix == ".mat":
+            return read_sbd_instances(files[0])
+        path, semantic = files
+        return split_objects(path, read_label(path), read_class_map(semantic, len(CLASS_NAMES)))
+
+    def _truth_folders(self) -> dict[str, list[list[Path]]]:
+        """Return by kind the sources of truth in order: folders that all have an image's file.
+
+        VOC's own ID.png are of train and val, those of SegmentationClassAug of train_aug, semantic
+        labels only; SBD's cls and inst hold ID.mat.
+        """
+        objects, classes = (self.root / f"Segmentation{kind}" for kind in TRUTH_OF_VOC)
+        folders = {
+            "semantic": [[classes], [self.root / "SegmentationClassAug"]],
+            "instance": [[objects, classes]],
+        }
+        for kind, name in SBD_FOLDERS.items():
+            sbd = None if self.sbd_root is None else sbd_folder(self.sbd_root, [name])
+            folders[kind] += [] if sbd is None else [[sbd / name]]
+        return folders
 
     def pack(self, folder: Path, ids: Sequence[str]) -> Path:
         """Pack the palette PNGs of these images for VOC's server; those of other lists stay out."""
@@ -169,6 +215,10 @@ class Dataset(dataset.Dataset):
 def from_config(config: Config) -> Dataset:
     """Open VOC 2012 in --data_root."""
     return Dataset(config.data_root or "", sbd_root=config.sbd_root, limit=config.limit)
+
+
+def _ending(folder: Path) -> str:
+    return ".mat" if folder.name in SBD_FOLDERS.values() else ".png"
 
 
 def _check_root(root: Path) -> None:
