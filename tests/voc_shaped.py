@@ -3,7 +3,7 @@
 What sets them apart from the demo data: train_aug is larger than train, and its other images, those
 of SBD, have neither SegmentationClass nor SegmentationObject; SegmentationClassAug lies beside
 them, grey; test has images alone; annotations have several objects, with parts; ImageSets holds the
-lists of other tasks too; images are of many sizes, one of them grey.
+lists of single classes too; images are of many sizes, one of them grey.
 """
 
 import xml.etree.ElementTree as ElementTree
@@ -135,11 +135,6 @@ def _write_lists(folder):
         for number, class_name in enumerate(CLASS_NAMES):
             shown = [f"{i} {1 if number in classes(i) else -1:2d}" for i in ids]
             _write(folder / "Main" / f"{class_name}_{name}.txt", _lines(shown))
-    _write(folder / "Main" / "dog_val.txt", _lines(f"{i}  0" for i in VAL))  # difficult ones alone
-    for name in ("train", "val", "trainval"):
-        _write(folder / "Action" / f"{name}.txt", _lines([f"{TRAIN[0]}  1"]))
-        _write(folder / "Action" / f"jumping_{name}.txt", _lines([f"{TRAIN[0]}  1 -1"]))
-        _write(folder / "Layout" / f"{name}.txt", _lines([f"{TRAIN[0]}  1"]))
 
 
 def _write_mats(dataset, image_id):

@@ -70,15 +70,12 @@ def test_test_has_images_alone_though_void_truth_lies_there(root):
     assert not dataset.has_truth(TEST[0], kinds=("semantic",))
 
 
-def test_a_data_set_is_pickled_and_known_wherever_it_lies(root, tmp_path):
+def test_a_data_set_is_pickled_and_known_by_its_classes_and_labels(root):
     dataset = pickle.loads(pickle.dumps(Dataset(root)))
     assert dataset.split("val") == VAL
     known = dataset.identify()
     assert known.startswith("cityscapes, 5 images, 8 classes, digest ")
-    shutil.copytree(root, tmp_path / "elsewhere")
-    assert Dataset(tmp_path / "elsewhere").identify() == known
     assert Dataset(root, num_classes=19).identify() != known
-    assert dataset.identify(TRAIN) != dataset.identify(TRAIN[::-1])
     path = city_tree.path(root, "gtFine_labelIds", "train", TRAIN[0])
     path.write_bytes(path.read_bytes() + b"\0")
     assert dataset.identify() != known

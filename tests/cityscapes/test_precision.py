@@ -60,34 +60,19 @@ def detections(seed, numbers):
     }
 
 
-@pytest.fixture
-def scenes(root):
-    """Give a function that puts crowded scenes into the tree, and returns their detections."""
-
-    def put(seed):
-        found = {}
-        for number, image_id in enumerate(IDS):
-            numbers = crowded(100 * seed + number)
-            split = "train" if image_id in TRAIN else "val"
-            city_tree.write_image(root, split, image_id, np.zeros((*numbers.shape, 3), np.uint8))
-            city_tree.write_truth(root, split, image_id, numbers)
-            found[image_id] = detections(100 * seed + number, numbers)
-        return found
-
-    return put
-
-
-def measured(root, found):
-    dataset = Dataset(root)
-    matches = [
-        dataset.match_instances(i, d["mask"], d["class"], d["score"]) for i, d in found.items()
-    ]
-    return dataset.instance_measures(matches)
-
-
 @pytest.mark.parametrize("seed", EXPECTED)
-def test_random_detections_measure_as_the_figures_that_it_computed(root, scenes, seed):
-    measures = measured(root, scenes(seed))
+def test_random_detections_measure_as_the_figures_that_it_computed(root, seed):
+    dataset, matches = Dataset(root), []
+    for number, image_id in enumerate(IDS):
+        numbers = crowded(100 * seed + number)
+        split = "train" if image_id in TRAIN else "val"
+        city_tree.write_image(root, split, image_id, np.zeros((*numbers.shape, 3), np.uint8))
+        city_tree.write_truth(root, split, image_id, numbers)
+        found = detections(100 * seed + number, numbers)
+        matches.append(
+            dataset.match_instances(image_id, found["mask"], found["class"], found["score"])
+        )
+    measures = dataset.instance_measures(matches)
     assert list(measures) == ["Cityscapes AP", "Cityscapes AP50"]
     assert list(measures.values()) == pytest.approx(EXPECTED[seed], abs=1e-9)
 

@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 import torchvision
 
-import demo
 import voc12
 from demo.making import make_demo
 from misc.files.images import read_label
-from misc.settings.flags import read_config
 from voc12.splits import EXPECTED_COUNTS
 
 
@@ -19,14 +17,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("demo") / "VOC2012"
     make_demo(root, train=9, val=3, seed=3)
     return root
-
-
-def opened(root: Path, *, train: int, val: int, seed: int) -> voc12.Dataset:
-    """Open demo data as a run does."""
-    sizes = {"demo_train_images": train, "demo_val_images": val, "demo_seed": seed}
-    flags = {"demo_root": root, **sizes}
-    words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
-    return demo.from_config(read_config(words), read=voc12.Dataset)
 
 
 def files(root: Path) -> dict[str, bytes]:
@@ -87,17 +77,6 @@ def test_borders_are_ignored_on_both_sides_of_every_outline(made: Path) -> None:
         for first, second in ((objects[1:], objects[:-1]), (objects[:, 1:], objects[:, :-1])):
             assert ((first == second) | (first == 255) | (second == 255)).all()
         assert 0 < (objects == 255).mean() < 0.2
-
-
-def test_the_demo_is_known_by_what_it_was_drawn_from(tmp_path: Path) -> None:
-    first, same, other = (
-        opened(tmp_path / name, train=1, val=1, seed=seed)
-        for name, seed in (("a", 0), ("b", 0), ("c", 1))
-    )
-    assert first.name == "demo"
-    assert first.identify().startswith("demo, 2 images, 20 classes, digest ")
-    assert first.identify() == same.identify() != other.identify()
-    assert first.identify(["demo_000001"]) != first.identify()
 
 
 def test_the_demo_has_no_published_figures_however_many_images(tmp_path: Path) -> None:

@@ -62,15 +62,6 @@ def test_label_maps_of_two_sizes_are_refused(voc_root: Path) -> None:
         voc12.Dataset(voc_root).instance_label(FIRST)
 
 
-def test_image_labels_are_ones_at_the_classes_shown(voc_root: Path) -> None:
-    labels = voc12.Dataset(voc_root).image_labels([SECOND, "2008_000004", FIRST, SECOND])
-    assert labels.dtype == np.float32
-    expected = np.zeros((4, 20), np.float32)
-    expected[0, [7, 14]] = expected[3, [7, 14]] = expected[2, 0] = 1
-    np.testing.assert_array_equal(labels, expected)
-    assert voc12.Dataset(voc_root).image_labels([]).shape == (0, 20)
-
-
 @pytest.mark.parametrize("given", ["..", "../..", "JPEGImages"])
 def test_root_given_a_level_off_is_told_the_right_one(voc_root: Path, given: str) -> None:
     wrong = (voc_root / given).resolve()
