@@ -66,7 +66,7 @@ class LabelSettings:
         kind: `instance` or `semantic`.
         scores: the score maps that it is cut from.
         background: score of the background where that does not walk.
-        crf: implementation of the dense CRF that refines it; None for no CRF.
+        crf: implementation of the dense CRF that refines it; empty for no CRF.
         instance_score: of an instance, `peak` or `mean`; see `split_winners`.
         min_area: fraction of the image's pixels below which an instance's score is 0.
     """
@@ -74,7 +74,7 @@ class LabelSettings:
     kind: str
     scores: ScoreSettings
     background: float
-    crf: str | None = None
+    crf: str = ""
     instance_score: str = "peak"
     min_area: float = 0.01
 
@@ -97,7 +97,7 @@ def label_settings_from(config: Config, kind: str) -> LabelSettings:
             background_power=config.walk_background,
         ),
         background=0 if config.walk_background else threshold,
-        crf=config.crf if has_crf else None,
+        crf=config.crf if has_crf else "",
         instance_score=config.ins_seg_score,
         min_area=config.ins_seg_min_area,
     )
@@ -286,13 +286,11 @@ def _refine(
     settings: Sequence[LabelSettings],
 ) -> dict[LabelSettings, np.ndarray]:
     """Return the refined winners of each label that has a CRF; they share its features."""
-    asked = [one for one in settings if one.crf]
-    backend = next((one.crf for one in asked), None)
-    if backend is None:
+    if pixels is None:
         return {}
-    assert pixels is not None
+    asked = [one for one in settings if one.crf]
     maps = [above(*found[one.scores], one.background)[0] for one in asked]
-    return dict(zip(asked, refine_winners(pixels, maps, backend=backend), strict=True))
+    return dict(zip(asked, refine_winners(pixels, maps, backend=asked[0].crf), strict=True))
 
 
 def _finish(finish: Callable[[Iterator[Label]], Any], *given: Any) -> Any:

@@ -57,29 +57,6 @@ def test_a_refined_instance_keeps_its_own_score(fields):
     assert refined["score"].min() < 0.7
 
 
-def test_labels_of_several_settings_are_those_of_each_alone(fields):
-    cam = torch.rand(2, *GRID, generator=torch.Generator().manual_seed(0))
-    image = (255 * torch.rand(3, *SIZE, generator=torch.Generator().manual_seed(1))).byte()
-    every = [
-        LabelSettings(kind=kind, scores=scores, background=background, crf=crf)
-        for kind, scores in (("semantic", WALK), ("instance", SPLIT), ("instance", WALK))
-        for background in (0.3, 0.9, 1.0)
-        for crf in (None, "torch")
-    ]
-    for one, label in zip(every, labels_of(fields, cam, every, image=image), strict=True):
-        (alone,) = labels_of(fields, cam, [one], image=image)
-        np.testing.assert_equal(label, alone)
-
-
-def test_an_image_goes_to_a_worker_for_a_crf_alone(fields):
-    plain = LabelSettings(kind="semantic", scores=WALK, background=0.25)
-    image = torch.zeros(3, *SIZE, dtype=torch.uint8)
-    for settings, sent in (([plain], False), ([plain, replace(plain, crf="torch")], True)):
-        inputs = Inputs(image=image, cam=torch.rand(1, *GRID), keys=np.array([3]))
-        job = next(synthesise(fields, inputs, settings, finish=list))
-        assert any(np.shape(given) == (*SIZE, 3) for given in job.args if given is not None) == sent
-
-
 @pytest.mark.parametrize(("radius", "beta", "exp_times"), [(3, 10, 3), (5, 2, 3), (5, 10, 1)])
 def test_a_walk_has_its_own_radius_power_and_steps(fields, radius, beta, exp_times):
     cam = torch.rand(2, *GRID, generator=torch.Generator().manual_seed(0))
