@@ -39,7 +39,8 @@ def run(config: Config, dataset: Dataset) -> None:
     the threshold of the best mIoU.
     """
     # Where truth may be missing, the components are measured on those images that have it.
-    ids = StageFiles("eval_cam", config, dataset).measured_images()
+    stage = StageFiles("eval_cam", config, dataset)
+    ids = stage.measured_images()
     if not ids:
         return
     confusions, by_class = measure_images(
@@ -74,7 +75,7 @@ def run(config: Config, dataset: Dataset) -> None:
         details["thresholds"]["lines"] = lines
         if config.suggest_thresholds:
             suggest_thresholds(best)
-    record_measures(config, dataset, "eval_cam", found, details)
+    record_measures(stage, found, details)
 
 
 def measure_images(

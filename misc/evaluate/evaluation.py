@@ -1,5 +1,6 @@
 """The measures of labels in a folder: mean IoU, and average precision of instances."""
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from misc.evaluate.measures import plain, record_measures
+from misc.evaluate.measures import plain
 from misc.files.coco_precision import CocoMatches, coco_measures, match_masks
 from misc.files.dataset import Dataset
 from misc.files.labels import (
@@ -27,26 +28,22 @@ from misc.metrics import (
     mean_average_precision,
     mean_iou,
 )
-from misc.run.log import logger
 from misc.run.workers import collect_images
-from misc.settings.config import Config
 
+# Measures, and their breakdown; see `record_measures`.
+Found = tuple[dict[str, float], dict[str, Any]]
 THRESHOLDS = (0.25, 0.5, 0.7, 0.75)
 COCO_AP = "COCO AP"
 
 
 def measure_semantic_labels(
-    config: Config,
     dataset: Dataset,
-    stage: str,
     ids: Sequence[str],
     folder: str | Path,
-    **options: str,
-) -> None:
-    """Record the mIoU of images' labels in a folder, of each class and image too.
-
-    Options as `record_measures`.
-    """
+    *,
+    num_workers: int,
+) -> Found:
+    """Compute the mIoU of images' labels in a folder, of each class and image too."""
     num_labels = len(dataset.class_names) + 1
     mine = np.zeros((num_labels, num_labels), np.int64)
 
@@ -60,8 +57,8 @@ def measure_semantic_labels(
         ids,
         partial(count_image, dataset, folder),
         process=add,
-        num_workers=config.num_workers,
-        description=stage,
+        num_workers=num_workers,
+        description="measure",
     )
     total = np.sum(ranks.gather([mine]), axis=0)
     details = {
@@ -69,7 +66,7 @@ def measure_semantic_labels(
         "confusion": total.tolist(),
         "images": dict(zip(ids, ious, strict=True)),
     }
-    record_measures(config, dataset, stage, {"mIoU": float(mean_iou(total))}, details, **options)
+    return {"mIoU": float(mean_iou(total))}, details
 
 
 def count_image(dataset: Dataset, folder: str | Path, image_id: str) -> np.ndarray:
@@ -91,26 +88,22 @@ def count_image(dataset: Dataset, folder: str | Path, image_id: str) -> np.ndarr
 
 
 def measure_instances(
-    config: Config,
     dataset: Dataset,
-    stage: str,
     ids: Sequence[str],
     folder: str | Path,
     *,
+    num_workers: int,
     with_coco: bool = False,
-    flag: str = "chainer_eval_set",
-    supervision: str = "irn",
-) -> None:
-    """Record the AP of images' instances in a folder: VOC's, of each class too, the data set's own.
+) -> Found:
+    """Compute the AP of images' instances in a folder: VOC's, of each class too, the data set's.
 
-    `with_coco` adds COCO's AP, and leaves out what order the images are in; flag and supervision
-    as `record_measures`.
+    `with_coco` adds COCO's AP; without it, how AP50 varies with the order of the images is added.
     """
     found = collect_images(
         ids,
         partial(match_image, dataset, folder, with_coco),
-        num_workers=config.num_workers,
-        description=stage,
+        num_workers=num_workers,
+        description="measure",
     )
     by_voc, own, by_coco = map(list, zip(*found, strict=True))
     num_classes = len(dataset.class_names)
@@ -122,15 +115,8 @@ def measure_instances(
         measures["AP50 of reversed list"] = mean_average_precision(reversed_list)[0]
     measures |= dataset.instance_measures(own)
     if with_coco and COCO_AP not in measures:
-        measures |= {n: v for n, v in coco_measures(by_coco).items() if n == COCO_AP}
-        if COCO_AP not in measures:
-            split = vars(config)[flag]
-            logger.info("%s is left out: no image of --%s %s has an object", COCO_AP, flag, split)
-    details, of = (
-        {"AP50": plain(in_orders.mean(axis=0))},
-        {"flag": flag, "supervision": supervision},
-    )
-    record_measures(config, dataset, stage, measures, details, **of)
+        measures[COCO_AP] = coco_measures(by_coco).get(COCO_AP, math.nan)
+    return measures, {"AP50": plain(in_orders.mean(axis=0))}
 
 
 def match_image(

@@ -10,21 +10,17 @@ from typing import Any
 import numpy as np
 
 from misc.files.atomic import write_bytes, write_json
-from misc.files.dataset import Dataset
 from misc.machine.ranks import rank0_only
 from misc.run.log import logger
-from misc.settings.config import Config
+from misc.run.stage import StageFiles
 
 
 @rank0_only
 def record_measures(
-    config: Config,
-    dataset: Dataset,
-    stage: str,
+    stage: StageFiles,
     measures: Mapping[str, float],
     details: Mapping[str, Any],
     *,
-    flag: str = "chainer_eval_set",
     supervision: str = "irn",
 ) -> None:
     """Append an evaluation's measures, and write their breakdown: curves, classes, images.
@@ -32,23 +28,21 @@ def record_measures(
     Published figures stand beside measures with a preset of the data set alone.
 
     Args:
-        config: names the files.
-        dataset: the evaluated data set.
         stage: the evaluation.
         measures: names to values; see `known_measures`.
         details: for JSON; see `plain`.
-        flag: names the evaluated split.
         supervision: the labels that an evaluated network was trained on.
     """
-    name = vars(config)[flag]
-    split = name + (f"[:{config.limit}]" if config.limit else "")
+    config, dataset, name = stage.config, stage.dataset, stage.stage.name
+    listed = stage.value(stage.stage.measures)
+    split = listed + (f"[:{config.limit}]" if config.limit else "")
     compares = supervision == "irn" and config.preset.startswith(dataset.name)
-    published = dataset.published(stage, split) if compares else {}
+    published = dataset.published(name, split) if compares else {}
     path = Path(config.metrics_file)
     lines = path.read_bytes() if path.is_file() else b""
-    for measure, value in known_measures(measures, stage, split).items():
+    for measure, value in known_measures(measures, name, split).items():
         line = {
-            "stage": stage,
+            "stage": name,
             "split": split,
             "supervision": supervision,
             "measure": measure,
@@ -58,8 +52,8 @@ def record_measures(
         lines += (json.dumps(line) + "\n").encode()
     # In one write, so that a killed run leaves no partial line.
     write_bytes(path, lines)
-    file = stage if supervision == "irn" else f"{stage}_{supervision}"
-    content = {"stage": stage, "split": name, **details}
+    file = name if supervision == "irn" else f"{name}_{supervision}"
+    content = {"stage": name, "split": listed, **details}
     write_json(Path(config.details_dir, f"{file}.json"), content)
 
 

@@ -5,6 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from misc.evaluate.evaluation import Found
+from misc.evaluate.measures import record_measures
 from misc.files.dataset import Dataset
 from misc.files.digests import fingerprint
 from misc.machine import ranks
@@ -25,7 +27,7 @@ def evaluate_network(
     *,
     build: Callable[[], Any],
     predict: Callable[[Any, Sequence[str], Path], None],
-    measure: Callable[..., None],
+    measure: Callable[..., Found],
     pack: Callable[[Path, Sequence[str]], Path | None],
     packed: Sequence[str],
 ) -> None:
@@ -53,8 +55,8 @@ def evaluate_network(
         predict(model, ids, folder)
         if truth_ids := stage.measured_images():
             warn_of_seen(weights, dataset, truth_ids, source=f"--val_list {config.val_list}")
-            of = {"flag": "val_list", "supervision": name}
-            measure(config, dataset, f"eval_{network}", truth_ids, folder, **of)
+            found = measure(dataset, truth_ids, folder, num_workers=config.num_workers)
+            record_measures(stage, *found, supervision=name)
         if server_list := values[f"{network}_server_list"]:
             folder = label_source_path(values[f"{network}_server_dir"], name)
             ids = dataset.split(server_list)

@@ -218,7 +218,7 @@ def test_without_a_true_object_coco_ap_is_left_out_and_the_rest_recorded(finishe
     assert run(finished, "eval_mask_rcnn", val_list=tmp_path / "bare.txt") == 0
     assert not [m for _, split, m in measures(finished) if "bare" in split and "COCO" in m]
     log = (finished / "run/sample_train_eval.log").read_text()
-    assert f"COCO AP is left out: no image of --val_list {tmp_path}/bare.txt has an object" in log
+    assert f"AP75 and COCO AP: the ground truth of {tmp_path}/bare.txt has no object" in log
 
 
 def test_detections_for_the_server_and_predictions_have_cocos_ids(finished):

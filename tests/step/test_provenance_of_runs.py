@@ -10,6 +10,7 @@ import torch
 import run_sample
 from misc.evaluate.measures import read_since, record_measures
 from misc.files.cam_files import read_cams
+from misc.run.stage import StageFiles
 from misc.settings.flags import read_config
 from misc.train import training
 from tests import forked
@@ -288,6 +289,8 @@ class OfVoc:
     """A data set whose split train is VOC's."""
 
     name = "voc12"
+    may_lack_truth = False
+    split = None
 
     def published(self, stage, split):
         return PUBLISHED[stage, split] if split == "train" else {}
@@ -303,7 +306,7 @@ def test_published_figures_stand_beside_measures_on_voc_with_a_preset_of_it(tmp_
         words = ["--voc12_root", "V", "--preset", preset, "--run_dir", tmp_path]
         words += ["--chainer_eval_set", split, "--metrics_file", tmp_path / "m.jsonl"]
         config = read_config(map(str, words))
-        record_measures(config, OfVoc(), "eval_cam", {"mIoU": 0.5}, {})
+        record_measures(StageFiles("eval_cam", config, OfVoc()), {"mIoU": 0.5}, {})
     found = [line["published"] for line in read_since(tmp_path / "m.jsonl", 0)]
     assert found == [0.483, 0.483, None, None]
 
