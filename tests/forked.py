@@ -63,6 +63,14 @@ TINY = {
 }
 
 
+def default_stages():
+    """Name the stages of a run without a flag."""
+    from misc.settings.flags import read_config
+    from step import STAGES
+
+    return [stage.name for stage in STAGES if read_config([]).runs_stage(stage.flag)]
+
+
 def arguments(folder, *more, **changes):
     settings = {"run_dir": folder, **TINY, **changes}
     return [

@@ -280,6 +280,7 @@ class Config:
         5e-5,
         "learning rate; ten times that for the new classifier (sgd)",
         rule=POSITIVE,
+        demo=0.001,
         of=("recam",),
         affects=("train_recam",),
     )

@@ -10,7 +10,6 @@ import run_sample
 from misc.evaluate.measures import read_since
 from misc.files.cam_files import read_cams
 from misc.files.images import read_label
-from step import STAGES
 from tests import forked
 from tests.tiny_networks import tiny_detector_and_deeplab
 
@@ -81,7 +80,7 @@ def measured(tmp_path_factory):
 def test_photographs_and_tags_become_masks_annotations_networks_and_the_report(bare):
     result = bare / "run/result"
     text = log(bare)
-    assert all(f"{stage.name} ..." in text for stage in STAGES)
+    assert all(f"{stage} ..." in text for stage in forked.default_stages())
     assert len(list((result / "ins_seg").glob("*.npz"))) == 9
     assert len(list((result / "sem_seg").glob("*.png"))) == 9
     assert len(list((result / "mask_rcnn").glob("*.npz"))) == 1
