@@ -79,15 +79,10 @@ def object_entries(names: Sequence[str] = ()) -> list[Entry]:
     return [(word, OBJECT_COLOURS[i % count].tolist()) for i, word in enumerate(words)]
 
 
-def css_colour(colour: Sequence[int]) -> str:
-    """Format a colour (R, G, B) as CSS."""
-    return "#" + "".join(f"{part:02x}" for part in colour)
-
-
 def write_legend(folder: str | os.PathLike[str], entries: Sequence[Entry]) -> None:
     """Write the legend of a folder's coloured pictures beside them: an SVG of names and colours."""
     rows = "".join(
-        f'<rect x="8" y="{24 * row + 8}" width="16" height="16" fill="{css_colour(colour)}" '
+        f'<rect x="8" y="{24 * row + 8}" width="16" height="16" fill="#{bytes(colour).hex()}" '
         f'stroke="#555"/><text x="34" y="{24 * row + 21}">{escape(name)}</text>'
         for row, (name, colour) in enumerate(entries)
     )

@@ -1,6 +1,5 @@
 import zipfile
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -47,23 +46,6 @@ def test_equal_detections_give_equal_bytes_that_hold_no_date(tmp_path):
     assert first == second
     with zipfile.ZipFile(tmp_path / "first.npz") as archive:
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
-
-
-def test_an_image_of_voc_size_takes_at_most_ten_kilobytes(tmp_path):
-    # Twenty ragged objects, more than nearly any image of VOC has.
-    rng = np.random.default_rng(0)
-    masks = []
-    for _ in range(20):
-        mask = np.zeros((375, 500), dtype=np.float32)
-        centre = (int(rng.integers(50, 450)), int(rng.integers(50, 325)))
-        axes = (int(rng.integers(20, 120)), int(rng.integers(20, 120)))
-        cv2.ellipse(mask, centre, axes, 0, 0, 360, 1, -1)
-        ragged = cv2.GaussianBlur(mask, (0, 0), 8)
-        noise = cv2.GaussianBlur(rng.standard_normal(mask.shape), (0, 0), 4)
-        masks.append(ragged + noise > 0.5)
-    path = tmp_path / "image.npz"
-    save_instances(path, detections_of(masks))
-    assert path.stat().st_size <= 10_000
 
 
 def test_a_pickle_is_never_opened(tmp_path):
