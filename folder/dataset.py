@@ -15,7 +15,7 @@ from folder.tree import Names
 from misc.files import dataset
 from misc.files.dataset import KINDS
 from misc.files.digests import content_digest
-from misc.files.id_lists import list_file, read_list
+from misc.files.id_lists import image_in, list_file, read_list
 from misc.files.images import read_photograph
 from misc.files.palette import voc_palette
 from misc.settings.config import Config
@@ -110,7 +110,7 @@ class Dataset(dataset.Dataset):
         names = Names(self.root, index.paths)
 
         def parse(line: str, place: str) -> str:
-            ids, _ = names.match(line)
+            ids = names.match(line)[0] or names.match(image_in(line))[0]
             if len(ids) > 1:
                 raise ValueError(
                     f"{place}: {line!r} is the name of {len(ids)} images; write the whole path"

@@ -253,7 +253,7 @@ def _doubts(names: Sequence[str]) -> list[str]:
 
 def _joined(names: Sequence[str]) -> list[str]:
     """Return the names with ',' or '|' in them, or another separator where a part is a name."""
-    parts = {name: set(re.split(r"[\s/+&#]+", name)) - {name} for name in names}
+    parts = {name: set(re.split(r"\s*[/+&#]+\s*", name)) - {name} for name in names}
     known = set(names)
     return [repr(n) for n in names if re.search(r"[,|\[\]]", n) or parts[n] & known]
 

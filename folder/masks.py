@@ -90,6 +90,9 @@ class Masks:
     def _log_fit(self, folder: Path, strays: Sequence[str]) -> None:
         paths, found = self._index.paths, {i for files in self._files.values() for i in files}
         words = f"masks: {len(found)} of {len(paths)} images have one"
+        named = ((i, each[0]) for files in self._files.values() for i, each in files.items())
+        other = [(paths[i], path) for i, path in named if path.stem != Path(paths[i]).stem]
+        words += f", for example {other[0][1].name} of {other[0][0]}" if other else ""
         if strays:
             words += f"; {len(strays)} files belong to no image, the first is {strays[0]}"
         if not found:

@@ -3,18 +3,19 @@
 import logging
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from misc.settings.rules import IMAGE_ID
 
-_PUBLISHED_LINE = re.compile(r"/JPEGImages/(?P<id>.+?)\.jpg(\s+/.*)?")
+# Behind an image's id or path, lists of other programs have a label's path, or numbers of classes.
+_FIRST = re.compile(r"(.+?\.(?:jpe?g|png)|\S*\d{4})(?:\s+\S*/.+|(?:\s+\d+)+)", re.IGNORECASE)
 _log = logging.getLogger(__name__)
 
 
 def read_list(path: Path, *, parse: Callable[[str, str], str] | None = None) -> list[str]:
     """Read a text file of image ids, in its order.
 
-    A line is an id, or the published program's "/JPEGImages/ID.jpg /SegmentationClassAug/ID.png",
+    A line is an id or the path of an image, then perhaps that of a label, or numbers of classes;
     or what `parse` takes: a line, and its place in the file.
     Blank lines and lines that start with '#' are skipped, repeated ids are dropped with a warning.
     """
@@ -51,16 +52,16 @@ def list_file(name: str, *, splits: Sequence[str]) -> Path:
     raise ValueError(f"unknown split {name!r}; {accepted}")
 
 
+def image_in(line: str) -> str:
+    """Return the id or path of the image that a line begins with."""
+    found = _FIRST.fullmatch(line)
+    return found[1] if found else line
+
+
 def _parse_line(line: str, place: str) -> str:
-    image_id = line
-    if line.startswith("/"):
-        published = _PUBLISHED_LINE.fullmatch(line)
-        if published is None:
-            raise ValueError(
-                f"{place}: {line!r} is no image id; accepted are an id, or "
-                "'/JPEGImages/ID.jpg /SegmentationClassAug/ID.png'"
-            )
-        image_id = published["id"]
+    image = image_in(line)
+    is_file = image.lower().endswith((".jpg", ".jpeg", ".png"))
+    image_id = PurePosixPath(image).stem if is_file else image
     if not IMAGE_ID.holds(image_id):
         raise ValueError(
             f"{place}: {image_id!r} is no image id, which has no '/', '\\', '..' or control "

@@ -72,7 +72,8 @@ def same_labels(data):
 def test_masks_are_found_by_the_names_of_their_images(photos, tmp_path, caplog, name):
     caplog.set_level("INFO")
     same_labels(opened(photos, write_all(tmp_path / "m", name, grey)))
-    assert "masks: 3 of 3 images have one" in caplog.messages
+    assert "masks: 3 of 3 images have one" in caplog.text
+    assert (", for example a" in caplog.text) == ("mask" in name or "label" in name)
 
 
 def test_masks_lie_flat_where_names_are_the_only_ones(photos, tmp_path):

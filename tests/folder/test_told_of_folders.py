@@ -164,7 +164,7 @@ def test_lists_may_name_paths(tmp_path):
     tags = {f"day{n % 2}/{n}.png": [("cat", "dog")[n // 2 % 2]] for n in range(8)}
     data = labelled(tmp_path, tags)
     (tmp_path / "train.txt").write_text("\n".join(list(tags)[:6]))
-    (tmp_path / "val.txt").write_text("day0_6\nday1\\7\n")
+    (tmp_path / "val.txt").write_text("day0_6\nday1\\7.png 0 1\n")
     text = told(tmp_path, **data, train_list=tmp_path / "train.txt", val_list=tmp_path / "val.txt")
     assert "8 images, 2 classes" in text
 
