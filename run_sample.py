@@ -110,7 +110,7 @@ def run_stages(config: "Config", dataset: "Dataset") -> None:
     from misc.run import progress
     from misc.run.preflight import check_inputs, dry_run
     from misc.run.stage import chosen_stages
-    from misc.view.tables import write_tables
+    from misc.view.tables import measure_rows, write_tables
 
     stages = chosen_stages(config, dataset)
     if config.dry_run:
@@ -125,20 +125,19 @@ def run_stages(config: "Config", dataset: "Dataset") -> None:
     reason = unused_gpu(compute.device) if config.device == "auto" else None
     if reason:
         logger.warning("--device auto chose the CPU, though this machine has a GPU: %s", reason)
-    rows: list[Sequence[str]] = [("stage", "seconds", "measure", "value", "published")]
+    offset, seconds = measures.end_of(config.metrics_file), dict[str, float]()
     for number, stage in enumerate((each.stage for each in stages), 1):
         logger.info("%s ...", stage.name)
-        start, offset = time.perf_counter(), measures.end_of(config.metrics_file)
+        start = time.perf_counter()
         progress.in_stage(number, len(stages))
         stage.run(config, dataset)
-        seconds = time.perf_counter() - start
-        found = measures.read_since(config.metrics_file, offset)
-        rows += measures.stage_rows(stage.name, f"{seconds:.1f}", found)
+        taken = seconds[stage.name] = time.perf_counter() - start
         if ranks.is_first():
-            measures.record_seconds(f"{config.details_dir}/seconds.jsonl", stage.name, seconds)
+            measures.record_seconds(f"{config.details_dir}/seconds.jsonl", stage.name, taken)
             # Other runs may read what is finished.
             for place in locked[stage.name]:
                 share(place)
+    rows = measure_rows(measures.read_since(config.metrics_file, offset), seconds, seconds)
     logger.info("\n%s\non %s", table(rows), describe_machine(compute))
     if ranks.on_first(lambda: measures.end_of(config.metrics_file)):
         ranks.on_first(lambda: write_tables(config.metrics_file, config.tables_file))

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from misc.evaluate.measures import read_details
+from misc.evaluate.measures import read_details, read_seconds, read_since
 from misc.files.atomic import write_bytes
 from misc.files.dataset import Dataset
 from misc.run.log import logger
@@ -22,7 +22,8 @@ CAUTION = (
 def run(config: Config, dataset: Dataset) -> None:
     """Write --report_file from the stages' results on disk."""
     stages = [stage.name for stage in STAGES if config.has_stage(stage.flag)]
-    rows = tables.measure_rows(config.metrics_file, f"{config.details_dir}/seconds.jsonl", stages)
+    seconds = read_seconds(f"{config.details_dir}/seconds.jsonl")
+    head, *rows = tables.measure_rows(read_since(config.metrics_file, 0), seconds, stages)
     missing = [name for name in stages[:-1] if not any(name == row[0] for row in rows)]
     breakdowns = {stage: read_details(config.details_dir, stage) for stage in tables.STAGES}
     classes = tables.class_rows(dataset.class_names, breakdowns.values())
@@ -42,9 +43,7 @@ def run(config: Config, dataset: Dataset) -> None:
                 weights[title] = label_source_path(vars(config)[stage.writes], source)
     articles = gallery_from(config, dataset)
     sections = {
-        "Measures": page.html_table(
-            ("stage", "seconds", "measure", "split", "value", "published"), rows
-        )
+        "Measures": page.html_table(head, rows)
         + page.paragraph("Seconds are those of a stage's longest run.")
         + page.paragraph(f"No results yet: {', '.join(missing)}." if missing else ""),
         "Gallery": "\n".join(articles),

@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -127,17 +127,3 @@ def read_seconds(path: str | os.PathLike[str]) -> dict[str, float]:
     for line in read_since(path, 0):
         seconds[line["stage"]] = max(seconds.get(line["stage"], 0.0), line["seconds"])
     return seconds
-
-
-def stage_rows(stage: str, seconds: str, measures: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    """Return a stage's rows of the final table; one without a measure where it has none."""
-    if not measures:
-        return [[stage, seconds, "", "", ""]]
-    rows = []
-    for number, line in enumerate(measures):
-        published = "" if line["published"] is None else f"{line['published']:.3f}"
-        head = [stage, seconds] if number == 0 else ["", ""]
-        trained_on = line.get("supervision", "irn")
-        measure = line["measure"] + ("" if trained_on == "irn" else f" ({trained_on})")
-        rows.append([*head, measure, f"{line['value']:.4f}", published])
-    return rows

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
-from misc.evaluate.measures import read_seconds, read_since
+from misc.evaluate.measures import read_since
 from misc.files.atomic import write_bytes
 from misc.run.log import logger, table
 
@@ -87,20 +87,28 @@ def network_table(found: Mapping[tuple[str, str, str], Mapping[str, Line]]) -> s
     return table(rows)
 
 
-def measure_rows(metrics_file: str, seconds_file: str, stages: Iterable[str]) -> list[list[str]]:
-    """Return stage, seconds, measure, split, value and published value; the last ones count."""
+def measure_rows(
+    lines: Iterable[Line], seconds: Mapping[str, float], stages: Iterable[str]
+) -> list[list[str]]:
+    """Return a head, and a row for each stage's measure; the last ones count.
+
+    Args:
+        lines: as of `make_tables`.
+        seconds: of stages that have run; such a stage without a measure has a row, too.
+        stages: their names.
+    """
     key = itemgetter("stage", "measure", "split", "supervision")
-    latest = {key(line): line for line in read_since(metrics_file, 0)}
-    all_seconds, rows = read_seconds(seconds_file), []
+    latest = {key(line): line for line in lines}
+    rows = [["stage", "seconds", "measure", "split", "value", "published"]]
     for stage in stages:
-        seconds = f"{all_seconds[stage]:.1f}" if stage in all_seconds else ""
-        lines = [line for line in latest.values() if line["stage"] == stage]
-        for line in lines:
+        head = [stage, f"{seconds[stage]:.1f}" if stage in seconds else ""]
+        own = [line for line in latest.values() if line["stage"] == stage]
+        for line in own:
             name = line["measure"] + f" ({line['supervision']})" * (line["supervision"] != "irn")
             values = number(line["value"], 4), number(line["published"])
-            rows.append([stage, seconds, name, line["split"], *values])
-        if seconds and not lines:
-            rows.append([stage, seconds, "", "", "", ""])
+            rows.append([*head, name, line["split"], *values])
+        if stage in seconds and not own:
+            rows.append([*head, "", "", "", ""])
     return rows
 
 
