@@ -126,7 +126,7 @@ def run_stages(config: "Config", dataset: "Dataset") -> None:
     if reason:
         logger.warning("--device auto chose the CPU, though this machine has a GPU: %s", reason)
     offset, seconds = measures.end_of(config.metrics_file), dict[str, float]()
-    for number, stage in enumerate((each.stage for each in stages), 1):
+    for number, stage in enumerate((each.row for each in stages), 1):
         logger.info("%s ...", stage.name)
         start = time.perf_counter()
         progress.in_stage(number, len(stages))

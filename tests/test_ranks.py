@@ -34,6 +34,8 @@ PUBLISHED = {
     "irn_num_epoches": 10,
     "deeplab_optimizer": "sgd",
     "deeplab_steps": 10,
+    "deeplab_scales": "1.0",
+    "deeplab_crf": False,  # that of the relation labels is shared out, too
     # Batches that 2, 3 and 4 ranks share unevenly, and of which some of 8 ranks get no image.
     "demo_train_images": 5,
     "cam_batch_size": 5,
@@ -197,7 +199,7 @@ def test_ranks_share_the_images_and_make_equal_labels(one, tmp_path, number):
     assert run_ranks(words, tmp_path / "output", number, tell_loops) == [0] * number
     assert labels(folder) == labels(one)
     evaluations = "eval_mask_rcnn", "eval_deeplab"
-    assert_shared(tmp_path / "output", number, "detect_irn_", "deeplab", *evaluations)
+    assert_shared(tmp_path / "output", number, "detect", "deeplab", *evaluations)
     assert measures(folder, *evaluations) == measures(one, *evaluations)
     log = (folder / "result/demo/metrics.jsonl").read_text()
     assert log.count('"eval_deeplab"') == 2  # one rank's, and now once

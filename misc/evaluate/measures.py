@@ -33,8 +33,8 @@ def record_measures(
         details: for JSON; see `plain`.
         supervision: the labels that an evaluated network was trained on.
     """
-    config, dataset, name = stage.config, stage.dataset, stage.stage.name
-    listed = stage.value(stage.stage.measures)
+    config, dataset, name = stage.config, stage.dataset, stage.row.name
+    listed = stage.value(stage.row.measures)
     split = listed + (f"[:{config.limit}]" if config.limit else "")
     compares = supervision == "irn" and config.preset.startswith(dataset.name)
     published = dataset.published(name, split) if compares else {}

@@ -43,11 +43,14 @@ def check_inputs(stages: Sequence[StageFiles]) -> dict[str, list[Path]]:
     Raises:
         ValueError, OSError: the first problem, in one line.
     """
-    claims = {s.stage.name: [p for files in s.outputs() for p in files.places] for s in stages}
+    claims = {
+        each.row.name: [place for files in each.outputs() for place in files.places]
+        for each in stages
+    }
     for places in claims.values():
         for place in places:
             hold(place)
-    hold_sources(place for s in stages for files in s.inputs() for place in files.places)
+    hold_sources(place for each in stages for files in each.inputs() for place in files.places)
     tell_understood(stages)
     for problem in problems(stages):
         raise ValueError(problem)
@@ -98,7 +101,7 @@ def broken_files(stages: Sequence[StageFiles]) -> list[str]:
     items: dict[str, None] = {}
     for each in stages:
         read = [("image", each.images)]
-        if each.stage.image_labels:
+        if each.row.image_labels:
             read.append(("annotation", each.dataset.with_labels(each.images)))
         read += [(kind, each_once(each.truth.values())) for kind in each.kinds]
         for files in each.inputs():
@@ -139,19 +142,19 @@ def _row(each: StageFiles) -> tuple[str, ...]:
     """Return stage, what it reads, what it writes, and how much of it is there."""
     images, truth = each.images, each_once(each.truth.values())
     reads = [f"{len(images)} images"] * bool(images)
-    reads += [f"{len(images)} annotations"] * each.stage.image_labels
+    reads += [f"{len(images)} annotations"] * each.row.image_labels
     reads += [f"{len(truth)} segmentation labels"] * bool(truth)
     reads += [f"{len(files.names)} of --{files.flag}" for files in each.inputs()]
     written = list(each.outputs())
     count = sum(len(files.names) for files in written)
     there = sum(len(names_in(files.folder).intersection(files.names)) for files in written)
-    writes = each.value(each.stage.writes) if each.stage.writes else "measures"
+    writes = each.value(each.row.writes) if each.row.writes else "measures"
     writes = f"{count} in {written[0].folder}" if written else writes
-    return each.stage.name, ", ".join(reads), writes, str(there) if written else ""
+    return each.row.name, ", ".join(reads), writes, str(there) if written else ""
 
 
 def _without_annotations(stages: Sequence[StageFiles]) -> Iterator[str]:
-    labelled = each_once(each.images for each in stages if each.stage.image_labels)
+    labelled = each_once(each.images for each in stages if each.row.image_labels)
     annotated = set(stages[0].dataset.with_labels(labelled))
     bare = [image_id for image_id in labelled if image_id not in annotated]
     if bare:
@@ -164,9 +167,9 @@ def _without_annotations(stages: Sequence[StageFiles]) -> Iterator[str]:
 def _not_installed(each: StageFiles) -> Iterator[str]:
     """Yield what to do about a package that a stage needs, and that is not installed."""
     config, needed = each.config, []
-    if config.tensorboard and each.stage.name.startswith("train_"):
+    if config.tensorboard and each.row.name.startswith("train_"):
         needed.append("tensorboard")
-    if config.crf == "pydensecrf" and each.stage.crf and each.value(each.stage.crf):
+    if config.crf == "pydensecrf" and each.row.crf and each.value(each.row.crf):
         needed.append("pydensecrf.densecrf")
     for module in needed:
         try:
@@ -174,19 +177,19 @@ def _not_installed(each: StageFiles) -> Iterator[str]:
         except (ModuleNotFoundError, ValueError):
             is_there = False
         if not is_there:
-            yield OPTIONAL[module].format(stage=each.stage.name)
+            yield OPTIONAL[module].format(stage=each.row.name)
 
 
 def _without_a_class(each: StageFiles) -> Iterator[str]:
     """Yield an error where the images to learn classes from show none."""
-    if not (each.stage.image_labels and each.stage.batch and each.ids):
+    if not (each.row.image_labels and each.row.batch and each.ids):
         return
     # The first image ends it, where there is anything to learn.
     if not any(map(partial(_may_show, each.dataset), each.dataset.with_labels(each.ids))):
-        flag = each.stage.lists[0]
+        flag = each.row.lists[0]
         yield (
             f"--{flag} {each.value(flag)}: none of its {len(each.ids)} images shows a class, and "
-            f"{each.stage.name} learns classes; name a list of images with labels, or look "
+            f"{each.row.name} learns classes; name a list of images with labels, or look "
             "whether these are all that the data set has"
         )
 
@@ -200,10 +203,10 @@ def _may_show(dataset: Dataset, image_id: str) -> bool:
 
 def _unfilled(each: StageFiles) -> Iterator[str]:
     """Yield an error where its list does not fill a batch; with --limit a batch is as small."""
-    flag = each.stage.batch
+    flag = each.row.batch
     if not flag or (each.config.limit is not None and each.ids):
         return
-    asked, images, listed = vars(each.config)[flag], len(each.ids), each.stage.lists[0]
+    asked, images, listed = each.value(flag), len(each.ids), each.row.lists[0]
     if images < asked:
         yield (
             f"--{flag} {asked}: a batch of {asked} images cannot be made of {images}, those of "
@@ -226,7 +229,7 @@ def _missing(each: StageFiles, coming: Mapping[Path, set[str]]) -> Iterator[str]
             )
         yield (
             f"--{flag}: {first} is missing ({len(missing)} of {len(names)} missing), and "
-            f"{each.stage.name} reads it; {remedy}"
+            f"{each.row.name} reads it; {remedy}"
         )
 
 
@@ -235,7 +238,7 @@ def _unfit(each: StageFiles, coming: Collection[Path]) -> Iterator[str]:
 
     It is called with the settings, the data set, and the weights that earlier stages write.
     """
-    check = getattr(importlib.import_module(f"step.{each.stage.name}"), "check", None)
+    check = getattr(importlib.import_module(f"step.{each.row.name}"), "check", None)
     if check is not None:
         try:
             check(each.config, each.dataset, coming)

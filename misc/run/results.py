@@ -37,7 +37,7 @@ def claim_outputs(
     The stage's description names the folder, where none is given, and the files. It returns a
     picklable function from an image's id to the paths of its files.
     """
-    row, config, dataset = stage.stage, stage.config, stage.dataset
+    row, config, dataset = stage.row, stage.config, stage.dataset
     place, files = Path(folder or stage.value(row.writes)), (*row.files, *more_files)
     images = dict.fromkeys(ids, "")
     for flag in _affecting(stage):
@@ -94,7 +94,7 @@ def result_settings(
             names = sorted(image_names(name, value, ids))
             digest = content_digest(path for each in names for path in _files(name, value, each))
             own[name] = f"the files of {len(ids)} images, digest {digest}"
-    return {stage.stage.name: own | dict(extra or {}), **before}
+    return {stage.row.name: own | dict(extra or {}), **before}
 
 
 def known_settings(stage: StageFiles) -> dict[str, dict[str, Any]]:
@@ -104,12 +104,12 @@ def known_settings(stage: StageFiles) -> dict[str, dict[str, Any]]:
     """
     unknown = (*BY_CONTENT, *["precision"] * (stage.config.precision == "auto"))
     known = [name for name in _affecting(stage) if not name.endswith(unknown)]
-    return {stage.stage.name: _values(stage, known)}
+    return {stage.row.name: _values(stage, known)}
 
 
 def _affecting(stage: StageFiles) -> list[str]:
     """Return the settings that a stage's results depend on in this run."""
-    row = stage.stage
+    row = stage.row
     names = [name for name, setting in SETTINGS.items() if row.name in setting.affects]
     # Else --supervision tells what is read.
     names += () if row.supervised else row.reads_of(stage.config)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from pathlib import Path
+from typing import Any
 
 from misc.files.cam_names import cam_names
 from misc.files.dataset import Dataset
@@ -89,7 +90,7 @@ class Files:
 
 
 class StageFiles:
-    """The images and files that a stage reads and writes in a run."""
+    """The images and files that a stage, by its row in the table, reads and writes in a run."""
 
     def __init__(
         self,
@@ -98,15 +99,14 @@ class StageFiles:
         dataset: Dataset,
         split: Callable[[str], list[str]] | None = None,
     ) -> None:
-        self.stage, self.config, self.dataset = stage_named(stage), config, dataset
+        self.row, self.config, self.dataset = stage_named(stage), config, dataset
         self._split = split or dataset.split
         # Of the ground truth that an image must have to be measured.
-        self.kinds = self.stage.truth[:1] if dataset.may_lack_truth else self.stage.truth
+        self.kinds = self.row.truth[:1] if dataset.may_lack_truth else self.row.truth
 
-    def value(self, flag: str) -> str:
-        """Return a setting that names a list or a place."""
-        value: str = vars(self.config)[flag]
-        return value
+    def value(self, flag: str) -> Any:
+        """Return the value of a setting."""
+        return vars(self.config)[flag]
 
     @cached_property
     def lists(self) -> dict[str, list[str]]:
@@ -114,16 +114,16 @@ class StageFiles:
         evaluates = self.config.runs_stage("eval_cam_pass")
         return {
             flag: self._split(self.value(flag))
-            for flag in self.stage.lists
+            for flag in self.row.lists
             if self.value(flag) and (evaluates or flag != "chainer_eval_set")
         }
 
     @cached_property
     def truth_lists(self) -> dict[str, list[str]]:
         """The images of each list whose ground truth it reads; of infer_list it learns."""
-        is_learnt = self.stage.supervised and "full" in self.config.supervision
-        learnt = ["infer_list"] * (is_learnt and "infer_list" in self.stage.lists)
-        flags = [*[self.stage.measures] * bool(self.stage.measures), *learnt]
+        is_learnt = self.row.supervised and "full" in self.config.supervision
+        learnt = ["infer_list"] * (is_learnt and "infer_list" in self.row.lists)
+        flags = [*[self.row.measures] * bool(self.row.measures), *learnt]
         return {flag: self._split(self.value(flag)) for flag in flags}
 
     @cached_property
@@ -145,13 +145,13 @@ class StageFiles:
 
     def inputs(self) -> Iterator[Files]:
         """Yield what it reads that is made before."""
-        for flag in self.stage.reads_of(self.config):
-            if self.stage.supervised and flag.endswith("_out_dir"):
+        for flag in self.row.reads_of(self.config):
+            if self.row.supervised and flag.endswith("_out_dir"):
                 source = "cam" if flag == "cam_out_dir" else "irn"
                 if source not in self.config.supervision:
                     continue
             if flag == "pretrained" and self.config.pretrained in ("imagenet", "none"):
-                if self.config.pretrained == "imagenet" or self.stage.name == "train_cam":
+                if self.config.pretrained == "imagenet" or self.row.name == "train_cam":
                     continue
                 # From scratch, the other networks begin with the classification network's backbone.
                 flag = "cam_weights_name"
@@ -165,16 +165,16 @@ class StageFiles:
 
     def outputs(self) -> Iterator[Files]:
         """Yield what it writes that has a record; of an image, its first file."""
-        if self.stage.writes.endswith("_weights_name"):
-            yield self._weights(self.stage)
-        if not self.stage.files:
+        if self.row.writes.endswith("_weights_name"):
+            yield self._weights(self.row)
+        if not self.row.files:
             return
         for is_server in (False, True):
-            flag = self.stage.writes
+            flag = self.row.writes
             flag = flag.replace("_out_dir", "_server_dir") if is_server else flag
             lists = [ids for name, ids in self.lists.items() if ("_server_" in name) == is_server]
-            names = [self.stage.files[0].replace("{}", i) for i in each_once(lists)]
-            for source in self._sources(self.stage) if names else ():
+            names = [self.row.files[0].replace("{}", i) for i in each_once(lists)]
+            for source in self._sources(self.row) if names else ():
                 yield Files(flag, label_source_path(self.value(flag), source), names, True)
 
     def measured_images(self) -> list[str]:
@@ -185,13 +185,13 @@ class StageFiles:
         """
         for problem in self.missing_truth().values():
             raise ValueError(problem)
-        flag = self.stage.measures
+        flag = self.row.measures
         ids, found = self.truth_lists[flag], self.truth[flag]
         if len(found) < len(ids):
             words = "%s: %d of %d images of --%s %s have ground truth (%s), the others are left out"
             counts = len(found), len(ids)
             logger.info(
-                words, self.stage.name, *counts, flag, self.value(flag), " and ".join(self.kinds)
+                words, self.row.name, *counts, flag, self.value(flag), " and ".join(self.kinds)
             )
         return found
 
@@ -203,7 +203,7 @@ class StageFiles:
             found = self.truth[flag]
             source, wanted = f"--{flag} {self.value(flag)}", "reads that of all"
             is_enough = len(found) == len(ids) or self.dataset.may_lack_truth
-            if flag != self.stage.measures:
+            if flag != self.row.measures:
                 source, wanted = f"{source} --supervision full", "none to train on"
                 is_enough = bool(found)
             if not is_enough:
@@ -211,7 +211,7 @@ class StageFiles:
                 first = next(image_id for image_id in ids if image_id not in known)
                 lacking[flag] = (
                     f"{source}: {len(ids) - len(found)} of {len(ids)} images have no ground truth, "
-                    f"and {self.stage.name} {wanted}: {self._why_no_truth(first)}"
+                    f"and {self.row.name} {wanted}: {self._why_no_truth(first)}"
                 )
         return lacking
 

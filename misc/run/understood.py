@@ -34,8 +34,8 @@ def tell_understood(stages: Sequence[StageFiles]) -> None:
     What cannot be read is left to the stages, which say so.
     """
     dataset = stages[0].dataset
-    learning = [each for each in stages if each.stage.image_labels and each.stage.batch]
-    lists = {each.stage.lists[0]: each.ids for each in learning}
+    learning = [each for each in stages if each.row.image_labels and each.row.batch]
+    lists = {each.row.lists[0]: each.ids for each in learning}
     images = each_once([*each.images, *each_once(each.truth_lists.values())] for each in stages)
     try:
         masks = dict(found for each in stages for found in _masks(each))
