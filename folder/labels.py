@@ -35,7 +35,10 @@ def read_labels(
     ending = "folder" if path.is_dir() else path.suffix.lower()
     read, forms = FORMS.get(ending, FORMS[".csv"])
     file = File(path, read(path), names, images, ids)
-    labels = next((found for form in forms if (found := form(file))), None)
+    try:
+        labels = next((found for form in forms if (found := form(file))), None)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ValueError(f"{path}: broken ({error!r}); accepted is {ACCEPTED}") from error
     if labels is None or not labels.rows:
         raise ValueError(f"{path}: no image in it; accepted is {ACCEPTED}")
     return labels

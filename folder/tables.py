@@ -12,7 +12,7 @@ from typing import NamedTuple
 from folder.label_files import normal
 from folder.rows import CLASS_WORDS, Entry, File, Labels, choose, classes_in, rows_of, word_of
 from folder.tools import OTHER, values_of
-from folder.tree import endings, is_photograph
+from folder.tree import ALMOST, endings, is_photograph
 
 _log = logging.getLogger("irnet")
 DELIMITERS = {"\t": "tabs", ",": "commas", ";": "semicolons", " ": "spaces"}
@@ -41,7 +41,8 @@ def table(file: File) -> Labels | None:
 
 
 def _column_of_classes(file: File, found: Table) -> Labels:
-    places, paths, cells = found.places, found.paths, [" ".join(each) for each in found.cells]
+    places, paths = found.places, found.paths
+    cells = [found.delimiter.join(filter(None, each)) for each in found.cells]
     if len(found.headings) > 1:
         _check_sure(found)
         entries = [
@@ -51,8 +52,6 @@ def _column_of_classes(file: File, found: Table) -> Labels:
         name = choose(file, entries)
         lines = [(e.place, e.path, v) for e in entries for v in e.values.get(name, [""])]
         places, paths, cells = map(list, zip(*lines, strict=True))
-    elif any(len(each) > 1 for each in found.cells):
-        cells = [found.delimiter.join(filter(None, each)) for each in found.cells]
     classes = classes_in(cells, names=file.names, places=places)
     rows = rows_of(zip(places, paths, classes, strict=True))
     if len(rows) < len(paths):
@@ -134,7 +133,7 @@ def _read(file: File) -> Table:
     if lines and lines[0][1][0] in ("", "Unnamed: 0"):  # pandas numbers its lines
         lines = [(place, cells[1:] or [""]) for place, cells in lines]
     sample = [cells for _, cells in lines[1 : SAMPLE + 1] or lines]
-    fits = Counter(n for cells in sample for n, cell in enumerate(cells) if file.images.has(cell))
+    fits = Counter(n for cells in sample for n, cell in enumerate(cells) if _is_path(file, cell))
     column = max(fits, key=lambda n: (fits[n], -n), default=0)
     paths = [cells[column] if column < len(cells) else "" for _, cells in lines]
     others = [cells[:column] + cells[column + 1 :] for _, cells in lines]
@@ -151,6 +150,12 @@ def _read(file: File) -> Table:
     if word_of(paths[0]) not in HEADINGS:
         _log.info("%s: line 1 is read as headings: %s", file.path, ", ".join(lines[0][1]))
     return Table(places[1:], paths[1:], others[1:], others[0], delimiter)
+
+
+def _is_path(file: File, cell: str) -> bool:
+    """Return whether a cell is a path; numbers of classes may be almost the names of images."""
+    ids, fit = file.images.match(cell)
+    return is_photograph(cell) or (bool(ids) and fit != ALMOST)
 
 
 def _delimiter(file: File, text: str) -> str:

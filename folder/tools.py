@@ -134,6 +134,8 @@ def file_of_one_image(file: File) -> Labels | None:
 
 def folder_of_files(file: File) -> Labels | None:
     """A folder with such a file for each image, or one of YOLO's lines of class numbers."""
+    if not file.content:
+        return None
     entries, numbers = [], list[tuple[str, str, list[str]]]()
     for path, content in file.content.items():
         place = f"{file.path / path}"

@@ -236,6 +236,13 @@ def test_labels_of_missing_images_are_counted_or_refused(photos, caplog):
         Dataset(photos, labels=labels, strict_labels=True).split("all")
 
 
+def test_numbers_of_classes_are_no_names_of_images(tmp_path):
+    make_photos(tmp_path / "p", ["001.jpg", "002.jpg"])
+    (tmp_path / "t.csv").write_text("path,class\na.jpg,1\nb.jpg,2\n")
+    with pytest.raises(FileNotFoundError, match="2 of 2 images are missing"):
+        Dataset(tmp_path / "p", labels=tmp_path / "t.csv").split("all")
+
+
 def test_a_name_in_another_folder_is_no_second_label(photos, caplog):
     labels = write_csv(photos.parent / "t.csv", TAGS | {"elsewhere/top.bmp": ["car"]})
     assert rows(Dataset(photos, labels=labels), ["top"]) == [[0, 0, 0]]
@@ -315,6 +322,7 @@ def test_annotators_who_differ_are_told(photos, caplog):
         ("t.json", [{"id": 1, "class": "car"}], "no path of an image in {"),
         ("t.xml", "<annotations><track/></annotations>", "export `CVAT for images`, not for video"),
         ("t.xml", "<annotations>", "t.xml: no XML, or cut short"),
+        ("t.json", {"a": {"filename": "top.bmp", "regions": [None]}}, "t.json: broken"),
     ],
 )
 def test_files_of_tools_without_images_are_one_line(photos, name, content, words):
