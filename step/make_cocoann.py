@@ -11,7 +11,7 @@ from misc.files.coco import Described, coco_dataset, instance_records
 from misc.files.dataset import Dataset
 from misc.run.log import logger
 from misc.run.stage import StageFiles, label_source_path
-from misc.run.workers import collect_images
+from misc.run.workers import run_images
 from misc.settings.config import Config
 from misc.train.supervision import Supervision, supervision_from
 
@@ -64,7 +64,7 @@ def annotation_files(
 def annotations(labels: Supervision, ids: Sequence[str], *, num_workers: int) -> dict[str, Any]:
     """Collect the COCO annotations of images; see `misc.files.coco.coco_dataset`."""
     dataset = labels.dataset
-    described = collect_images(
+    described = run_images(
         ids,
         partial(describe_image, labels),
         num_workers=num_workers,

@@ -18,7 +18,7 @@ from misc.run.synthesis import (
     label_settings_from,
     synthesise,
 )
-from misc.run.workers import Way, collect_images, run_images
+from misc.run.workers import Way, run_images
 from misc.settings.config import Config
 from misc.train.inference import (
     LoadedScales,
@@ -46,7 +46,7 @@ def run(config: Config) -> None:
     logger.info("on %s", describe_machine(compute))
     ranks.on_first(partial(claim, config, predictions, precision=compute.precision))
     ids = list(predictions.names)
-    found = collect_images(
+    found = run_images(
         ids,
         predictions.problem,
         outputs=predictions.outputs,

@@ -13,7 +13,6 @@ from misc.imutils import normalize_crop
 from misc.machine import ranks
 from misc.machine.device import Compute
 from misc.metrics import ranking_precision
-from misc.run.open_dataset import label_rows
 from misc.settings.config import Config
 from misc.train.inference import measure_crops
 from misc.train.networks import check_weights, classifier_from, pretrained_from
@@ -29,7 +28,7 @@ def run(config: Config, dataset: Dataset) -> None:
         return
     samples = ClassificationSamples(
         ids=ids,
-        labels=label_rows(dataset, ids),
+        labels=ranks.on_first(lambda: dataset.image_labels(ids)),
         read_image=dataset.image,
         crop_size=config.cam_crop_size,
         resize_long=config.cam_resize_long,
@@ -86,7 +85,7 @@ def validation_measures(
     model: nn.Module, dataset: Dataset, ids: Sequence[str], *, crop_size: int, compute: Compute
 ) -> dict[str, float]:
     """Compute the mean loss over the images of a list, and the mAP of their classes."""
-    labels = torch.from_numpy(label_rows(dataset, ids))
+    labels = torch.from_numpy(ranks.on_first(lambda: dataset.image_labels(ids)))
     logits = measure_crops(
         model, dataset, ids, crop_size=crop_size, compute=compute, description="validate"
     )

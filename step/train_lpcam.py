@@ -17,7 +17,7 @@ from misc.machine import ranks
 from misc.machine.device import Compute
 from misc.run.open_dataset import label_rows
 from misc.run.records import checkpoint_path
-from misc.run.workers import collect_images
+from misc.run.workers import run_images
 from misc.settings.config import Config
 from misc.train.inference import LoadedScales, load_scales, scale_maps
 from misc.train.networks import check_weights, classifier_from, load_network, load_trained
@@ -99,7 +99,7 @@ def class_pools(
             for pool in split_features(features, high_res_cam(maps, size)[0], threshold)
         ]
 
-    found = collect_images(
+    found = run_images(
         ids,
         partial(load_scales, dataset, (1.0, *scales)),
         process=process,

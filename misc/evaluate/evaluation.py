@@ -28,7 +28,7 @@ from misc.metrics import (
     mean_average_precision,
     mean_iou,
 )
-from misc.run.workers import collect_images
+from misc.run.workers import run_images
 
 # Measures, and their breakdown; see `record_measures`.
 Found = tuple[dict[str, float], dict[str, Any]]
@@ -53,7 +53,7 @@ def measure_semantic_labels(
         iou: float | None = plain(mean_iou(count))
         return iou
 
-    ious = collect_images(
+    ious = run_images(
         ids,
         partial(count_image, dataset, folder),
         process=add,
@@ -99,7 +99,7 @@ def measure_instances(
 
     `with_coco` adds COCO's AP; without it, how AP50 varies with the order of the images is added.
     """
-    found = collect_images(
+    found = run_images(
         ids,
         partial(match_image, dataset, folder, with_coco),
         num_workers=num_workers,

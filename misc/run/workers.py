@@ -94,25 +94,17 @@ def map_images(
 
 def run_images(
     ids: Sequence[str], load: Load, *, outputs: Outputs | None = None, **options: Any
-) -> None:
-    """Map over images only to write their files, each on one of the ranks.
+) -> list[Any]:
+    """Map over images, each on one of the ranks, and gather all small results on all ranks.
 
-    Arguments as `map_images`. Ranks share what is unfinished: none idles after one was lost.
+    Arguments as `map_images`; the results are in the order of `ids`. Ranks share what is
+    unfinished: none idles after one was lost.
     """
     if ranks.world_size() > 1:
         # Only the first rank checks: others may finish files while the last ranks still check.
         ids = ranks.share(ranks.on_first(partial(_unfinished, ids, outputs)))
-    for _ in map_images(ids, load, outputs=outputs, **options):
-        pass
-    ranks.wait()
-
-
-def collect_images(ids: Sequence[str], load: Load, **options: Any) -> list[Any]:
-    """Map over images, each on one of the ranks, and gather all small results on all ranks.
-
-    Arguments as `map_images`; the results are in the order of `ids`.
-    """
-    return ranks.gather([result for _, result in map_images(ranks.share(ids), load, **options)])
+    results = map_images(ids, load, outputs=outputs, **options)
+    return ranks.gather([result for _, result in results])
 
 
 def start_worker(_number: int = 0) -> None:

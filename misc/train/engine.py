@@ -104,7 +104,7 @@ class Meter:
                 raise ValueError(f"the loss {name} is {float(total)} at step {step}: {STOPPED}")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Checkpoint:
     """A file of all that a rerun needs to resume as if never stopped."""
 

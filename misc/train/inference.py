@@ -14,7 +14,7 @@ from misc.crf import crf_inference_probabilities
 from misc.files.dataset import Dataset, Images
 from misc.imutils import normalize, normalize_crop, planes, rescale, top_left_window, with_mirror
 from misc.machine.device import Compute
-from misc.run.workers import Way, collect_images, run_images
+from misc.run.workers import Way, run_images
 
 Outputs = Callable[[str], Sequence[Path]]
 LoadedScales = tuple[tuple[int, int], list[torch.Tensor]]
@@ -60,7 +60,7 @@ def measure_crops(
             found = measure(normalize_crop(*compute.put(loaded))[None])
         return found[0].float().cpu()
 
-    found = collect_images(
+    found = run_images(
         ids,
         partial(load_crop, dataset, crop_size),
         process=process,
@@ -129,7 +129,7 @@ def detect_images(
             (found,) = model([detector_image(compute.put(image))])
         return use(image_id, as_detections(found))
 
-    return _run(
+    return run_images(
         ids,
         partial(_load_image, images),
         process=process,
@@ -219,7 +219,7 @@ def segment_images(
         pixels = image.numpy().transpose(1, 2, 0) if crf else None
         return (yield partial(_use_label, use, image_id, steps, size, pixels, crf))
 
-    return _run(
+    return run_images(
         ids,
         partial(load_scales, images, (1.0, *scales)),
         process=process,
@@ -244,11 +244,3 @@ def _use_label(
         assert pixels is not None
         found = crf_inference_probabilities(pixels, found, backend=crf)
     return use(image_id, found.argmax(axis=0).astype(np.uint8))
-
-
-def _run(ids: Sequence[str], load: Callable[[str], Any], **options: Any) -> list[Any]:
-    """Map over images: write their files where there are outputs, else gather results."""
-    if options["outputs"] is None:
-        return collect_images(ids, load, **options)
-    run_images(ids, load, **options)
-    return []

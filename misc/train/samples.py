@@ -164,7 +164,7 @@ def load_batches(
     num_workers: int,
     pin_memory: bool = False,
 ) -> Iterator[Any]:
-    """Yield this rank's part of the steps' batches; an error of a sample in place of its batch.
+    """Yield this rank's part of the steps' batches; raise the error of a sample as it was raised.
 
     Pinned memory is for batches that are copied to a CUDA device.
 
@@ -184,7 +184,10 @@ def load_batches(
         pin_memory=pin_memory,
     )
     try:
-        yield from batches
+        for batch in batches:
+            if isinstance(batch, Exception):
+                raise batch
+            yield batch
     except RuntimeError as error:
         if not str(error).startswith("DataLoader worker (pid"):
             raise

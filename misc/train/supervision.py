@@ -19,7 +19,7 @@ from misc.files.labels import (
 from misc.instances import component_detections
 from misc.run.log import logger
 from misc.run.stage import StageFiles, label_source_path
-from misc.run.workers import collect_images
+from misc.run.workers import run_images
 from misc.settings.config import Config
 
 VALIDATED_IMAGES = 200  # in training: enough for a curve; the evaluations measure on all
@@ -97,7 +97,7 @@ class Supervision:
         Raises:
             ValueError: no image has one.
         """
-        counts = collect_images(
+        counts = run_images(
             ids,
             partial(_count_instances, self),
             num_workers=num_workers,

@@ -43,6 +43,7 @@ from misc.train.supervision import Supervision
 
 # New layers have a larger learning rate under SGD; AdamW scales each step by itself.
 RATE_FACTORS = {"sgd": 10.0, "adamw": 1.0}
+POWER = 0.9  # of the polynomial decay of the learning rate
 REPORT_EVERY = 50  # steps
 IMAGES = "images"  # of the record: the size of each image that the network was trained on
 SMALLER = "pass a smaller batch or crop size, or another --device; the last checkpoint is intact"
@@ -158,7 +159,6 @@ class Schedule:
     epochs: int = 0  # each drops its last, partial batch
     steps: int = 0  # T, in place of epochs
     warmup_steps: int = 0  # over which the learning rate rises
-    power: float = 0.9  # of the polynomial decay
     drops: tuple[int, ...] | None = None  # steps that divide the rate by ten, in place of the decay
 
     def total_steps(self, images: int) -> int:
@@ -166,11 +166,11 @@ class Schedule:
         return self.steps or images // self.batch_size * self.epochs
 
     def rate(self, step: int, total: int) -> float:
-        """Return the factor of the learning rate before step t = 0, 1, …: (1 - t/T)^power."""
+        """Return the factor of the learning rate before step t = 0, 1, …: (1 - t/T)^0.9."""
         warmup = min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
         if self.drops is not None:
             return float(warmup * 0.1 ** sum(step >= drop for drop in self.drops))
-        return float(warmup * (1 - step / total) ** self.power)
+        return float(warmup * (1 - step / total) ** POWER)
 
 
 def make_optimizer(
@@ -223,14 +223,8 @@ def train(
     compute, total = training.compute, schedule.total_steps(len(samples))
     every = every or len(samples) // schedule.batch_size
     step_losses = distributed_losses(model, losses, schedule.batch_size)
-    meter = Meter()
-    checkpoint = Checkpoint(
-        path=checkpoint_path(training.weights),
-        model=model,
-        optimizer=optimizer,
-        meter=meter,
-        schedule=str(schedule),
-    )
+    meter, path = Meter(), checkpoint_path(training.weights)
+    checkpoint = Checkpoint(path, model, optimizer, meter, schedule=str(schedule))
     start = checkpoint.resume()
     curve = None
     if ranks.is_first():
@@ -255,8 +249,6 @@ def train(
     model.train()
     with bar(total=total, initial=start, description=training.name, unit="step") as progress:
         for step, batch in enumerate(batches, start):
-            if isinstance(batch, Exception):
-                raise batch
             seed_step(training.seed, step)
             set_rate(optimizer, schedule.rate(step, total))
             with memory_for(f"step {step + 1}", remedy=SMALLER):

@@ -33,7 +33,7 @@ from misc.machine import ranks
 from misc.masks import counted_order, numbered_map
 from misc.run.log import logger
 from misc.run.records import PREDICTION, claim_folder, hold_sources
-from misc.run.workers import collect_images
+from misc.run.workers import run_images
 from misc.settings.config import Config
 from misc.settings.flags import resolved
 from misc.settings.metadata import PREDICTS, read_metadata, settings_in_use
@@ -226,7 +226,7 @@ def claim(config: Config, predictions: Predictions, *, precision: str) -> None:
 def summarise(predictions: Predictions, ids: Sequence[str], *, num_workers: int) -> None:
     """Write the COCO annotations of all images, and the page of all overlays."""
     if predictions.has_instances:
-        records = collect_images(
+        records = run_images(
             ids, predictions.records, num_workers=num_workers, description="annotations"
         )
         images = [Described(number, *each) for number, each in enumerate(records, start=1)]

@@ -50,8 +50,9 @@ def features(model, size=64):
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_every_backbone_has_output_stride_16_and_tells_its_channels(name):
-    model = build_backbone(name).eval()
-    found = features(model)
+    with torch.device("meta"):
+        model = build_backbone(name).eval()
+        found = features(model)
     assert [x.shape[2] for x in found] == [16, 16, 8, 4, 4]
     assert [x.shape[1] for x in found] == stage_channels(model)
     assert {name for name in model.state_dict() if name.startswith(("fc", "avgpool"))} == set()
@@ -59,8 +60,9 @@ def test_every_backbone_has_output_stride_16_and_tells_its_channels(name):
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])
 def test_at_output_stride_8_the_last_layers_are_dilated(name):
-    model = build_backbone(name, output_stride=8).eval()
-    assert [x.shape[2] for x in features(model)] == [16, 16, 8, 8, 8]
+    with torch.device("meta"):
+        model = build_backbone(name, output_stride=8).eval()
+        assert [x.shape[2] for x in features(model)] == [16, 16, 8, 8, 8]
     dilations = [
         [m.dilation[0] for m in layer.modules() if getattr(m, "kernel_size", 0) == (3, 3)]
         for layer in (model.layer3, model.layer4)
@@ -89,7 +91,8 @@ def test_a_state_dict_tells_its_backbone_under_any_prefix(name):
 
 @pytest.mark.parametrize("form", [Net, EdgeDisplacement])
 def test_weights_of_another_backbone_are_refused_by_both_names(form):
-    theirs, ours = (form(backbone=name) for name in ("resnet34", "resnet18"))
+    with torch.device("meta"):
+        theirs, ours = (form(backbone=name) for name in ("resnet34", "resnet18"))
     with pytest.raises(ValueError, match=r"a\.pth: .*backbone is resnet34, here it is resnet18"):
         ours.load_published(theirs.state_dict(), source="a.pth")
 

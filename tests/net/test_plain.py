@@ -42,7 +42,7 @@ def scrambled(model):
     return model
 
 
-@pytest.fixture(params=BUILDERS)
+@pytest.fixture(params=["CAM", "IRNet", "DeepLab"])
 def build(request):
     return lambda: scrambled(BUILDERS[request.param]())
 
@@ -67,16 +67,15 @@ def training_steps(model, optimizer, losses):
         optimizer.step()
 
 
-def optimizer_of(name, groups):
+def optimizer_of(groups):
     rated = [{"params": parameters, "lr": 1e-2} for parameters in groups]
-    return make_optimizer(name, rated, momentum=0.9, weight_decay=0)
+    return make_optimizer("adamw", rated, momentum=0.9, weight_decay=0)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 @pytest.mark.parametrize("name", ["Net", "Net, from scratch", "DeepLab"])
-def test_in_eval_mode_a_training_network_is_a_fresh_one_with_its_weights(name, optimizer):
+def test_in_eval_mode_a_training_network_is_a_fresh_one_with_its_weights(name):
     model = scrambled(BUILDERS[name]())
-    steps = optimizer_of(optimizer, model.trainable_parameters())
+    steps = optimizer_of(model.trainable_parameters())
     before = applied(model.eval())
     for _ in range(2):
         training_steps(model.train(), steps, lambda network: network(PAIR).square().mean())
@@ -87,8 +86,7 @@ def test_in_eval_mode_a_training_network_is_a_fresh_one_with_its_weights(name, o
         before = found
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-def test_in_eval_mode_irnet_in_training_is_its_inference_form_with_its_weights(optimizer):
+def test_in_eval_mode_irnet_in_training_is_its_inference_form_with_its_weights():
     model = AffinityDisplacementLoss(PathIndex(5, (16, 16)), **SMALL)
     label = torch.zeros(2, 16, 16, dtype=torch.uint8)
     label[:, 4:9, 3:8] = 2
@@ -96,7 +94,7 @@ def test_in_eval_mode_irnet_in_training_is_its_inference_form_with_its_weights(o
     def losses(network):
         return torch.stack(list(network(PAIR[..., :48, :48], label[:, :12, :12]).values())).sum()
 
-    steps = optimizer_of(optimizer, model.trainable_parameters())
+    steps = optimizer_of(model.trainable_parameters())
     for _ in range(2):
         training_steps(model.train(), steps, losses)
         model.eval()
