@@ -15,7 +15,6 @@ from misc.imutils import normalize
 from misc.lpcam import cluster, prototype_weight, split_features
 from misc.machine import ranks
 from misc.machine.device import Compute
-from misc.run.open_dataset import label_rows
 from misc.run.records import checkpoint_path
 from misc.run.workers import run_images
 from misc.settings.config import Config
@@ -36,7 +35,8 @@ def run(config: Config, dataset: Dataset) -> None:
     model, cam = cam_form_from(config, classes), classifier_from(config, classes, "CAM")
     load_trained(model.net, "cam", config.cam_weights_name)
     load_network(cam, "cam", config.cam_weights_name, training.compute)
-    labels, checkpoint = label_rows(dataset, ids), checkpoint_path(training.weights)
+    labels = ranks.on_first(lambda: dataset.image_labels(ids))
+    checkpoint = checkpoint_path(training.weights)
     rows = ranks.on_first(lambda: read_tensors(checkpoint) if checkpoint.is_file() else [])
     for label in range(len(rows), classes):
         rng = np.random.default_rng([config.seed, label])

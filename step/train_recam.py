@@ -12,7 +12,6 @@ from misc.files.dataset import Dataset
 from misc.imutils import normalize_crop
 from misc.machine import ranks
 from misc.recam import recam_loss
-from misc.run.open_dataset import label_rows
 from misc.settings.config import Config
 from misc.train.networks import check_weights, load_trained
 from misc.train.samples import ClassificationSamples
@@ -28,7 +27,7 @@ def run(config: Config, dataset: Dataset) -> None:
         return
     samples = ClassificationSamples(
         ids=ids,
-        labels=label_rows(dataset, ids),
+        labels=ranks.on_first(lambda: dataset.image_labels(ids)),
         read_image=dataset.image,
         crop_size=config.cam_crop_size,
         resize_long=config.cam_resize_long,

@@ -17,7 +17,7 @@ from misc.run.results import claim_outputs
 from misc.run.stage import StageFiles, label_source_path
 from misc.settings.config import Config
 from misc.train.networks import check_weights, load_network
-from misc.train.training import IMAGES, image_sizes
+from misc.train.training import IMAGES
 
 
 def evaluate_network(
@@ -79,8 +79,7 @@ def check_trained(
 def warn_of_seen(weights: Path, dataset: Dataset, ids: Sequence[str], *, source: str) -> None:
     """Warn in one line of a list's images that the network was trained on, where it is known."""
     known = read_note(weights, IMAGES) or {}
-    sizes = image_sizes(dataset, [i for i in ids if i in known])
-    seen = [image_id for image_id, size in sizes.items() if known[image_id] == size]
+    seen = [i for i in ids if i in known and known[i] == dataset.image_facts(i)]
     if seen:
         logger.warning(
             "%d of %d images of %s were trained on (%s): the measures are not of unseen images",

@@ -48,12 +48,7 @@ def _opener_of(module: str) -> Callable[[Config], Dataset]:
     return opener
 
 
-def label_rows(dataset: Dataset, ids: Sequence[str]) -> np.ndarray:
-    """Return the image-level labels, float32 (N, C) of 0 and 1, read by the first rank only."""
-    return ranks.on_first(lambda: dataset.image_labels(ids))
-
-
 def image_labels(dataset: Dataset, ids: Sequence[str]) -> dict[str, np.ndarray]:
     """Return for each image the classes in its image-level label: `keys`, int64 (K,)."""
-    labels = label_rows(dataset, ids)
+    labels = ranks.on_first(lambda: dataset.image_labels(ids))
     return {i: np.flatnonzero(row) for i, row in zip(ids, labels, strict=True)}

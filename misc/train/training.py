@@ -45,7 +45,7 @@ from misc.train.supervision import Supervision
 RATE_FACTORS = {"sgd": 10.0, "adamw": 1.0}
 POWER = 0.9  # of the polynomial decay of the learning rate
 REPORT_EVERY = 50  # steps
-IMAGES = "images"  # of the record: the size of each image that the network was trained on
+IMAGES = "images"  # of the record: those that the network was trained on, with their facts
 SMALLER = "pass a smaller batch or crop size, or another --device; the last checkpoint is intact"
 
 
@@ -106,8 +106,8 @@ def claim_training(
 ) -> Training:
     """Claim the weights of a network for a training on these images.
 
-    The record beside them says what --predict needs of the network, and the images' file sizes:
-    another folder may have images of the same names.
+    The record beside them says what --predict needs of the network, and the images' facts: another
+    folder may have images of the same names.
     """
     stage = name = f"train_{network}"
     weights = Path(vars(config)[f"{network}_weights_name"])
@@ -129,7 +129,7 @@ def claim_training(
         category_ids=dataset.category_ids(),
         palette=dataset.palette.tobytes(),
     )
-    notes = {FIELD: metadata, IMAGES: image_sizes(dataset, ids)}
+    notes = {FIELD: metadata, IMAGES: {i: dataset.image_facts(i) for i in ids}}
     is_finished = claim_weights(weights, settings, notes=notes, overwrite=config.overwrite)
     if is_finished:
         logger.info("%s is already trained with these settings", weights)
@@ -143,12 +143,6 @@ def claim_training(
         settings=settings,
         is_finished=is_finished,
     )
-
-
-def image_sizes(dataset: Dataset, ids: Sequence[str]) -> dict[str, str]:
-    """Return by id the size of each image's file: another folder may have images of these names."""
-    paths = {image_id: dataset.image_path(image_id) for image_id in ids}
-    return {i: f"{p.stat().st_size} bytes" if p.is_file() else "" for i, p in paths.items()}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,8 +18,19 @@ def loaded(model, state):
     return model.eval()
 
 
+@pytest.fixture(scope="module")
+def net(published):
+    return loaded(Net(), published)
+
+
+@pytest.fixture(scope="module")
+def inference(published):
+    return loaded(EdgeDisplacement(crop_size=64), published)
+
+
 def test_names_and_shapes_are_the_published_ones():
-    state = Net().state_dict()
+    with torch.device("meta"):
+        state = Net().state_dict()
     assert {name: list(tensor.shape) for name, tensor in state.items()} == names("irn")
 
 
@@ -60,12 +71,11 @@ def cut(x, like):
     return x[..., : like.shape[2], : like.shape[3]]
 
 
-def test_both_branches_follow_their_definition(published):
-    model = loaded(Net(), published)
+def test_both_branches_follow_their_definition(net, published):
     with torch.no_grad():
         image = torch.randn(1, 3, 76, 100)
-        x1, x2, x3, x4, x5 = model.features(image)
-        logit, displacement = model(image)
+        x1, x2, x3, x4, x5 = net.features(image)
+        logit, displacement = net(image)
         assert [x.shape[1] for x in (x1, x2, x3, x4, x5)] == [64, 256, 512, 1024, 2048]
         assert [tuple(x.shape[2:]) for x in (x1, x3, x5)] == [(19, 25), (10, 13), (5, 7)]
         edges = [
@@ -89,18 +99,17 @@ def test_both_branches_follow_their_definition(published):
         torch.testing.assert_close(displacement, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_the_stored_mean_is_subtracted_in_eval_mode_only(published):
-    model = loaded(Net(), published)
+def test_the_stored_mean_is_subtracted_in_eval_mode_only(net):
     image = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
-        shifted = model(image)[1]
-        plain = model.train()(image)[1]
-    mean = model.mean_shift.running_mean.view(1, 2, 1, 1)
+        plain = net.train()(image)[1]
+        shifted = net.eval()(image)[1]
+    mean = net.mean_shift.running_mean.view(1, 2, 1, 1)
     assert mean.abs().min() > 1e-3
     torch.testing.assert_close(plain - shifted, mean.expand_as(plain), rtol=1e-3, atol=1e-4)
 
 
-def test_the_branches_learn_and_the_backbone_does_not(published):
+def test_the_branches_learn_and_the_backbone_does_not():
     model = AffinityDisplacementLoss(PathIndex(5, (16, 16)))
     before = model.resnet50.bn1.running_mean.clone()
     model.train()
@@ -120,14 +129,13 @@ def test_the_branches_learn_and_the_backbone_does_not(published):
     ("size", "padded"), [((60, 50), (64, 64)), ((70, 50), (80, 64)), ((60, 96), (64, 96))]
 )
 def test_an_image_is_padded_to_the_crop_or_to_the_next_multiple_of_16(
-    published, size, padded, monkeypatch
+    inference, size, padded, monkeypatch
 ):
-    model = loaded(EdgeDisplacement(crop_size=64), published)
     seen = []
-    features = model.features
-    monkeypatch.setattr(model, "features", lambda x: seen.append(x) or features(x))
+    features = inference.features
+    monkeypatch.setattr(inference, "features", lambda x: seen.append(x) or features(x))
     with torch.no_grad():
-        boundary, displacement = model(torch.randn(2, 3, *size))
+        boundary, displacement = inference(torch.randn(2, 3, *size))
     grid = tuple((side - 1) // 4 + 1 for side in size)
     assert tuple(seen[0].shape[2:]) == padded
     assert not seen[0][:, :, size[0] :].any()
@@ -136,14 +144,12 @@ def test_an_image_is_padded_to_the_crop_or_to_the_next_multiple_of_16(
     assert displacement.shape == (2, *grid)
 
 
-def test_the_mirror_is_averaged_into_the_boundary_but_not_into_the_displacement(published):
-    model = loaded(EdgeDisplacement(crop_size=64), published)
-    plain = loaded(Net(), published)
+def test_the_mirror_is_averaged_into_the_boundary_but_not_into_the_displacement(inference, net):
     image = torch.randn(3, 64, 52)
     pair = torch.stack([image, image.flip(-1)])
     with torch.no_grad():
-        boundary, displacement = model(pair)
-        logit, both = plain(F.pad(pair, (0, 12, 0, 0)))
+        boundary, displacement = inference(pair)
+        logit, both = net(F.pad(pair, (0, 12, 0, 0)))
     logit = logit[..., :13]
     expected = torch.sigmoid(logit[0] / 2 + logit[1].flip(-1) / 2)
     torch.testing.assert_close(boundary, expected, rtol=1e-4, atol=1e-5)
