@@ -53,11 +53,12 @@ def read_index(
     """Read the tree of images and the files of labels; without any, sub-folders are the labels."""
     files = sorted(files_below(root, but=masks))
     paths = photograph_ids(files, source=f"--data_root {root}")
-    names = None if class_names is None else _named(class_names)
+    listed = None if class_names is None else read_names(class_names)
+    names = None if listed is None else _without_background(class_names, listed)
     images = Names(root, paths)
     source = ", ".join(map(str, labels)) or f"--data_root {root}"
     if labels:
-        read = partial(read_labels, names=names, images=images, ids=list(paths))
+        read = partial(read_labels, names=listed, images=images, ids=list(paths))
         rows, own_names = _together(root, paths, {path: read(path) for path in labels})
     else:
         rows, own_names = _sub_folders(root, paths)
@@ -94,13 +95,12 @@ def _broken(root: Path, paths: Mapping[str, str], *, refuse: bool) -> dict[str, 
     return broken
 
 
-def _named(class_names: Path) -> list[str]:
-    """Read the names of --class_names without the background's, which some put first."""
-    names = read_names(class_names)
+def _without_background(source: Path | None, names: list[str]) -> list[str]:
+    """Return the names of --class_names without the background's, which some put first."""
     if len(names) == 1 or not is_background(names[0]):
         return names
     words = "--class_names %s: %r is no class and is left out; in masks it is 0, and 1 is %r"
-    _log.warning(words, class_names, *names[:2])
+    _log.warning(words, source, *names[:2])
     return names[1:]
 
 

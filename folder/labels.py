@@ -10,7 +10,7 @@ import numpy as np
 from folder import tools
 from folder.coco_json import labels_of_coco
 from folder.label_files import ACCEPTED, read_json, read_npy, read_text, read_xml
-from folder.rows import File, Labels, classes_in, rows_of
+from folder.rows import File, Labels, classes_in, names_of_columns, rows_of
 from folder.tables import table
 from folder.tree import Names
 
@@ -78,7 +78,7 @@ def vectors(file: File) -> Labels:
             raise ValueError(f"{file.path}: {name!r} has {has}")
         if not np.isin(vector, (0, 1)).all():
             raise ValueError(f"{file.path}: {name!r} has other values than 0 and 1")
-    names = list(file.names or map(str, range(count)))
+    names = names_of_columns(file, count) or list(map(str, range(count)))
     if len(names) != count:
         raise ValueError(f"{file.path}: it has {count} classes, --class_names {len(names)}")
     found = [(str(file.path), i, [names[n] for n in np.flatnonzero(v)]) for i, v in content.items()]

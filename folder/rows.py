@@ -48,7 +48,7 @@ class File(NamedTuple):
     Attributes:
         path: the file.
         content: what its ending's reader returns.
-        names: those of --class_names.
+        names: those of --class_names, the background's too, where it is at their head.
         images: which image a path means.
         ids: the ids of all images, in order.
     """
@@ -85,6 +85,12 @@ def rows_of(found: Iterable[tuple[str, str, Sequence[str]]]) -> list[Row]:
         places.setdefault(path, place)
         shown.setdefault(path, {}).update(dict.fromkeys(filter(None, map(normal, classes))))
     return [Row(place, path, list(shown[path])) for path, place in places.items()]
+
+
+def names_of_columns(file: File, count: int) -> list[str]:
+    """Return --class_names, without the background's name where so many columns have none of it."""
+    names = list(file.names or ())
+    return names[1:] if len(names) == count + 1 and is_background(names[0]) else names
 
 
 def choose(file: File, entries: Sequence[Entry]) -> str:
@@ -177,7 +183,7 @@ def _splitter(cells: Sequence[str], names: Sequence[str], places: Sequence[str])
 
 def _first_number(used: Sequence[int], names: Sequence[str], place: str) -> int:
     """Return whether classes count from 0 or 1."""
-    if used[0] == 0 and used[-1] < len(names):
+    if (used[0] == 0 or is_background(names[0])) and used[-1] < len(names):
         return 0
     if used[0] > 0 and used[-1] == len(names):
         return 1

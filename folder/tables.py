@@ -10,7 +10,17 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from folder.label_files import normal
-from folder.rows import CLASS_WORDS, Entry, File, Labels, choose, classes_in, rows_of, word_of
+from folder.rows import (
+    CLASS_WORDS,
+    Entry,
+    File,
+    Labels,
+    choose,
+    classes_in,
+    names_of_columns,
+    rows_of,
+    word_of,
+)
 from folder.tools import OTHER, values_of
 from folder.tree import ALMOST, endings, is_photograph
 
@@ -91,9 +101,9 @@ def _columns_of_0_and_1(file: File, found: Table) -> Labels | None:
             "classes 0 and 1; write `path,class;class`"
         )
     headings = found.headings
-    named = headings if len(headings) == count else file.names
-    if named is None or len(named) != count or len(set(named)) < count or "" in named:
-        has = "there is no --class_names" if named is None else f"{len(named)} names"
+    named = headings if len(headings) == count else names_of_columns(file, count)
+    if len(named) != count or len(set(named)) < count or "" in named:
+        has = f"{len(named)} names" if named else "there is no --class_names"
         raise ValueError(
             f"{found.places[0]}: {count} columns of 0 and 1, and {has}; a line of headings names "
             "each, or a file --class_names"

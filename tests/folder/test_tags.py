@@ -1,6 +1,7 @@
 """Every form of labels is read as the same, and what is wrong in one is named in one line."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -330,6 +331,29 @@ def test_files_of_tools_without_images_are_one_line(photos, name, content, words
     (photos.parent / name).write_text(text)
     with pytest.raises(ValueError, match=words):
         Dataset(photos, labels=photos.parent / name).split("all")
+
+
+@pytest.mark.parametrize(
+    "form", ["yolo", "numbers.txt", "rows.npy", "arrays.npy", "columns below no heading.csv"]
+)
+def test_a_background_at_the_head_of_names_shifts_no_class(photos, form):
+    """Numbers of classes count it, as it is in the list; columns may have one of it or not."""
+    content = FORMS[form]
+    path = photos.parent / form
+    content(path) if callable(content) else path.write_bytes(content)
+    names = photos.parent / "names.txt"
+    names.write_text("\n".join(["background", *NAMES]))
+    if form in ("yolo", "numbers.txt"):
+        files = path.rglob("*.txt") if form == "yolo" else [path]
+        for file in files:
+            file.write_text(re.sub(r"(?m)(^| )(?=\d( |$))(\d)", counted_up, file.read_text()))
+    data = Dataset(photos, labels=path, class_names=names)
+    assert list(data.class_names) == NAMES
+    assert {data.file_name(i): rows(data, [i])[0] for i in data.split("all")} == VECTORS
+
+
+def counted_up(match):
+    return f"{match[1]}{int(match[3]) + 1}"
 
 
 def test_numbers_of_yolo_need_class_names(photos):
