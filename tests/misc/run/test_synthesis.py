@@ -12,6 +12,7 @@ from misc.indexing import propagate_to_edge
 from misc.instances import upsample_scores
 from misc.run.synthesis import Inputs, LabelSettings, ScoreSettings, synthesise
 from misc.run.workers import map_images
+from misc.settings.flags import read_config
 
 SIZE, GRID = (48, 80), (12, 20)
 WALK = ScoreSettings(radius=5, beta=10, exp_times=3)
@@ -140,3 +141,9 @@ def test_a_background_that_walks_takes_the_place_of_a_given_background_score(cap
     assert run_sample.main(["--walk_background", "8", "--sem_seg_bg_thres", "0.3"]) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("error: --sem_seg_bg_thres 0.3: --walk_background 8.0 takes its place")
+
+
+def test_photographs_of_many_kinds_score_instances_by_their_mean():
+    for score, datasets in (("peak", ("voc12", "cityscapes")), ("mean", ("coco14", "folder"))):
+        for name in datasets:
+            assert read_config(["--dataset", name, "--data_root", "x"]).ins_seg_score == score
