@@ -4,7 +4,7 @@ The label stages, --predict and --sweep make their labels with `synthesise`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -81,23 +81,27 @@ class LabelSettings:
 
 def label_settings_from(config: Config, kind: str) -> LabelSettings:
     """Return how the flags ask for `instance` or `semantic` labels."""
-    is_instance = kind == "instance"
-    splits = is_instance and config.ins_seg_split
-    has_crf = config.ins_seg_crf if is_instance else config.sem_seg_crf
-    threshold = config.ins_seg_bg_thres if is_instance else config.sem_seg_bg_thres
+    # What is off, or of the other kind, is equal with any other settings.
+    scores = ScoreSettings(
+        power=config.cam_power,
+        radius=config.walk_radius if config.walk else 0,
+        beta=config.beta if config.walk else 0,
+        exp_times=config.exp_times if config.walk else 0,
+        background_power=config.walk_background,
+    )
+    if kind == "semantic":
+        return LabelSettings(
+            kind=kind,
+            scores=scores,
+            background=0 if config.walk_background else config.sem_seg_bg_thres,
+            crf=config.crf if config.sem_seg_crf else "",
+        )
+    length = config.small_displacement if config.ins_seg_split else 0
     return LabelSettings(
         kind=kind,
-        # What is off is equal with any other settings.
-        scores=ScoreSettings(
-            power=config.cam_power,
-            radius=config.walk_radius if config.walk else 0,
-            beta=config.beta if config.walk else 0,
-            exp_times=config.exp_times if config.walk else 0,
-            small_displacement=config.small_displacement if splits else 0,
-            background_power=config.walk_background,
-        ),
-        background=0 if config.walk_background else threshold,
-        crf=config.crf if has_crf else "",
+        scores=replace(scores, small_displacement=length),
+        background=0 if config.walk_background else config.ins_seg_bg_thres,
+        crf=config.crf if config.ins_seg_crf else "",
         instance_score=config.ins_seg_score,
         min_area=config.ins_seg_min_area,
     )
