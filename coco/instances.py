@@ -1,6 +1,6 @@
 """The images of an instances JSON, their files, and where in the JSON their annotations lie.
 
-The 450 MB of text are read at once, but parsed element by element: whole, they take gigabytes.
+It is parsed element by element: whole, its 450 MB take gigabytes.
 """
 
 import json
@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from misc.files.atomic import names_in
 
 _blank = re.compile(r"[ \t\n\r]*").match
 _decode = json.JSONDecoder().raw_decode
+PIECE = 1 << 24  # bytes
 # Where the images of a split are looked for, in this order.
 LAYOUTS = ("{}", "images/{}", "JPEGImages/{}", "JPEGImages", "images")
 OTHER_CLASSES = "a data set of other classes is read with --dataset folder --labels FILE"
@@ -165,45 +166,69 @@ def _read_lists(path: Path, take: Callable[[str, Any, int, int], None]) -> set[s
 
     It is called with a list's name, an element, the element's first byte, and its length.
     """
-    text, names = _Text(path), set()
-    text.take("{")
-    while text.peek() != "}":
-        name = text.value()
-        text.take(":")
-        if text.peek() == "[":
-            names.add(name)
-            text.take("[")
-            while text.peek() != "]":
-                offset, element = text.place, text.value()
-                try:
-                    take(name, element, offset, text.place - offset)
-                except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-                    is_told = isinstance(error, ValueError)
-                    reason = error if is_told else f"no instances JSON: {error!r}"
-                    raise ValueError(
-                        f"{path}: byte {offset}, one of its {name}: {reason}"
-                    ) from error
-                text.separate("]")
-            text.take("]")
-        else:
-            text.value()
-        text.separate("}")
+    names = set()
+    with path.open("rb") as file:
+        text = _Text(path, file)
+        text.take("{")
+        while text.peek() != "}":
+            name = text.value()
+            text.take(":")
+            if text.peek() == "[":
+                names.add(name)
+                text.take("[")
+                while text.peek() != "]":
+                    offset, element = text.offset, text.value()
+                    try:
+                        take(name, element, offset, text.offset - offset)
+                    except (
+                        AttributeError,
+                        KeyError,
+                        TypeError,
+                        ValueError,
+                        OverflowError,
+                    ) as error:
+                        is_told = isinstance(error, ValueError)
+                        reason = error if is_told else f"no instances JSON: {error!r}"
+                        raise ValueError(
+                            f"{path}: byte {offset}, one of its {name}: {reason}"
+                        ) from error
+                    text.separate("]")
+                text.take("]")
+            else:
+                text.value()
+            text.separate("}")
     return names
 
 
 class _Text:
-    """The text of a JSON and a place in it; read as Latin-1, so that a character is a byte."""
+    """A JSON's text by pieces, and a place in it; of Latin-1, so that a character is a byte."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.text = path.read_bytes().decode("latin-1")
-        self.place = 3 if self.text.startswith("\xef\xbb\xbf") else 0
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self.path, self.file = path, file
+        self.text, self.place, self.start = "", 0, 0  # the text starts at this byte of the file
+        self.more()
+        if self.text.startswith("\xef\xbb\xbf"):
+            self.place = 3
+
+    @property
+    def offset(self) -> int:
+        """The place in the file."""
+        return self.start + self.place
+
+    def more(self) -> bool:
+        """Read on, and drop the text before the place; return whether there was more."""
+        piece = self.file.read(PIECE)
+        self.start += self.place
+        self.text, self.place = self.text[self.place :] + piece.decode("latin-1"), 0
+        return bool(piece)
 
     def peek(self) -> str:
         """Step over blanks, and return the next character; empty at the end."""
-        if found := _blank(self.text, self.place):
-            self.place = found.end()
-        return self.text[self.place : self.place + 1]
+        while True:
+            if found := _blank(self.text, self.place):
+                self.place = found.end()
+            if self.place < len(self.text) or not self.more():
+                return self.text[self.place : self.place + 1]
 
     def take(self, wanted: str) -> None:
         """Step over a character."""
@@ -219,16 +244,22 @@ class _Text:
     def value(self) -> Any:
         """Return the next value, and step over it."""
         self.peek()
-        try:
-            value, end = _decode(self.text, self.place)
-            text, self.place = self.text[self.place : end], end
-            return value if text.isascii() else json.loads(text.encode("latin-1"))
-        except (ValueError, RecursionError) as error:
-            raise self.broken(str(error).partition(":")[0]) from error
+        while True:
+            try:
+                value, end = _decode(self.text, self.place)
+                if end < len(self.text):
+                    break
+                reason = "nothing follows"  # a number may go on in the next piece
+            except (ValueError, RecursionError) as error:
+                reason = str(error).partition(":")[0]
+            if not self.more():
+                raise self.broken(reason)
+        text, self.place = self.text[self.place : end], end
+        return value if text.isascii() else json.loads(text.encode("latin-1"))
 
     def broken(self, reason: str) -> ValueError:
         """Return the error of a file that cannot be read on."""
         return ValueError(
-            f"{self.path}: is cut short, or no JSON at byte {self.place} ({reason}); download it "
+            f"{self.path}: is cut short, or no JSON at byte {self.offset} ({reason}); download it "
             "again"
         )

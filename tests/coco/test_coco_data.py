@@ -288,3 +288,12 @@ def test_a_folder_without_annotations_says_what_is_expected(own, tmp_path):
         Dataset(own, year=2014)
     with pytest.raises(FileNotFoundError, match=r"^--coco_mask_dir .*: no such folder"):
         open_coco(own, mask_dir=tmp_path / "nowhere")
+
+
+def test_lists_read_by_pieces_are_the_same(root, monkeypatch):
+    before = open_coco(root)
+    labels = [before.semantic_label(i) for i in ids_of("train")]
+    monkeypatch.setattr("coco.instances.PIECE", 61)
+    after = open_coco(root)
+    assert after.identify() == before.identify()
+    assert all(map(np.array_equal, labels, map(after.semantic_label, ids_of("train"))))
