@@ -255,14 +255,9 @@ def decide(
     pixels: np.ndarray | None,
     settings: Sequence[LabelSettings],
 ) -> Iterator[Label]:
-    """Yield the label of each of the settings.
+    """Yield the label of each of the settings, cut from score maps of `walk`.
 
-    Args:
-        walked: score maps of `walk`, float32 (M, 1, h, w) each.
-        keys: int64 (K,), the classes.
-        size: the image's (H, W).
-        pixels: the image, uint8 (H, W, 3), where any label has a CRF.
-        settings: of the labels.
+    `pixels` are those of the image, uint8 (H, W, 3), where any label has a CRF.
     """
     maps, found = {}, {}
     for scores, each in walked.items():
