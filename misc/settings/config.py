@@ -228,7 +228,8 @@ class Config:
         "cam",
         "how maps are made; recam and lpcam bring their thresholds, see METHOD.md",
         rule=one_of(*CAM_METHODS),
-        affects=("make_cam",),
+        # For --predict the weights of IRNet, too, name the maps that they are for.
+        affects=("make_cam", *LABELS),
     )
     cam_network: str = setting(
         "net.resnet50_cam", "module with Net and CAM", affects=("train_cam", *SEEDS)

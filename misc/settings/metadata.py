@@ -18,7 +18,7 @@ PREDICTS = {"mask_rcnn": ("mask_rcnn",), "deeplab": ("deeplab",), "irn": ("cam",
 # The stages that use a network as --predict does.
 STAGES = {
     **dict.fromkeys(("cam", "recam", "lpcam"), ("make_cam",)),
-    "irn": ("make_cam", "make_ins_seg_labels", "make_sem_seg_labels"),
+    "irn": ("make_ins_seg_labels", "make_sem_seg_labels"),
     "mask_rcnn": ("eval_mask_rcnn",),
     "deeplab": ("eval_deeplab",),
 }
