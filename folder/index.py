@@ -140,7 +140,7 @@ def _together(root: Path, paths: Mapping[str, str], labels: Mapping[Path, Labels
         base = root.absolute()
         folders = [inside.relative_to(base).as_posix()] if inside.is_relative_to(base) else []
         folders += folders_of_part(parts[path], paths.values())
-        rows += [row._replace(folders=folders, part=parts[path]) for row in found.rows]
+        rows += [row._replace(folders=folders, part=parts[path] or row.part) for row in found.rows]
         names |= dict.fromkeys(found.class_names or ())
     has_names = all(found.class_names for found in labels.values())
     return Labels(rows, list(names) if has_names else None)

@@ -21,6 +21,7 @@ from folder.rows import (
     rows_of,
     word_of,
 )
+from folder.splits import part_of
 from folder.tools import OTHER, values_of
 from folder.tree import ALMOST, endings, is_photograph
 
@@ -30,6 +31,7 @@ SAMPLE = 200  # lines that are looked at, to see what separates their cells
 BITS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
 HEADINGS = {"path", "file", "filename", "filepath", "image", "imagepath", "imagename", "imageid"}
 HEADINGS |= {"id"}
+SPLIT_WORDS = {"split", "set", "subset", "partition", "phase", "dataset"}
 
 
 class Table(NamedTuple):
@@ -44,10 +46,24 @@ class Table(NamedTuple):
 
 def table(file: File) -> Labels | None:
     """`path,class;class`, a line or a column of 0 and 1 for each class, or as tools write it."""
-    found = _read(file)
+    found, parts = _without_split(_read(file))
     if not found.paths:
         return None
-    return _columns_of_0_and_1(file, found) or _column_of_classes(file, found)
+    labels = _columns_of_0_and_1(file, found) or _column_of_classes(file, found)
+    rows = [row._replace(part=parts.get(row.path, "")) for row in labels.rows]
+    return labels._replace(rows=rows)
+
+
+def _without_split(found: Table) -> tuple[Table, dict[str, str]]:
+    """Return a table without a column of train, val and test, and what it says of each path."""
+    for column, heading in enumerate(found.headings):
+        parts = [part_of((cells[column : column + 1] or [""])[0]) for cells in found.cells]
+        if word_of(heading) in SPLIT_WORDS and all(parts):
+            cells = [each[:column] + each[column + 1 :] for each in found.cells]
+            headings = found.headings[:column] + found.headings[column + 1 :]
+            parts_by_path = dict(zip(found.paths, parts, strict=True))
+            return found._replace(cells=cells, headings=headings), parts_by_path
+    return found, {}
 
 
 def _column_of_classes(file: File, found: Table) -> Labels:

@@ -78,6 +78,18 @@ def test_one_file_of_labels_for_each_part(tmp_path, lies):
     assert [data.class_names[c] for c in data.classes("train_1")] == ["only train"]
 
 
+@pytest.mark.parametrize("classes", ["cat,dog\n1,0\n0,1\n1,1", "label\ncat\ndog\ncat"])
+def test_a_column_of_a_table(tmp_path, classes):
+    make_photos(tmp_path / "photos", ["1.png", "2.png", "3.png"])
+    head, *cells = classes.split("\n")
+    lines = zip(("1", "2", "3"), ("train", "validation", "test"), cells, strict=True)
+    text = "\n".join([f"id,split,{head}", *map(",".join, lines)])
+    (tmp_path / "t.csv").write_text(text)
+    data = Dataset(tmp_path / "photos", labels=tmp_path / "t.csv")
+    assert [data.split(name) for name in ("train", "val", "test")] == [["1"], ["2"], ["3"]]
+    assert data.class_names == ("cat", "dog")
+
+
 def test_files_of_no_split_are_taken_together(tmp_path, caplog):
     caplog.set_level("INFO")
     make_photos(tmp_path / "photos", ["1.png", "2.png"])
