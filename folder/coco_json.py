@@ -12,7 +12,7 @@ from folder.label_files import normal, read_json
 from folder.rows import File, Labels, Row, is_background
 from folder.tree import Names
 from misc.files.coco import draw_masks
-from misc.files.images import photograph_size
+from misc.files.images import is_turned, photograph_size
 from misc.imutils import IGNORE
 
 _log = logging.getLogger("irnet")
@@ -25,12 +25,14 @@ class Content(NamedTuple):
         categories: names by id.
         above: names of groups of categories.
         images: file names by id.
+        sizes: (H, W) by the id of those images of which it is said.
         annotations: by the id of their image.
     """
 
     categories: dict[str, str]
     above: set[str]
     images: dict[str, str]
+    sizes: dict[str, tuple[int, int]]
     annotations: dict[str, list[Mapping[str, Any]]]
 
 
@@ -41,6 +43,11 @@ def parse(path: Path, content: Any) -> Content:
     try:
         categories = _by_id(content["categories"], "name")
         images = _by_id(content["images"], "file_name")
+        sizes = {
+            id_of(image, "id"): (int(image["height"]), int(image["width"]))
+            for image in content["images"]
+            if image.get("height") and image.get("width")
+        }
         annotations: dict[str, list[Mapping[str, Any]]] = {image: [] for image in images}
         for annotation in content["annotations"]:
             image, category = (id_of(annotation, key) for key in ("image_id", "category_id"))
@@ -54,7 +61,7 @@ def parse(path: Path, content: Any) -> Content:
         raise ValueError(f"{path}: no COCO JSON ({error!r})") from error
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    return Content(categories, above, images, annotations)
+    return Content(categories, above, images, sizes, annotations)
 
 
 def labels_of_coco(file: File) -> Labels | None:
@@ -91,6 +98,7 @@ class CocoMasks:
     ) -> None:
         self._path, self._root, self._paths, self._class_names = path, root, paths, class_names
         content = parse(path, read_json(path))
+        self._sizes: dict[str, tuple[int, int] | None] = {}
         self._known = self._match(content)
         self._class_ids = self._classes_of(content.categories)
 
@@ -102,6 +110,7 @@ class CocoMasks:
             shapes = content.annotations[number]
             if len(ids) == 1 and all(each.get("segmentation") for each in shapes):
                 known[ids[0]] = shapes
+                self._sizes[ids[0]] = content.sizes.get(number)
             boxes += len(ids) == 1 and ids[0] not in known
         words = f"masks: {len(known)} of {len(self._paths)} images have some in {self._path}"
         words += f"; {boxes} have boxes without masks" if boxes else ""
@@ -156,7 +165,14 @@ class CocoMasks:
             for each in self._known[image_id]
             if id_of(each, "category_id") in self._class_ids
         ]
-        size = photograph_size(self._root / self._paths[image_id])
+        image = self._root / self._paths[image_id]
+        size = photograph_size(image)
+        if (said := self._sizes[image_id] or size) != size:
+            why = "; EXIF turns the image, and its masks have to be drawn on it so"
+            raise ValueError(
+                f"{self._path}: says that {image} is {said} pixels, it is {size}"
+                f"{why if said == size[::-1] and is_turned(image) else ''}"
+            )
         masks = draw_masks([annotation for annotation, _, _ in found], size, self._path)
         classes = np.array([class_id for _, class_id, _ in found], np.int64)
         return masks, classes, np.array([is_crowd for _, _, is_crowd in found], bool)

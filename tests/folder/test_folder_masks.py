@@ -215,6 +215,15 @@ def test_a_coco_json_has_the_masks(photos, tmp_path, caplog):
     assert classes.tolist() == [1]
 
 
+def test_masks_of_an_image_of_another_size_are_refused(photos, tmp_path):
+    content = coco((0, 9, 0, box(0, 0, 8, 8)))
+    content["images"][0] |= {"height": SIZE[1], "width": SIZE[0]}
+    (tmp_path / "t.json").write_text(json.dumps(content))
+    words = r"t.json: says that .*a.jpg is \(32, 24\) pixels, it is \(24, 32\)$"
+    with pytest.raises(ValueError, match=words):
+        opened(photos, tmp_path / "t.json").semantic_label("a")
+
+
 def test_boxes_alone_are_no_masks_and_a_strange_category_is_refused(photos, tmp_path, caplog):
     caplog.set_level("INFO")
     boxes = coco((0, 9, 0, {"bbox": [0, 0, 8, 8], "segmentation": []}), (1, 4, 0, box(0, 0, 9, 9)))

@@ -187,9 +187,9 @@ def test_a_sweep_measures_each_kind_of_label_where_it_has_masks(measured, tmp_pa
     known = measures(folder)
     assert found["mIoU"] == f"{known['eval_sem_seg', 'train', 'mIoU']:.4f}"
     assert found["AP50"] == f"{known['eval_ins_seg', 'train', 'AP50']:.4f}"
-    said = "eval_sem_seg: 6 of 8 images of --chainer_eval_set train have ground truth"
-    assert f"{said} (semantic)" in log(tmp_path / "copy")
-    assert f"{said} (instance)" in log(tmp_path / "copy")
+    said = "6 of 8 images of --chainer_eval_set train have ground truth"
+    assert f"eval_sem_seg: {said} (semantic)" in log(tmp_path / "copy")
+    assert f"eval_ins_seg: {said} (instance)" in log(tmp_path / "copy")
     shutil.rmtree(tmp_path / "copy/masks/instance")
     assert run(tmp_path / "copy", sweep="exp_times=1,2", **again, overwrite=True) == 0
     assert "AP50" not in (tmp_path / "copy/run/result/sweep/sweep.md").read_text()
