@@ -13,7 +13,6 @@ from benchmarks.harness import Row
 from benchmarks.scenes import blobs, boundary, displacement
 from misc.files.cam_files import write_cams
 from misc.files.dataset import Dataset
-from misc.machine.device import Compute
 from misc.run.open_dataset import image_labels, open_dataset
 from misc.settings.config import Config
 from misc.settings.flags import read_config
@@ -32,8 +31,8 @@ def rows(*, full: bool = False) -> list[Row]:
     """Measure it on drawn data, with fields and CAMs as a trained network's."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        mock.patch("step.make_ins_seg_labels.load_irnet", _irnet),
-        mock.patch("misc.evaluate.sweep.load_irnet", _irnet),
+        mock.patch("step.make_ins_seg_labels.open_network", _irnet),
+        mock.patch("misc.evaluate.sweep.open_network", _irnet),
     ):
         data = {"run_dir": folder, "demo_train_images": IMAGES, "demo_val_images": 1}
         flags = {**data, "precision": "fp32", "sweep": GRID, "backbone": "resnet18"}
@@ -72,7 +71,7 @@ def _make_inputs(config: Config) -> None:
         write_cams(path, keys=keys, maps=[maps], size=size)
 
 
-def _irnet(config: Config, compute: Compute) -> Callable[[torch.Tensor], Fields]:
+def _irnet(config: Config, *_: object) -> Callable[[torch.Tensor], Fields]:
     """Return an untrained network, whose time counts, and fields in place of what it finds."""
     network = EdgeDisplacement(crop_size=config.irn_pad, backbone=config.backbone).eval()
 

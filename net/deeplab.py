@@ -8,7 +8,6 @@ from torch import nn
 
 from misc.files.weights import load_weights
 from misc.machine import ranks
-from misc.settings.config import Config
 from net.backbone import LAYERS, FrozenBatchNorm, build_backbone, stage_channels, stem
 
 RATES = (6, 12, 18, 24)
@@ -44,11 +43,6 @@ class DeepLab(nn.Module):
     def load_published(self, state: Mapping[str, torch.Tensor], *, source: str) -> None:
         """Load weights of ours; ValueError where they do not fit."""
         load_weights(self, state, source=source)
-
-
-def deeplab_from(config: Config, num_classes: int) -> DeepLab:
-    """Build the DeepLab that the settings describe, for a number of foreground classes."""
-    return DeepLab(num_classes + 1, backbone=config.deeplab_backbone or config.backbone)
 
 
 def _classifier(channels: int, num_labels: int, rate: int) -> nn.Conv2d:

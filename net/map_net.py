@@ -10,8 +10,6 @@ from torch import nn
 from misc.files.weights import load_weights
 from misc.lpcam import lpcam_maps
 from misc.recam import recam_maps
-from misc.settings.config import Config
-from misc.train.networks import classifier_from
 
 Maps = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 MAPS: Mapping[str, Maps] = {"recam": recam_maps, "lpcam": lpcam_maps}
@@ -40,17 +38,18 @@ class MapNet(nn.Module):
         load_weights(self, state, source=source)
 
 
-def cam_form_from(config: Config, num_classes: int) -> Any:
-    """Build the network that makes the maps of --cam_method, with random weights."""
-    if config.cam_method == "cam":
-        return classifier_from(config, num_classes, "CAM")
-    net = classifier_from(config, num_classes)
+def map_net(net: Any, method: str) -> MapNet:
+    """Build the network of a --cam_method beside a classification network.
+
+    Raises:
+        ValueError: the classification network has not what it needs.
+    """
     try:
         for part in ("features", "classifier.weight"):
             attrgetter(part)(net)
     except AttributeError as error:
         raise ValueError(
-            f"--cam_method {config.cam_method}: --cam_network {config.cam_network}: {error}; its "
-            "Net needs a method features and a 1×1 convolution classifier"
+            f"--cam_method {method}: --cam_network {type(net).__module__}: {error}; its Net needs "
+            "a method features and a 1×1 convolution classifier"
         ) from error
-    return MapNet(net, MAPS[config.cam_method])
+    return MapNet(net, MAPS[method])

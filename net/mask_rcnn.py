@@ -21,7 +21,6 @@ from torchvision.ops.poolers import LevelMapper
 
 from misc.files.weights import load_weights
 from misc.machine.device import is_thin
-from misc.settings.config import Config
 from net.backbone import LAYERS, FrozenBatchNorm, build_backbone, stage_channels
 
 CHANNELS = 256  # torchvision's
@@ -126,18 +125,6 @@ def mask_rcnn(
     usual = model.transform
     model.transform = Transform(min_size, max_size, usual.image_mean, usual.image_std)
     return model
-
-
-def mask_rcnn_from(config: Config, num_classes: int) -> Detector:
-    """Build the Mask R-CNN that the settings describe; see `mask_rcnn`."""
-    return mask_rcnn(
-        num_classes,
-        min_size=config.mask_rcnn_min_size,
-        max_size=config.mask_rcnn_max_size,
-        sampled_boxes=config.mask_rcnn_sampled_boxes,
-        channels=config.mask_rcnn_channels,
-        backbone=config.backbone,
-    )
 
 
 def _heads(num_labels: int, channels: int) -> dict[str, Any]:

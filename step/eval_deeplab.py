@@ -1,19 +1,21 @@
 """Evaluate DeepLab on val_list, and pack its labels for the server (METHOD section 9)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from torch import nn
 
 from misc.evaluate.evaluation import measure_semantic_labels
-from misc.evaluate.networks import check_trained, evaluate_network
+from misc.evaluate.networks import evaluate_network
 from misc.files.dataset import ARCHIVE, Dataset
 from misc.files.labels import semantic_paths, write_semantic_label
 from misc.machine.device import compute_of
 from misc.settings.config import Config
 from misc.train.inference import segment_images
-from net.deeplab import deeplab_from
+from net.build import check_networks
+
+check = check_networks
 
 
 def run(config: Config, dataset: Dataset) -> None:
@@ -36,15 +38,8 @@ def run(config: Config, dataset: Dataset) -> None:
         config,
         dataset,
         "deeplab",
-        build=partial(deeplab_from, config, len(dataset.class_names)),
         predict=predict,
         measure=measure_semantic_labels,
         pack=dataset.pack,
         packed=(ARCHIVE,),
     )
-
-
-def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
-    """Check the weights of each --supervision."""
-    build = partial(deeplab_from, config, len(dataset.class_names))
-    check_trained(config, "deeplab", build, coming)

@@ -1,19 +1,21 @@
 """Evaluate Mask R-CNN on val_list (METHOD sections 8 and 9)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from torch import nn
 
 from misc.evaluate.evaluation import measure_instances
-from misc.evaluate.networks import check_trained, evaluate_network
+from misc.evaluate.networks import evaluate_network
 from misc.files.dataset import Dataset
 from misc.files.labels import SURE, instance_paths, write_instances
 from misc.machine.device import compute_of
 from misc.settings.config import Config
 from misc.train.inference import detect_images
-from net.mask_rcnn import mask_rcnn_from
+from net.build import check_networks
+
+check = check_networks
 
 
 def run(config: Config, dataset: Dataset) -> None:
@@ -34,15 +36,8 @@ def run(config: Config, dataset: Dataset) -> None:
         config,
         dataset,
         "mask_rcnn",
-        build=partial(mask_rcnn_from, config, len(dataset.class_names)),
         predict=predict,
         measure=partial(measure_instances, with_coco=True),
         pack=dataset.pack_instances,
         packed=dataset.packed_instances,
     )
-
-
-def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
-    """Check the weights of each --supervision."""
-    build = partial(mask_rcnn_from, config, len(dataset.class_names))
-    check_trained(config, "mask_rcnn", build, coming)

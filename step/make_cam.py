@@ -1,6 +1,6 @@
 """Compute class attention maps with the trained classification network (METHOD section 2)."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,15 @@ from misc.run.stage import StageFiles
 from misc.run.workers import Way, run_images
 from misc.settings.config import Config
 from misc.train.inference import LoadedScales, load_scales, scale_maps
-from misc.train.networks import check_weights, load_network
-from net.map_net import cam_form_from
+from net.build import check_networks, open_network
+
+check = check_networks
 
 
 def run(config: Config, dataset: Dataset) -> None:
     """Write to --cam_out_dir the CAMs of every image that a later stage of this run needs."""
     compute = compute_of(config)
-    model = cam_form_from(config, len(dataset.class_names))
-    model = load_network(model, config.cam_method, config.map_weights, compute)
+    model = open_network(config, config.cam_method, len(dataset.class_names), compute)
     stage = StageFiles("make_cam", config, dataset)
     ids = stage.images
     more = [published.FILE] * (config.cam_format == "npy")
@@ -53,9 +53,3 @@ def write(paths: Sequence[Path], cams: Mapping[str, Any]) -> None:
     write_cams(own, **cams)
     for path in others:
         published.save_cams(path, **cams)
-
-
-def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
-    """Check the weights; see `check_weights`."""
-    build = partial(cam_form_from, config, len(dataset.class_names))
-    check_weights(build, config.cam_method, [config.map_weights], coming)

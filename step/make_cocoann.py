@@ -32,10 +32,10 @@ def run(config: Config, dataset: Dataset) -> None:
         logger.info("%s: %d instances in %d images", path, *counts)
 
 
-def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
+def check(stage: StageFiles, _coming: Collection[Path]) -> None:
     """Check that the two lists have files of different names."""
-    has_truth = dataset.with_truth(dataset.split(config.val_list), kinds=("instance",))
-    val_list = config.val_list if has_truth else None
+    config = stage.config
+    val_list = config.val_list if stage.truth["val_list"] else None
     annotation_files(config.coco_name, config.supervision, config.infer_list, val_list)
 
 

@@ -1,21 +1,15 @@
 """Make semantic labels (METHOD section 7)."""
 
-from collections.abc import Collection
-from functools import partial
-from pathlib import Path
-
 from misc.files.dataset import Dataset
 from misc.machine.device import compute_of
 from misc.run.synthesis import make_labels
 from misc.settings.config import Config
-from misc.train.networks import check_weights, irnet_from, load_irnet
+from net.build import check_networks, open_network
+
+check = check_networks
 
 
 def run(config: Config, dataset: Dataset) -> None:
     """Write the semantic labels that make_ins_seg_labels has not already written."""
-    make_labels(config, dataset, load_irnet(config, compute_of(config)), "semantic")
-
-
-def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
-    """Check IRNet's weights; see `check_weights`."""
-    check_weights(partial(irnet_from, config), "irn", [config.irn_weights_name], coming)
+    model = open_network(config, "irn", len(dataset.class_names), compute_of(config))
+    make_labels(config, dataset, model, "semantic")

@@ -28,11 +28,9 @@ from misc.train.inference import (
     scale_maps,
     segment_images,
 )
-from misc.train.networks import classifier_from, load_irnet, load_network
+from misc.train.networks import load_network
 from misc.view.predictions import Predictions, claim, open_predictions, summarise
-from net.deeplab import deeplab_from
-from net.map_net import cam_form_from
-from net.mask_rcnn import mask_rcnn_from
+from net.build import build_network, open_network
 
 
 def run(config: Config) -> None:
@@ -59,9 +57,8 @@ def run(config: Config) -> None:
     good = [image_id for image_id in ids if image_id not in broken]
     num_classes = len(predictions.class_names)
     if config.predict_network == "mask_rcnn":
-        detector = mask_rcnn_from(config, num_classes)
         detect_images(
-            load_network(detector, "mask_rcnn", config.mask_rcnn_weights_name, compute),
+            open_network(config, "mask_rcnn", num_classes, compute),
             predictions,
             good,
             use=lambda image_id, found: predictions.write(image_id, None, found),
@@ -70,9 +67,8 @@ def run(config: Config) -> None:
             description="predict",
         )
     elif config.predict_network == "deeplab":
-        model = deeplab_from(config, num_classes)
         segment_images(
-            load_network(model, "deeplab", config.deeplab_weights_name, compute),
+            open_network(config, "deeplab", num_classes, compute),
             predictions,
             good,
             scales=config.deeplab_scales,
@@ -83,11 +79,11 @@ def run(config: Config) -> None:
             description="predict",
         )
     else:
-        net, cam = classifier_from(config, num_classes), cam_form_from(config, num_classes)
+        net = build_network(config, "cam", num_classes, for_training=True)
         label_images(
             load_network(net, "cam", config.cam_weights_name, compute),
-            load_network(cam, config.cam_method, config.map_weights, compute),
-            load_irnet(config, compute),
+            open_network(config, config.cam_method, num_classes, compute),
+            open_network(config, "irn", num_classes, compute),
             predictions,
             good,
             scales=config.cam_scales,

@@ -1,8 +1,7 @@
 """Train the classification network (METHOD section 1)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -15,9 +14,11 @@ from misc.machine.device import Compute
 from misc.metrics import ranking_precision
 from misc.settings.config import Config
 from misc.train.inference import measure_crops
-from misc.train.networks import check_weights, classifier_from, pretrained_from
 from misc.train.samples import ClassificationSamples
 from misc.train.training import RATE_FACTORS, Schedule, claim_training, make_optimizer, train
+from net.build import begin_network, check_networks
+
+check = check_networks
 
 
 def run(config: Config, dataset: Dataset) -> None:
@@ -34,9 +35,7 @@ def run(config: Config, dataset: Dataset) -> None:
         resize_long=config.cam_resize_long,
     )
     torch.manual_seed(config.seed)
-    model = classifier_from(config, len(dataset.class_names))
-    if config.pretrained != "none":
-        pretrained_from(config, len(dataset.class_names)).fill(model)
+    model = begin_network(config, "cam", len(dataset.class_names))
     training.compute.place(model)
     backbone, new = model.trainable_parameters()
     rate, factor = config.cam_learning_rate, RATE_FACTORS[config.cam_optimizer]
@@ -60,15 +59,6 @@ def run(config: Config, dataset: Dataset) -> None:
     )
     train(training, model, optimizer, samples, classification_loss, schedule, validate=validate)
     training.save(model)
-
-
-def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
-    """Check the network, and the weights that its backbone begins with."""
-    build = partial(classifier_from, config, len(dataset.class_names))
-    if config.pretrained == "none":
-        check_weights(build, "cam", [], coming)
-    else:
-        pretrained_from(config, len(dataset.class_names)).check(build, coming)
 
 
 def classification_loss(model: nn.Module, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:

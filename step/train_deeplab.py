@@ -1,8 +1,7 @@
 """Train DeepLab-v2 on semantic labels (METHOD section 9)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,16 +13,17 @@ from misc.machine.device import Compute
 from misc.metrics import confusion, mean_iou
 from misc.settings.config import Config
 from misc.train.inference import segment_images
-from misc.train.networks import pretrained_from
 from misc.train.samples import SegmentationSamples
 from misc.train.supervision import supervision_from, validation_images
 from misc.train.training import RATE_FACTORS, Schedule, claim_training, make_optimizer, train
-from net.deeplab import deeplab_from, label_loss
+from net.build import begin_network, check_networks
+from net.deeplab import label_loss
+
+check = check_networks
 
 
 def run(config: Config, dataset: Dataset) -> None:
     """Train a network on infer_list's labels of each --supervision; write its weights."""
-    num_classes, backbone = len(dataset.class_names), config.deeplab_backbone
     val_ids = validation_images(config, dataset, stage="train_deeplab")
     for name in config.supervision:
         labels = supervision_from(config, dataset, name, "semantic")
@@ -39,8 +39,7 @@ def run(config: Config, dataset: Dataset) -> None:
             remedy="make it again with --make_sem_seg_pass True",
         )
         torch.manual_seed(config.seed)
-        model = deeplab_from(config, num_classes)
-        pretrained_from(config, num_classes, backbone=backbone).fill(model)
+        model = begin_network(config, "deeplab", len(dataset.class_names))
         training.compute.place(model)
         pretrained, new = model.trainable_parameters()
         rate, factor = config.deeplab_learning_rate, RATE_FACTORS[config.deeplab_optimizer]
@@ -67,13 +66,6 @@ def run(config: Config, dataset: Dataset) -> None:
             every=config.deeplab_eval_steps,
         )
         training.save(model)
-
-
-def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
-    """Check the weights that the backbone begins with."""
-    num_classes, backbone = len(dataset.class_names), config.deeplab_backbone
-    build = partial(deeplab_from, config, num_classes)
-    pretrained_from(config, num_classes, backbone=backbone).check(build, coming)
 
 
 def segmentation_loss(model: nn.Module, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:

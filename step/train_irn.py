@@ -1,8 +1,7 @@
 """Train IRNet: boundaries and displacements from relation labels (METHOD section 4)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,9 +14,10 @@ from misc.machine.device import Compute
 from misc.run.log import logger
 from misc.settings.config import Config
 from misc.train.inference import measure_crops
-from misc.train.networks import load_trained, pretrained_from, relation_network_from
+from misc.train.networks import load_trained
 from misc.train.samples import RelationSamples
 from misc.train.training import Schedule, claim_training, make_optimizer, train
+from net.build import begin_network, build_network, check_networks
 
 # The displacement branch's learning rate over the boundary branch's. Under AdamW, which scales each
 # step by itself, the deeper displacement branch needs the smaller one.
@@ -25,22 +25,25 @@ RATE_FACTORS = {"sgd": 10.0, "adamw": 0.1}
 # Of the weights only the stored mean displacement depends on --infer_list: it is noted apart.
 MEAN = "mean_displacement"
 
+check = check_networks
+
 
 def run(config: Config, dataset: Dataset) -> None:
     """Train on train_list's relation labels, set the mean displacement, write the weights."""
     ids, infer_ids = dataset.split(config.train_list), dataset.split(config.infer_list)
+    num_classes = len(dataset.class_names)
     training = claim_training(config, dataset, "irn", ids)
     mean_of = dataset.identify(infer_ids)
     if training.is_finished and training.note(MEAN) == mean_of:
         return
     torch.manual_seed(config.seed)
-    model = relation_network_from(config)
     if training.is_finished:
         words = "%s: only the stored mean displacement is computed again, for --infer_list %s"
         logger.info(words, training.weights, config.infer_list)
+        model = build_network(config, "irn", num_classes, for_training=True)
         load_trained(model, "irn", training.weights)
     else:
-        pretrained_from(config, len(dataset.class_names)).fill(model)
+        model = begin_network(config, "irn", num_classes)
         training.compute.place(model)
         samples = RelationSamples(
             ids=ids,
@@ -65,12 +68,6 @@ def run(config: Config, dataset: Dataset) -> None:
         train(training, model, optimizer, samples, losses, schedule, term_weights=LOSS_WEIGHTS)
     set_mean(model, dataset, infer_ids, crop_size=config.irn_crop_size, compute=training.compute)
     training.save(model, {MEAN: mean_of})
-
-
-def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
-    """Check the network, and the weights that its backbone begins with."""
-    build = partial(relation_network_from, config)
-    pretrained_from(config, len(dataset.class_names)).check(build, coming)
 
 
 def relation_losses(model: Any, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:

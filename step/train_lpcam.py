@@ -1,8 +1,7 @@
 """Find LPCAM's prototypes in the features of the training images (METHOD section 2)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,11 +18,12 @@ from misc.run.records import checkpoint_path
 from misc.run.workers import run_images
 from misc.settings.config import Config
 from misc.train.inference import LoadedScales, load_scales, scale_maps
-from misc.train.networks import check_weights, classifier_from, load_network, load_trained
 from misc.train.training import claim_training
-from net.map_net import cam_form_from
+from net.build import begin_network, check_networks, open_network
 
 VECTORS = 300  # at most so many of each pool of an image
+
+check = check_networks
 
 
 def run(config: Config, dataset: Dataset) -> None:
@@ -32,9 +32,8 @@ def run(config: Config, dataset: Dataset) -> None:
     training = claim_training(config, dataset, "lpcam", ids)
     if training.is_finished:
         return
-    model, cam = cam_form_from(config, classes), classifier_from(config, classes, "CAM")
-    load_trained(model.net, "cam", config.cam_weights_name)
-    load_network(cam, "cam", config.cam_weights_name, training.compute)
+    model = begin_network(config, "lpcam", classes)
+    cam = open_network(config, "cam", classes, training.compute)
     labels = ranks.on_first(lambda: dataset.image_labels(ids))
     checkpoint = checkpoint_path(training.weights)
     rows = ranks.on_first(lambda: read_tensors(checkpoint) if checkpoint.is_file() else [])
@@ -63,12 +62,6 @@ def run(config: Config, dataset: Dataset) -> None:
         ranks.on_first(partial(save_tensors, rows, checkpoint))
     model.matrix.weight.data.copy_(torch.stack(rows)[..., None, None])
     training.save(model)
-
-
-def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
-    """Check the network and its weights; see `check_weights`."""
-    build = partial(cam_form_from, config, len(dataset.class_names))
-    check_weights(lambda: build().net, "cam", [config.cam_weights_name], coming)
 
 
 def class_pools(

@@ -1,8 +1,7 @@
 """Train Mask R-CNN on instance labels (METHOD section 9)."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +14,13 @@ from misc.machine import ranks
 from misc.machine.device import Compute
 from misc.settings.config import Config
 from misc.train.inference import detect_images, detector_image
-from misc.train.networks import pretrained_from
 from misc.train.samples import DetectionSamples
 from misc.train.supervision import supervision_from, validation_images
 from misc.train.training import Schedule, claim_training, make_optimizer, train
-from net.mask_rcnn import mask_rcnn_from, trainable_parameters
+from net.build import begin_network, check_networks
+from net.mask_rcnn import trainable_parameters
+
+check = check_networks
 
 
 def run(config: Config, dataset: Dataset) -> None:
@@ -37,8 +38,7 @@ def run(config: Config, dataset: Dataset) -> None:
             read_instances=labels.instances,
         )
         torch.manual_seed(config.seed)
-        model = mask_rcnn_from(config, len(dataset.class_names))
-        pretrained_from(config, len(dataset.class_names)).fill(model)
+        model = begin_network(config, "mask_rcnn", len(dataset.class_names))
         training.compute.place(model)
         optimizer = make_optimizer(
             config.mask_rcnn_optimizer,
@@ -66,12 +66,6 @@ def run(config: Config, dataset: Dataset) -> None:
             every=config.mask_rcnn_eval_steps,
         )
         training.save(model)
-
-
-def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
-    """Check the weights that the backbone begins with."""
-    build = partial(mask_rcnn_from, config, len(dataset.class_names))
-    pretrained_from(config, len(dataset.class_names)).check(build, coming)
 
 
 def detection_losses(model: nn.Module, batch: Sequence[Any]) -> dict[str, torch.Tensor]:

@@ -1,8 +1,6 @@
 """Train ReCAM's second classifier, from the trained classification network (METHOD section 2)."""
 
-from collections.abc import Collection, Sequence
-from functools import partial
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,10 +11,11 @@ from misc.imutils import normalize_crop
 from misc.machine import ranks
 from misc.recam import recam_loss
 from misc.settings.config import Config
-from misc.train.networks import check_weights, load_trained
 from misc.train.samples import ClassificationSamples
 from misc.train.training import RATE_FACTORS, Schedule, claim_training, make_optimizer, train
-from net.map_net import cam_form_from
+from net.build import begin_network, check_networks
+
+check = check_networks
 
 
 def run(config: Config, dataset: Dataset) -> None:
@@ -33,8 +32,7 @@ def run(config: Config, dataset: Dataset) -> None:
         resize_long=config.cam_resize_long,
     )
     torch.manual_seed(config.seed)
-    model = cam_form_from(config, len(dataset.class_names))
-    load_trained(model.net, "cam", config.cam_weights_name)
+    model = begin_network(config, "recam", len(dataset.class_names))
     training.compute.place(model)
     rate, factor = config.recam_learning_rate, RATE_FACTORS[config.cam_optimizer]
     known = [parameter for group in model.net.trainable_parameters() for parameter in group]
@@ -50,12 +48,6 @@ def run(config: Config, dataset: Dataset) -> None:
     schedule = Schedule(batch_size=config.cam_batch_size, epochs=config.recam_num_epoches)
     train(training, model, optimizer, samples, recam_losses, schedule)
     training.save(model)
-
-
-def check(config: Config, dataset: Dataset, coming: Collection[Path]) -> None:
-    """Check the network, and the weights that it begins with; see `check_weights`."""
-    build = partial(cam_form_from, config, len(dataset.class_names))
-    check_weights(lambda: build().net, "cam", [config.cam_weights_name], coming)
 
 
 def recam_losses(model: Any, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:

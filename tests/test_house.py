@@ -70,24 +70,6 @@ def test_misc_itself_holds_the_method_alone_which_imports_no_wing():
         assert IMPORTS[module] <= METHOD, module
 
 
-@pytest.mark.parametrize(
-    ("start", "allowed"),
-    [
-        ("misc", {"misc"}),
-        ("net", {"net", "misc"}),
-        *((dataset, {dataset, "misc"}) for dataset in DATASETS),
-    ],
-)
-def test_imports_point_down(start, allowed):
-    opens = "misc.run.open_dataset"
-    above = [
-        (module, name)
-        for module, name in importing(start, but=(opens,))
-        if name.split(".")[0] not in allowed
-    ]
-    assert above == []
-
-
 def test_no_module_imports_from_above_its_place_in_the_list():
     """The list is the tour's; the one place that opens data sets stands in misc.run, above them."""
     page = (ROOT / "docs" / "ARCHITECTURE.md").read_text()

@@ -1,6 +1,6 @@
 """The evaluation of a network that was trained on the labels (METHOD section 9)."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from misc.run.records import read_note, remove_recorded
 from misc.run.results import claim_outputs
 from misc.run.stage import StageFiles, label_source_path
 from misc.settings.config import Config
-from misc.train.networks import check_weights, load_network
 from misc.train.training import IMAGES
+from net.build import open_network
 
 
 def evaluate_network(
@@ -25,7 +25,6 @@ def evaluate_network(
     dataset: Dataset,
     network: str,
     *,
-    build: Callable[[], Any],
     predict: Callable[[Any, Sequence[str], Path], None],
     measure: Callable[..., Found],
     pack: Callable[[Path, Sequence[str]], Path | None],
@@ -37,16 +36,16 @@ def evaluate_network(
         config: the settings.
         dataset: the data set.
         network: `mask_rcnn` or `deeplab`, with which its settings begin.
-        build: returns the network, to load weights into.
         predict: writes the predictions of a network on images to a folder.
         measure: as `measure_instances` and `measure_semantic_labels`.
         pack: the data set's, for its evaluation server.
         packed: the files that it writes; see misc.files.outputs.
     """
     stage, values = StageFiles(f"eval_{network}", config, dataset), vars(config)
+    classes = len(dataset.class_names)
     for name in config.supervision:
         weights = label_source_path(values[f"{network}_weights_name"], name)
-        model = load_network(build(), network, weights, compute_of(config))
+        model = open_network(config, network, classes, compute_of(config), weights=weights)
         trained = {f"{network}_weights_name": f"a file of SHA-256 {fingerprint(weights)}"}
         claim = partial(claim_outputs, stage, extra=trained)
         folder = label_source_path(values[f"{network}_out_dir"], name)
@@ -65,15 +64,6 @@ def evaluate_network(
             remove_recorded(folder, packed)
             made = ranks.on_first(partial(pack, folder, ids))
             logger.info("for the evaluation server: %s", made or f"the predictions in {folder}")
-
-
-def check_trained(
-    config: Config, network: str, build: Callable[[], Any], coming: Collection[Path]
-) -> None:
-    """Check the weights of each --supervision; see `check_weights`."""
-    weights = vars(config)[f"{network}_weights_name"]
-    paths = [label_source_path(weights, name) for name in config.supervision]
-    check_weights(build, network, paths, coming)
 
 
 def warn_of_seen(weights: Path, dataset: Dataset, ids: Sequence[str], *, source: str) -> None:

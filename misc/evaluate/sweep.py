@@ -38,7 +38,7 @@ from misc.run.workers import Way, map_images
 from misc.settings.config import SETTINGS, Config
 from misc.settings.declare import format_value
 from misc.settings.grid import points, read_grid
-from misc.train.networks import load_irnet
+from net.build import open_network
 
 FILES = ("sweep.md", "sweep.svg")  # of --sweep_dir
 # By kind of label, the stage that measures it as a sweep does.
@@ -86,7 +86,7 @@ def measure_grid(config: Config, dataset: Dataset) -> Sweep | None:
     for image_id in ids:
         find_cams(folder.path, image_id)  # before the first is computed
     compute = compute_of(config)
-    model = load_irnet(config, compute)
+    model = open_network(config, "irn", len(dataset.class_names), compute)
     place, record = Path(config.sweep_dir), settings_of(config, dataset, axes, measured)
     ranks.on_first(partial(check_claim, place, record, overwrite=config.overwrite))
     grid = points(axes)

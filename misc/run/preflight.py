@@ -236,12 +236,12 @@ def _missing(each: StageFiles, coming: Mapping[Path, set[str]]) -> Iterator[str]
 def _unfit(each: StageFiles, coming: Collection[Path]) -> Iterator[str]:
     """Yield the error of the function `check` that a stage's module may have.
 
-    It is called with the settings, the data set, and the weights that earlier stages write.
+    It is called with the stage and the weights that earlier stages write.
     """
     check = getattr(importlib.import_module(f"step.{each.row.name}"), "check", None)
     if check is not None:
         try:
-            check(each.config, each.dataset, coming)
+            check(each, coming)
         except (ValueError, OSError) as error:
             yield str(error)
 

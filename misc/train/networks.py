@@ -5,7 +5,6 @@ import importlib
 import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from operator import attrgetter
 from pathlib import Path
@@ -22,9 +21,7 @@ from torchvision.models.resnet import BasicBlock, Bottleneck
 from torchvision.ops import FrozenBatchNorm2d
 
 from misc.files.weights import OtherNetwork, State, check_fit, load_weights, read_state_dict
-from misc.indexing import PathIndex
 from misc.machine.device import Compute
-from misc.settings.config import Config
 
 # What stages ask of each class of a plugged-in module; docs/ARCHITECTURE.md says what it does.
 USED = {
@@ -52,28 +49,6 @@ def make_network(flag: str, name: str, form: str, *arguments: Any, **options: An
             f"--{flag} {name}: {error}; docs/ARCHITECTURE.md says what a network has"
         ) from error
     return network
-
-
-def classifier_from(config: Config, num_classes: int, form: str = "Net") -> Any:
-    """Build the classification network, as `Net` or `CAM`, with random weights."""
-    options: dict[str, Any] = {"backbone": config.backbone}
-    if form == "Net":
-        options["train_whole"] = config.pretrained == "none"
-    return make_network("cam_network", config.cam_network, form, num_classes, **options)
-
-
-def relation_network_from(config: Config) -> Any:
-    """Build IRNet in its training form, with random weights."""
-    grid = config.irn_crop_size // 4
-    paths = PathIndex(config.irn_radius, (grid, grid))
-    form, backbone = "AffinityDisplacementLoss", config.backbone
-    return make_network("irn_network", config.irn_network, form, paths, backbone=backbone)
-
-
-def irnet_from(config: Config) -> Any:
-    """Build IRNet in its inference form, with random weights."""
-    options = {"crop_size": config.irn_pad, "backbone": config.backbone}
-    return make_network("irn_network", config.irn_network, "EdgeDisplacement", **options)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,17 +111,6 @@ class Pretrained:
         return found
 
 
-def pretrained_from(config: Config, num_classes: int, *, backbone: str | None = None) -> Pretrained:
-    """Return what --pretrained asks for; the backbone is --backbone where none is named."""
-    return Pretrained(
-        source=config.pretrained,
-        backbone=backbone or config.backbone,
-        cam_network=config.cam_network,
-        cam_weights=config.cam_weights_name,
-        build_classifier=partial(classifier_from, config, num_classes),
-    )
-
-
 def load_pretrained(backbone: nn.Module, source: str, *, name: str = "resnet50") -> None:
     """Load torchvision's ImageNet weights into a backbone: downloaded (`imagenet`), or a file's."""
     state = _download(name) if source == "imagenet" else read_state_dict(source)
@@ -179,11 +143,6 @@ def load_trained(model: Any, network: str, path: str | Path) -> Any:
 def load_network(model: Any, network: str, path: str | Path, compute: Compute) -> Any:
     """Load a weights file as `load_trained`, for inference on the device."""
     return for_inference(load_trained(model, network, path), compute)
-
-
-def load_irnet(config: Config, compute: Compute) -> Any:
-    """Load IRNet in its inference form, from --irn_weights_name."""
-    return load_network(irnet_from(config), "irn", config.irn_weights_name, compute)
 
 
 def for_inference(model: Any, compute: Compute) -> Any:

@@ -35,7 +35,7 @@ def gallery_from(config: Config, dataset: Dataset) -> list[str]:
         scores = read_details(config.details_dir, "eval_deeplab").get("images", {})
         of_val = choose_images(dataset.split(config.val_list), scores, from_val)
         chosen |= {image_id: f"{words}, of {config.val_list}" for image_id, words in of_val.items()}
-    irnet = open_irnet(config)
+    irnet = open_irnet(config, len(dataset.class_names))
 
     def process(image_id: str, image: np.ndarray) -> Way:
         layers = image_layers(config, dataset, image_id, image, irnet(image))

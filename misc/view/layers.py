@@ -21,7 +21,7 @@ from misc.masks import counted_order, numbered_map
 from misc.run.stage import label_source_path
 from misc.run.synthesis import apply_irnet
 from misc.settings.config import Config
-from misc.train.networks import load_irnet
+from net.build import open_network
 
 Fields = tuple[np.ndarray, np.ndarray]  # boundary (h, w) in [0, 1] and displacement (2, h, w)
 LABELS_OF = {"irn": "", "cam": " of CAMs", "full": " of ground truth"}  # by --supervision
@@ -89,12 +89,12 @@ def image_layers(
     return [*layers, *truth_layers(dataset, image_id)]
 
 
-def open_irnet(config: Config) -> Callable[[np.ndarray], Fields | None]:
+def open_irnet(config: Config, num_classes: int) -> Callable[[np.ndarray], Fields | None]:
     """Return a function from an image, uint8 (H, W, 3), to IRNet's fields; None without weights."""
     if not Path(config.irn_weights_name).is_file():
         return lambda image: None
     compute = compute_of(config)
-    model = load_irnet(config, compute)
+    model = open_network(config, "irn", num_classes, compute)
 
     def fields(image: np.ndarray) -> Fields:
         boundary, displacement = apply_irnet(model, compute, planes(image))

@@ -34,7 +34,7 @@ def run(config: Config, dataset: Dataset) -> None:
     """Write a panel of the image --show with all results so far, and with CAMs and IRNet a film."""
     image_id = str(config.show)
     image = dataset.image(image_id)
-    fields = open_irnet(config)(image)
+    fields = open_irnet(config, len(dataset.class_names))(image)
     layers = image_layers(config, dataset, image_id, image, fields)
     titled = [Layer(title=f"image {image_id}"), *layers]
     pictures = [draw(image, layer, longest=500) for layer in titled]

@@ -102,7 +102,7 @@ def test_an_image_goes_once_through_the_network_and_labels_are_as_they_were(
     copied, monkeypatch, capsys
 ):
     calls = []
-    original = sweep.load_irnet
+    original = sweep.open_network
 
     class Counted(Module):
         def __init__(self, model):
@@ -113,7 +113,7 @@ def test_an_image_goes_once_through_the_network_and_labels_are_as_they_were(
             calls.append(pair)
             return self.model(pair)
 
-    monkeypatch.setattr(sweep, "load_irnet", lambda *given: Counted(original(*given)))
+    monkeypatch.setattr(sweep, "open_network", lambda *given: Counted(original(*given)))
     before = {path for path in copied.rglob("*") if path.is_file()}
     assert run(copied, sweep="beta=2,5,10 sem_seg_bg_thres=0.1:0.4:0.1") == 0
     assert len(calls) == forked.TINY["demo_train_images"]

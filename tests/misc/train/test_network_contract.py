@@ -6,7 +6,8 @@ import torch
 
 from misc.indexing import PathIndex
 from misc.settings.config import Config
-from misc.train.networks import make_network, pretrained_from
+from misc.train.networks import make_network
+from net.build import pretrained_from
 from tests import plain_networks, tiny_networks
 
 PATHS = PathIndex(5, (16, 16))
@@ -75,10 +76,13 @@ def test_a_backbone_that_the_cam_network_cannot_fill_says_what_to_do(tmp_path):
     network = plain_networks.Net(3, train_whole=True, backbone="")
     torch.save(network.state_dict(), path)
     config = Config(
-        pretrained="none", cam_network="tests.plain_networks", cam_weights_name=str(path)
+        pretrained="none",
+        backbone="resnet18",
+        cam_network="tests.plain_networks",
+        cam_weights_name=str(path),
     )
     with pytest.raises(ValueError, match="these weights are of another network") as raised:
-        pretrained_from(config, 3, backbone="resnet18").fill(tiny_networks.Net(3))
+        pretrained_from(config, "cam", 3).fill(tiny_networks.Net(3))
     words = (
         "with --pretrained none the backbone, here resnet18, is filled from that of --cam_network "
         "tests.plain_networks: pass --pretrained imagenet or a FILE of resnet18 weights"

@@ -1,0 +1,124 @@
+"""The networks that the settings describe: built, filled with weights, checked before a run."""
+
+from collections.abc import Collection
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from misc.indexing import PathIndex
+from misc.machine.device import Compute
+from misc.run.stage import StageFiles
+from misc.settings.config import Config
+from misc.train.networks import (
+    Pretrained,
+    check_weights,
+    for_inference,
+    load_trained,
+    make_network,
+)
+from net.deeplab import DeepLab
+from net.map_net import MAPS, map_net
+from net.mask_rcnn import mask_rcnn
+
+WEIGHTS = "_weights_name"  # how settings of weights end, after the network's name
+
+
+def build_network(
+    config: Config, name: str, num_classes: int, *, for_training: bool = False
+) -> Any:
+    """Build a network with random weights.
+
+    Args:
+        config: the settings.
+        name: `cam`, the classification network; `recam` and `lpcam`, which make maps with it;
+            `irn`, `mask_rcnn` or `deeplab`.
+        num_classes: number of foreground classes.
+        for_training: whether `cam` and `irn` are built to learn, or to make maps and fields.
+    """
+    backbone, crop = config.backbone, config.irn_crop_size // 4
+    if name in MAPS:
+        return map_net(build_network(config, "cam", num_classes, for_training=True), name)
+    if name == "mask_rcnn":
+        return mask_rcnn(
+            num_classes,
+            min_size=config.mask_rcnn_min_size,
+            max_size=config.mask_rcnn_max_size,
+            sampled_boxes=config.mask_rcnn_sampled_boxes,
+            channels=config.mask_rcnn_channels,
+            backbone=backbone,
+        )
+    if name == "deeplab":
+        return DeepLab(num_classes + 1, backbone=config.deeplab_backbone or backbone)
+    options: dict[str, Any] = {"backbone": backbone}
+    arguments: list[Any] = []
+    if name == "cam":
+        arguments, form = [num_classes], "Net" if for_training else "CAM"
+        options |= {"train_whole": config.pretrained == "none"} if for_training else {}
+    elif for_training:
+        arguments = [PathIndex(config.irn_radius, (crop, crop))]
+        form = "AffinityDisplacementLoss"
+    else:
+        options |= {"crop_size": config.irn_pad}
+        form = "EdgeDisplacement"
+    flag = f"{name}_network"
+    return make_network(flag, vars(config)[flag], form, *arguments, **options)
+
+
+def begin_network(config: Config, name: str, num_classes: int) -> Any:
+    """Build the network of a training, with the weights that it begins with."""
+    model = build_network(config, name, num_classes, for_training=True)
+    if name in MAPS:
+        load_trained(model.net, "cam", config.cam_weights_name)
+    elif name != "cam" or config.pretrained != "none":
+        pretrained_from(config, name, num_classes).fill(model)
+    return model
+
+
+def open_network(
+    config: Config, name: str, num_classes: int, compute: Compute, *, weights: str | Path = ""
+) -> Any:
+    """Build a network for inference on the device, with its trained weights.
+
+    They are those of its setting, unless another file is named.
+    """
+    model = build_network(config, name, num_classes)
+    path = weights or vars(config)[name + WEIGHTS]
+    return for_inference(load_trained(model, name, path), compute)
+
+
+def pretrained_from(config: Config, name: str, num_classes: int) -> Pretrained:
+    """Return what --pretrained asks for, of the backbone of a network."""
+    of_deeplab = config.deeplab_backbone if name == "deeplab" else None
+    return Pretrained(
+        source=config.pretrained,
+        backbone=of_deeplab or config.backbone,
+        cam_network=config.cam_network,
+        cam_weights=config.cam_weights_name,
+        build_classifier=partial(build_network, config, "cam", num_classes, for_training=True),
+    )
+
+
+def check_networks(stage: StageFiles, coming: Collection[Path]) -> None:
+    """Build the networks of a stage, and compare with them the weights that it will load.
+
+    Those that are coming, since an earlier stage will write them, are not compared.
+
+    Raises:
+        ValueError, OSError: in one line, what does not fit.
+    """
+    config, num_classes = stage.config, len(stage.dataset.class_names)
+    build = partial(build_network, config, num_classes=num_classes)
+    if not stage.row.writes.endswith(WEIGHTS):
+        for files in stage.inputs():
+            if files.flag.endswith(WEIGHTS):
+                name = files.flag.removesuffix(WEIGHTS)
+                check_weights(partial(build, name), name, files.places, coming)
+        return
+    name = stage.row.writes.removesuffix(WEIGHTS)
+    trained = partial(build, name, for_training=True)
+    if name in MAPS:
+        check_weights(lambda: trained().net, "cam", [config.cam_weights_name], coming)
+    elif name == "cam" and config.pretrained == "none":
+        check_weights(trained, name, [], coming)
+    else:
+        pretrained_from(config, name, num_classes).check(trained, coming)
