@@ -100,7 +100,7 @@ class Dataset(dataset.Dataset):
     def image_facts(self, image_id: str) -> str:
         """Return the sizes of an image's file and of its labelIds."""
         labels = self._path(TRUTH["semantic"], image_id)
-        return f"{super().image_facts(image_id)} {file_size(labels)}"
+        return f"{file_size(self.image_path(image_id))} {file_size(labels)}"
 
     def truth_files(self, image_id: str, kind: str) -> Sequence[Path]:
         """Return the file that an image's ground truth of a kind is read from."""

@@ -143,10 +143,6 @@ class Dataset(dataset.Dataset):
         drawn = truth == "semantic" and self._masks is None
         return super().identify(ids, truth=truth) + rules * drawn
 
-    def image_facts(self, image_id: str) -> str:
-        """Return the size of an image's file, and its image-level label."""
-        return f"{super().image_facts(image_id)} {self.classes(image_id)}"
-
     def truth_files(self, image_id: str, kind: str) -> Sequence[Path]:
         """Return the JSON that an image's ground truth is drawn from, or its ready-made mask."""
         if kind == "semantic" and self._masks is not None:

@@ -164,7 +164,7 @@ MAPS_AT_ONCE = 32  # bounds the memory, and is the width at which sparse product
 def propagate_to_edge(
     x: torch.Tensor, edge: torch.Tensor, radius: int = 5, beta: float = 10, exp_times: int = 8
 ) -> torch.Tensor:
-    """Propagate scores by a random walk that boundaries stop (section 4 of the paper).
+    """Propagate scores by a random walk that boundaries stop (paper, section 5.2).
 
     x: floating-point scores, (K, h, w) or (K, n, h, w). edge: boundary probability in [0, 1],
     (1, h, w). A is symmetric with A_ii = 1 and A_ij = (affinity of i and j)^beta for pairs within

@@ -1,4 +1,4 @@
-"""Instances and their scores from propagated score maps (paper, section 5.3)."""
+"""Instances and their scores from propagated score maps (paper, section 5.2)."""
 
 import math
 from collections.abc import Sequence

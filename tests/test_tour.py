@@ -88,11 +88,9 @@ def test_a_stage_takes_a_file_a_row_and_two_settings(tmp_path):
         copy(ROOT / name, tmp_path / name)
     (tmp_path / "step" / "blur_cam.py").write_text(BLOCKS["step/blur_cam.py"])
     table = tmp_path / "step" / "__init__.py"
-    head, second, rest = table.read_text().split("    Stage(\n", 2)
-    row = BLOCKS["step/__init__.py"]
-    # After make_cam, which is the second.
-    made, others = rest.split("    Stage(\n", 1)
-    table.write_text("    Stage(\n".join([head, second, f"{made}{row}", others]))
+    following = '    Stage(\n        name="eval_cam"'
+    head, later = table.read_text().split(following)
+    table.write_text(head + BLOCKS["step/__init__.py"] + following + later)
     settings = tmp_path / "misc" / "settings" / "config.py"
     one, two = BLOCKS["misc/settings/config.py"].splitlines(keepends=True)
     text = settings.read_text()

@@ -87,7 +87,7 @@ class Dataset(dataset.Dataset):
 
     def image_facts(self, image_id: str) -> str:
         """Return the sizes of an image's file and of its annotation."""
-        return f"{super().image_facts(image_id)} {file_size(self._annotation(image_id))}"
+        return f"{file_size(self.image_path(image_id))} {file_size(self._annotation(image_id))}"
 
     def truth_files(self, image_id: str, kind: str) -> Sequence[Path]:
         """Return the files that an image's ground truth of a kind is read from."""

@@ -115,11 +115,12 @@ class Dataset:
         return f"{known}, {truth} truth {content_digest(files)}"
 
     def image_facts(self, image_id: str) -> str:
-        """Return what changes with an image or its image-level label: by default the file's size.
+        """Return what changes with an image or its image-level label: the file's size, the classes.
 
         It is computed of every image at every start, so it reads no large file.
         """
-        return str(file_size(self.image_path(image_id)))
+        classes = self.classes(image_id) if self.with_labels([image_id]) else None
+        return f"{file_size(self.image_path(image_id))} {classes}"
 
     def truth_files(self, image_id: str, kind: str) -> Sequence[Path]:
         """Return the files that an image's ground truth of a kind is read from."""

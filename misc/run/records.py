@@ -19,6 +19,7 @@ from misc.files.outputs import image_files, remove_outputs
 from misc.files.palette import LEGEND
 from misc.machine.ranks import rank0_only
 from misc.run.code import program_code, tell_other_code
+from misc.settings.config import Config
 from misc.settings.metadata import record_path
 from misc.settings.version import VERSION, is_compatible
 
@@ -200,6 +201,7 @@ def difference_of(record: Record, settings: Settings, *, is_partial: bool = Fals
     Where these are not all, only those that both have are compared.
     """
     found, wanted = record["stages"], json.loads(json.dumps(settings))
+    defaults = json.loads(json.dumps(vars(Config())))
     if is_partial and next(iter(found)) != next(iter(wanted)):
         return "another stage"
     for stage in dict.fromkeys([*wanted, *found]):
@@ -207,6 +209,8 @@ def difference_of(record: Record, settings: Settings, *, is_partial: bool = Fals
         names = [n for n in ours if n in theirs] if is_partial else dict.fromkeys([*ours, *theirs])
         for name in names:
             old, new = theirs.get(name, "not set"), ours.get(name, "not set")
+            if name not in theirs and name in defaults and new == defaults[name]:
+                continue  # the record is older than the setting
             if old != new and name == "data_root":
                 return (
                     f"the images or labels of --{name}, which {stage} read, were {old}, now they "

@@ -131,9 +131,11 @@ def output_path(default: str, help: str, *, rule: Rule = A_PATH, **options: Any)
     return setting(default, help, rule=rule, is_output=True, demo=demo, **options)
 
 
-def stage_flag(stage: str, *, group: str = "", of: Sequence[str] = ()) -> Any:
-    """Declare the flag that switches a stage on or off."""
-    return setting(None, f"run {stage}", group=group, of=of)
+def stage_flag(
+    stage: str, *, default: bool | None = None, group: str = "", of: Sequence[str] = ()
+) -> Any:
+    """Declare the flag that switches a stage on or off; by default False it runs if asked for."""
+    return setting(default, f"run {stage}", group=group, of=of)
 
 
 def settings_of(kind: type) -> dict[str, Setting]:

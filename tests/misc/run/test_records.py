@@ -73,6 +73,13 @@ def test_the_same_flag_of_two_stages_is_kept_apart(tmp_path):
         claim_weights(tmp_path / "irn.pth", {"train_irn": {"precision": "bf16"}, **before})
 
 
+def test_results_are_continued_with_a_setting_that_is_newer_at_its_default(made):
+    claim(made, changed(exp_times=8))
+    release_all()
+    with pytest.raises(ValueError, match="--exp_times of make_sem_seg_labels was not set"):
+        claim(made, changed(exp_times=6))
+
+
 def test_overwrite_leaves_the_users_files_in_our_folder(made):
     mine = {"notes.txt", "best.png", "palette/mine.png", "old/a.png", "a.npz"}
     write(made, *mine)
