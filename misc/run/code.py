@@ -18,7 +18,9 @@ INSTALLED = ("site-packages", "dist-packages")
 @cache
 def program_code() -> dict[str, str]:
     """Return a digest of each file of the program, by its path in the program's folder."""
-    packages = [path.parent for path in ROOT.glob("*/__init__.py")]
+    packages = [
+        path.parent for path in ROOT.glob("*/__init__.py") if path.parent.name != "benchmarks"
+    ]
     files = [ROOT / "run_sample.py", *(f for folder in packages for f in folder.rglob("*.py"))]
     return {f.relative_to(ROOT).as_posix(): _digest(f.read_bytes()) for f in sorted(files)}
 
