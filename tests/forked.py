@@ -86,7 +86,7 @@ def start(words, output, call=None, **environment):
     return process
 
 
-def finish(process, seconds=180):  # long enough for a slow machine
+def finish(process, seconds=600):  # long enough for a busy machine
     """Wait; give the exit status."""
     process.join(seconds)
     assert process.exitcode is not None, "the process hangs"
