@@ -149,9 +149,9 @@ def test_a_class_list_in_place_of_a_list_of_ids_is_told(run):
     assert "5 of 5 ids have no image, the first is '2007_000032 -1'; a line is an id alone" in said
 
 
-def test_tensorboard_that_a_later_training_lacks_is_missed_before_the_first_stage(run, monkeypatch):
+def test_tensorboard_that_is_not_installed_is_missed_before_the_first_stage(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard", None)
-    status, said = run("train_irn", "make_cam", tensorboard=True, cam_weights_name="no.pth")
+    status, said = run("train_cam", "make_cam", tensorboard=True, pretrained="none")
     assert status == 2
     assert "pip install tensorboard" in said
-    assert "make_cam ..." not in said
+    assert "train_cam ..." not in said
