@@ -136,12 +136,13 @@ def test_a_data_sets_own_measures_stand_beside_mask_rcnns(trained, monkeypatch):
         assert ("COCO AP", name) in found
 
 
-def test_without_a_server_the_labels_of_its_list_are_told(trained, tmp_path, monkeypatch, capsys):
+def test_without_a_server_the_predictions_are_told(trained, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(Dataset, "pack", lambda self, folder, ids: None)
     with tiny_detector_and_deeplab():
         changes = {"deeplab_server_dir": tmp_path / "out", **EVERY_KIND, "supervision": "irn"}
         assert only("eval_deeplab", trained, **changes) == 0
-    assert f"for the evaluation server: the labels in {tmp_path / 'out'}" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"for the evaluation server: the predictions in {tmp_path / 'out'}" in said
     assert {path.stem for path in (tmp_path / "out").glob("demo*.png")} == {
         "demo_000007",
         "demo_000008",
