@@ -26,7 +26,9 @@ def run(config: Config, dataset: Dataset) -> None:
     for path, (split, name) in files.items():
         labels = supervision_from(config, dataset, name, "instance")
         ids = labels.labelled(dataset.split(split))
-        content = annotations(labels, ids, num_workers=config.num_workers)
+        content = annotations(
+            labels, ids, num_workers=config.num_workers, polygons=config.coco_polygons
+        )
         write_bytes(path, json.dumps(content).encode())
         counts = len(content["annotations"]), len(content["images"])
         logger.info("%s: %d instances in %d images", path, *counts)
@@ -61,12 +63,14 @@ def annotation_files(
     return files
 
 
-def annotations(labels: Supervision, ids: Sequence[str], *, num_workers: int) -> dict[str, Any]:
-    """Collect the COCO annotations of images; see `misc.files.coco.coco_dataset`."""
+def annotations(
+    labels: Supervision, ids: Sequence[str], *, num_workers: int, polygons: bool
+) -> dict[str, Any]:
+    """Collect the COCO annotations of images; see `misc.files.coco`."""
     dataset = labels.dataset
     described = run_images(
         ids,
-        partial(describe_image, labels),
+        partial(describe_image, labels, polygons=polygons),
         num_workers=num_workers,
         description="make_cocoann",
     )
@@ -80,8 +84,9 @@ def annotations(labels: Supervision, ids: Sequence[str], *, num_workers: int) ->
 
 
 def describe_image(
-    labels: Supervision, image_id: str
+    labels: Supervision, image_id: str, *, polygons: bool = False
 ) -> tuple[tuple[int, ...], list[dict[str, Any]]]:
     """Return an image's (H, W) and the COCO records of its instances, fragments left out."""
     found = labels.instances(image_id)
-    return found["mask"].shape[1:], instance_records(found, labels.dataset.category_ids())
+    categories = labels.dataset.category_ids()
+    return found["mask"].shape[1:], instance_records(found, categories, polygons=polygons)

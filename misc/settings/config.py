@@ -590,6 +590,7 @@ class Config:
     coco_name: str = output_path(
         "result/instances", "name of COCO annotations, with _SPLIT.json appended"
     )
+    coco_polygons: bool = setting(False, "write polygons, which fill holes, in COCO annotations")
     mask_rcnn_weights_name: str = output_path(
         "sess/mask_rcnn.pth", "weights of Mask R-CNN", rule=A_FILE
     )
@@ -640,7 +641,10 @@ class Config:
         rule=one_of("mask_rcnn", "deeplab", "irn"),
     )
     predict_score: float = setting(
-        0.5, "irn: least probability of a class in an image", rule=UNIT, of=("irn",)
+        0.5,
+        "mask_rcnn: least score of an instance; irn: least probability of a class in an image",
+        rule=UNIT,
+        of=("mask_rcnn", "irn"),
     )
     predict_long_side: int = setting(
         1024,

@@ -1,5 +1,7 @@
 """The images of --predict, and what a network predicts for them: labels, instances, overlays."""
 
+import csv
+import io
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +15,12 @@ import numpy as np
 from misc.files.atomic import write_bytes, write_json
 from misc.files.coco import Described, coco_dataset, instance_records
 from misc.files.digests import content_digest, fingerprint
-from misc.files.images import image_size, read_photograph
+from misc.files.images import read_label, read_photograph
 from misc.files.instance_files import load_instances
 from misc.files.labels import (
     INSTANCE_FILES,
     LEAST_SCORE,
     SEMANTIC_FILES,
-    SURE,
     instance_path,
     label_path,
     write_instances,
@@ -43,7 +44,8 @@ from misc.view.panel import draw
 
 LABELS = tuple(f"labels/{name}" for name in SEMANTIC_FILES)
 INSTANCES = tuple(f"instances/{name}" for name in INSTANCE_FILES)
-OVERLAYS, COCO, PAGE = "overlays/{}.jpg", "instances.json", "index.html"
+OVERLAYS, COCO, PAGE, TABLE = "overlays/{}.jpg", "instances.json", "index.html", "table.csv"
+COLUMNS = ("image", "class", "count", "area_pixels", "area_share", "best_score")
 TITLES = {
     "mask_rcnn": "Mask R-CNN",
     "deeplab": "DeepLab",
@@ -65,7 +67,8 @@ class Predictions:
         folder: where the predictions are.
         title: of the network.
         has_instances: whether it predicts instances, or labels alone.
-        least: the least score of an instance that is shown, and painted into a label.
+        least: the least score of an instance that is shown, counted and annotated.
+        polygons: whether annotations hold polygons, or run lengths.
     """
 
     source: Path
@@ -78,6 +81,7 @@ class Predictions:
     title: str
     has_instances: bool
     least: float
+    polygons: bool
 
     def image(self, image_id: str) -> np.ndarray:
         """Read an image as the networks take it; raises as `read_photograph`."""
@@ -92,7 +96,7 @@ class Predictions:
     @property
     def files(self) -> tuple[str, ...]:
         """Return the names of all that is written; see misc.files.outputs."""
-        return (*LABELS, OVERLAYS, PAGE, *((*INSTANCES, COCO) if self.has_instances else ()))
+        return (*LABELS, OVERLAYS, PAGE, TABLE, *((*INSTANCES, COCO) if self.has_instances else ()))
 
     def outputs(self, image_id: str) -> list[Path]:
         """Return the paths of an image's files."""
@@ -137,11 +141,33 @@ class Predictions:
             return image_id, str(error).splitlines()[0]
         return image_id, ""
 
-    def records(self, image_id: str) -> tuple[str, tuple[int, int], list[dict[str, Any]]]:
-        """Return an image's file name, (H, W) and COCO records, as `Described` takes them."""
-        found = load_instances(instance_path(self.folder / "instances", image_id))
-        size = image_size(label_path(self.folder / "labels", image_id))
-        return self.names[image_id], size, instance_records(found, self.category_ids)
+    def describe(
+        self, image_id: str
+    ) -> tuple[tuple[int, int], list[dict[str, Any]], list[list[Any]]]:
+        """Return an image's (H, W), its COCO records, and its rows of the table."""
+        label = read_label(label_path(self.folder / "labels", image_id))
+        records: list[dict[str, Any]] = []
+        if self.has_instances:
+            found = load_instances(instance_path(self.folder / "instances", image_id))
+            shown = found["score"] >= self.least
+            found = {name: each[shown] for name, each in found.items()}
+            records = instance_records(found, self.category_ids, polygons=self.polygons)
+        height, width = label.shape
+        return (height, width), records, self._rows(self.names[image_id], label, records)
+
+    def _rows(
+        self, name: str, label: np.ndarray, records: Sequence[Mapping[str, Any]]
+    ) -> list[list[Any]]:
+        areas = np.bincount(label.ravel(), minlength=256).tolist()
+        rows = []
+        for number, class_name in enumerate(self.class_names):
+            category, area = self.category_ids[number], areas[number + 1]
+            scores = [each["score"] for each in records if each["category_id"] == category]
+            if area or scores:
+                count = len(scores) if self.has_instances else ""
+                best = round(max(scores), 4) if scores else ""
+                rows.append([name, class_name, count, area, round(area / label.size, 6), best])
+        return rows or [[name, "", 0, 0, 0, ""]]
 
 
 def open_predictions(config: Config) -> Predictions:
@@ -168,7 +194,8 @@ def open_predictions(config: Config) -> Predictions:
         folder=Path(config.predict_dir) / network,
         title=TITLES[network],
         has_instances=network != "deeplab",
-        least=SURE if is_detector else 0.0,
+        least=config.predict_score if is_detector else 0.0,
+        polygons=config.coco_polygons,
     )
 
 
@@ -198,7 +225,7 @@ def claim(config: Config, predictions: Predictions, *, precision: str) -> None:
     names = [name for part in PREDICTS[network] for name in settings_in_use(part)]
     if network != "mask_rcnn":
         names.append("predict_long_side")
-    if network == "irn":
+    if network != "deeplab":
         names.append("predict_score")
     own = {name: values[name] for name in names} | {"precision": precision}
     flags = [f"{part}_weights_name" for part in PREDICTS[network]]
@@ -224,16 +251,25 @@ def claim(config: Config, predictions: Predictions, *, precision: str) -> None:
 
 
 def summarise(predictions: Predictions, ids: Sequence[str], *, num_workers: int) -> None:
-    """Write the COCO annotations of all images, and the page of all overlays."""
+    """Write the COCO annotations, the table and the page of all images."""
+    found = run_images(
+        ids, predictions.describe, num_workers=num_workers, description="annotations"
+    )
     if predictions.has_instances:
-        records = run_images(
-            ids, predictions.records, num_workers=num_workers, description="annotations"
-        )
-        images = [Described(number, *each) for number, each in enumerate(records, start=1)]
+        images = [
+            Described(number, predictions.names[image_id], *each[:2])
+            for number, (image_id, each) in enumerate(zip(ids, found, strict=True), start=1)
+        ]
         names = zip(predictions.category_ids, predictions.class_names, strict=True)
         description = f"predictions: {predictions.title}"
         content = coco_dataset(images, dict(names), description=description)
         ranks.on_first(partial(write_json, predictions.folder / COCO, content))
+    table = io.StringIO()
+    csv.writer(table).writerows([COLUMNS, *(row for *_, rows in found for row in rows)])
+    # Excel reads UTF-8 where it begins with this mark alone.
+    ranks.on_first(
+        partial(write_bytes, predictions.folder / TABLE, table.getvalue().encode("utf-8-sig"))
+    )
     overlays = picture_row(
         picture(quote(OVERLAYS.replace("{}", image_id)), predictions.names[image_id])
         for image_id in ids

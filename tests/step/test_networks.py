@@ -1,6 +1,7 @@
 import re
 import shutil
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -20,6 +21,7 @@ from voc12 import Dataset
 
 # As the records of earlier results have them; the networks are tiny whatever their names.
 RECORDED = {"backbone": "resnet50", "mask_rcnn_channels": 256}
+FIRST = "ins_seg/demo_000001.npz"  # instance labels of the first image
 EVERY_KIND = {"supervision": "irn,cam,full", "deeplab_server_list": "val", **RECORDED}
 
 
@@ -72,6 +74,37 @@ def test_pycocotools_reads_the_annotations_of_the_pseudo_instances(trained):
         assert [category - 1 for _, category in instances] == ours["class"][whole].tolist()
         for (mask, _), our_mask in zip(instances, ours["mask"][whole], strict=True):
             assert (mask == our_mask).all()
+
+
+def test_polygons_outline_every_part_of_a_mask_and_fill_holes(copied, capsys):
+    path, size = copied / "instances_train.json", load_instances(copied / FIRST)["mask"].shape[1:]
+    masks = np.zeros((6, *size), np.uint8)
+    masks[0, 5, 5] = 1
+    masks[1, 7, 2:40] = 1
+    masks[2, : size[0] // 2, -1] = 1
+    cv2.ellipse(masks[3], (50, 40), (30, 12), 25, 0, 360, 1, -1)
+    masks[4, 10:30, 10:30] = masks[4, 40:52, 5:60] = 1
+    cv2.circle(masks[5], (50, 50), 20, 1, 9)
+    found = {"score": np.ones(6), "mask": masks > 0, "class": np.arange(6)}
+    save_instances(copied / FIRST, found)
+    assert only("make_cocoann", copied) == 0
+    as_runs = path.read_bytes()
+    capsys.readouterr()
+    assert only("make_cocoann", copied, coco_polygons=True) == 0
+    assert re.search(
+        r"[1-9]\d* of \d+ instances have holes, which their poly", capsys.readouterr().out
+    )
+    known = COCO(str(path))
+    (image,) = (i for i in known.dataset["images"] if i["file_name"].startswith("demo_000001"))
+    listed = known.loadAnns(known.getAnnIds(imgIds=[image["id"]]))
+    assert [found["holes"] for found in listed] == [0, 0, 0, 0, 0, 1]
+    assert [len(found["segmentation"]) for found in listed] == [1, 1, 1, 1, 2, 1]
+    assert all(len(ring) >= 6 for found in listed for ring in found["segmentation"])
+    for mask, annotation in zip(masks[:5] > 0, listed, strict=False):
+        drawn = known.annToMask(annotation) > 0
+        assert (mask & drawn).sum() >= 0.95 * (mask | drawn).sum()
+    assert only("make_cocoann", copied) == 0
+    assert path.read_bytes() == as_runs
 
 
 def test_fragments_are_neither_exported_nor_learnt_from(trained, tmp_path):

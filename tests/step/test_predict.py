@@ -1,5 +1,6 @@
 """--predict: what trained networks make of images without labels, from their weights alone."""
 
+import csv
 import json
 import shutil
 import sys
@@ -68,6 +69,15 @@ def files_in(folder):
     return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
+def annotations_of(folder):
+    return json.loads((folder / "instances.json").read_text())["annotations"]
+
+
+def rows_of(folder):
+    with (folder / "table.csv").open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def test_mask_rcnn_finds_from_sess_alone_what_its_evaluation_found(trained, val_images, elsewhere):
     assert predict() == 0
     ours, theirs = elsewhere / "result/predict/mask_rcnn/instances", trained / "mask_rcnn"
@@ -87,7 +97,7 @@ def test_deeplab_labels_from_sess_alone_as_its_evaluation_did(trained, val_image
 
 
 OWN_FLAGS = {
-    "mask_rcnn": [],
+    "mask_rcnn": ["--predict_score", "0"],
     "deeplab": ["--predict_long_side", "256"],
     "irn": ["--predict_score", "0", "--predict_long_side", "256"],
 }
@@ -129,6 +139,24 @@ def test_pseudo_labels_are_called_so_and_are_of_the_classes_above_the_score(val_
         in json.loads((folder / "instances.json").read_text())["info"]["description"]
     )
     assert "pseudo labels" in (folder / "index.html").read_text()
+
+
+def test_the_score_cuts_the_instances_of_annotations_and_table(val_images, elsewhere, capsys):
+    assert predict("--predict_score", "0") == 0
+    folder = elsewhere / "result/predict/mask_rcnn"
+    scores = [found["score"] for found in annotations_of(folder)]
+    least = float(np.median(scores))
+    assert min(scores) < least
+    capsys.readouterr()
+    assert predict("--predict_score", str(least)) == 2
+    assert "--predict_score of predict mask_rcnn was 0.0" in error_line(capsys)
+    assert predict("--predict_score", str(least), "--overwrite", "--coco_polygons") == 0
+    kept = annotations_of(folder)
+    assert [found["score"] for found in kept] == [score for score in scores if score >= least]
+    assert all(isinstance(found["segmentation"], list) for found in kept)
+    assert sum(int(row["count"]) for row in rows_of(folder)) == len(kept)
+    whole = sum(len(load_instances(p)["score"]) for p in folder.glob("instances/*.npz"))
+    assert whole == len(scores)
 
 
 PHOTOGRAPHS = {
@@ -175,6 +203,15 @@ def test_images_of_any_size_and_form_are_predicted_in_their_own_size(network, el
             found = load_instances(folder / f"instances/{stem}.npz")
             assert found["mask"].shape[1:] == (height, width)
     assert len(list((folder / "labels").glob("*.png"))) == len(sizes)
+    rows = rows_of(folder)
+    assert {row["image"] for row in rows} == set(sizes)
+    for row in rows:
+        label = read_label(folder / f"labels/{row['image'].rpartition('.')[0]}.png")
+        number = Dataset.class_names.index(row["class"]) + 1 if row["class"] else 0
+        area = np.count_nonzero(label == number) if number else np.count_nonzero(label)
+        assert int(row["area_pixels"]) == area
+        assert float(row["area_share"]) == pytest.approx(area / label.size, abs=1e-6)
+        assert bool(row["best_score"]) == (row["count"] not in ("", "0"))
 
 
 def test_broken_images_are_one_line_each_and_the_others_are_predicted(
@@ -248,7 +285,7 @@ def test_a_frame_of_as_many_bytes_is_another_image(elsewhere, capsys):
     assert (folder / "labels/a.png").stat().st_mtime_ns == kept
 
 
-@pytest.mark.parametrize("name", ["back\\slash", "täg 1", "[a]*", "{}"])
+@pytest.mark.parametrize("name", ["back\\slash", 'täg, "1"', "[a]*", "{}"])
 def test_nothing_of_earlier_predictions_stays_whatever_the_images_are_called(elsewhere, name):
     (elsewhere / "photos").mkdir()
     for stem in (name, "other"):
@@ -257,9 +294,16 @@ def test_nothing_of_earlier_predictions_stays_whatever_the_images_are_called(els
     assert predict(*words) == 0
     folder = elsewhere / "result/predict/deeplab"
     assert len(list(folder.glob("labels/*.png"))) == 2
+    assert {row["image"] for row in rows_of(folder)} == {f"{name}.png", "other.png"}
     (elsewhere / f"photos/{name}.png").unlink()
     assert predict(*words, "--deeplab_scales", "0.5", "--overwrite") == 0
-    assert {path.stem for path in folder.rglob("*.*")} == {"other", "legend", "index", "settings"}
+    assert {path.stem for path in folder.rglob("*.*")} == {
+        "other",
+        "legend",
+        "index",
+        "settings",
+        "table",
+    }
 
 
 @pytest.mark.parametrize("network", OWN_FLAGS)

@@ -43,8 +43,7 @@ def test_a_prediction_runs_no_stage(monkeypatch):
 @pytest.mark.parametrize(
     ("network", "flag", "value", "whose"),
     [
-        ("mask_rcnn", "predict_score", "0.9", "irn"),
-        ("deeplab", "predict_score", "0.9", "irn"),
+        ("deeplab", "predict_score", "0.9", "mask_rcnn or irn"),
         ("mask_rcnn", "predict_long_side", "512", "deeplab or irn"),
     ],
 )
