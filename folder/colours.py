@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from folder.label_files import normal, read_text
+from folder.label_files import read_text
 from folder.rows import is_background
-from folder.tree import is_photograph
+from folder.tree import is_photograph, normal
 from misc.files.images import read_image, read_label, read_numbers
 from misc.files.object_maps import read_class_map
 from misc.files.palette import voc_palette
@@ -36,55 +36,57 @@ class ClassColours:
     """
 
     def __init__(self, folders: Sequence[Path], class_names: Sequence[str]) -> None:
-        self._class_names = class_names
+        self._count = len(class_names)
         self._source, self._key, self._is_numbers = _find_key(folders)
+        numbers = {name: number for number, name in enumerate(class_names, 1)}
+        if self._source is None:
+            # Colours of VOC's palette, or grey labels in RGB.
+            self._numbers = {number * GREY: number for number in range(self._count + 1)}
+            palette = _codes(voc_palette())[: self._count + 1].tolist()
+            self._numbers |= {colour: number for number, colour in enumerate(palette)}
+        else:
+            self._numbers = {
+                value: numbers.get(name, 0)
+                for value, name in self._key.items()
+                if name in numbers or is_background(name)
+            }
 
     def read(self, path: Path) -> np.ndarray:
         """Read a mask: uint8 (H, W), 0 background, class id + 1, 255 ignore."""
         if self._is_numbers:
             return self._numbered(path, read_label(path))
-        if not self._key and not _is_coloured(path):
-            return read_class_map(path, len(self._class_names))
+        if self._source is None and not _is_coloured(path):
+            return read_class_map(path, self._count)
         colours = colours_of(path)
         is_grey = not (colours % GREY).any()
         if is_grey and self._key and not set(np.unique(colours).tolist()) <= self._key.keys():
-            return read_class_map(path, len(self._class_names))
+            return read_class_map(path, self._count)
         return self._numbered(path, colours)
 
     def _numbered(self, path: Path, values: np.ndarray) -> np.ndarray:
         known, where = np.unique(values, return_inverse=True)
-        number = self._by_key if self._key else self._by_voc
-        numbers = [number(path, int(value)) for value in known]
+        numbers = [self._number(path, value) for value in known.tolist()]
         return np.array(numbers, np.uint8)[where].reshape(values.shape)
 
-    def _by_voc(self, path: Path, colour: int) -> int:
-        """Return the number of a colour of VOC's palette, or of a grey label in RGB."""
-        count = len(self._class_names)
-        palette = _codes(voc_palette()).tolist()
-        if colour in [*palette[: count + 1], BORDER]:
-            return IGNORE if colour == BORDER else palette.index(colour)
-        if colour % GREY == 0 and colour // GREY <= count:
-            return colour // GREY
-        raise ValueError(
-            f"{path}: the colour {_told(colour)} is none of VOC's for {count} classes; a file "
-            "labelmap.txt beside the masks names each, `name:r,g,b::` a line"
-        )
-
-    def _by_key(self, path: Path, value: int) -> int:
+    def _number(self, path: Path, value: int) -> int:
+        if value in self._numbers:
+            return self._numbers[value]
         if value not in self._key and value == (IGNORE if self._is_numbers else BORDER):
             return IGNORE
         what = f"value {value}" if self._is_numbers else f"colour {_told(value)}"
-        if value not in self._key:
-            raise ValueError(f"{path}: the {what} is not in {self._source}")
-        name = self._key[value]
-        if name in self._class_names:
-            return list(self._class_names).index(name) + 1
-        if is_background(name):
-            return 0
-        raise ValueError(
-            f"{path}: the {what} is {name!r} by {self._source}, which is no class; a file "
-            "--class_names names all classes"
-        )
+        if self._source is None:
+            why = (
+                f"is none of VOC's for {self._count} classes; a file labelmap.txt beside the masks "
+                "names each, `name:r,g,b::` a line"
+            )
+        elif value not in self._key:
+            why = f"is not in {self._source}"
+        else:
+            why = (
+                f"is {self._key[value]!r} by {self._source}, which is no class; a file "
+                "--class_names names all classes"
+            )
+        raise ValueError(f"{path}: the {what} {why}")
 
 
 def read_objects(path: Path) -> tuple[np.ndarray, int]:
@@ -124,7 +126,7 @@ def _told(code: int) -> tuple[int, int, int]:
     return code >> 16, code >> 8 & 255, code & 255
 
 
-def _find_key(folders: Sequence[Path]) -> tuple[Path, Key, bool]:
+def _find_key(folders: Sequence[Path]) -> tuple[Path | None, Key, bool]:
     """Return a key's file, its names, and whether they are by number; without one, no names."""
     for place in folders:
         files = [path for path in sorted(place.glob("*")) if path.is_file()]
@@ -136,7 +138,7 @@ def _find_key(folders: Sequence[Path]) -> tuple[Path, Key, bool]:
             if is_key and len({len(value) for _, value in pairs}) == 1:
                 key = {int(np.dot(v, [1 << 16, 1 << 8, 1][-len(v) :])): n for n, v in pairs}
                 return path, key, len(pairs[0][1]) == 1
-    return Path(), {}, False
+    return None, {}, False
 
 
 def _pairs(path: Path) -> list[tuple[str, list[int]]]:

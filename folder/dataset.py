@@ -7,11 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from folder.coco_json import CocoMasks
 from folder.index import Index, read_index
-from folder.masks import Masks, open_masks
+from folder.masks import CocoMasks, Masks, open_masks
 from folder.splits import split
-from folder.tree import Names
 from misc.files import dataset
 from misc.files.dataset import KINDS
 from misc.files.digests import content_digest
@@ -60,7 +58,7 @@ class Dataset(dataset.Dataset):
         self._names, self._mask_root = given
         self._labels = [] if labels is None else [Path(labels)]
         if self._labels and not self._labels[0].exists():
-            self._labels = [Path(path) for path in os.fspath(labels or "").split(",")]
+            self._labels = list(map(Path, dict.fromkeys(os.fspath(labels or "").split(","))))
         self._strict = {"strict_labels": strict_labels, "strict_images": strict_images}
         self._val_share, self._seed = val_share, seed
         if not self.root.is_dir():
@@ -78,7 +76,7 @@ class Dataset(dataset.Dataset):
 
     @cached_property
     def _masks(self) -> Masks | CocoMasks:
-        return open_masks(self._mask_root, self.root, self._index)
+        return open_masks(self._mask_root, self._index)
 
     @cached_property
     def class_names(self) -> Sequence[str]:  # type: ignore[override]  # known once it is read
@@ -99,28 +97,20 @@ class Dataset(dataset.Dataset):
 
     @cached_property
     def _splits(self) -> dict[str, list[str]]:
-        paths = {image_id: self._index.paths[image_id] for image_id in self._index.labels}
+        paths = {image_id: self._index.images.paths[image_id] for image_id in self._index.labels}
         return split(paths, self._index.parts, share=self._val_share, seed=self._seed)
 
     def split(self, name_or_file: str) -> list[str]:
         """Return the ids of train, val, all or, if there is one, test; or of a list of paths."""
         if name_or_file in self._splits:
             return self._splits[name_or_file][: self.limit]
-        index, path = self._index, list_file(name_or_file, splits=list(self._splits))
-        names = Names(self.root, index.paths)
+        path, images = list_file(name_or_file, splits=list(self._splits)), self._index.images
 
         def parse(line: str, place: str) -> str:
-            ids = names.match(line)[0] or names.match(image_in(line))[0]
-            if len(ids) > 1:
-                raise ValueError(
-                    f"{place}: {line!r} is the name of {len(ids)} images; write the whole path"
-                )
-            return ids[0] if ids else line
+            return images.only(line, place)[0] or images.only(image_in(line), place)[0] or line
 
-        ids = [
-            image_id for image_id in read_list(path, parse=parse) if image_id not in index.broken
-        ]
-        if missing := [image_id for image_id in ids if image_id not in index.paths]:
+        ids = [i for i in read_list(path, parse=parse) if i not in self._index.broken]
+        if missing := [image_id for image_id in ids if image_id not in images.paths]:
             raise FileNotFoundError(
                 f"{name_or_file}: {len(missing)} of {len(ids)} ids have no image, the first is "
                 f"{missing[0]!r}; a line is a path below --data_root, with or without ending, or "
@@ -134,9 +124,9 @@ class Dataset(dataset.Dataset):
 
     def file_name(self, image_id: str) -> str:
         """Return the path of an image's file below the folder."""
-        if image_id not in self._index.paths:
+        if image_id not in self._index.images.paths:
             raise FileNotFoundError(f"--data_root {self.root}: no image has the id {image_id!r}")
-        return self._index.paths[image_id]
+        return self._index.images.paths[image_id]
 
     def image(self, image_id: str) -> np.ndarray:
         """Read an image, EXIF rotation applied: uint8 RGB (H, W, 3)."""

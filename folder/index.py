@@ -2,17 +2,17 @@
 
 import difflib
 import logging
+import os
 import re
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from folder.label_files import ACCEPTED, normal, read_names
+from folder.label_files import ACCEPTED, read_names
 from folder.labels import read_labels
 from folder.rows import Labels, Row, is_background
 from folder.splits import folders_of_part, part_of_file, parts_by_folder
-from folder.tree import ALMOST, Names, files_below
+from folder.tree import ALMOST, Names, files_below, normal
 from misc.files.images import photograph_problem
 from misc.files.photograph_ids import photograph_ids
 
@@ -27,14 +27,14 @@ class Index(NamedTuple):
     """A folder's images and labels.
 
     Attributes:
-        paths: path below the root of each image, by id.
+        images: the folder, the path below it of each image by id, and which image a path means.
         broken: why an image cannot be read, by id of those.
         class_names: the names of the classes.
         labels: the classes, from 0, of each image that has a label and can be read.
         parts: train, val or test, by the ids of these, where the data come in a split.
     """
 
-    paths: Mapping[str, str]
+    images: Names
     broken: Mapping[str, str]
     class_names: tuple[str, ...]
     labels: Mapping[str, Sequence[int]]
@@ -53,16 +53,12 @@ def read_index(
     """Read the tree of images and the files of labels; without any, sub-folders are the labels."""
     files = sorted(files_below(root, but=masks))
     paths = photograph_ids(files, source=f"--data_root {root}")
+    images = Names(root, paths)
     listed = None if class_names is None else read_names(class_names)
     names = None if listed is None else _without_background(class_names, listed)
-    images = Names(root, paths)
     source = ", ".join(map(str, labels)) or f"--data_root {root}"
-    if labels:
-        read = partial(read_labels, names=listed, images=images, ids=list(paths))
-        rows, own_names = _together(root, paths, {path: read(path) for path in labels})
-    else:
-        rows, own_names = _sub_folders(root, paths)
-    found = _match(root, images, rows, source=source, strict=strict_labels)
+    rows, own_names = _read_files(labels, listed, images) if labels else _sub_folders(root, paths)
+    found = _match(images, rows, source=source, strict=strict_labels)
     if names is None:
         occurring = {c for row in found.values() for c in row.classes}
         names = own_names or sorted(occurring, key=lambda n: (n.isdecimal() and int(n), n))
@@ -78,7 +74,7 @@ def read_index(
     known = {i: classes[i] for i in paths if i in classes and i not in broken}
     parts = {image_id: found[image_id].part for image_id in known if found[image_id].part}
     parts = parts or parts_by_folder({image_id: paths[image_id] for image_id in known})[0]
-    return Index(paths=paths, broken=broken, class_names=tuple(names), labels=known, parts=parts)
+    return Index(images, broken, class_names=tuple(names), labels=known, parts=parts)
 
 
 def _broken(root: Path, paths: Mapping[str, str], *, refuse: bool) -> dict[str, str]:
@@ -127,38 +123,31 @@ def _sub_folders(root: Path, paths: Mapping[str, str]) -> Labels:
     return Labels(rows)
 
 
-def _together(root: Path, paths: Mapping[str, str], labels: Mapping[Path, Labels]) -> Labels:
+def _read_files(files: Sequence[Path], names: Sequence[str] | None, images: Names) -> Labels:
     """Return the rows of all files; where each file is of another part of a split, with it."""
-    parts = {path: part_of_file(path.as_posix()) for path in labels}
-    if len(labels) == 1 or "" in parts.values() or len(set(parts.values())) < len(parts):
-        if len(labels) > 1:
-            _log.info("%d files of labels are taken together, and no split", len(labels))
-        parts = dict.fromkeys(labels, "")
-    rows, names = list[Row](), dict[str, None]()
-    for path, found in labels.items():
-        inside = path.parent.absolute()
-        base = root.absolute()
-        folders = [inside.relative_to(base).as_posix()] if inside.is_relative_to(base) else []
-        folders += folders_of_part(parts[path], paths.values())
-        rows += [row._replace(folders=folders, part=parts[path] or row.part) for row in found.rows]
-        names |= dict.fromkeys(found.class_names or ())
-    has_names = all(found.class_names for found in labels.values())
-    return Labels(rows, list(names) if has_names else None)
+    parts = [part_of_file(path.as_posix()) for path in files]
+    if len(files) == 1 or "" in parts or len(set(parts)) < len(parts):
+        if len(files) > 1:
+            _log.info("%d files of labels are taken together, and no split", len(files))
+        parts = [""] * len(files)
+    rows, own_names, all_have_names = list[Row](), dict[str, None](), True
+    for path, part in zip(files, parts, strict=True):
+        found = read_labels(path, names=names, images=images)
+        folders = [Path(os.path.relpath(path.parent, images.root)).as_posix()]
+        folders += folders_of_part(part, images.paths.values())
+        rows += [row._replace(folders=folders, part=part or row.part) for row in found.rows]
+        own_names |= dict.fromkeys(found.class_names or ())
+        all_have_names &= bool(found.class_names)
+    return Labels(rows, list(own_names) if all_have_names else None)
 
 
-def _match(
-    root: Path, images: Names, rows: Sequence[Row], *, source: str, strict: bool
-) -> dict[str, Row]:
+def _match(images: Names, rows: Sequence[Row], *, source: str, strict: bool) -> dict[str, Row]:
     """Return the row of each image that has one, by id."""
     fits, missing = list[tuple[int, str, Row]](), list[Row]()
     for row in rows:
-        ids, fit = images.match(row.path, row.folders)
-        if len(ids) > 1:
-            raise ValueError(
-                f"{row.place}: {row.path!r} is the name of {len(ids)} images; write the whole path"
-            )
-        if ids:
-            fits.append((fit, ids[0], row))
+        image_id, fit = images.only(row.path, row.place, row.folders)
+        if image_id:
+            fits.append((fit, image_id, row))
         else:
             missing.append(row)
     found = dict[str, tuple[int, Row]]()
@@ -172,7 +161,7 @@ def _match(
                 "an image in one row, as class;class"
             )
     if missing:
-        _tell_missing(root, missing, rows, source=source, refuse=strict or not found)
+        _tell_missing(images.root, missing, rows, source=source, refuse=strict or not found)
     by_name = [
         row.path
         for fit, row in found.values()

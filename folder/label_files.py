@@ -2,13 +2,13 @@
 
 import codecs
 import json
-import unicodedata
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 
+from folder.tree import normal
 from misc.files.safe_pickles import read_npy_object
 
 ACCEPTED = (
@@ -22,11 +22,6 @@ MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-
-
-def normal(text: str) -> str:
-    """Return a name without space around it; an accented one has two spellings, of which NFC."""
-    return unicodedata.normalize("NFC", text.strip())
 
 
 def read_names(path: Path) -> list[str]:

@@ -15,16 +15,13 @@ from folder.tables import table
 from folder.tree import Names
 
 
-def read_labels(
-    path: Path, *, names: Sequence[str] | None, images: Names, ids: Sequence[str]
-) -> Labels:
+def read_labels(path: Path, *, names: Sequence[str] | None, images: Names) -> Labels:
     """Read a file or folder of image-level labels by the first form that knows it.
 
     Args:
         path: the file; its ending says whether it is a table, JSON, XML or .npy.
         names: the class names, if they are given.
         images: which image a path means.
-        ids: the ids of all images, in order: rows of an array.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -34,7 +31,7 @@ def read_labels(
         raise FileNotFoundError(f"--labels {path}: no such file; accepted is {ACCEPTED}")
     ending = "folder" if path.is_dir() else path.suffix.lower()
     read, forms = FORMS.get(ending, FORMS[".csv"])
-    file = File(path, read(path), names, images, ids)
+    file = File(path, read(path), names, images)
     try:
         labels = next((found for form in forms if (found := form(file))), None)
     except (KeyError, TypeError, AttributeError, IndexError) as error:
@@ -67,10 +64,11 @@ def vectors(file: File) -> Labels:
     """A vector of 0 and 1 by path or id, or an array (N, C) of a row for each image in order."""
     content = file.content
     if isinstance(content, np.ndarray):
-        if content.ndim != 2 or len(content) != len(file.ids):
-            images = f"there are {len(file.ids)} images"
+        ids = list(file.images.paths)
+        if content.ndim != 2 or len(content) != len(ids):
+            images = f"there are {len(ids)} images"
             raise ValueError(f"{file.path}: an array of the shape {content.shape}, {images}")
-        content = dict(zip(file.ids, content, strict=True))
+        content = dict(zip(ids, content, strict=True))
     count = len(next(iter(content.values())))
     for name, vector in content.items():
         if len(vector) != count:

@@ -1,16 +1,20 @@
-"""Ground truth of those images that have it: PNGs as tools write them."""
+"""Ground truth of those images that have it: PNGs as tools write them, or a COCO JSON."""
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from folder.coco_json import CocoMasks
+from folder.coco_json import Content, id_of, parse
 from folder.colours import ClassColours, colours_of, read_objects
 from folder.index import Index
-from folder.tree import BARE, EXACT, Names, files_below, is_photograph, stem
+from folder.label_files import read_json
+from folder.rows import is_background
+from folder.tree import BARE, EXACT, files_below, is_photograph, stem
+from misc.files.coco import draw_masks
 from misc.files.dataset import KINDS
 from misc.files.images import is_turned, photograph_size
 from misc.files.object_maps import split_objects
@@ -27,11 +31,11 @@ WORD = re.compile(
 NUMBER = re.compile(r"[\s._-]+\d+$")
 
 
-def open_masks(path: Path | None, root: Path, index: Index) -> "Masks | CocoMasks":
+def open_masks(path: Path | None, index: Index) -> "Masks | CocoMasks":
     """Open the ground truth in a folder of masks or a COCO JSON; of None, no image has any."""
     if path is not None and path.is_file():
-        return CocoMasks(path, root, paths=index.paths, class_names=index.class_names)
-    return Masks(path, root, index)
+        return CocoMasks(path, index)
+    return Masks(path, index)
 
 
 class Masks:
@@ -43,8 +47,8 @@ class Masks:
     logged.
     """
 
-    def __init__(self, folder: Path | None, root: Path, index: Index) -> None:
-        self._folder, self._root, self._index = folder, root, index
+    def __init__(self, folder: Path | None, index: Index) -> None:
+        self._folder, self._index = folder, index
         self._files: dict[str, dict[str, list[Path]]] = {kind: {} for kind in KINDS}
         self._pieces: set[str] = set()
         self._white_class = False
@@ -53,42 +57,43 @@ class Masks:
         if not folder.is_dir():
             raise FileNotFoundError(f"--masks {folder}: no such folder or COCO JSON")
         inside = {p: FOLDERS[p.name.lower()] for p in folder.iterdir() if p.name.lower() in FOLDERS}
-        names, strays = Names(root, index.paths), list[str]()
         keys = [*inside, folder, folder.parent]
         self._colours = ClassColours(keys, index.class_names)
+        strays = []
         for place, kind in (inside or {folder: "semantic"}).items():
-            for path in sorted(files_below(place)):
-                if is_photograph(path) and not self._take(names, place, path, kind, bool(inside)):
+            for path in sorted(filter(is_photograph, files_below(place))):
+                if not self._take(place, path, kind, may_be_flat=not inside):
                     strays.append((place / path).relative_to(folder).as_posix())
         self._log_fit(folder, strays)
         self._check_values()
 
-    def _take(self, names: Names, place: Path, path: str, kind: str, has_kinds: bool) -> bool:
+    def _take(self, place: Path, path: str, kind: str, *, may_be_flat: bool) -> bool:
         """Note whose mask a file is; return False where it is none's."""
-        if not path.lower().endswith(".png"):
+        ids, is_piece = self._images_of(path)
+        if is_piece and may_be_flat:
+            kind = "instance"
+        if is_piece and kind == "semantic":
             return False
-        plain = WORD.sub("", stem(path))
-        for form, is_piece in (
-            (stem(path), False),
-            (plain, False),
-            (WORD.sub("", NUMBER.sub("", plain)), True),
-        ):
-            ids, fit = names.match(form, ("images",))
-            if fit > BARE or (fit != EXACT and len(ids) > 1):
-                continue
-            where = "instance" if is_piece and not has_kinds else kind
-            if not ids or (is_piece and where == "semantic"):
-                return False
-            for image_id in ids:
-                if not is_piece and image_id in self._files[where]:
-                    return False
-                self._files[where].setdefault(image_id, []).append(place / path)
-                self._pieces |= {image_id} if is_piece else set()
-            return True
-        return False
+        files = self._files[kind]
+        if not ids or (not is_piece and any(image_id in files for image_id in ids)):
+            return False
+        for image_id in ids:
+            files.setdefault(image_id, []).append(place / path)
+            self._pieces |= {image_id} if is_piece else set()
+        return True
+
+    def _images_of(self, path: str) -> tuple[list[str], bool]:
+        """Return the ids of the images that a file is a mask of, and if it has a single object."""
+        whole, plain = stem(path), WORD.sub("", stem(path))
+        for name in (whole, plain, WORD.sub("", NUMBER.sub("", plain))):
+            ids, fit = self._index.images.match(name, ("images",))
+            if path.lower().endswith(".png") and (fit == EXACT or (fit == BARE and len(ids) == 1)):
+                return ids, name not in (whole, plain)
+        return [], False
 
     def _log_fit(self, folder: Path, strays: Sequence[str]) -> None:
-        paths, found = self._index.paths, {i for files in self._files.values() for i in files}
+        paths = self._index.images.paths
+        found = {image_id for files in self._files.values() for image_id in files}
         words = f"masks: {len(found)} of {len(paths)} images have one"
         named = ((i, each[0]) for files in self._files.values() for i, each in files.items())
         other = [(paths[i], path) for i, path in named if path.stem != Path(paths[i]).stem]
@@ -136,7 +141,8 @@ class Masks:
             label = (colours_of(path) > 0).astype(np.uint8)
         else:
             label = self._colours.read(path)
-        return self._fitting(path, image_id, label)
+        _check_size(f"{path}:", label.shape, self._index, image_id)
+        return label
 
     def instances(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
         """Read the instances of an image: masks, bool (N, H, W), and classes, int64 (N,)."""
@@ -146,7 +152,7 @@ class Masks:
                 objects, ignored = (colours_of(path) > 0).astype(np.uint8), IGNORE
             else:
                 objects, ignored = read_objects(path)
-            objects = self._fitting(path, image_id, objects)
+            _check_size(f"{path}:", objects.shape, self._index, image_id)
             semantic = self._classes_under(image_id, objects.shape)
             found = split_objects(path, objects, semantic, ignored=ignored)
             masks.append(found[0])
@@ -178,16 +184,106 @@ class Masks:
     def _paths(self, kind: str, image_id: str) -> list[Path]:
         if self._folder is None:
             raise FileNotFoundError(f"{image_id}: has no mask; --masks names the folder of masks")
-        named = f"{stem(self._index.paths[image_id])}.png"
+        named = f"{stem(self._index.images.paths[image_id])}.png"
         return self._files[kind].get(image_id, [self._folder / kind / named])
 
-    def _fitting(self, path: Path, image_id: str, mask: np.ndarray) -> np.ndarray:
-        image = self._root / self._index.paths[image_id]
-        if mask.shape != (size := photograph_size(image)):
-            turned = mask.shape == size[::-1] and is_turned(image)
-            why = "; EXIF turns the image, and its mask has to be drawn on it so" if turned else ""
-            raise ValueError(f"{path}: is {mask.shape} pixels, its image is {size}{why}")
-        return mask
+
+class CocoMasks:
+    """The masks of a COCO JSON, whose categories are classes by their names.
+
+    In the semantic label a later annotation lies over an earlier one; crowds are ignored. An image
+    of which an annotation has a box alone has no masks.
+    """
+
+    def __init__(self, path: Path, index: Index) -> None:
+        self._path, self._index = path, index
+        content = parse(path, read_json(path))
+        self._sizes: dict[str, tuple[int, int] | None] = {}
+        self._known = self._match(content)
+        self._class_ids = self._classes_of(content.categories)
+
+    def _match(self, content: Content) -> dict[str, list[Mapping[str, Any]]]:
+        """Return the annotations of each image by its id; log how many there are."""
+        known, boxes = {}, 0
+        for number, name in content.images.items():
+            ids, _ = self._index.images.match(name)
+            shapes = content.annotations[number]
+            if len(ids) == 1 and all(each.get("segmentation") for each in shapes):
+                known[ids[0]] = shapes
+                self._sizes[ids[0]] = content.sizes.get(number)
+            boxes += len(ids) == 1 and ids[0] not in known
+        count = len(self._index.images.paths)
+        words = f"masks: {len(known)} of {count} images have some in {self._path}"
+        words += f"; {boxes} have boxes without masks" if boxes else ""
+        _log.log(logging.INFO if known else logging.WARNING, "%s", words)
+        return known
+
+    def _classes_of(self, names: Mapping[str, str]) -> dict[str, int]:
+        """Return the class of each category; one that is no class has no annotation."""
+        used = {id_of(a, "category_id") for found in self._known.values() for a in found}
+        for number in sorted(used):
+            name = names[number]
+            if name not in self._index.class_names and not is_background(name):
+                raise ValueError(
+                    f"--masks {self._path}: the category {name!r} is no class; a file "
+                    "--class_names names all classes"
+                )
+        classes = {name: place for place, name in enumerate(self._index.class_names)}
+        return {number: classes[name] for number, name in names.items() if name in classes}
+
+    def has(self, kinds: Sequence[str], image_id: str) -> bool:
+        """Return whether an image has masks."""
+        return image_id in self._known
+
+    def files(self, image_id: str, kind: str) -> list[Path]:
+        """Return the file that an image's ground truth is read from."""
+        return [self._path]
+
+    def semantic(self, image_id: str) -> np.ndarray:
+        """Read the semantic label of an image: uint8 (H, W)."""
+        masks, classes, crowds = self._read(image_id)
+        label = np.zeros(masks.shape[1:], np.uint8)
+        label[masks[crowds].any(axis=0)] = IGNORE
+        for mask, class_id in zip(masks[~crowds], classes[~crowds], strict=True):
+            label[mask] = class_id + 1
+        return label
+
+    def instances(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
+        """Read the instances of an image: masks, bool (N, H, W), and classes, int64 (N,)."""
+        masks, classes, crowds = self._read(image_id)
+        return masks[~crowds], classes[~crowds]
+
+    def ignored(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
+        """Read the crowds of an image: masks, bool (M, H, W), and classes, int64 (M,)."""
+        masks, classes, crowds = self._read(image_id)
+        return masks[crowds], classes[crowds]
+
+    def _read(self, image_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        if image_id not in self._known:
+            raise FileNotFoundError(f"{image_id}: has no masks in {self._path}")
+        found = [
+            (each, self._class_ids[id_of(each, "category_id")], bool(each.get("iscrowd")))
+            for each in self._known[image_id]
+            if id_of(each, "category_id") in self._class_ids
+        ]
+        source = f"{self._path}: the mask of {self._index.images.paths[image_id]}"
+        size = _check_size(source, self._sizes[image_id], self._index, image_id)
+        masks = draw_masks([annotation for annotation, _, _ in found], size, self._path)
+        classes = np.array([class_id for _, class_id, _ in found], np.int64)
+        return masks, classes, np.array([is_crowd for _, _, is_crowd in found], bool)
+
+
+def _check_size(
+    source: object, said: tuple[int, ...] | None, index: Index, image_id: str
+) -> tuple[int, int]:
+    """Return the size (H, W) of an image; another one said of its mask is refused."""
+    image = index.images.root / index.images.paths[image_id]
+    size = photograph_size(image)
+    if said and said != size:
+        turned = said == size[::-1] and is_turned(image)
+        why = "; EXIF turns the image, and its mask has to be drawn on it so" if turned else ""
+        raise ValueError(f"{source} is {said} pixels, its image is {size}{why}")
+    return size
 
 
 def _is_white_on_black(path: Path) -> bool:

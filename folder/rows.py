@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from folder.label_files import normal
-from folder.tree import Names
+from folder.tree import Names, normal
 
 _log = logging.getLogger("irnet")
 BACKGROUND = {"background", "bg", "none", "nothing", "negative", "no finding", "unlabeled"}
@@ -50,14 +49,12 @@ class File(NamedTuple):
         content: what its ending's reader returns.
         names: those of --class_names, the background's too, where it is at their head.
         images: which image a path means.
-        ids: the ids of all images, in order.
     """
 
     path: Path
     content: Any
     names: Sequence[str] | None
     images: Names
-    ids: Sequence[str]
 
 
 class Entry(NamedTuple):

@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from folder.label_files import normal
 from folder.rows import (
     CLASS_WORDS,
     Entry,
     File,
     Labels,
+    Row,
     choose,
     classes_in,
     names_of_columns,
@@ -23,7 +23,7 @@ from folder.rows import (
 )
 from folder.splits import part_of
 from folder.tools import OTHER, values_of
-from folder.tree import ALMOST, endings, is_photograph
+from folder.tree import ALMOST, endings, is_photograph, normal
 
 _log = logging.getLogger("irnet")
 DELIMITERS = {"\t": "tabs", ",": "commas", ";": "semicolons", " ": "spaces"}
@@ -57,13 +57,17 @@ def table(file: File) -> Labels | None:
 def _without_split(found: Table) -> tuple[Table, dict[str, str]]:
     """Return a table without a column of train, val and test, and what it says of each path."""
     for column, heading in enumerate(found.headings):
-        parts = [part_of((cells[column : column + 1] or [""])[0]) for cells in found.cells]
+        parts = list(map(part_of, _column(found, column)))
         if word_of(heading) in SPLIT_WORDS and all(parts):
             cells = [each[:column] + each[column + 1 :] for each in found.cells]
             headings = found.headings[:column] + found.headings[column + 1 :]
             parts_by_path = dict(zip(found.paths, parts, strict=True))
             return found._replace(cells=cells, headings=headings), parts_by_path
     return found, {}
+
+
+def _column(found: Table, column: int) -> list[str]:
+    return [cells[column] if column < len(cells) else "" for cells in found.cells]
 
 
 def _column_of_classes(file: File, found: Table) -> Labels:
@@ -76,16 +80,16 @@ def _column_of_classes(file: File, found: Table) -> Labels:
             for place, path, each in zip(places, paths, found.cells, strict=True)
         ]
         name = choose(file, entries)
-        lines = [(e.place, e.path, v) for e in entries for v in e.values.get(name, [""])]
-        places, paths, cells = map(list, zip(*lines, strict=True))
+        values = [(e.place, e.path, v) for e in entries for v in e.values.get(name, [""])]
+        places, paths, cells = map(list, zip(*values, strict=True))
     classes = classes_in(cells, names=file.names, places=places)
-    rows = rows_of(zip(places, paths, classes, strict=True))
-    if len(rows) < len(paths):
-        one = all(len(each) == 1 for each in classes) or len(found.headings) > 1
-        if not one:
-            _refuse_repeated(places, paths)
+    lines = list(zip(places, paths, classes, strict=True))
+    if len(found.headings) <= 1 and any(len(each) != 1 for each in classes):
+        return Labels([Row(*line) for line in lines])
+    rows = rows_of(lines)
+    if len(rows) < len(lines):
         words = "%s: a line for each class, %d of %d images"
-        _log.info(words, file.path, len(paths), len(rows))
+        _log.info(words, file.path, len(lines), len(rows))
     return Labels(rows)
 
 
@@ -93,11 +97,10 @@ def _check_sure(found: Table) -> None:
     """Refuse lines which may say that a class is not there."""
     for column, heading in enumerate(found.headings):
         if word_of(heading) in ("confidence", "score", "probability"):
-            for place, cells in zip(found.places, found.cells, strict=True):
-                value = (cells[column : column + 1] or [""])[0]
-                if value not in ("1", "1.0"):
+            for place, cell in zip(found.places, _column(found, column), strict=True):
+                if cell not in ("1", "1.0"):
                     raise ValueError(
-                        f"{place}: the column {heading!r} has {value!r}; keep the lines of classes "
+                        f"{place}: the column {heading!r} has {cell!r}; keep the lines of classes "
                         "that are there, without this column"
                     )
 
@@ -129,10 +132,8 @@ def _columns_of_0_and_1(file: File, found: Table) -> Labels | None:
         if not fits or len(each) != count:
             raise ValueError(f"{place}: {count} columns of 0 and 1 are expected after the path")
         shown = [name for name, bit in zip(named, each, strict=True) if BITS[bit.lower()]]
-        rows.append((place, path, shown))
-    if len(set(found.paths)) < len(rows):
-        _refuse_repeated(found.places, found.paths)
-    return Labels(rows_of(rows), named)
+        rows.append(Row(place, path, shown))
+    return Labels(rows, named)
 
 
 def _check_one_column(file: File, found: Table) -> None:
@@ -248,13 +249,3 @@ def _split(cells: Sequence[str]) -> list[str]:
     if len(cells) != 1:
         return list(cells) or [""]
     return re.split(r"[,;|\s]+", cells[0].strip("[]() ").strip(";"))
-
-
-def _refuse_repeated(places: Sequence[str], paths: Sequence[str]) -> None:
-    first: dict[str, str] = {}
-    for place, path in zip(places, paths, strict=True):
-        if (other := first.setdefault(path, place)) != place:
-            raise ValueError(
-                f"{place}: {path!r} is there already, {other}; put all classes of an image in one "
-                "row, as class;class"
-            )

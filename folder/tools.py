@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from folder.label_files import normal
 from folder.rows import Entry, File, Labels, choose, rows_of, word_of
-from folder.tree import EXACT, is_photograph, stem
+from folder.tree import EXACT, is_photograph, normal, stem
 
 _log = logging.getLogger("irnet")
 # What tools write beside the classes, without case and '_'.
@@ -128,49 +127,32 @@ def values_of(name: str, value: Any) -> dict[str, list[str]]:
 
 def file_of_one_image(file: File) -> Labels | None:
     """A file of one image by labelme, or in VOC's form."""
-    entry = entry_of(file, file.content, Path(file.path.name))
+    entry = _entry(file, f"{file.path}", Path(file.path.name), file.content)
     return None if entry is None else _labels(file, [entry])
 
 
 def folder_of_files(file: File) -> Labels | None:
     """A folder with such a file for each image, or one of YOLO's lines of class numbers."""
-    if not file.content:
-        return None
-    entries, numbers = [], list[tuple[str, str, list[str]]]()
+    entries = []
     for path, content in file.content.items():
         place = f"{file.path / path}"
-        if isinstance(content, str):
-            image = _same_place(file, path, "") or stem(path.as_posix())
-            numbers.append((place, image, _yolo(place, content)))
-        elif (entry := entry_of(file, content, path)) is not None:
-            entries.append(entry)
-        else:
+        if (entry := _entry(file, place, path, content)) is None:
             raise ValueError(
                 f"{place}: no file of labelme or VOC, as a folder of --labels has; of "
                 "other tools name one file"
             )
-    if entries and numbers:
-        raise ValueError(f"{file.path}: files of YOLO beside others; name a folder of one kind")
-    if entries:
-        return _labels(file, entries)
-    most = max((int(number) for _, _, found in numbers for number in found), default=0)
-    if file.names is None or most >= len(file.names):
-        has = "there is no" if file.names is None else f"{len(file.names)} names are in"
-        raise ValueError(
-            f"{file.path}: YOLO's classes are numbers from 0 to {most}, and {has} --class_names; "
-            "name its file of names, for example classes.txt"
-        )
-    names = list(file.names)
-    named = [(place, path, [names[int(n)] for n in found]) for place, path, found in numbers]
-    return Labels(rows_of(named), names)
+        entries.append(entry)
+    return _labels(file, entries)
 
 
-def entry_of(file: File, content: Any, path: Path) -> Entry | None:
-    """Return what a tool's file of one image says, by its path; None where it is no such file."""
-    own = stem(path.as_posix())
-    if isinstance(content, ElementTree.Element) and content.tag == "annotation":
+def _entry(file: File, place: str, path: Path, content: Any) -> Entry | None:
+    """Return what a file of one image says; None where it is no such file."""
+    image = own = stem(path.as_posix())
+    if isinstance(content, str):
+        values = {"label": _yolo(file.names, place, content)}
+    elif isinstance(content, ElementTree.Element) and content.tag == "annotation":
         image = content.findtext("filename") or own
-        values = {"name": [each.findtext("name") or "" for each in content.findall("object")]}
+        values = {"label": [each.findtext("name") or "" for each in content.findall("object")]}
     elif _has(content, shapes=list, imagePath=str):
         image = content["imagePath"]
         values = {"label": [str(shape.get("label")) for shape in content["shapes"]]}
@@ -178,25 +160,26 @@ def entry_of(file: File, content: Any, path: Path) -> Entry | None:
     else:
         return None
     # An image may have been renamed together with its file.
-    image = _same_place(file, path, image) or (image if file.images.has(image) else own)
-    return Entry(f"{file.path}" if file.path.is_file() else f"{file.path / path}", image, values)
+    for name in (f"{path.parent.as_posix()}/{image}", own, f"images/{own}"):
+        if file.images.match(name)[1] == EXACT:
+            return Entry(place, name, values)
+    return Entry(place, image if file.images.has(image) else own, values)
 
 
-def _same_place(file: File, path: Path, image: str) -> str:
-    """Return the path of the image that lies as its file does; empty where none does."""
-    own = stem(path.as_posix())
-    options = [f"{path.parent.as_posix()}/{image}", own, f"images/{own}"]
-    return next((each for each in options if file.images.match(each)[1] == EXACT), "")
-
-
-def _yolo(place: str, text: str) -> list[str]:
-    """Return the class numbers of an image's lines: a number, then the object's place."""
+def _yolo(names: Sequence[str] | None, place: str, text: str) -> list[str]:
+    """Return the classes of an image's lines: a number from 0, then the object's place."""
     found = []
     for number, line in enumerate(text.splitlines(), 1):
         first, *places = line.split() or [""]
         if first and not (first.isdecimal() and len(places) >= 4):
             raise ValueError(f"{place}, line {number}: {line!r} is no class number and box of YOLO")
-        found += [first] * bool(first)
+        if first and int(first) >= len(names or ()):
+            has = "there is no" if names is None else f"{len(names)} names are in"
+            raise ValueError(
+                f"{place}, line {number}: YOLO's class {first} is a number from 0, and {has} "
+                "--class_names; name its file of names, for example classes.txt"
+            )
+        found += [names[int(first)]] if names and first else []
     return found
 
 

@@ -39,7 +39,7 @@ class Names:
     """Which image a path means: by its path, that without ending, its id, its bare name."""
 
     def __init__(self, root: Path, paths: Mapping[str, str]) -> None:
-        self._root = root
+        self.root, self.paths = root, paths
         exact = _ids_by_name(paths, lambda path: path)
         stems = _ids_by_name(paths, stem)
         self._exact = {**stems, **{i: [i] for i in paths}, **exact}
@@ -53,9 +53,9 @@ class Names:
         The path has either slash between its parts; it may be absolute, a URL, or begin with the
         folder's own name or one of `folders`, which lie below it.
         """
-        path = _normal(name.replace("\\", "/")).removeprefix("./")
-        whole = _normal(self._root.absolute().as_posix())
-        forms = [path, path.removeprefix(f"{self._root.name}/"), path.removeprefix(f"{whole}/")]
+        path = normal(name.replace("\\", "/")).removeprefix("./")
+        whole = normal(self.root.absolute().as_posix())
+        forms = [path, path.removeprefix(f"{self.root.name}/"), path.removeprefix(f"{whole}/")]
         forms += [f"{folder}/{path}" for folder in folders]
         for form in forms:
             if form in self._exact:
@@ -78,6 +78,19 @@ class Names:
     def has(self, name: str) -> bool:
         """Return whether a path means an image."""
         return bool(self.match(name)[0])
+
+    def only(self, name: str, place: str, folders: Sequence[str] = ()) -> tuple[str, int]:
+        """Return the id of the image that a path means, or nothing, and how well it fits.
+
+        Raises:
+            ValueError: it may mean several images; names the place.
+        """
+        ids, fit = self.match(name, folders)
+        if len(ids) > 1:
+            raise ValueError(
+                f"{place}: {name!r} is the name of {len(ids)} images; write the whole path"
+            )
+        return (ids[0] if ids else ""), fit
 
 
 @cache
@@ -110,10 +123,10 @@ def _number(name: str) -> str:
 def _ids_by_name(paths: Mapping[str, str], name: Callable[[str], str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for image_id, path in paths.items():
-        found.setdefault(_normal(name(path)), []).append(image_id)
+        found.setdefault(normal(name(path)), []).append(image_id)
     return found
 
 
-def _normal(path: str) -> str:
-    # The same accented name has two spellings; macOS writes the longer one.
-    return unicodedata.normalize("NFC", path.strip())
+def normal(text: str) -> str:
+    """Return a name without space around it; an accented one has two spellings, of which NFC."""
+    return unicodedata.normalize("NFC", text.strip())

@@ -98,9 +98,10 @@ KEYS = {
 }
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize(
+    ("key", "place"), list(zip(KEYS, ["m", "m/semantic", ".", "m"], strict=True))
+)
 @pytest.mark.parametrize("picture", [coloured(COLOURS), indexed([0, 2, 1, *range(3, 256)])])
-@pytest.mark.parametrize("place", ["m", "m/semantic", "."])
 def test_colours_are_classes_by_the_file_beside_them(photos, tmp_path, key, picture, place):
     masks = write_all(tmp_path / "m", "semantic/{}.png", picture)
     (tmp_path / place / key).write_text(KEYS[key])
@@ -219,7 +220,7 @@ def test_masks_of_an_image_of_another_size_are_refused(photos, tmp_path):
     content = coco((0, 9, 0, box(0, 0, 8, 8)))
     content["images"][0] |= {"height": SIZE[1], "width": SIZE[0]}
     (tmp_path / "t.json").write_text(json.dumps(content))
-    words = r"t.json: says that .*a.jpg is \(32, 24\) pixels, it is \(24, 32\)$"
+    words = r"t.json: the mask of a.jpg is \(32, 24\) pixels, its image is \(24, 32\)$"
     with pytest.raises(ValueError, match=words):
         opened(photos, tmp_path / "t.json").semantic_label("a")
 

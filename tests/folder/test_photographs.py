@@ -162,16 +162,6 @@ def test_where_no_mask_fits_the_path_of_one_is_named(photos, tmp_path, caplog, k
     )
 
 
-def test_the_ending_of_a_mask_may_be_in_upper_case(photos):
-    masks = masked(photos)
-    for path in sorted(masks.rglob("*.png")):
-        path.rename(path.with_suffix(".PNG"))
-    data = opened(photos, masks=masks)
-    assert data.with_truth(data.split("all")) == ["street_one"]
-    assert np.unique(data.semantic_label("street_one")).tolist() == [0, 1, 3]
-    assert len(data.instance_label("street_one")[0]) == 3
-
-
 def test_instance_masks_of_16_bits_number_more_objects(photos, tmp_path):
     objects = (np.arange(24 * 32, dtype=np.uint16).reshape(SIZE) // 2).astype(np.uint16)
     objects[23, 30:] = 65535
