@@ -5,8 +5,10 @@ import csv
 import numpy as np
 from PIL import Image
 
+import run_sample
 import voc12
 from demo import make_demo
+from tests import forked
 
 TAGS = {
     "street/one.jpg": ["car", "person"],
@@ -39,6 +41,16 @@ def make_photos(folder, paths=TAGS):
 def write_csv(path, tags=TAGS):
     path.write_text("".join(f"{name},{';'.join(classes)}\n" for name, classes in tags.items()))
     return path
+
+
+def told(folder, *words, status=0, **changes):
+    """Give the lines of a dry run of the classification network, whose log is a new one."""
+    data = {"dataset": "folder", "data_root": folder / "photos", "pretrained": "none"}
+    data |= {"dry_run": True, "cam_batch_size": 1, "cam_num_epoches": 1} | changes
+    words = words or ("--train_cam_pass", "True")
+    (folder / "run/sample_train_eval.log").unlink(missing_ok=True)
+    assert run_sample.main(forked.arguments(folder / "run", *words, **data)) == status
+    return (folder / "run/sample_train_eval.log").read_text()
 
 
 def export_demo(folder, number, *, masks=False):

@@ -3,19 +3,9 @@
 import json
 
 import pytest
-from photo_tree import make_photos, write_csv
+from photo_tree import make_photos, told, write_csv
 
-import run_sample
 from folder import Dataset
-from tests import forked
-
-
-def told(folder, *, status=0, **changes):
-    """Give the log of a dry run of the classification network."""
-    data = {"dataset": "folder", "data_root": folder / "photos", "pretrained": "none"}
-    data |= {"dry_run": True, "cam_batch_size": 1, "train_cam_pass": True} | changes
-    assert run_sample.main(forked.arguments(folder / "run", **data)) == status
-    return (folder / "run/sample_train_eval.log").read_text()
 
 
 @pytest.mark.parametrize(

@@ -168,21 +168,21 @@ FORMS = {
 }
 
 
-def opened(photos, form, *, names=False):
+def opened(photos, form, *, names=()):
     path = photos.parent / form
     content = FORMS[form]
     path.write_bytes(content) if isinstance(content, bytes) else content(path)
     listed = None
     if names:
         listed = photos.parent / "names.txt"
-        listed.write_text("\ufeff" + "\n\n".join(NAMES) + "\n")
+        listed.write_text("\ufeff" + "\n\n".join(names) + "\n")
     return Dataset(photos, labels=path, class_names=listed)
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_gives_the_same_labels(photos, form):
     needs_names = (".npy", "no heading.csv", "yolo", "numbers.txt", "in a cell.csv", "spaces.txt")
-    data = opened(photos, form, names=form.endswith(needs_names))
+    data = opened(photos, form, names=NAMES if form.endswith(needs_names) else ())
     assert list(data.class_names) == NAMES
     assert {data.file_name(i): rows(data, [i])[0] for i in data.split("all")} == VECTORS
 
@@ -241,6 +241,16 @@ def test_a_name_in_another_folder_is_no_second_label(photos, caplog):
     assert "1 of 6 images are missing, the first is 'elsewhere/top.bmp'" in caplog.text
 
 
+def of_text(photos, lines, names):
+    """Open photographs of which top, one and b are known by these names, with a table and names."""
+    make_photos(photos, ["b.png"])
+    (photos / "street/one.jpg").unlink()
+    (photos.parent / "t.txt").write_text(lines)
+    (photos.parent / "names.txt").write_text(names.replace(",", "\n"))
+    listed = photos.parent / "names.txt" if names else None
+    return Dataset(photos, labels=photos.parent / "t.txt", class_names=listed)
+
+
 @pytest.mark.parametrize(
     ("lines", "names", "words"),
     [
@@ -266,13 +276,8 @@ def test_a_name_in_another_folder_is_no_second_label(photos, caplog):
     ],
 )
 def test_what_has_two_readings_is_refused(photos, lines, names, words):
-    make_photos(photos, ["b.png"])
-    (photos / "street/one.jpg").unlink()
-    (photos.parent / "t.txt").write_text(lines)
-    (photos.parent / "names.txt").write_text(names.replace(",", "\n"))
-    listed = photos.parent / "names.txt" if names else None
     with pytest.raises(ValueError, match=words):
-        Dataset(photos, labels=photos.parent / "t.txt", class_names=listed).split("all")
+        of_text(photos, lines, names).split("all")
 
 
 @pytest.mark.parametrize(
@@ -290,12 +295,7 @@ def test_what_has_two_readings_is_refused(photos, lines, names, words):
     ],
 )
 def test_what_has_one_reading_is_read(photos, lines, names, classes):
-    make_photos(photos, ["b.png"])
-    (photos / "street/one.jpg").unlink()
-    (photos.parent / "t.txt").write_text(lines)
-    (photos.parent / "names.txt").write_text(names.replace(",", "\n"))
-    listed = photos.parent / "names.txt" if names else None
-    data = Dataset(photos, labels=photos.parent / "t.txt", class_names=listed)
+    data = of_text(photos, lines, names)
     assert [data.class_names[c] for c in data.classes("top")] == classes
 
 
@@ -308,37 +308,15 @@ def test_annotators_who_differ_are_told(photos, caplog):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "words"),
-    [
-        ("t.json", {"annotations": []}, "a COCO JSON without its list `images`"),
-        ("t.json", [{"id": 1, "class": "car"}], "no path of an image in {"),
-        ("t.xml", "<annotations><track/></annotations>", "export `CVAT for images`, not for video"),
-        ("t.xml", "<annotations>", "t.xml: no XML, or cut short"),
-        ("t.json", {"a": {"filename": "top.bmp", "regions": [None]}}, "t.json: broken"),
-    ],
-)
-def test_files_of_tools_without_images_are_one_line(photos, name, content, words):
-    text = content if isinstance(content, str) else json.dumps(content)
-    (photos.parent / name).write_text(text)
-    with pytest.raises(ValueError, match=words):
-        Dataset(photos, labels=photos.parent / name).split("all")
-
-
-@pytest.mark.parametrize(
     "form", ["yolo", "numbers.txt", "rows.npy", "arrays.npy", "columns below no heading.csv"]
 )
 def test_a_background_at_the_head_of_names_shifts_no_class(photos, form):
     """Numbers of classes count it, as it is in the list; columns may have one of it or not."""
-    content = FORMS[form]
-    path = photos.parent / form
-    content(path) if callable(content) else path.write_bytes(content)
-    names = photos.parent / "names.txt"
-    names.write_text("\n".join(["background", *NAMES]))
+    data, path = opened(photos, form, names=["background", *NAMES]), photos.parent / form
     if form in ("yolo", "numbers.txt"):
         files = path.rglob("*.txt") if form == "yolo" else [path]
         for file in files:
             file.write_text(re.sub(r"(?m)(^| )(?=\d( |$))(\d)", counted_up, file.read_text()))
-    data = Dataset(photos, labels=path, class_names=names)
     assert list(data.class_names) == NAMES
     assert {data.file_name(i): rows(data, [i])[0] for i in data.split("all")} == VECTORS
 
@@ -396,6 +374,21 @@ def test_a_name_that_is_the_only_one_is_enough(tmp_path):
             ValueError,
             "an annotation of image 1, which it does not list",
         ),
+        ("t.json", b'{"annotations": []}', ValueError, "a COCO JSON without its list `images`"),
+        ("t.json", b'[{"id": 1, "class": "car"}]', ValueError, "no path of an image in {"),
+        (
+            "t.json",
+            b'{"a": {"filename": "top.bmp", "regions": [null]}}',
+            ValueError,
+            "t.json: broken",
+        ),
+        (
+            "t.xml",
+            b"<annotations><track/></annotations>",
+            ValueError,
+            "export `CVAT for images`, not for video",
+        ),
+        ("t.xml", b"<annotations>", ValueError, "t.xml: no XML, or cut short"),
         ("t.npy", b"no array", ValueError, "t.npy: "),
         ("t.csv", None, FileNotFoundError, "t.csv: no such file; accepted is a table"),
     ],

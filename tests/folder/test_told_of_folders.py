@@ -5,29 +5,17 @@ import sys
 
 import numpy as np
 import pytest
-from photo_tree import make_photos, write_csv, write_image, write_mask
+from photo_tree import make_photos, told, write_csv, write_image, write_mask
 from PIL import Image
 
-import run_sample
 from folder import Dataset
 from misc.files import images
-from tests import forked
 
 NINE = {f"{n}.png": ["cat"] if n % 2 else ["dog"] for n in range(1, 10)}
 
 
 EVAL = ("--train_cam_pass", "True", "--make_cam_pass", "True", "--eval_cam_pass", "True")
 LISTS = {"train_list": "all", "val_list": "all", "infer_list": "all", "chainer_eval_set": "all"}
-
-
-def told(folder, *words, status=0, **changes):
-    """Give the lines of a dry run of the classification network, whose log is a new one."""
-    data = {"dataset": "folder", "data_root": folder / "photos", "pretrained": "none"}
-    data |= {"dry_run": True, "cam_batch_size": 1, "cam_num_epoches": 1} | changes
-    words = words or ("--train_cam_pass", "True")
-    (folder / "run/sample_train_eval.log").unlink(missing_ok=True)
-    assert run_sample.main(forked.arguments(folder / "run", *words, **data)) == status
-    return (folder / "run/sample_train_eval.log").read_text()
 
 
 def labelled(folder, tags):
