@@ -142,7 +142,6 @@ def _read_files(files: Sequence[Path], names: Sequence[str] | None, images: Name
 
 
 def _match(images: Names, rows: Sequence[Row], *, source: str, strict: bool) -> dict[str, Row]:
-    """Return the row of each image that has one, by id."""
     fits, missing = list[tuple[int, str, Row]](), list[Row]()
     for row in rows:
         image_id, fit = images.only(row.path, row.place, row.folders)
@@ -190,7 +189,6 @@ def _tell_missing(
 
 
 def _numbered(found: Mapping[str, Row], names: Sequence[str]) -> dict[str, list[int]]:
-    """Return the numbers of the classes of each image."""
     number = {name: place for place, name in enumerate(names)}
     labels, ignored = dict[str, list[int]](), set()
     for image_id, row in found.items():

@@ -144,7 +144,6 @@ def _listed(cell: str) -> str:
 
 
 def _splitter(cells: Sequence[str], names: Sequence[str], places: Sequence[str]) -> Any:
-    """Return the function that splits a cell."""
     sure = [each for each in ";|" if any(each in c and c not in names for c in cells)]
     if len(sure) > 1:
         cell = next(cell for cell in cells if "|" in cell)

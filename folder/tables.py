@@ -34,12 +34,22 @@ HEADINGS |= {"id"}
 SPLIT_WORDS = {"split", "set", "subset", "partition", "phase", "dataset"}
 
 
-class Table(NamedTuple):
-    """The lines of a table: where each is, its path, its other cells, and those cells' headings."""
+class Line(NamedTuple):
+    """A line of a table: where it is, its path, and its other cells, of which some may lack."""
 
-    places: list[str]
-    paths: list[str]
-    cells: list[list[str]]
+    place: str
+    path: str
+    cells: list[str]
+
+    def cell(self, column: int) -> str:
+        """Return one of the other cells; one that lacks is empty."""
+        return self.cells[column] if column < len(self.cells) else ""
+
+
+class Table(NamedTuple):
+    """The lines of a table, the headings of their other cells, and what separates these."""
+
+    lines: list[Line]
     headings: list[str]
     delimiter: str
 
@@ -47,7 +57,7 @@ class Table(NamedTuple):
 def table(file: File) -> Labels | None:
     """`path,class;class`, a line or a column of 0 and 1 for each class, or as tools write it."""
     found, parts = _without_split(_read(file))
-    if not found.paths:
+    if not found.lines:
         return None
     labels = _columns_of_0_and_1(file, found) or _column_of_classes(file, found)
     rows = [row._replace(part=parts.get(row.path, "")) for row in labels.rows]
@@ -57,31 +67,25 @@ def table(file: File) -> Labels | None:
 def _without_split(found: Table) -> tuple[Table, dict[str, str]]:
     """Return a table without a column of train, val and test, and what it says of each path."""
     for column, heading in enumerate(found.headings):
-        parts = list(map(part_of, _column(found, column)))
-        if word_of(heading) in SPLIT_WORDS and all(parts):
-            cells = [each[:column] + each[column + 1 :] for each in found.cells]
-            headings = found.headings[:column] + found.headings[column + 1 :]
-            parts_by_path = dict(zip(found.paths, parts, strict=True))
-            return found._replace(cells=cells, headings=headings), parts_by_path
+        parts = {line.path: part_of(line.cell(column)) for line in found.lines}
+        if word_of(heading) in SPLIT_WORDS and all(parts.values()):
+            lines = [line._replace(cells=_without(line.cells, column)) for line in found.lines]
+            return Table(lines, _without(found.headings, column), found.delimiter), parts
     return found, {}
 
 
-def _column(found: Table, column: int) -> list[str]:
-    return [cells[column] if column < len(cells) else "" for cells in found.cells]
+def _without(cells: list[str], column: int) -> list[str]:
+    return cells[:column] + cells[column + 1 :]
 
 
 def _column_of_classes(file: File, found: Table) -> Labels:
-    places, paths = found.places, found.paths
-    cells = [found.delimiter.join(filter(None, each)) for each in found.cells]
+    values = [(x.place, x.path, found.delimiter.join(filter(None, x.cells))) for x in found.lines]
     if len(found.headings) > 1:
         _check_sure(found)
-        entries = [
-            Entry(place, path, _values(found.headings, each))
-            for place, path, each in zip(places, paths, found.cells, strict=True)
-        ]
+        entries = [Entry(x.place, x.path, _values(found.headings, x.cells)) for x in found.lines]
         name = choose(file, entries)
         values = [(e.place, e.path, v) for e in entries for v in e.values.get(name, [""])]
-        places, paths, cells = map(list, zip(*values, strict=True))
+    places, paths, cells = zip(*values, strict=True)
     classes = classes_in(cells, names=file.names, places=places)
     lines = list(zip(places, paths, classes, strict=True))
     if len(found.headings) <= 1 and any(len(each) != 1 for each in classes):
@@ -97,26 +101,26 @@ def _check_sure(found: Table) -> None:
     """Refuse lines which may say that a class is not there."""
     for column, heading in enumerate(found.headings):
         if word_of(heading) in ("confidence", "score", "probability"):
-            for place, cell in zip(found.places, _column(found, column), strict=True):
-                if cell not in ("1", "1.0"):
+            for line in found.lines:
+                if line.cell(column) not in ("1", "1.0"):
                     raise ValueError(
-                        f"{place}: the column {heading!r} has {cell!r}; keep the lines of classes "
-                        "that are there, without this column"
+                        f"{line.place}: the column {heading!r} has {line.cell(column)!r}; keep the "
+                        "lines of classes that are there, without this column"
                     )
 
 
 def _columns_of_0_and_1(file: File, found: Table) -> Labels | None:
     """`path,cat,dog` above `a.jpg,1,0`; or `a.jpg,1,0` or `1,0` in one column and --class_names."""
-    values = [_split(cells) for cells in found.cells]
+    first, values = found.lines[0], [_split(line.cells) for line in found.lines]
     _check_one_column(file, found)
     is_bits = [len(each) > 1 and set(map(str.lower, each)) <= BITS.keys() for each in values]
-    is_one_cell = max(map(len, found.cells)) == 1
+    is_one_cell = max(len(line.cells) for line in found.lines) == 1
     if not any(is_bits) or (is_one_cell and not (all(is_bits) and len(set(map(len, values))) == 1)):
         return None
     count = len(values[is_bits.index(True)])
     if is_one_cell and count == 2 and all(len(set(each)) == 2 for each in values):
         raise ValueError(
-            f"{found.places[0]}: {found.cells[0][0]!r} may be two columns of 0 and 1, or the "
+            f"{first.place}: {first.cells[0]!r} may be two columns of 0 and 1, or the "
             "classes 0 and 1; write `path,class;class`"
         )
     headings = found.headings
@@ -124,15 +128,17 @@ def _columns_of_0_and_1(file: File, found: Table) -> Labels | None:
     if len(named) != count or len(set(named)) < count or "" in named:
         has = f"{len(named)} names" if named else "there is no --class_names"
         raise ValueError(
-            f"{found.places[0]}: {count} columns of 0 and 1, and {has}; a line of headings names "
+            f"{first.place}: {count} columns of 0 and 1, and {has}; a line of headings names "
             "each, or a file --class_names"
         )
     rows, named = [], list(map(normal, named))
-    for place, path, each, fits in zip(found.places, found.paths, values, is_bits, strict=True):
+    for line, each, fits in zip(found.lines, values, is_bits, strict=True):
         if not fits or len(each) != count:
-            raise ValueError(f"{place}: {count} columns of 0 and 1 are expected after the path")
+            raise ValueError(
+                f"{line.place}: {count} columns of 0 and 1 are expected after the path"
+            )
         shown = [name for name, bit in zip(named, each, strict=True) if BITS[bit.lower()]]
-        rows.append(Row(place, path, shown))
+        rows.append(Row(line.place, line.path, shown))
     return Labels(rows, named)
 
 
@@ -140,10 +146,10 @@ def _check_one_column(file: File, found: Table) -> None:
     """Refuse a column of 0 and 1 below the heading `crack`: is that the class, or are 0 and 1?"""
     if file.names is None and len(found.headings) == 1:
         (heading,) = found.headings
-        values = {each[0].lower() for each in found.cells if each}
+        values = {line.cells[0].lower() for line in found.lines if line.cells}
         if word_of(heading) not in CLASS_WORDS and values == {"0", "1"}:
             raise ValueError(
-                f"{found.places[0]}: the column {heading!r} has 0 and 1: for one class "
+                f"{found.lines[0].place}: the column {heading!r} has 0 and 1: for one class "
                 f"{heading!r}, write `path,class`, and no class where it is 0; for the classes 0 "
                 "and 1, name them in --class_names"
             )
@@ -156,27 +162,28 @@ def _read(file: File) -> Table:
     if text[:4].lower() == "sep=":
         delimiter, text = text[4], text.partition("\n")[2]
     delimiter = delimiter or _delimiter(file, text)
-    lines = _lines(file, text, delimiter, skipped=file.content.count("\n") - text.count("\n"))
-    if lines and lines[0][1][0] in ("", "Unnamed: 0"):  # pandas numbers its lines
-        lines = [(place, cells[1:] or [""]) for place, cells in lines]
-    sample = [cells for _, cells in lines[1 : SAMPLE + 1] or lines]
+    rows = _lines(file, text, delimiter, skipped=file.content.count("\n") - text.count("\n"))
+    if rows and rows[0][1][0] in ("", "Unnamed: 0"):  # pandas numbers its lines
+        rows = [(place, cells[1:] or [""]) for place, cells in rows]
+    sample = [cells for _, cells in rows[1 : SAMPLE + 1] or rows]
     fits = Counter(n for cells in sample for n, cell in enumerate(cells) if _is_path(file, cell))
     column = max(fits, key=lambda n: (fits[n], -n), default=0)
-    paths = [cells[column] if column < len(cells) else "" for _, cells in lines]
-    others = [cells[:column] + cells[column + 1 :] for _, cells in lines]
-    places = [place for place, _ in lines]
-    for place, path in zip(places, paths, strict=True):
+    lines = [
+        Line(place, "".join(cells[column : column + 1]), _without(cells, column))
+        for place, cells in rows
+    ]
+    for place, path, _ in lines:
         if not path:
             raise ValueError(f"{place}: no path; a line is `path,class;class`")
         start, *more = re.split("[\t,;]", path)
         if more and file.images.has(start) and not file.images.has(path):
             named = DELIMITERS.get(delimiter, repr(delimiter))
             raise ValueError(f"{place}: cells are not separated by {named}, as in other lines")
-    if not lines or not _is_heading(file, paths[0], others[0]):
-        return Table(places, paths, others, [], delimiter)
-    if word_of(paths[0]) not in HEADINGS:
-        _log.info("%s: line 1 is read as headings: %s", file.path, ", ".join(lines[0][1]))
-    return Table(places[1:], paths[1:], others[1:], others[0], delimiter)
+    if not lines or not _is_heading(file, lines[0].path, lines[0].cells):
+        return Table(lines, [], delimiter)
+    if word_of(lines[0].path) not in HEADINGS:
+        _log.info("%s: line 1 is read as headings: %s", file.path, ", ".join(rows[0][1]))
+    return Table(lines[1:], lines[0].cells, delimiter)
 
 
 def _is_path(file: File, cell: str) -> bool:
