@@ -62,6 +62,27 @@ TINY = {
     "num_workers": 0,
 }
 
+# For a run of which it is not looked at what is learnt.
+FEW_STEPS = {
+    "pretrained": "none",
+    "cam_num_epoches": 1,
+    "irn_num_epoches": 1,
+    "exp_times": 1,
+    "mask_rcnn_steps": 2,
+    "mask_rcnn_drops": "",
+    "deeplab_steps": 2,
+    "deeplab_scales": "1.0",
+    "deeplab_crf": False,
+}
+# At which the tiny networks learn enough for labels that are not empty.
+RATES = {
+    "cam_optimizer": "adamw",
+    "cam_learning_rate": 1e-3,
+    "irn_optimizer": "adamw",
+    "irn_learning_rate": 1e-3,
+    "mask_rcnn_learning_rate": 1e-3,
+}
+
 
 def default_stages():
     """Name the stages of a run without a flag."""

@@ -17,17 +17,10 @@ from tests import forked
 from tests.tiny_networks import tiny_detector_and_deeplab
 
 SETTINGS = {
+    **forked.FEW_STEPS,
     "dataset": "cityscapes",
     "crf": "torch",
-    "pretrained": "none",
     "mask_rcnn_server_list": "test",
-    # Few steps: what is learnt is not looked at here.
-    "cam_num_epoches": 1,
-    "irn_num_epoches": 1,
-    "exp_times": 1,
-    "deeplab_steps": 2,
-    "deeplab_scales": "1.0",
-    "deeplab_crf": False,
 }
 
 

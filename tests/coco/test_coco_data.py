@@ -67,8 +67,10 @@ def test_the_classes_are_the_80_used_ids_in_rising_order():
     assert (CLASS_OF[[0, 12, 26, 29, 30, 45, 66, 68, 69, 71, 83, 91, 255]] == -1).all()
 
 
-@pytest.mark.parametrize("layout", ["{}", "images/{}", "JPEGImages"])
-@pytest.mark.parametrize("year", [2014, 2017])
+@pytest.mark.parametrize(
+    ("layout", "year"),
+    [("{}", 2014), ("{}", 2017), ("images/{}", 2017), ("JPEGImages", 2014)],
+)
 def test_every_layout_is_read(tmp_path, layout, year):
     root = make_coco(tmp_path, year=year, layout=layout)
     dataset = Dataset(root, year=year)
@@ -211,7 +213,6 @@ BROKEN = {
         lambda: spoilt(lambda c: c.pop("annotations")),
         "its list of annotations is missing; it has categories, images, licenses",
     ),
-    "cut short": (lambda: spoilt(lambda c: None)[:-400], "is cut short, or no JSON at byte"),
     "unknown image": (
         lambda: spoilt(lambda c: c["annotations"][0].update(image_id=777)),
         "begins an annotation of the image 777, which is not listed",

@@ -11,20 +11,14 @@ from tests import forked
 from tests.tiny_networks import tiny_detector_and_deeplab
 
 SETTINGS = {
+    **forked.FEW_STEPS,
     "dataset": "folder",
-    "pretrained": "none",
     "cam_batch_size": 1,
-    "cam_num_epoches": 1,
     "cam_scales": "1.0",
     "supervision": "full",
     "val_share": 0.2,
-    "deeplab_scales": "1.0",
-    "deeplab_crf": False,
     "deeplab_batch_size": 1,
-    "deeplab_steps": 1,
     "mask_rcnn_batch_size": 1,
-    "mask_rcnn_steps": 1,
-    "mask_rcnn_drops": "",
 }
 TAGS = {f"frame{number}.bmp": ["car"] for number in range(4)}
 

@@ -14,25 +14,12 @@ from tests import forked
 from tests.tiny_networks import tiny_detector_and_deeplab
 
 SETTINGS = {
+    **forked.FEW_STEPS,
+    **forked.RATES,
     "dataset": "folder",
-    "pretrained": "none",
-    "cam_optimizer": "adamw",
-    "cam_learning_rate": 1e-3,
-    "irn_optimizer": "adamw",
-    "irn_learning_rate": 1e-3,
-    "mask_rcnn_learning_rate": 1e-3,
-    "deeplab_scales": "1.0",
-    "deeplab_crf": False,
-    # Few steps: what is learnt is not looked at here.
-    "cam_num_epoches": 1,
-    "irn_num_epoches": 1,
-    "mask_rcnn_steps": 2,
-    "mask_rcnn_drops": "",
     "mask_rcnn_batch_size": 1,
     "ins_seg_bg_thres": 0.05,
-    "deeplab_steps": 2,
     "cam_scales": "1.0",
-    "exp_times": 1,
 }
 MEASURED = ("eval_cam", "eval_ins_seg", "eval_sem_seg", "eval_mask_rcnn", "eval_deeplab")
 

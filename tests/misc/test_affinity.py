@@ -173,12 +173,6 @@ def test_two_ranks_that_average_take_the_step_of_one():
         torch.testing.assert_close(gradient, exact, rtol=1e-4, atol=1e-7)
 
 
-def test_total_is_half_of_each_couple():
-    values = torch.tensor([1.0, 2.0, 4.0, 8.0])
-    terms = dict(zip(TERMS, values, strict=True))
-    assert total_loss(terms).item() == 7.5
-
-
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_the_gpu_gives_the_terms_and_gradients_of_the_cpu():

@@ -42,9 +42,12 @@ def wavy_scene():
     return image, label_map + ((y > 30) & (rng.random((60, 80)) < 0.4))
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
+def test_the_defaults_are_the_published_numbers_and_each_is_used():
+    pytest.importorskip("pydensecrf")
+    image, label_map = wavy_scene()
+    (refined,) = crf_inference_labels(image, [label_map], num_labels=3)
+    np.testing.assert_array_equal(refined, fresh_lattice_labels(image, label_map, 3))
+    for changed in (
         {"iterations": 9},
         {"gt_prob": 0.72},
         {"gaussian_width": 3.3},
@@ -52,15 +55,9 @@ def wavy_scene():
         {"bilateral_width": 55},
         {"bilateral_colour": 5.5},
         {"bilateral_weight": 11},
-    ],
-)
-def test_the_defaults_are_the_published_numbers_and_each_is_used(changed):
-    pytest.importorskip("pydensecrf")
-    image, label_map = wavy_scene()
-    (refined,) = crf_inference_labels(image, [label_map], num_labels=3)
-    np.testing.assert_array_equal(refined, fresh_lattice_labels(image, label_map, 3))
-    (other,) = crf_inference_labels(image, [label_map], num_labels=3, **changed)
-    assert (other != refined).any()
+    ):
+        (other,) = crf_inference_labels(image, [label_map], num_labels=3, **changed)
+        assert (other != refined).any(), changed
 
 
 def test_refuses_what_does_not_fit():
@@ -122,8 +119,17 @@ def image_of(kind, height=60, width=80):
     return wavy_scene()[0]
 
 
-@pytest.mark.parametrize("kind", ["noise", "one colour", "two tones", "ramp", "waves"])
-@pytest.mark.parametrize("num_labels", [2, 21, 81])
+@pytest.mark.parametrize(
+    ("kind", "num_labels"),
+    [
+        ("noise", 21),
+        ("one colour", 21),
+        ("two tones", 21),
+        ("ramp", 21),
+        ("waves", 2),
+        ("waves", 81),
+    ],
+)
 def test_both_backends_give_the_same_labels(kind, num_labels):
     pytest.importorskip("pydensecrf")
     image = image_of(kind)
@@ -135,19 +141,16 @@ def test_both_backends_give_the_same_labels(kind, num_labels):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (2, 3)])
-@pytest.mark.parametrize("num_labels", [2, 300])
-def test_images_of_any_size_and_any_number_of_labels(size, num_labels):
+def test_images_of_any_size_and_any_number_of_labels(size):
     pytest.importorskip("pydensecrf")
     image = image_of("noise", *size)
-    label_map = blocky_map(num_labels, *size)
-    (ours,) = crf_inference_labels(image, [label_map], num_labels=num_labels)
-    (theirs,) = crf_inference_labels(
-        image, [label_map], num_labels=num_labels, backend="pydensecrf"
-    )
+    label_map = blocky_map(300, *size)
+    (ours,) = crf_inference_labels(image, [label_map], num_labels=300)
+    (theirs,) = crf_inference_labels(image, [label_map], num_labels=300, backend="pydensecrf")
     np.testing.assert_array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize("num_labels", [2, 15, 16])
+@pytest.mark.parametrize("num_labels", [2, 16])
 def test_maps_refined_together_are_those_refined_alone(num_labels):
     image = image_of("waves")
     maps = [blocky_map(num_labels, 60, 80), blocky_map(num_labels, 80, 60).T]
@@ -156,30 +159,22 @@ def test_maps_refined_together_are_those_refined_alone(num_labels):
     np.testing.assert_array_equal(together, alone)
 
 
-def test_tensors_are_refined_to_tensors():
+def test_tensors_are_refined_to_tensors_on_the_device_that_is_asked_for():
     image, label_map = wavy_scene()
-    (expected,) = crf_inference_labels(image, [label_map], num_labels=3)
-    (refined,) = crf_inference_labels(
-        torch.as_tensor(image), [torch.as_tensor(label_map)], num_labels=3
-    )
-    assert torch.equal(refined, torch.as_tensor(expected))
     scores = np.random.default_rng(0).dirichlet([1, 1, 1], (60, 80)).transpose(2, 0, 1)
     scores = scores.astype(np.float32)
-    expected = crf_inference_probabilities(image, scores)
-    refined = crf_inference_probabilities(torch.as_tensor(image), torch.as_tensor(scores))
-    torch.testing.assert_close(refined, torch.as_tensor(expected), atol=1e-4, rtol=0)
-
-
-def test_every_tensor_is_made_on_the_device_that_is_asked_for():
-    image, label_map = wavy_scene()
-    scores = np.full((3, 60, 80), 1 / 3, np.float32)
+    probable = crf_inference_probabilities(image, scores, gaussian_width=1.7)
     (expected,) = crf_inference_labels(image, [label_map], num_labels=3)
     # What is made without naming a device would be a meta tensor here and could not be mixed in.
     with torch.device("meta"):
         (refined,) = crf_inference_labels(
             image, [label_map], num_labels=3, gaussian_width=3, device="cpu"
         )
-        crf_inference_probabilities(image, scores, gaussian_width=1.7, device="cpu")
+        probabilities = crf_inference_probabilities(
+            torch.as_tensor(image, device="cpu"),
+            torch.as_tensor(scores, device="cpu"),
+            gaussian_width=1.7,
+        )
         (of_tensors,) = crf_inference_labels(
             torch.as_tensor(image, device="cpu"),
             [torch.as_tensor(label_map, device="cpu")],
@@ -188,6 +183,7 @@ def test_every_tensor_is_made_on_the_device_that_is_asked_for():
         )
     np.testing.assert_array_equal(refined, expected)
     np.testing.assert_array_equal(of_tensors, expected)
+    np.testing.assert_allclose(probabilities, probable, atol=1e-4)
 
 
 @pytest.mark.gpu

@@ -22,16 +22,6 @@ def file_names(network):
     return json.loads((FOLDER / f"published_{network}_file.json").read_text())
 
 
-def names(network):
-    """The names and shapes of the tensors that a network has, without the repetitions."""
-    own = {
-        name: entry[0]
-        for name, entry in file_names(network).items()
-        if not isinstance(entry, str) and not name.startswith(("path_indices", "disp_target"))
-    }
-    return own | ({"mean_shift.running_mean": [2]} if network == "irn" else {})
-
-
 def state_dict(network):
     """The whole file, with the weights behind the golden figures; repetitions are one tensor."""
     entries = file_names(network)

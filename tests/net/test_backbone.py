@@ -16,14 +16,6 @@ def imagenet_like():
     return torchvision.models.resnet50(weights=None).state_dict()
 
 
-def test_a_torchvision_file_fills_the_backbone(tmp_path):
-    state = imagenet_like()
-    torch.save(state, tmp_path / "resnet50.pth")
-    backbone = build_backbone()
-    load_pretrained(backbone, str(tmp_path / "resnet50.pth"))
-    assert torch.equal(backbone.layer4[0].conv2.weight, state["layer4.0.conv2.weight"])
-
-
 def test_without_a_network_the_other_ways_are_named(monkeypatch):
     def unreachable(self, *arguments, **options):
         raise URLError("no route to host")

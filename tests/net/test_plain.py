@@ -1,4 +1,4 @@
-"""Networks are plain modules: they learn, export, pickle and take hooks as any other."""
+"""Networks are plain modules: they export, pickle and take hooks as any other."""
 
 import copy
 import pickle
@@ -8,19 +8,15 @@ import torch
 from torch import nn
 from torchvision.ops import FrozenBatchNorm2d
 
-from misc.indexing import PathIndex
 from misc.machine.device import Compute
 from misc.train.networks import for_inference
-from misc.train.training import make_optimizer
 from net.deeplab import DeepLab
 from net.mask_rcnn import mask_rcnn
-from net.resnet50_cam import CAM, Net
-from net.resnet50_irn import AffinityDisplacementLoss, EdgeDisplacement
+from net.resnet50_cam import CAM
+from net.resnet50_irn import EdgeDisplacement
 
 SMALL = {"backbone": "resnet18"}
 BUILDERS = {
-    "Net": lambda: Net(4, **SMALL),
-    "Net, from scratch": lambda: Net(4, train_whole=True, **SMALL),
     "CAM": lambda: CAM(4, **SMALL),
     "IRNet": lambda: EdgeDisplacement(64, **SMALL),
     "DeepLab": lambda: DeepLab(5, **SMALL),
@@ -42,7 +38,11 @@ def scrambled(model):
     return model
 
 
-@pytest.fixture(params=["CAM", "IRNet", "DeepLab"])
+def detector():
+    return scrambled(mask_rcnn(3, min_size=64, max_size=96, channels=16, **SMALL))
+
+
+@pytest.fixture(params=BUILDERS)
 def build(request):
     return lambda: scrambled(BUILDERS[request.param]())
 
@@ -58,51 +58,6 @@ def applied(model, images=PAIR):
 
 def relative(found, expected):
     return ((found - expected).abs().max() / expected.abs().max()).item()
-
-
-def training_steps(model, optimizer, losses):
-    for _ in range(2):
-        optimizer.zero_grad()
-        losses(model).backward()
-        optimizer.step()
-
-
-def optimizer_of(groups):
-    rated = [{"params": parameters, "lr": 1e-2} for parameters in groups]
-    return make_optimizer("adamw", rated, momentum=0.9, weight_decay=0)
-
-
-@pytest.mark.parametrize("name", ["Net", "Net, from scratch", "DeepLab"])
-def test_in_eval_mode_a_training_network_is_a_fresh_one_with_its_weights(name):
-    model = scrambled(BUILDERS[name]())
-    steps = optimizer_of(model.trainable_parameters())
-    before = applied(model.eval())
-    for _ in range(2):
-        training_steps(model.train(), steps, lambda network: network(PAIR).square().mean())
-        found, fresh = applied(model.eval()), BUILDERS[name]()
-        fresh.load_state_dict(model.state_dict())
-        assert relative(found, applied(fresh.eval())) < 1e-6
-        assert relative(found, before) > 1e-3
-        before = found
-
-
-def test_in_eval_mode_irnet_in_training_is_its_inference_form_with_its_weights():
-    model = AffinityDisplacementLoss(PathIndex(5, (16, 16)), **SMALL)
-    label = torch.zeros(2, 16, 16, dtype=torch.uint8)
-    label[:, 4:9, 3:8] = 2
-
-    def losses(network):
-        return torch.stack(list(network(PAIR[..., :48, :48], label[:, :12, :12]).values())).sum()
-
-    steps = optimizer_of(model.trainable_parameters())
-    for _ in range(2):
-        training_steps(model.train(), steps, losses)
-        model.eval()
-        with torch.inference_mode():
-            found = model.displacement(model.features(PAIR))[0]
-            fresh = EdgeDisplacement(0, **SMALL)
-            fresh.load_state_dict(model.state_dict())
-            assert relative(found, fresh.eval()(PAIR)[1]) < 1e-6
 
 
 def test_for_inference_it_gives_the_same_within_rounding(build):
@@ -131,10 +86,6 @@ def test_for_inference_what_is_not_applied_in_order_stays():
     model = scrambled(nn.Sequential(Own(), nn.ReLU(), nn.BatchNorm2d(3))).eval()
     expected = applied(model)
     assert relative(applied(for_inference(model, CPU)), expected) < 1e-6
-
-
-def detector():
-    return scrambled(mask_rcnn(3, min_size=64, max_size=96, channels=16, **SMALL))
 
 
 def test_hooks_on_batch_norm_and_relu_are_called(build):

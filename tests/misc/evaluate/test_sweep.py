@@ -21,7 +21,7 @@ LABELS = ("make_ins_seg", "make_sem_seg", "eval_ins_seg", "eval_sem_seg")
 
 
 def run(folder, *passes, **changes):
-    passes = [word for stage in passes for word in (f"--{stage}_pass", "True")]
+    passes = [f"--{stage}_pass" for stage in passes]
     return run_sample.main(forked.arguments(folder, *passes, **changes))
 
 
@@ -66,10 +66,9 @@ def measured(folder, names):
 @pytest.mark.parametrize(
     ("grid", "rows"),
     [
-        ("sem_seg_bg_thres=0.2:0.4:0.1 beta=2,10 small_displacement=0.5,4", 12),
-        ("ins_seg_split=True,False walk=True,False ins_seg_bg_thres=0.1,0.3", 8),
-        ("ins_seg_score=peak,mean walk_background=0,4 ins_seg_min_area=0,0.1", 8),
-        ("sem_seg_crf=True,False ins_seg_crf=True,False", 4),
+        ("sem_seg_bg_thres=0.2:0.4:0.1 ins_seg_bg_thres=0.1,0.3 small_displacement=0.5,4", 12),
+        ("ins_seg_split=1,0 walk=1,0 sem_seg_crf=1,0 ins_seg_crf=1,0", 16),
+        ("ins_seg_score=peak,mean walk_background=0,4 ins_seg_min_area=0,0.1 beta=2,10", 16),
     ],
 )
 def test_each_row_is_what_the_stages_measure_with_its_settings(copied, grid, rows):
@@ -88,13 +87,10 @@ def test_each_row_is_what_the_stages_measure_with_its_settings(copied, grid, row
 
 
 def test_only_the_labels_that_the_settings_shape_are_measured(copied):
-    again = {"overwrite": True}
-    assert run(copied, sweep="sem_seg_bg_thres=0.1,0.2") == 0
-    assert set(table_of(copied)[0]) == {"sem_seg_bg_thres", "mIoU"}
-    assert run(copied, sweep="ins_seg_score=mean,peak", **again) == 0
+    assert run(copied, sweep="ins_seg_score=mean,peak") == 0
     precisions = {"AP25", "AP50", "AP70", "AP75"}
     assert set(table_of(copied)[0]) == {"ins_seg_score", *precisions}
-    assert run(copied, "make_sem_seg", sweep="beta=2,3", **again) == 0
+    assert run(copied, "make_sem_seg", sweep="beta=2,3", overwrite=True) == 0
     assert set(table_of(copied)[0]) == {"beta", "mIoU"}
 
 
@@ -180,19 +176,20 @@ def test_kinds_of_truth_of_different_images_are_measured_as_the_evaluations_do(c
         moved = np.roll(masks, 0 if place < 3 else 25, axis=1)
         cams = {"keys": classes, "high_res": moved.astype(np.float32)}
         np.save(tmp_path / "cams" / f"{image_id}.npy", cams)
-    own = {"dataset": "tests.partial_truth", "cam_out_dir": tmp_path / "cams", "run_dir": copied}
-    own |= {
+    own = {
+        **dict.fromkeys(("train_list", "infer_list", "chainer_eval_set"), "train"),
+        "dataset": "tests.partial_truth",
+        "run_dir": copied,
+        "cam_out_dir": tmp_path / "cams",
+        "irn_weights_name": copied / "sess/demo/res50_irn.pth",
+        "ins_seg_out_dir": tmp_path / "i",
+        "sem_seg_out_dir": tmp_path / "s",
         "sweep_dir": copied / RESULT / "sweep",
         "metrics_file": copied / RESULT / "metrics.jsonl",
-    }
-    own |= {"irn_weights_name": copied / "sess/demo/res50_irn.pth", "walk": False}
-    own |= {
+        "walk": False,
         "ins_seg_split": False,
         "ins_seg_score": "peak",
-        "ins_seg_out_dir": tmp_path / "i",
-        "train_list": "train",
     }
-    own |= {"infer_list": "train", "chainer_eval_set": "train", "sem_seg_out_dir": tmp_path / "s"}
     words = forked.arguments(copied, **own, sweep="cam_power=1,2")
     processes = forked.start_ranks(words, tmp_path / "output")
     assert [forked.finish(process) for process in processes] == [0, 0]

@@ -11,7 +11,7 @@ import run_sample
 from misc.files.dataset import Dataset
 from misc.files.palette import voc_palette
 
-IMAGES = 120_000
+IMAGES = 40_000
 
 
 class Named(Dataset):
@@ -58,14 +58,14 @@ def error_of(tmp_path, monkeypatch, capsys):
     return error_of
 
 
-def test_one_missing_truth_of_120_000_is_told_in_seconds(error_of):
+def test_one_missing_truth_of_thousands_is_told_in_seconds(error_of):
     lists = {name: [f"{name}{number:06d}" for number in range(IMAGES)] for name in ("train", "val")}
     words = ["--make_cocoann_pass", "True", "--supervision", "full"]
     start = time.process_time()
     error = error_of(Named(**lists), *words, "--train_list", "train", "--val_list", "val")
-    assert time.process_time() - start < 20
+    assert time.process_time() - start < 10
     assert f"1 of {IMAGES} images have no ground truth" in error
-    assert f"val{IMAGES - 1}.png: no such file" in error
+    assert f"val{IMAGES - 1:06d}.png: no such file" in error
 
 
 def error_of_cams(error_of, folder):

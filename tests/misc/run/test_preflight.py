@@ -17,7 +17,7 @@ from voc12 import Dataset
 def made(tmp_path_factory):
     """Give a folder in which only the demo data have been made."""
     folder = tmp_path_factory.mktemp("made")
-    assert dry_run(folder) == 0
+    assert run(folder, dry_run=True) == 0
     return folder
 
 
@@ -27,16 +27,14 @@ def folder(made, tmp_path):
     return tmp_path / "run"
 
 
-def dry_run(folder, *passes, **changes):
-    words = [word for stage in passes for word in (f"--{stage}_pass", "True")]
-    with tiny_detector_and_deeplab():
-        return run_sample.main(forked.arguments(folder, "--dry_run", "True", *words, **changes))
-
-
 def run(folder, *passes, **changes):
     words = [word for stage in passes for word in (f"--{stage}_pass", "True")]
     with tiny_detector_and_deeplab():
         return run_sample.main(forked.arguments(folder, *words, **changes))
+
+
+def dry_run(folder, *passes, **changes):
+    return run(folder, *passes, **changes, dry_run=True)
 
 
 def test_a_dry_run_says_what_each_stage_reads_and_writes_and_makes_nothing(folder, capsys):
@@ -139,26 +137,21 @@ def test_a_run_of_no_stage_is_refused(folder, capsys):
     assert "error: every --..._pass is False, so there is" in capsys.readouterr().err
 
 
-def test_a_limit_takes_the_first_images_of_every_list(folder):
+def test_a_limit_takes_the_first_images_of_every_list(folder, capsys):
     assert run(folder, "train_cam", "make_cam", "eval_cam", limit=3, cam_batch_size=1) == 0
     cams = sorted(path.stem for path in (folder / "result/demo/cam").glob("*.npz"))
     assert cams == Dataset(folder / "result/demo/VOC2012").split("train")[:3]
     assert '"split": "train[:3]"' in (folder / "result/demo/metrics.jsonl").read_text()
+    # Weights of another limit are not taken up.
+    assert run(folder, "train_cam", limit=2, cam_batch_size=1) == 2
+    assert "--train_list of train_cam was demo, 3 images" in capsys.readouterr().err
 
 
-def test_a_run_with_another_limit_does_not_take_up_the_weights(folder, capsys):
-    assert run(folder, "train_cam", limit=2) == 0
-    assert run(folder, "train_cam", limit=3) == 2
-    assert "--train_list of train_cam was demo, 2 images" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("network", ["mask_rcnn", "deeplab"])
-def test_labels_that_a_network_would_lack_are_missed_before_the_first_stage(
-    folder, capsys, network
-):
-    stages = ("train_cam", f"train_{network}", f"eval_{network}", "make_cocoann")
-    assert dry_run(folder, *stages, supervision="irn,cam") == 2
+def test_labels_that_a_network_would_lack_are_missed_before_the_first_stage(folder, capsys):
+    networks = [f"{kind}_{name}" for kind in ("train", "eval") for name in ("mask_rcnn", "deeplab")]
+    assert dry_run(folder, "train_cam", *networks, "make_cocoann", supervision="irn,cam") == 2
     out = capsys.readouterr().out
-    for words in ("--make_cam_pass True", "--make_ins_seg_pass True"):
-        assert words in out
-    assert f"--train_{network}_pass True" not in out
+    for stage in ("make_cam", "make_ins_seg", "make_sem_seg"):
+        assert f"--{stage}_pass True" in out
+    assert "--train_mask_rcnn_pass True" not in out
+    assert "--train_deeplab_pass True" not in out

@@ -7,13 +7,12 @@ from PIL import Image
 
 import run_sample
 from misc.files.images import read_image, read_label, write_label
-from misc.files.palette import voc_palette
 from tests import forked, voc_shaped
 
 FIRST = voc_shaped.TRAIN[0]
 
 
-def told(voc_folder, tmp_path, change, *, status=0):
+def told(voc_folder, tmp_path, change):
     """Give the log of a dry run on a devkit that was changed."""
     shutil.copytree(voc_folder / "VOCdevkit", tmp_path / "VOCdevkit")
     root = tmp_path / "VOCdevkit/VOC2012"
@@ -21,7 +20,7 @@ def told(voc_folder, tmp_path, change, *, status=0):
     passes = [w for s in ("train_cam", "make_cam", "eval_cam") for w in (f"--{s}_pass", "True")]
     data = {"dataset": "voc12", "data_root": root, "dry_run": True, "pretrained": "none"}
     lists = dict.fromkeys(("train_list", "infer_list", "chainer_eval_set"), "train")
-    assert run_sample.main(forked.arguments(tmp_path / "run", *passes, **data, **lists)) == status
+    assert run_sample.main(forked.arguments(tmp_path / "run", *passes, **data, **lists)) == 0
     return (tmp_path / "run/sample_train_eval.log").read_text()
 
 
@@ -53,23 +52,6 @@ def test_a_rotated_image_with_truth_is_told(voc_folder, tmp_path):
     assert words in text
 
 
-def count_from_another_class(root):
-    for path in (root / "SegmentationClass").glob("*.png"):
-        label = read_label(path)
-        write_label(
-            path, np.where((label > 0) & (label < 20), label + 1, label), palette=voc_palette()
-        )
-
-
-def test_truth_that_contradicts_the_labels_is_told(voc_folder, tmp_path):
-    text = told(voc_folder, tmp_path, count_from_another_class)
-    assert (
-        "--chainer_eval_set train: ground truth contradicts the image-level labels, which fit"
-        in text
-    )
-    assert "fit where masks count one less; for example of 2007_000032: masks show " in text
-
-
 def test_labels_of_another_program_that_contradict_the_images_are_told(voc_folder, tmp_path):
     root, mine = voc_folder / "VOCdevkit/VOC2012", tmp_path / "mine"
     words = forked.arguments(
@@ -87,10 +69,3 @@ def test_labels_of_another_program_that_contradict_the_images_are_told(voc_folde
         text = (tmp_path / "run/sample_train_eval.log").read_text()
         said = f"--sem_seg_out_dir {mine}: what it holds contradicts the image-level labels, which"
         assert (said in text) == is_told
-
-
-def test_what_cannot_be_understood_stops_nothing_and_is_told_where_it_is_read(voc_folder, tmp_path):
-    def spoil(root):
-        (root / "Annotations" / f"{FIRST}.xml").write_text("<annotation>")
-
-    assert f"{FIRST}.xml: broken XML" in told(voc_folder, tmp_path, spoil, status=2)

@@ -16,7 +16,6 @@ from tests import forked
 
 IDS = ["a", "b", "c", "d"]
 DIED = "^10: a worker process died, .*--num_workers"
-SIZES = pytest.mark.parametrize("size", [100, 47_000, 10_000_000])
 
 
 def upper(image_id):
@@ -44,15 +43,11 @@ def array(image_id):
 
 
 @pytest.mark.parametrize("num_workers", [0, 1, 2])
-def test_results_come_in_the_order_of_the_ids(num_workers):
-    results = list(map_images(IDS, upper, num_workers=num_workers))
-    assert results == [("a", "A"), ("b", "B"), ("c", "C"), ("d", "D")]
-
-
-@pytest.mark.parametrize("num_workers", [0, 1, 2])
-def test_an_image_goes_to_the_workers_and_back_as_often_as_it_yields(num_workers):
-    results = map_images(IDS[:2], upper, process=the_one_way, num_workers=num_workers)
-    assert list(results) == [("a", "aAAAA"), ("b", "bBBBB")]
+def test_an_image_goes_to_the_workers_as_often_as_it_yields_and_results_keep_the_order(num_workers):
+    results = map_images(IDS, upper, process=the_one_way, num_workers=num_workers)
+    assert list(results) == [("a", "aAAAA"), ("b", "bBBBB"), ("c", "cCCCC"), ("d", "dDDDD")]
+    results = map_images(IDS[:2], upper, num_workers=num_workers)
+    assert list(results) == [("a", "A"), ("b", "B")]
 
 
 def test_the_device_goes_on_to_other_images_while_the_workers_work():
@@ -123,44 +118,36 @@ def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def assert_ends_within_10_seconds(match, **options):
-    """The loop ends with one line, and leaves no process and no thread."""
-    processes, threads = len(multiprocessing.active_children()), threading.active_count()
-    start = time.monotonic()
-    with pytest.raises(OSError, match=match):
-        run_images([str(n) for n in range(40)], **options)
-    assert time.monotonic() - start < 10
-    assert len(multiprocessing.active_children()) == processes
-    assert threading.active_count() == threads
-
-
-@SIZES
-@pytest.mark.parametrize(
-    ("how", "match"),
-    [
-        (fail, r"^10.png: cannot be written(\n|$)"),
-        (die, DIED),
-    ],
-)
-def test_a_job_that_fails_and_one_that_is_killed_end_the_run(size, how, match):
-    def process(image_id, loaded):
-        yield partial(end_on_10, how, image_id, loaded)
-
-    load = partial(load_array, size)
-    assert_ends_within_10_seconds(match, load=load, process=process, num_workers=2)
-
-
 def load_or_die(size, image_id):
     return end_on_10(die, image_id, load_array(size, image_id))
 
 
-@SIZES
-def test_a_load_that_is_killed_ends_the_run(size):
-    def process(image_id, loaded):
-        yield partial(double, loaded)
+def stay(image_id, values):
+    return values
 
-    load = partial(load_or_die, size)
-    assert_ends_within_10_seconds(DIED, load=load, process=process, num_workers=3)
+
+@pytest.mark.parametrize("size", [100, 47_000, 10_000_000])
+@pytest.mark.parametrize(
+    ("load", "job", "match"),
+    [
+        (load_array, partial(end_on_10, fail), r"^10.png: cannot be written(\n|$)"),
+        (load_array, partial(end_on_10, die), DIED),
+        (load_or_die, stay, DIED),
+    ],
+)
+def test_a_job_that_fails_and_a_worker_that_is_killed_end_the_run(size, load, job, match):
+    """In one line, and no process and no thread is left."""
+
+    def process(image_id, loaded):
+        yield partial(job, image_id, loaded)
+
+    processes, threads = len(multiprocessing.active_children()), threading.active_count()
+    start = time.monotonic()
+    with pytest.raises(OSError, match=match):
+        run_images([str(n) for n in range(40)], partial(load, size), process=process, num_workers=2)
+    assert time.monotonic() - start < 10
+    assert len(multiprocessing.active_children()) == processes
+    assert threading.active_count() == threads
 
 
 def parent(*_):

@@ -19,8 +19,9 @@ def note_of(network, *words):
     return describe(network, values, dataset="demo", **classes)
 
 
-def place(folder, network, note):
-    weights = folder / "w.pth"
+def place(weights, note):
+    """Write weights without content, and the note beside them."""
+    weights.parent.mkdir(parents=True, exist_ok=True)
     weights.touch()
     content = {"version": "0", "stages": {}, FIELD: note}
     record_path(weights).write_text(json.dumps(content))
@@ -45,7 +46,7 @@ def test_deeplab_tells_its_own_backbone():
     ],
 )
 def test_a_broken_note_is_one_line_that_names_its_file(change, message, tmp_path):
-    weights = place(tmp_path, "mask_rcnn", note_of("mask_rcnn") | change)
+    weights = place(tmp_path / "w.pth", note_of("mask_rcnn") | change)
     with pytest.raises(ValueError, match=message) as caught:
         read_metadata(weights, "mask_rcnn")
     assert str(record_path(weights)) in str(caught.value)
@@ -53,20 +54,15 @@ def test_a_broken_note_is_one_line_that_names_its_file(change, message, tmp_path
 
 
 def weights_in(folder):
-    folder.mkdir(parents=True)
     note = note_of("mask_rcnn", "--backbone", "resnet34", "--mask_rcnn_min_size", "96")
-    place(folder, "mask_rcnn", note).rename(folder / "mask_rcnn.pth")
-    record_path(folder / "w.pth").rename(record_path(folder / "mask_rcnn.pth"))
+    return place(folder / "mask_rcnn.pth", note)
 
 
 def test_weights_are_looked_for_in_sess_and_then_among_the_demos(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     weights_in(tmp_path / "sess/demo")
     assert read_config(["--predict", "x"]).mask_rcnn_weights_name == "sess/demo/mask_rcnn.pth"
-    weights_in(tmp_path / "other/sess")
-    (tmp_path / "other/sess").rename(tmp_path / "more")
-    for path in (tmp_path / "more").iterdir():
-        path.rename(tmp_path / "sess" / path.name)
+    weights_in(tmp_path / "sess")
     assert read_config(["--predict", "x"]).mask_rcnn_weights_name == "sess/mask_rcnn.pth"
 
 
@@ -81,8 +77,7 @@ def test_a_flag_wins_over_what_the_weights_tell_and_that_over_the_preset(tmp_pat
 
 def test_a_setting_of_the_weights_that_is_not_accepted_is_one_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    weights_in(tmp_path / "sess")
-    path = record_path(tmp_path / "sess/mask_rcnn.pth")
+    path = record_path(weights_in(tmp_path / "sess"))
     path.write_text(path.read_text().replace('"mask_rcnn_min_size": 96', '"mask_rcnn_min_size": 0'))
     with pytest.raises(ValueError, match="--mask_rcnn_min_size 0: accepted is"):
         read_config(["--predict", "x"])

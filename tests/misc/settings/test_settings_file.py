@@ -35,15 +35,9 @@ def test_a_run_is_repeated_from_its_settings(folder):
 
 
 def test_flags_win_over_the_file_and_the_file_over_the_preset(folder):
-    _, path = saved("--beta", "8", "--exp_times", "4")
-    config = read_config(["--settings", path, "--beta", "6"])
-    assert (config.beta, config.exp_times) == (6, 4)
-
-
-def test_what_the_file_does_not_say_is_the_presets(folder):
-    (folder / "few.json").write_text(json.dumps({"settings": {"beta": 8}}))
-    config = read_config(["--settings", "few.json"])
-    assert (config.preset, config.beta, config.exp_times) == ("demo", 8, 3)
+    (folder / "few.json").write_text(json.dumps({"settings": {"beta": 8, "seed": 4}}))
+    config = read_config(["--settings", "few.json", "--beta", "6"])
+    assert (config.beta, config.seed, config.preset, config.exp_times) == (6, 4, "demo", 3)
     assert read_config(["--settings", "few.json", "--voc12_root", "V"]).preset == "voc12"
 
 

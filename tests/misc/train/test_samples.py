@@ -33,18 +33,6 @@ def relation(label=read_label):
     return RelationSamples(ids=["a"], read_image=read_image, read_label=label, crop_size=64)
 
 
-def test_a_classification_sample_follows_from_its_generator_alone():
-    samples = classification()
-    first, _, label = samples.sample(0, np.random.default_rng(3))
-    again, _, _ = samples.sample(0, np.random.default_rng(3))
-    other, _, _ = samples.sample(0, np.random.default_rng(4))
-    assert first.shape == (3, 64, 64)
-    assert first.dtype == torch.uint8
-    assert label.tolist() == [1, 0, 0]
-    assert (first == again).all()
-    assert not (first == other).all()
-
-
 def test_the_long_side_is_resized_to_every_length_of_the_range():
     samples = classification()
     rng = np.random.default_rng(0)

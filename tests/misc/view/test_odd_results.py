@@ -44,7 +44,7 @@ def cams(folder, name, size):
     foreign_cams.write(folder / f"cams/{name}.npy", content)
 
 
-@pytest.mark.parametrize("size", [(5, 4000), (4000, 5), (40, 1), (1, 40), (1, 1)])
+@pytest.mark.parametrize("size", [(5, 4000), (4000, 5), (1, 1)])
 def test_an_image_of_any_shape_is_shown(tmp_path, size):
     photograph(tmp_path, "thin", size)
     instances(tmp_path, "thin", size, 1)
