@@ -66,9 +66,10 @@ def measured(folder, names):
 @pytest.mark.parametrize(
     ("grid", "rows"),
     [
-        ("sem_seg_bg_thres=0.2:0.4:0.1 ins_seg_bg_thres=0.1,0.3 small_displacement=0.5,4", 12),
-        ("ins_seg_split=1,0 walk=1,0 sem_seg_crf=1,0 ins_seg_crf=1,0", 16),
-        ("ins_seg_score=peak,mean walk_background=0,4 ins_seg_min_area=0,0.1 beta=2,10", 16),
+        ("sem_seg_bg_thres=0.2:0.4:0.1 beta=2,10 small_displacement=0.5,4", 12),
+        ("ins_seg_split=True,False walk=True,False ins_seg_bg_thres=0.1,0.3", 8),
+        ("ins_seg_score=peak,mean walk_background=0,4 ins_seg_min_area=0,0.1", 8),
+        ("sem_seg_crf=True,False ins_seg_crf=True,False", 4),
     ],
 )
 def test_each_row_is_what_the_stages_measure_with_its_settings(copied, grid, rows):
