@@ -53,7 +53,6 @@ def test_workers_are_as_many_as_cores_that_the_process_may_use():
 @pytest.mark.parametrize(
     ("files", "cores"),
     [
-        ({}, 64),
         ({"sys/fs/cgroup/cpu.max": "250000 100000\n"}, 3),
         ({"sys/fs/cgroup/cpu.max": "max 100000\n"}, 64),
         ({"sys/fs/cgroup/cpu.max": "1000 100000\n"}, 1),
@@ -63,13 +62,6 @@ def test_workers_are_as_many_as_cores_that_the_process_may_use():
                 "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
             },
             2,
-        ),
-        (
-            {
-                "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n",
-                "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
-            },
-            64,
         ),
     ],
 )

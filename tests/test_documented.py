@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from misc.settings.flags import build_parser
-from tests import documented, voc_shaped
+from tests import documented
 from tests.documented import COMMANDS, PAGES, ROOT, RUNS, as_meant, run_before
 from tests.folder.photo_tree import export_demo
 
@@ -79,26 +79,3 @@ def test_the_pages_have_commands_of_every_kind():
     assert len(RUNS) >= 9
     for start in ("make demo", "make test", "pip install", "torchrun", "python run_sample.py"):
         assert any(command.startswith(start) for command in COMMANDS)
-
-
-def test_commands_are_found_in_blocks_and_in_sentences():
-    page = (
-        "Try `make demo`, or\n`python run_sample.py\n--show ID`, not `make_cam` or `--limit 8`.\n"
-        "```sh\n$ pip install x  # why\n\n# only a comment\ntorchrun --a 1 \\\n    run_sample.py\n"
-        "odd words\n```\n```json\n{}\n```\nOr `--seed 1`.\n"
-    )
-    assert documented.commands(page) == [
-        "pip install x",
-        "torchrun --a 1 run_sample.py",
-        "odd words",
-        "make demo",
-        "python run_sample.py --show ID",
-    ]
-    assert documented.flags(page) == ["--limit 8", "--seed 1"]
-
-
-def test_the_data_are_those_that_the_pages_name():
-    assert voc_shaped.TRAIN_AUG != voc_shaped.TRAIN
-    for command in RUNS:
-        root = re.search(r"--voc12_root (\S+)", command)
-        assert root is None or root[1] in ("VOCdevkit/VOC2012", "/shared/VOC2012")

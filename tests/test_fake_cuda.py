@@ -5,8 +5,6 @@ devices are refused as on a real GPU: a tensor that was made on the CPU is found
 faked is replaced by something of the same shape and device: bincount, whose result has as many
 entries as its input says, and sparse tensors, whose products only real devices have. Mask R-CNN's
 proposals depend on values throughout, so that only its backbone and heads of proposals are tried.
-Autograd asks a real CUDA driver for its streams: backward passes run on tensors of `meta`, which
-have no values either.
 """
 
 import contextlib
@@ -47,9 +45,9 @@ def dense(starts, columns, values, size, check_invariants):
 
 
 @contextlib.contextmanager
-def faked(device):
-    """Give what a run on a device computes with; within, no tensor has values."""
-    compute = Compute(device=torch.device(device), precision="bf16")
+def faked_cuda():
+    """Give what a run on CUDA computes with; within, no tensor has values."""
+    compute = Compute(device=torch.device("cuda"), precision="bf16")
     replaced = {
         "torch.bincount": counted,
         "torch.sparse_csr_tensor": dense,
@@ -60,8 +58,7 @@ def faked(device):
     with contextlib.ExitStack() as stack:
         for name, replacement in replaced.items():
             stack.enter_context(mock.patch(name, replacement))
-        if device != "meta":
-            stack.enter_context(FakeTensorMode())
+        stack.enter_context(FakeTensorMode())
         stack.callback(_row_entries.cache_clear)  # it would keep fakes for other tests
         _row_entries.cache_clear()
         yield compute
@@ -77,29 +74,17 @@ def normalised(compute, *size):
     return torch.rand(*size).to(compute.device)
 
 
-def labels(compute, *size):
-    return torch.zeros(size, dtype=torch.uint8).to(compute.device)
-
-
-def backward(loss, model):
-    """Compute the gradients, where there is a device for them."""
-    assert loss.dtype == torch.float32
-    if loss.device.type == "meta":
-        loss.backward()
-        assert any(parameter.grad is not None for parameter in model.parameters())
-
-
 def assert_on(compute, *tensors):
     assert {tensor.device.type for tensor in tensors} == {compute.device.type}
 
 
 def test_a_tensor_made_on_the_cpu_is_found():
-    with faked("cuda") as compute, pytest.raises(RuntimeError, match="cuda:0 and cpu"):
+    with faked_cuda() as compute, pytest.raises(RuntimeError, match="cuda:0 and cpu"):
         normalised(compute, 2, 2) + torch.ones(2, 2)
 
 
 def test_scores_walk_over_irnets_boundaries():
-    with faked("cuda") as compute, torch.no_grad(), compute.autocast():
+    with faked_cuda() as compute, torch.no_grad(), compute.autocast():
         model = built(compute, EdgeDisplacement, crop_size=64).eval()
         edge, displacement = model(normalised(compute, 2, 3, 60, 70))
         cam = normalised(compute, 2, 15, 18)
@@ -110,7 +95,7 @@ def test_scores_walk_over_irnets_boundaries():
 
 
 def test_mask_rcnn_finds_maps_and_scores_of_proposals():
-    with faked("cuda") as compute, torch.no_grad():
+    with faked_cuda() as compute, torch.no_grad():
         model = built(compute, mask_rcnn, 4, min_size=64, max_size=96)
         model.backbone.autocast = compute.autocast()
         levels = model.backbone(normalised(compute, 1, 3, 64, 96))
@@ -130,7 +115,7 @@ def crops(*labels):
 
 
 def test_make_cam_moves_images_to_the_device_and_keeps_maps_there():
-    with faked("cuda") as compute, torch.no_grad():
+    with faked_cuda() as compute, torch.no_grad():
         model = built(compute, CAM, 20).eval()
         scales, keys = [image(60, 70), image(30, 35)], np.array([3])
         maps = scale_maps.__wrapped__(model, scales, keys=keys, compute=compute)
@@ -146,7 +131,7 @@ def test_the_losses_of_the_training_stages_take_batches_as_they_come_from_a_load
         "relation": (relation_losses, (AffinityDisplacementLoss, PathIndex(5, (16, 16))), grid),
         "segmentation": (segmentation_loss, (DeepLab, 21), torch.zeros(2, 64, 64)),
     }[kind]
-    with faked("cuda") as compute, compute.autocast():
+    with faked_cuda() as compute, compute.autocast():
         model = built(compute, *network).train()
         label = torch.zeros(label.shape, dtype=label.dtype)
         terms = losses(model, compute.put(crops(label)))
@@ -168,7 +153,7 @@ def test_the_label_stages_walk_on_the_device(monkeypatch):
         synthesis.LabelSettings(kind="instance", scores=by_instance, background=0.25),
         synthesis.LabelSettings(kind="semantic", scores=scores, background=0.25),
     ]
-    with faked("cuda") as compute:
+    with faked_cuda() as compute:
         model = built(compute, EdgeDisplacement, crop_size=64).eval()
         fields = synthesis.apply_irnet(model, compute, image(60, 70))
         cam = torch.zeros(2, 15, 18)
@@ -182,7 +167,7 @@ def test_the_label_stages_walk_on_the_device(monkeypatch):
 
 
 def test_deeplabs_probabilities_are_averaged_on_the_device():
-    with faked("cuda") as compute, torch.no_grad():
+    with faked_cuda() as compute, torch.no_grad():
         model = built(compute, DeepLab, 21).eval()
         found = probabilities.__wrapped__(model, [image(60, 70), image(30, 35)], (15, 18), compute)
         assert_on(compute, found)

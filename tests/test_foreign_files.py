@@ -43,14 +43,11 @@ def write_maps(root, folder, change):
         np.save(folder / f"{image_id}.npy", change(*true_maps(root, image_id)))
 
 
-@pytest.mark.parametrize("name", ["high_res", "attn_highres"])
-def test_perfect_maps_measure_one_under_the_names_that_programs_give_them(
-    root, run, tmp_path, name
-):
-    write_maps(root, tmp_path / "cams", lambda keys, maps: {"keys": keys, name: maps})
+def test_perfect_maps_of_another_program_measure_one(root, run, tmp_path):
+    write_maps(root, tmp_path / "cams", lambda keys, maps: {"keys": keys, "attn_highres": maps})
     status, said = run("eval_cam", cam_out_dir=tmp_path / "cams")
     assert status == 0
-    assert f"4 of the form '{name}: a map for each key'" in said
+    assert "4 of the form 'attn_highres: a map for each key'" in said
     assert "with mIoU 1.0000 (used: 0.15)" in said
 
 
@@ -119,20 +116,6 @@ def test_keys_that_seem_to_count_from_one_stop_no_run(root, run, tmp_path):
     assert status == 0
     assert "4 of 4 files have classes that are not in the image's label" in said
     assert "these keys are the image's classes plus 1" in said
-
-
-@pytest.mark.parametrize(
-    ("label", "words"),
-    [(np.full((72, 96), 21, np.uint8), "21"), (np.zeros((9, 14), np.uint8), "14 × 9 pixels")],
-)
-def test_a_label_that_cannot_be_measured_names_its_file(root, run, tmp_path, label, words):
-    for image_id in TRAIN:
-        write_label(tmp_path / "labels" / f"{image_id}.png", Dataset(root).semantic_label(image_id))
-    write_label(tmp_path / "labels" / f"{TRAIN[0]}.png", label)
-    status, said = run("eval_sem_seg", sem_seg_out_dir=tmp_path / "labels")
-    assert status == 2
-    assert f"error: {tmp_path / 'labels' / TRAIN[0]}.png: " in said
-    assert words in said
 
 
 def test_a_file_name_is_as_long_as_a_disk_takes(tmp_path):

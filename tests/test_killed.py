@@ -129,7 +129,6 @@ def last_line(output):
     [
         (100_000, "train_irn", "sess/demo/res50_irn.pth"),
         (1100, "make_cam", "result/demo/cam/demo_000002.npz"),
-        (850, "make_ins_seg", "result/demo/ins_seg/demo_000001.npz"),
     ],
 )
 def test_a_full_disk_stops_the_run_with_one_line(copied, whole, limit, stage, lost):

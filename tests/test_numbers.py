@@ -14,7 +14,7 @@ from PIL import Image
 
 import run_sample
 from misc.files.cam_files import read_cams, write_cams
-from misc.files.images import read_image, read_label, write_label
+from misc.files.images import read_label, write_label
 from misc.files.instance_files import load_instances
 from misc.files.palette import voc_palette
 from misc.relation import relation_label
@@ -26,7 +26,6 @@ from misc.run.synthesis import (
     write_labels,
 )
 from misc.run.workers import map_images
-from misc.train.samples import ClassificationSamples, RelationSamples
 from tests import forked
 from tests.tiny_networks import tiny_detector_and_deeplab
 from voc12 import Dataset
@@ -88,12 +87,6 @@ def test_odd_sizes_odd_names_and_one_image_go_through_every_stage(tmp_path, imag
         assert read_label(result / "deeplab_full" / f"{name}.png").shape == size
 
 
-def test_fewer_images_than_a_batch_is_a_clear_line(tmp_path, capsys):
-    make_devkit(tmp_path / "VOC", {"alone": (40, 50)})
-    assert run(tmp_path, "--train_cam_pass", "True") == 2
-    assert "a batch of 2 images cannot be made of 1" in capsys.readouterr().err
-
-
 def test_an_infinite_loss_is_a_clear_line(tmp_path, capsys):
     make_devkit(tmp_path / "VOC", {"a": (40, 50), "b": (50, 40)})
     changes = {"cam_learning_rate": 1e30, "cam_optimizer": "sgd", "cam_warmup_steps": 0}
@@ -141,22 +134,6 @@ def test_maps_of_all_zeros_or_ones_give_whole_labels(tmp_path, cam, boundary, cl
 @pytest.mark.slow
 def test_an_image_of_4096_by_4096_pixels(tmp_path):
     size = (4096, 4096)
-    Image.new("RGB", size).save(tmp_path / "a.jpg")
-    rng = np.random.default_rng(0)
-    common = {"ids": ["a"], "crop_size": 64}
-    samples = ClassificationSamples(
-        **common,
-        labels=np.ones((1, 1)),
-        read_image=lambda _: read_image(tmp_path / "a.jpg"),
-        resize_long=(60, 80),
-    )
-    assert samples.sample(0, rng)[0].shape == (3, 64, 64)
-    relations = RelationSamples(
-        **common,
-        read_image=samples.read_image,
-        read_label=lambda _: np.zeros(size, np.uint8),
-    )
-    assert relations.sample(0, rng)[2].shape == (16, 16)
     maps = [torch.rand(1, 256, 256)]
     write_cams(tmp_path / "a.npz", keys=np.array([0]), maps=maps, size=size)
     cams = read_cams(tmp_path / "a.npz", size=size)

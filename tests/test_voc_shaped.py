@@ -9,7 +9,7 @@ import tarfile
 import pytest
 
 import run_sample
-from tests import documented, forked, voc_shaped
+from tests import forked, voc_shaped
 from tests.tiny_networks import tiny_detector_and_deeplab
 
 LABELS_OF_TRUTH = {"infer_list": "train_aug", "supervision": "full", "pretrained": "none"}
@@ -40,20 +40,6 @@ def run(folder, monkeypatch, capsys):
 
 def coco(folder, name):
     return json.loads((folder / f"result/instances_{name}.json").read_text())
-
-
-@pytest.mark.slow
-def test_a_whole_run_on_train_aug_with_every_supervision(folder):
-    words = "--voc12_root VOCdevkit/VOC2012 --infer_list train_aug --supervision irn,cam,full"
-    output = folder / "output"
-    status = documented.run(folder, words.split(), output)
-    assert status == [0], output.read_text()
-    said = output.read_text()
-    assert "4 of 7 images have ground truth (instance labels), using those" in said
-    assert "(semantic labels), using those" not in said  # SegmentationClassAug has all
-    names = {image["file_name"] for image in coco(folder, "train_aug_full")["images"]}
-    assert names == {f"{image_id}.jpg" for image_id in voc_shaped.TRAIN}
-    assert len(coco(folder, "train_aug")["images"]) == 7
 
 
 def test_full_learns_instances_from_the_images_that_have_them(folder, run):

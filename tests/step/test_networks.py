@@ -9,13 +9,12 @@ from pycocotools.coco import COCO
 from tiny_run import arguments, articles, error_line, only
 
 import run_sample
-from misc.evaluate.measures import end_of, read_since
+from misc.evaluate.measures import read_since
 from misc.files.instance_files import load_instances, save_instances
 from misc.run.stage import label_source_path
 from misc.settings.config import Config
 from misc.train.supervision import supervision_from
 from step.make_cocoann import describe_image
-from tests.own_measures import OwnMeasures
 from tests.tiny_networks import tiny_detector_and_deeplab
 from voc12 import Dataset
 
@@ -122,16 +121,6 @@ def test_fragments_are_neither_exported_nor_learnt_from(trained, tmp_path):
     assert supervision.instances("a")["class"].tolist() == [3, 6, 7]
 
 
-def test_pycocotools_reads_the_annotations_of_the_ground_truth(trained):
-    _, found = masks_by_image(trained / "instances_val_full.json")
-    dataset = Dataset(trained / "VOC2012")
-    assert len(found) == 2
-    for name, instances in found.items():
-        masks, classes = dataset.instance_label(name.removesuffix(".jpg"))
-        assert [category - 1 for _, category in instances] == classes.tolist()
-        assert (np.array([mask for mask, _ in instances]) == masks).all()
-
-
 def test_every_kind_of_labels_trains_networks_of_its_own(trained):
     for network in ("mask_rcnn", "deeplab"):
         states = [
@@ -151,22 +140,6 @@ def test_measures_name_the_split_and_the_supervision(trained):
         for measure in ("AP25", "AP50", "AP70", "AP75", "COCO AP"):
             assert ("eval_mask_rcnn", "val", kind, measure) in found
         assert ("eval_deeplab", "val", kind, "mIoU") in found
-
-
-def test_a_data_sets_own_measures_stand_beside_mask_rcnns(trained, monkeypatch):
-    root = trained / "VOC2012"
-    dataset = OwnMeasures(root, name="demo")
-    monkeypatch.setattr("misc.run.open_dataset.open_dataset", lambda config: dataset)
-    end = end_of(trained / "metrics.jsonl")
-    with tiny_detector_and_deeplab():
-        assert only("eval_mask_rcnn", trained, **EVERY_KIND) == 0
-    lines = [line for line in read_since(trained / "metrics.jsonl", end) if "measure" in line]
-    found = {(line["measure"], line["supervision"]): line["value"] for line in lines}
-    for name, folder in (("irn", "mask_rcnn"), ("full", "mask_rcnn_full")):
-        paths = [trained / folder / f"{image_id}.npz" for image_id in dataset.split("val")]
-        count = sum(len(load_instances(path)["score"]) for path in paths)
-        assert found["detections", name] == count
-        assert ("COCO AP", name) in found
 
 
 def test_without_a_server_the_predictions_are_told(trained, tmp_path, monkeypatch, capsys):

@@ -84,7 +84,6 @@ def made(folders, tmp_path):
         ("at once", (0, 1), True),
         ("at once", (0, 0), False),
         ("train_cam step", (0, 1), False),
-        ("make_cam ...", (0, 1), True),
     ],
 )
 def test_one_of_two_runs_ends_in_one_line_and_leaves_the_others_results(
