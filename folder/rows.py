@@ -10,7 +10,7 @@ from folder.tree import Names, normal
 
 _log = logging.getLogger("irnet")
 BACKGROUND = {"background", "bg", "none", "nothing", "negative", "no finding", "unlabeled"}
-BACKGROUND |= {"unlabelled", "void", "empty"}
+BACKGROUND |= {"unlabelled", "void", "empty", "nan", "n/a", "na", "null", "-"}
 # What a column, or an attribute of a tool, of classes is called, without case and '_'.
 CLASS_WORDS = {"class", "label", "tag", "category", "target", "classname", "labelname", "choice"}
 CLASS_WORDS |= {"classes", "labels", "tags", "categories", "findinglabels", "choices"}

@@ -1,13 +1,8 @@
 """Labels in a table: text with a line for each image, or for each image and class."""
 
-import csv
-import io
 import json
 import logging
-import re
-from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from folder.rows import (
     CLASS_WORDS,
@@ -22,41 +17,20 @@ from folder.rows import (
     word_of,
 )
 from folder.splits import part_of
+from folder.table_lines import BITS, Table, read_table, split_cells, without
 from folder.tools import OTHER, values_of
-from folder.tree import ALMOST, endings, is_photograph, normal
+from folder.tree import normal
 
 _log = logging.getLogger("irnet")
-DELIMITERS = {"\t": "tabs", ",": "commas", ";": "semicolons", " ": "spaces"}
-SAMPLE = 200  # lines that are looked at, to see what separates their cells
-BITS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
-HEADINGS = {"path", "file", "filename", "filepath", "image", "imagepath", "imagename", "imageid"}
-HEADINGS |= {"id"}
 SPLIT_WORDS = {"split", "set", "subset", "partition", "phase", "dataset"}
-
-
-class Line(NamedTuple):
-    """A line of a table: where it is, its path, and its other cells, of which some may lack."""
-
-    place: str
-    path: str
-    cells: list[str]
-
-    def cell(self, column: int) -> str:
-        """Return one of the other cells; one that lacks is empty."""
-        return self.cells[column] if column < len(self.cells) else ""
-
-
-class Table(NamedTuple):
-    """The lines of a table, the headings of their other cells, and what separates these."""
-
-    lines: list[Line]
-    headings: list[str]
-    delimiter: str
+VAL_WORDS = {"isval", "isvalid"}  # columns of whether an image is of val
+# What says of the class in a line whether it is there, or how likely.
+SURE_WORDS = {"confidence", "conf", "score", "probability", "prob", "present", "presence"}
 
 
 def table(file: File) -> Labels | None:
     """`path,class;class`, a line or a column of 0 and 1 for each class, or as tools write it."""
-    found, parts = _without_split(_read(file))
+    found, parts = _without_split(read_table(file))
     if not found.lines:
         return None
     labels = _columns_of_0_and_1(file, found) or _column_of_classes(file, found)
@@ -67,15 +41,27 @@ def table(file: File) -> Labels | None:
 def _without_split(found: Table) -> tuple[Table, dict[str, str]]:
     """Return a table without a column of train, val and test, and what it says of each path."""
     for column, heading in enumerate(found.headings):
-        parts = {line.path: part_of(line.cell(column)) for line in found.lines}
-        if word_of(heading) in SPLIT_WORDS and all(parts.values()):
-            lines = [line._replace(cells=_without(line.cells, column)) for line in found.lines]
-            return Table(lines, _without(found.headings, column), found.delimiter), parts
+        values = {line.cell(column).lower() for line in found.lines}
+        is_val = word_of(heading) in VAL_WORDS and values <= BITS.keys()
+        if is_val or (word_of(heading) in SPLIT_WORDS and any(map(part_of, values))):
+            parts = _parts(found, column, is_val=is_val)
+            lines = [line._replace(cells=without(line.cells, column)) for line in found.lines]
+            return Table(lines, without(found.headings, column), found.delimiter), parts
     return found, {}
 
 
-def _without(cells: list[str], column: int) -> list[str]:
-    return cells[:column] + cells[column + 1 :]
+def _parts(found: Table, column: int, *, is_val: bool) -> dict[str, str]:
+    """Return train, val or test by path."""
+    parts: dict[str, str] = {}
+    for line in found.lines:
+        value = line.cell(column)
+        part = ("val" if BITS[value.lower()] else "train") if is_val else part_of(value)
+        if not part or parts.setdefault(line.path, part) != part:
+            raise ValueError(
+                f"{line.place}: the column {found.headings[column]!r} has {value!r} for "
+                f"{line.path!r}; each image is of one of train, val and test"
+            )
+    return parts
 
 
 def _column_of_classes(file: File, found: Table) -> Labels:
@@ -100,7 +86,7 @@ def _column_of_classes(file: File, found: Table) -> Labels:
 def _check_sure(found: Table) -> None:
     """Refuse lines which may say that a class is not there."""
     for column, heading in enumerate(found.headings):
-        if word_of(heading) in ("confidence", "score", "probability"):
+        if word_of(heading) in SURE_WORDS:
             for line in found.lines:
                 if line.cell(column) not in ("1", "1.0"):
                     raise ValueError(
@@ -111,11 +97,16 @@ def _check_sure(found: Table) -> None:
 
 def _columns_of_0_and_1(file: File, found: Table) -> Labels | None:
     """`path,cat,dog` above `a.jpg,1,0`; or `a.jpg,1,0` or `1,0` in one column and --class_names."""
-    first, values = found.lines[0], [_split(line.cells) for line in found.lines]
+    found = _named_columns(file, found)
+    first, values = found.lines[0], [split_cells(line.cells) for line in found.lines]
     _check_one_column(file, found)
+    _check_columns(file, found)
     is_bits = [len(each) > 1 and set(map(str.lower, each)) <= BITS.keys() for each in values]
     is_one_cell = max(len(line.cells) for line in found.lines) == 1
-    if not any(is_bits) or (is_one_cell and not (all(is_bits) and len(set(map(len, values))) == 1)):
+    is_alike = all(is_bits) and len(set(map(len, values))) == 1
+    # A list of classes has none of them twice.
+    is_certain = any(b and len(set(v)) < len(v) for v, b in zip(values, is_bits, strict=True))
+    if not any(is_bits) or (is_one_cell and not (is_alike or is_certain)):
         return None
     count = len(values[is_bits.index(True)])
     if is_one_cell and count == 2 and all(len(set(each)) == 2 for each in values):
@@ -134,12 +125,43 @@ def _columns_of_0_and_1(file: File, found: Table) -> Labels | None:
     rows, named = [], list(map(normal, named))
     for line, each, fits in zip(found.lines, values, is_bits, strict=True):
         if not fits or len(each) != count:
+            odd = [repr(cell) for cell in each if cell.lower() not in BITS]
             raise ValueError(
-                f"{line.place}: {count} columns of 0 and 1 are expected after the path"
+                f"{line.place}: {odd[0] if odd else f'{len(each)} of them'} in place of {count} "
+                "columns of 0 and 1 after the path; leave lines out that are not known"
             )
         shown = [name for name, bit in zip(named, each, strict=True) if BITS[bit.lower()]]
         rows.append(Row(line.place, line.path, shown))
     return Labels(rows, named)
+
+
+def _named_columns(file: File, found: Table) -> Table:
+    """Leave out the columns that --class_names does not name, where it names some."""
+    known = set(map(normal, file.names or ()))
+    chosen = [n for n, heading in enumerate(found.headings) if normal(heading) in known]
+    if len(chosen) < 2:
+        return found
+    lines = [x._replace(cells=[x.cell(n) for n in chosen]) for x in found.lines]
+    return found._replace(lines=lines, headings=[found.headings[n] for n in chosen])
+
+
+def _check_columns(file: File, found: Table) -> None:
+    """Refuse columns of 0 and 1 beside others, none of which is called a class; and -1 beside 0."""
+    values = {h: {x.cell(n).lower() for x in found.lines} for n, h in enumerate(found.headings)}
+    bits = [heading for heading in values if values[heading] <= BITS.keys()]
+    others = [heading for heading in values if heading not in bits]
+    if len(bits) > 1 and others and not any(word_of(h) in CLASS_WORDS for h in values):
+        raise ValueError(
+            f"{file.path}: the columns {', '.join(map(repr, bits))} hold 0 and 1, "
+            f"{', '.join(map(repr, others))} do not; remove these, or name the columns of classes "
+            "in a file --class_names"
+        )
+    cells = {cell.lower() for line in found.lines for cell in split_cells(line.cells)}
+    if cells <= BITS.keys() and "-1" in cells and cells & {"0", "0.0"}:
+        raise ValueError(
+            f"{file.path}: its columns have -1 beside 0 and 1; write 1 where a class is there, "
+            "else 0, and leave lines out that are not known"
+        )
 
 
 def _check_one_column(file: File, found: Table) -> None:
@@ -155,88 +177,6 @@ def _check_one_column(file: File, found: Table) -> None:
             )
 
 
-def _read(file: File) -> Table:
-    """Read the lines of a table, whatever separates their cells, and find the column of paths."""
-    text = file.content.lstrip("\n")
-    delimiter = ""
-    if text[:4].lower() == "sep=":
-        delimiter, text = text[4], text.partition("\n")[2]
-    delimiter = delimiter or _delimiter(file, text)
-    rows = _lines(file, text, delimiter, skipped=file.content.count("\n") - text.count("\n"))
-    if rows and rows[0][1][0] in ("", "Unnamed: 0"):  # pandas numbers its lines
-        rows = [(place, cells[1:] or [""]) for place, cells in rows]
-    sample = [cells for _, cells in rows[1 : SAMPLE + 1] or rows]
-    fits = Counter(n for cells in sample for n, cell in enumerate(cells) if _is_path(file, cell))
-    column = max(fits, key=lambda n: (fits[n], -n), default=0)
-    lines = [
-        Line(place, "".join(cells[column : column + 1]), _without(cells, column))
-        for place, cells in rows
-    ]
-    for place, path, _ in lines:
-        if not path:
-            raise ValueError(f"{place}: no path; a line is `path,class;class`")
-        start, *more = re.split("[\t,;]", path)
-        if more and file.images.has(start) and not file.images.has(path):
-            named = DELIMITERS.get(delimiter, repr(delimiter))
-            raise ValueError(f"{place}: cells are not separated by {named}, as in other lines")
-    if not lines or not _is_heading(file, lines[0].path, lines[0].cells):
-        return Table(lines, [], delimiter)
-    if word_of(lines[0].path) not in HEADINGS:
-        _log.info("%s: line 1 is read as headings: %s", file.path, ", ".join(rows[0][1]))
-    return Table(lines[1:], lines[0].cells, delimiter)
-
-
-def _is_path(file: File, cell: str) -> bool:
-    """Return whether a cell is a path; numbers of classes may be almost the names of images."""
-    ids, fit = file.images.match(cell)
-    return is_photograph(cell) or (bool(ids) and fit != ALMOST)
-
-
-def _delimiter(file: File, text: str) -> str:
-    """Return what separates the cells of most lines so that one is the path of an image."""
-    start = "\n".join(text.splitlines()[:SAMPLE])
-    fits = {}
-    for delimiter in DELIMITERS:
-        try:
-            lines = _lines(file, start, delimiter)
-        except ValueError:
-            lines = []
-        fits[delimiter] = sum(any(map(file.images.has, cells)) for _, cells in lines)
-    best = max(fits, key=lambda delimiter: fits[delimiter])
-    return best if fits[best] else ","
-
-
-def _lines(
-    file: File, text: str, delimiter: str, *, skipped: int = 0
-) -> list[tuple[str, list[str]]]:
-    """Return the place and the cells of each line; empty ones are skipped."""
-    if delimiter == " ":
-        # A path may have spaces, too, before its ending.
-        after = "|".join(map(re.escape, endings()))
-        path = re.compile(rf"(.+?(?:{after})|\S+)(?:\s+(.*))?", re.IGNORECASE)
-        matches = [(n, path.fullmatch(line.strip())) for n, line in enumerate(text.splitlines(), 1)]
-        numbered = [(n, [m[1], (m[2] or "").strip()]) for n, m in matches if m]
-    else:
-        cells = csv.reader(
-            io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
-        )
-        try:
-            numbered = [(cells.line_num, [cell.strip() for cell in line]) for line in cells]
-        except csv.Error as error:
-            raise ValueError(
-                f"{file.path}, line {cells.line_num + skipped}: {error}; a line is "
-                "`path,class;class`"
-            ) from error
-    return [(f"{file.path}, line {n + skipped}", line) for n, line in numbered if any(line)]
-
-
-def _is_heading(file: File, path: str, cells: Sequence[str]) -> bool:
-    """Return whether the first line names no image, there or missing."""
-    if file.images.has(path) or is_photograph(path):
-        return False
-    return word_of(path) in HEADINGS or not BITS.keys() & set(map(str.lower, _split(cells)))
-
-
 def _values(headings: Sequence[str], cells: Sequence[str]) -> dict[str, list[str]]:
     """Return the values of a line by heading; of a cell that holds JSON, what tools write in it."""
     found: dict[str, list[str]] = {}
@@ -249,10 +189,3 @@ def _values(headings: Sequence[str], cells: Sequence[str]) -> dict[str, list[str
         except ValueError:
             found[heading] = [cell]
     return found
-
-
-def _split(cells: Sequence[str]) -> list[str]:
-    """Return cells; of one that holds several values, these."""
-    if len(cells) != 1:
-        return list(cells) or [""]
-    return re.split(r"[,;|\s]+", cells[0].strip("[]() ").strip(";"))

@@ -155,8 +155,8 @@ def _entry(file: File, place: str, path: Path, content: Any) -> Entry | None:
         values = {"label": [each.findtext("name") or "" for each in content.findall("object")]}
     elif _has(content, shapes=list, imagePath=str):
         image = content["imagePath"]
-        values = {"label": [str(shape.get("label")) for shape in content["shapes"]]}
-        values = values if content["shapes"] else values_of("flags", content.get("flags"))
+        flags = values_of("label", content.get("flags")).get("label", [])  # those of the image
+        values = {"label": [*(str(shape.get("label")) for shape in content["shapes"]), *flags]}
     else:
         return None
     # An image may have been renamed together with its file.

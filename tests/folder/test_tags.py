@@ -273,6 +273,18 @@ def of_text(photos, lines, names):
         ),
         ("top,car;cow\nb,car|cow", "", "line 2: 'car|cow' has '|', and other cells have ';'"),
         ("top.bmp;car\nfield/one.jpg,cow", "", "line 1: cells are not separated by commas"),
+        ("id,label,present\ntop,car,1\ntop,cow,0", "", "line 3: the column 'present' has '0'"),
+        ("id,label,width\ntop,car,6\nb,car,cow,6", "", "line 3: 4 cells, and 3 headings"),
+        ("id,label,split\ntop,car,train\nb,cow,", "", "line 3: the column 'split' has '' for 'b'"),
+        ("id,car,split\ntop,1,train\ntop,1,val", "", "line 3: the column 'split' has 'val' for"),
+        ("id,car,cow,fold\ntop,1,0,4\nb,0,1,2", "", "'car', 'cow' hold 0 and 1, 'fold' do not"),
+        ("id,car,cow\ntop,1,0\nb,-1,1", "", "its columns have -1 beside 0 and 1"),
+        ("id,car,cow\ntop,1,0\nb,,1", "", "line 3: '' in place of 2 columns of 0"),
+        (
+            "3\ncar cow person\ntop -1 1 -1\nb -1 -1 1",
+            "",
+            "line 2: 3 columns of 0 and 1, and there is",
+        ),
     ],
 )
 def test_what_has_two_readings_is_refused(photos, lines, names, words):
@@ -292,11 +304,41 @@ def test_what_has_two_readings_is_refused(photos, lines, names, words):
         ("name,kind,site\ntop,car,x", "car,cow", ["car"]),
         (",path,car,cow\n0,top,1,0\n1,b,0,1", "", ["car"]),
         ("filename,width,class\ntop.bmp,6,car\ntop.bmp,6,cow", "", ["car", "cow"]),
+        ("id,car,cow\ntop,1,-1\nb,-1,1", "", ["car"]),
+        ("id,fold,car,cow\ntop,4,1,0\nb,3,0,1", "car,cow", ["car"]),
     ],
 )
 def test_what_has_one_reading_is_read(photos, lines, names, classes):
     data = of_text(photos, lines, names)
     assert [data.class_names[c] for c in data.classes("top")] == classes
+
+
+def test_a_number_of_the_line_is_no_name_of_an_image(tmp_path):
+    make_photos(tmp_path / "p", ["0.jpg", "1.jpg"])
+    (tmp_path / "t.csv").write_text("nr,image_id,class\n1,0,car\n0,1,cow\n")
+    data = Dataset(tmp_path / "p", labels=tmp_path / "t.csv")
+    assert rows(data, ["0", "1"]) == [[1, 0], [0, 1]]
+    (tmp_path / "t.csv").write_text("nr,number,class\n1,0,car\n0,1,cow\n")
+    with pytest.raises(ValueError, match="the columns 'nr', 'number' may each hold the images"):
+        Dataset(tmp_path / "p", labels=tmp_path / "t.csv").split("all")
+
+
+def test_a_column_says_which_images_are_val(photos):
+    table = "fname,labels,is_valid\ntop,car,False\nstreet/one.jpg,cow,True\nb,cow,False"
+    make_photos(photos, ["b.png"])
+    (photos.parent / "t.csv").write_text(table)
+    data = Dataset(photos, labels=photos.parent / "t.csv")
+    assert data.split("val") == ["street_one"]
+
+
+def test_flags_of_labelme_are_classes_of_the_image(photos):
+    one_each(".json", labelme)(photos.parent / "labelme")
+    path = photos.parent / "labelme" / "top.json"
+    path.write_text(
+        json.dumps(json.loads(path.read_text()) | {"flags": {"cow": True, "car": False}})
+    )
+    data = Dataset(photos, labels=photos.parent / "labelme")
+    assert [data.class_names[c] for c in data.classes("top")] == ["cow"]
 
 
 def test_annotators_who_differ_are_told(photos, caplog):
@@ -361,7 +403,7 @@ def test_a_name_that_is_the_only_one_is_enough(tmp_path):
         ("t.csv", b"top.bmp,car\ntop,cow", ValueError, "line 2: 'top' is there already, .*line 1"),
         ("t.csv", b"one.jpg,car", ValueError, "'one.jpg' is the name of 2 images"),
         ("t.csv", b"a.jpg,car\nb,", FileNotFoundError, "2 of 2 images are missing.*'a.jpg'"),
-        ("t.csv", b"id,a,b\ntop,1,0\ntwo,1", ValueError, "line 3: 2 columns of 0 and 1 are"),
+        ("t.csv", b"id,a,b\ntop,1,0\ntwo,1", ValueError, "line 3: 1 of them in place of 2 columns"),
         ("t.csv", b"top.bmp,1,b\none,1,0", ValueError, "line 1: 2 columns of 0 and 1, and there"),
         ("t.csv", b"path,a,a\none,1,0", ValueError, "line 2: 2 columns of 0 and 1, and 2 names"),
         ("t.csv", b"path,a,b\none,1,2", ValueError, "t.csv: 'a', 'b' may each hold the classes"),

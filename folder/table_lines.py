@@ -1,0 +1,159 @@
+"""Text with a line for each image, or for each image and class, as a table."""
+
+import csv
+import io
+import logging
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from folder.rows import File, word_of
+from folder.tree import ALMOST, endings, is_photograph
+
+_log = logging.getLogger("irnet")
+DELIMITERS = {"\t": "tabs", ",": "commas", ";": "semicolons", " ": "spaces"}
+SAMPLE = 200  # lines that are looked at, to see what separates their cells
+BITS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
+BITS |= {"-1": False}  # of tables of -1 and 1; beside 0 it means something else
+HEADINGS = {"path", "file", "filename", "filepath", "image", "imagepath", "imagename", "imageid"}
+HEADINGS |= {"id"}
+
+
+class Line(NamedTuple):
+    """A line of a table: where it is, its path, and its other cells, of which some may lack."""
+
+    place: str
+    path: str
+    cells: list[str]
+
+    def cell(self, column: int) -> str:
+        """Return one of the other cells; one that lacks is empty."""
+        return self.cells[column] if column < len(self.cells) else ""
+
+
+class Table(NamedTuple):
+    """The lines of a table, the headings of their other cells, and what separates these."""
+
+    lines: list[Line]
+    headings: list[str]
+    delimiter: str
+
+
+def read_table(file: File) -> Table:
+    """Read the lines of a table, whatever separates their cells, and find the column of paths."""
+    text = file.content.lstrip("\n")
+    delimiter = ""
+    if text[:4].lower() == "sep=":
+        delimiter, text = text[4], text.partition("\n")[2]
+    delimiter = delimiter or _delimiter(file, text)
+    rows = _lines(file, text, delimiter, skipped=file.content.count("\n") - text.count("\n"))
+    if rows and rows[0][1][0] in ("", "Unnamed: 0"):  # pandas numbers its lines
+        rows = [(place, cells[1:] or [""]) for place, cells in rows]
+    sample = [cells for _, cells in rows[1 : SAMPLE + 1] or rows]
+    column = _column_of_paths(file, rows[0], sample) if rows else 0
+    lines = [
+        Line(place, "".join(cells[column : column + 1]), without(cells, column))
+        for place, cells in rows
+    ]
+    for place, path, _ in lines:
+        if not path:
+            raise ValueError(f"{place}: no path; a line is `path,class;class`")
+        start, *more = re.split("[\t,;]", path)
+        if more and file.images.has(start) and not file.images.has(path):
+            named = DELIMITERS.get(delimiter, repr(delimiter))
+            raise ValueError(f"{place}: cells are not separated by {named}, as in other lines")
+    if not lines or not _is_heading(file, lines[0].path, lines[0].cells):
+        return Table(lines, [], delimiter)
+    count = len(lines[0].cells)
+    for line in lines:
+        if any(line.cells[count:]):
+            raise ValueError(
+                f"{line.place}: {len(line.cells) + 1} cells, and {count + 1} headings; a cell that "
+                "holds what separates cells is quoted"
+            )
+    if word_of(lines[0].path) not in HEADINGS:
+        _log.info("%s: line 1 is read as headings: %s", file.path, ", ".join(rows[0][1]))
+    return Table(lines[1:], lines[0].cells, delimiter)
+
+
+def _column_of_paths(file: File, first: tuple[str, list[str]], sample: list[list[str]]) -> int:
+    """Return the column of images; of several that may be it, the one with such a heading."""
+    fits = Counter(n for cells in sample for n, cell in enumerate(cells) if _is_path(file, cell))
+    most = [n for n in sorted(fits) if fits[n] == max(fits.values())]
+    place, headings = first
+    images = {n: [file.images.match(c[n])[0] for c in sample if n < len(c)] for n in most}
+    is_one = all(images[n] == images[most[0]] for n in most)
+    if is_one or max(most) >= len(headings) or any(_is_path(file, each) for each in headings):
+        return most[0] if most else 0
+    named = [n for n in most if word_of(headings[n]) in HEADINGS]
+    if len(named) != 1:
+        listed = ", ".join(repr(headings[n]) for n in most)
+        raise ValueError(
+            f"{place}: the columns {listed} may each hold the images; write paths with their "
+            "endings, or call one column `path`"
+        )
+    return named[0]
+
+
+def _is_path(file: File, cell: str) -> bool:
+    """Return whether a cell is a path; numbers of classes may be almost the names of images."""
+    ids, fit = file.images.match(cell)
+    return is_photograph(cell) or (bool(ids) and fit != ALMOST)
+
+
+def _delimiter(file: File, text: str) -> str:
+    """Return what separates the cells of most lines so that one is the path of an image."""
+    start = "\n".join(text.splitlines()[:SAMPLE])
+    fits = {}
+    for delimiter in DELIMITERS:
+        try:
+            lines = _lines(file, start, delimiter)
+        except ValueError:
+            lines = []
+        fits[delimiter] = sum(any(map(file.images.has, cells)) for _, cells in lines)
+    best = max(fits, key=lambda delimiter: fits[delimiter])
+    return best if fits[best] else ","
+
+
+def _lines(
+    file: File, text: str, delimiter: str, *, skipped: int = 0
+) -> list[tuple[str, list[str]]]:
+    """Return the place and the cells of each line; empty ones are skipped."""
+    if delimiter == " ":
+        # A path may have spaces, too, before its ending.
+        after = "|".join(map(re.escape, endings()))
+        path = re.compile(rf"(.+?(?:{after})|\S+)(?:\s+(.*))?", re.IGNORECASE)
+        matches = [(n, path.fullmatch(line.strip())) for n, line in enumerate(text.splitlines(), 1)]
+        numbered = [(n, [m[1], (m[2] or "").strip()]) for n, m in matches if m]
+    else:
+        cells = csv.reader(
+            io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
+        )
+        try:
+            numbered = [(cells.line_num, [cell.strip() for cell in line]) for line in cells]
+        except csv.Error as error:
+            raise ValueError(
+                f"{file.path}, line {cells.line_num + skipped}: {error}; a line is "
+                "`path,class;class`"
+            ) from error
+    return [(f"{file.path}, line {n + skipped}", line) for n, line in numbered if any(line)]
+
+
+def _is_heading(file: File, path: str, cells: Sequence[str]) -> bool:
+    """Return whether the first line names no image, there or missing."""
+    if file.images.has(path) or is_photograph(path):
+        return False
+    return word_of(path) in HEADINGS or not BITS.keys() & set(map(str.lower, split_cells(cells)))
+
+
+def without(cells: list[str], column: int) -> list[str]:
+    """Return cells but for one."""
+    return cells[:column] + cells[column + 1 :]
+
+
+def split_cells(cells: Sequence[str]) -> list[str]:
+    """Return cells; of one that holds several values, these."""
+    if len(cells) != 1:
+        return list(cells) or [""]
+    return re.split(r"[,;|\s]+", cells[0].strip("[]() ").strip(";"))
