@@ -137,6 +137,9 @@ class Predictions:
         """Return an image's id, and in one line why it cannot be read, empty where it can."""
         try:
             self.whole_image(image_id)
+            self.names[image_id].encode()
+        except UnicodeEncodeError:
+            return image_id, f"{self.names[image_id]!r}: the name is not UTF-8; rename it"
         except (ValueError, OSError) as error:
             return image_id, str(error).splitlines()[0]
         return image_id, ""

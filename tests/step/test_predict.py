@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import sys
 from types import ModuleType
@@ -222,12 +223,14 @@ def test_broken_images_are_one_line_each_and_the_others_are_predicted(
     (photos / "text.png").write_text("no image")
     whole = (photos / f"{val_images[0]}.jpg").read_bytes()
     (photos / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (photos / os.fsdecode(b"caf\xe9.jpg")).write_bytes(whole)  # Latin-1
     assert predict() == 2
     said = capsys.readouterr()
     for name in ("empty.jpg", "text.png", "cut.jpg"):
         (line,) = [each for each in said.out.splitlines() if name in each]
         assert "cannot be read as an image" in line
-    assert f"3 of {len(val_images) + 3} images cannot be read" in said.err
+    assert "the name is not UTF-8; rename it" in said.out
+    assert f"4 of {len(val_images) + 4} images cannot be read" in said.err
     labels = elsewhere / "result/predict/mask_rcnn/labels"
     assert {p.stem for p in labels.glob("*.png")} == set(val_images)
 
