@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -339,6 +340,21 @@ def test_flags_of_labelme_are_classes_of_the_image(photos):
     )
     data = Dataset(photos, labels=photos.parent / "labelme")
     assert [data.class_names[c] for c in data.classes("top")] == ["cow"]
+
+
+def test_the_script_of_the_page_reads_labels_in_names(tmp_path, monkeypatch, capsys):
+    make_photos(tmp_path / "photos", ["7-[1 0 1].png", "8-[0, 1, 0].png"])
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[2] / "docs/YOUR_IMAGES.md").read_text()
+    (script,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    exec(script, {})
+    (tmp_path / "tags.csv").write_text(capsys.readouterr().out)
+    (tmp_path / "names.txt").write_text("\n".join(NAMES))
+    data = Dataset("photos", labels="tags.csv", class_names="names.txt")
+    assert {data.file_name(i): rows(data, [i])[0] for i in data.split("all")} == {
+        "7-[1 0 1].png": [1, 0, 1],
+        "8-[0, 1, 0].png": [0, 1, 0],
+    }
 
 
 def test_annotators_who_differ_are_told(photos, caplog):
