@@ -48,7 +48,7 @@ def test_batch_norm_is_frozen_and_the_first_layers_do_not_learn(model):
 @pytest.fixture
 def tiny():
     with tiny_detector_and_deeplab():
-        model = mask_rcnn(4, min_size=600, max_size=800, sampled_boxes=32)
+        model = mask_rcnn(4, min_size=600, max_size=800, sampled_boxes=32, channels=16)
     model.roi_heads.score_thresh = 0.0
     return model
 
