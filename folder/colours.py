@@ -11,7 +11,7 @@ import numpy as np
 from folder.label_files import read_text
 from folder.rows import is_background
 from folder.tree import is_photograph, normal
-from misc.files.images import read_image, read_label, read_numbers
+from misc.files.images import read_image, read_label, read_numbers, read_opaque
 from misc.files.object_maps import read_class_map
 from misc.files.palette import voc_palette
 from misc.imutils import IGNORE
@@ -56,6 +56,10 @@ class ClassColours:
         if self._is_numbers:
             return self._numbered(path, read_label(path))
         if self._source is None and not _is_coloured(path):
+            colours = colours_of(path)
+            numbers = [self._numbers.get(c, -1) for c in np.unique(colours).tolist()]
+            if min(numbers) >= 0:  # a palette may list VOC's colours in another order
+                return self._numbered(path, colours)
             return read_class_map(path, self._count)
         colours = colours_of(path)
         is_grey = not (colours % GREY).any()
@@ -115,7 +119,7 @@ def _is_coloured(path: Path) -> bool:
 
 def colours_of(path: Path) -> np.ndarray:
     """Return the colour of each pixel: int64 (H, W), red * 65536 + green * 256 + blue."""
-    return _codes(read_image(path))
+    return _codes(read_image(path)) * read_opaque(path)
 
 
 def _codes(colours: np.ndarray) -> np.ndarray:

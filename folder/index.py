@@ -11,13 +11,14 @@ from typing import NamedTuple
 from folder.label_files import ACCEPTED, read_names
 from folder.labels import read_labels
 from folder.rows import Labels, Row, is_background
-from folder.splits import folders_of_part, part_of_file, parts_by_folder
+from folder.splits import folders_of_part, part_of, part_of_file, parts_by_folder
 from folder.tree import ALMOST, Names, files_below, normal
 from misc.files.images import photograph_problem
 from misc.files.photograph_ids import photograph_ids
 
 _log = logging.getLogger("irnet")
 SHOWN = 3
+NO_CLASSES = {"images", "image", "imgs", "photos", "masks", "mask", "labels", "annotations"}
 ANSWERS = re.compile(r"\W*((0|1|true|false|yes|no)(\W+|$))+", re.IGNORECASE)
 # Values of an 8-bit label map without background, 255 for ignore, and one left free.
 MOST_CLASSES = 253
@@ -119,6 +120,13 @@ def _sub_folders(root: Path, paths: Mapping[str, str]) -> Labels:
             )
         words = "--data_root %s: %s are a split, the classes are the folders in them"
         _log.info(words, root, folders)
+    classes = sorted({each[depth] for each in parts.values()})
+    odd = [name for name in classes if part_of(name) or name.lower() in NO_CLASSES]
+    if odd:
+        raise ValueError(
+            f"--data_root {root}: the folders {', '.join(classes[:5])} would be the classes, and "
+            f"{odd[0]} is none; pass --labels, or name the folder that has the folders of classes"
+        )
     rows = [Row(f"{root / path}", path, [normal(part[depth])]) for path, part in parts.items()]
     return Labels(rows)
 

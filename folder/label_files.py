@@ -28,6 +28,8 @@ def read_names(path: Path) -> list[str]:
     """Read a text file of class names, one a line; blank lines are skipped."""
     if not path.is_file():
         raise FileNotFoundError(f"--class_names {path}: no such file; a name a line is expected")
+    if path.suffix.lower() not in ("", ".txt", ".names"):
+        raise ValueError(f"--class_names {path}: no text file (.txt or .names) of a name a line")
     names = [normal(line) for line in read_text(path).splitlines() if line.strip()]
     if not names or len(set(names)) < len(names):
         twice = next((name for name in names if names.count(name) > 1), None)

@@ -55,6 +55,13 @@ def lists_by_path(file: File) -> Labels | None:
                 "expected"
             )
         cells.append(";".join([*map(str, listed), *[""] * (found is listed)]))
+    lists = [found for found in content.values() if isinstance(found, list)]
+    is_long = {len(each) for each in lists} == {len(file.names or ())}
+    if is_long and {c for each in lists for c in each} == {0, 1}:
+        raise ValueError(
+            f"{file.path}: its lists of 0 and 1 may be columns of classes, or the classes 0 and 1; "
+            "write the names in place of numbers"
+        )
     places = [str(file.path)] * len(cells)
     classes = classes_in(cells, names=file.names, places=places)
     return Labels(rows_of(zip(places, content, classes, strict=True)))

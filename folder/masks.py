@@ -75,8 +75,13 @@ class Masks:
         if is_piece and kind == "semantic":
             return False
         files = self._files[kind]
-        if not ids or (not is_piece and any(image_id in files for image_id in ids)):
+        if not ids:
             return False
+        if not is_piece and (twice := [i for i in ids if i in files]):
+            raise ValueError(
+                f"--masks {self._folder}: {files[twice[0]][0]} and {place / path} are both masks "
+                f"of {self._index.images.paths[twice[0]]}; leave one, or name its folder"
+            )
         for image_id in ids:
             files.setdefault(image_id, []).append(place / path)
             self._pieces |= {image_id} if is_piece else set()

@@ -3,13 +3,15 @@
 import hashlib
 import logging
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from folder.tree import bare, stem
 
 _log = logging.getLogger("irnet")
+MOST_COPIES = 20  # of a photograph, where a hash alone tells them
 PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"}
-PARTS |= {"test": "test", "testing": "test"}
+PARTS |= {"test": "test", "testing": "test", "dev": "val", "eval": "val", "holdout": "test"}
 PART = re.compile(rf"({'|'.join(sorted(PARTS, reverse=True))})([\s_-]*(set|data|\d{{4}}))?", re.I)
 # Tools of augmentation write NAME.rf.HASH; others a hash of letters and digits behind a number.
 COPY = re.compile(
@@ -95,6 +97,9 @@ def _copies(paths: Mapping[str, str]) -> dict[str, str]:
     for image_id, path in paths.items():
         if match := COPY.fullmatch(bare(stem(path))):
             found[image_id] = match[1] or match[2]
+    hashed = Counter(m[2] for p in paths.values() if (m := COPY.fullmatch(bare(stem(p)))) and m[2])
+    if hashed and (len(hashed) == 1 or max(hashed.values()) > MOST_COPIES):
+        found = {i: name for i, name in found.items() if name not in hashed}
     if (originals := len(set(found.values()))) < len(found):
         words = "%d images are copies of %d photographs by their names; copies stay on one side"
         _log.info(words, len(found), originals)

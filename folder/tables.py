@@ -23,7 +23,8 @@ from folder.tree import normal
 
 _log = logging.getLogger("irnet")
 SPLIT_WORDS = {"split", "set", "subset", "partition", "phase", "dataset"}
-VAL_WORDS = {"isval", "isvalid"}  # columns of whether an image is of val
+# Columns of whether an image is of val, or of train.
+YES_NO_WORDS = {"isval": ("val", "train"), "isvalid": ("val", "train"), "istrain": ("train", "val")}
 # What says of the class in a line whether it is there, or how likely.
 SURE_WORDS = {"confidence", "conf", "score", "probability", "prob", "present", "presence"}
 
@@ -42,20 +43,21 @@ def _without_split(found: Table) -> tuple[Table, dict[str, str]]:
     """Return a table without a column of train, val and test, and what it says of each path."""
     for column, heading in enumerate(found.headings):
         values = {line.cell(column).lower() for line in found.lines}
-        is_val = word_of(heading) in VAL_WORDS and values <= BITS.keys()
-        if is_val or (word_of(heading) in SPLIT_WORDS and any(map(part_of, values))):
-            parts = _parts(found, column, is_val=is_val)
+        is_yes_no = word_of(heading) in YES_NO_WORDS and values <= BITS.keys()
+        if is_yes_no or (word_of(heading) in SPLIT_WORDS and any(map(part_of, values))):
+            parts = _parts(found, column, is_yes_no=is_yes_no)
             lines = [line._replace(cells=without(line.cells, column)) for line in found.lines]
             return Table(lines, without(found.headings, column), found.delimiter), parts
     return found, {}
 
 
-def _parts(found: Table, column: int, *, is_val: bool) -> dict[str, str]:
+def _parts(found: Table, column: int, *, is_yes_no: bool) -> dict[str, str]:
     """Return train, val or test by path."""
     parts: dict[str, str] = {}
+    yes, no = YES_NO_WORDS.get(word_of(found.headings[column]), ("", ""))
     for line in found.lines:
         value = line.cell(column)
-        part = ("val" if BITS[value.lower()] else "train") if is_val else part_of(value)
+        part = (yes if BITS[value.lower()] else no) if is_yes_no else part_of(value)
         if not part or parts.setdefault(line.path, part) != part:
             raise ValueError(
                 f"{line.place}: the column {found.headings[column]!r} has {value!r} for "

@@ -5,9 +5,10 @@ import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
-from folder.rows import Entry, File, Labels, choose, rows_of, word_of
+from folder.rows import CLASS_WORDS, Entry, File, Labels, choose, classes_in, rows_of, word_of
 from folder.tree import EXACT, is_photograph, normal, stem
 
 _log = logging.getLogger("irnet")
@@ -73,9 +74,21 @@ def records(file: File) -> Labels | None:
         values: dict[str, list[str]] = {}
         for key, value in item.items():
             if word_of(key) not in OTHER and value != path:
-                values |= values_of(key, value)
+                is_class = word_of(key) in CLASS_WORDS
+                values |= values_of(key, _as_text(value) if is_class else value)
         entries.append(Entry(f"{file.path}, entry {number}", path, values))
-    return _labels(file, entries)
+    name = choose(file, entries)
+    cells = [";".join([*each.values.get(name, ()), ""]) for each in entries]
+    places = [each.place for each in entries]
+    found = classes_in(cells, names=file.names, places=places)
+    return Labels(rows_of((e.place, e.path, c) for e, c in zip(entries, found, strict=True)))
+
+
+def _as_text(value: Any) -> Any:
+    """Return numbers of classes, or a list of them, as text."""
+    if isinstance(value, list):
+        return list(map(_as_text, value))
+    return str(value) if type(value) is int else value
 
 
 def cvat(file: File) -> Labels | None:
@@ -159,6 +172,12 @@ def _entry(file: File, place: str, path: Path, content: Any) -> Entry | None:
         values = {"label": [*(str(shape.get("label")) for shape in content["shapes"]), *flags]}
     else:
         return None
+    named, same = (set(file.images.match(n)[0]) for n in (image, own))
+    if named and same and not named & same:
+        raise ValueError(
+            f"{place}: it says it is of {image!r}, and is called as another image is; give both "
+            "the same name, or remove the copy"
+        )
     # An image may have been renamed together with its file.
     for name in (f"{path.parent.as_posix()}/{image}", own, f"images/{own}"):
         if file.images.match(name)[1] == EXACT:
@@ -190,12 +209,22 @@ def _labels(file: File, entries: Sequence[Entry]) -> Labels:
 
 def _path_in(file: File, item: Mapping[str, Any]) -> str:
     """Return the value of an object that is the path of an image, there or missing."""
-    texts = {key: value for key, value in item.items() if isinstance(value, str)}
-    there = [value for value in texts.values() if file.images.has(value)]
-    like = [value for value in texts.values() if is_photograph(value)]
-    if not (found := there or like):
+    texts = {
+        key: value
+        for key, value in item.items()
+        if isinstance(value, str) and word_of(key) not in CLASS_WORDS
+    }
+    like = {key: value for key, value in texts.items() if is_photograph(unquote(value))}
+    there = {k: v for k, v in (like or texts).items() if file.images.has(v)} or like
+    images = {tuple(file.images.match(value)[0]) or value for value in there.values()}
+    if len(images) > 1:
+        raise ValueError(
+            f"{file.path}: {', '.join(map(repr, there))} may each hold the image in "
+            f"{reprlib.repr(dict(item))}; leave one"
+        )
+    if not there:
         raise ValueError(f"{file.path}: no path of an image in {reprlib.repr(dict(item))}")
-    return found[0]
+    return next(iter(there.values()))
 
 
 def _has(content: Any, **kinds: Any) -> bool:

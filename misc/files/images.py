@@ -117,6 +117,11 @@ def read_numbers(path: str | os.PathLike[str]) -> np.ndarray:
     return numbers
 
 
+def read_opaque(path: str | os.PathLike[str]) -> np.ndarray:
+    """Return which pixels are not wholly transparent: bool (H, W)."""
+    return _decode(path, lambda image: np.asarray(image.convert("RGBA"))[..., 3] > 0)
+
+
 def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     """Return an image's (H, W) from its header."""
     width, height = _decode(path, lambda opened: opened.size)

@@ -142,7 +142,7 @@ def _contradictions(
 ) -> Iterator[str]:
     """Yield a warning where masks show other classes than the image-level labels."""
     for source, (ids, classes_in) in shown.items():
-        there = _spread([i for i in ids if i in labels and labels[i].any()], MASKS)
+        there = _spread([i for i in ids if i in labels], MASKS)
         pairs = {i: (_read(classes_in, i), set(np.flatnonzero(labels[i]).tolist())) for i in there}
         total = sum(len(shown) for shown, _ in pairs.values())
         fit = {
@@ -151,11 +151,12 @@ def _contradictions(
         }
         best = max(fit, key=lambda step: fit[step])
         shifted = fit[best] >= NEARLY_ALL * total > fit[0]
-        if not shifted and fit[0] >= total / 2:
+        odd = [i for i, (shown, label) in pairs.items() if shown - label or (label and not shown)]
+        if not shifted and 2 * len(odd) < len(pairs):
             continue
         count = f", which fit where masks count one {'more' if best > 0 else 'less'}" * shifted
-        image_id = next(i for i, (shown, label) in pairs.items() if shown - label)
-        shows, label = (_names(dataset, sorted(classes)) for classes in pairs[image_id])
+        image_id = (odd or list(pairs))[0]
+        shows, label = (_names(dataset, sorted(classes)) or "none" for classes in pairs[image_id])
         yield (
             f"{source} contradicts the image-level labels{count}; "
             f"for example of {image_id}: masks show {shows}, the label says {label}"

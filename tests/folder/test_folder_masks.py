@@ -236,3 +236,23 @@ def test_boxes_alone_are_no_masks_and_a_strange_category_is_refused(photos, tmp_
     (tmp_path / "t.json").write_text(json.dumps(coco((1, 1, 0, box(0, 0, 9, 9)))))
     with pytest.raises(ValueError, match=r"--masks .*t.json: the category 'x' is no class"):
         opened(photos, tmp_path / "t.json").with_truth(["a"])
+
+
+def test_two_masks_of_an_image_are_refused(tmp_path):
+    make_photos(tmp_path / "p", ["cat/1.jpg"])
+    for folder in ("masks", "overlays"):
+        write_mask(tmp_path / "m" / folder / "1.png", np.ones((24, 32)))
+    with pytest.raises(ValueError, match=r"are both masks of cat/1\.jpg"):
+        Dataset(tmp_path / "p", masks=tmp_path / "m").with_truth(["cat_1"], kinds=("semantic",))
+
+
+def test_transparent_pixels_of_a_mask_are_background(tmp_path):
+    make_photos(tmp_path / "p", ["cat/1.jpg"])
+    pixels = np.zeros((24, 32, 4), np.uint8)
+    pixels[..., 0] = 128  # VOC's first colour
+    pixels[:12, :, 3] = 255
+    (tmp_path / "m").mkdir()
+    Image.fromarray(pixels).save(tmp_path / "m/1.png")
+    label = Dataset(tmp_path / "p", masks=tmp_path / "m").semantic_label("cat_1")
+    assert (label[:12] == 1).all()
+    assert (label[12:] == 0).all()

@@ -332,6 +332,52 @@ def test_a_column_says_which_images_are_val(photos):
     assert data.split("val") == ["street_one"]
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "names", "words"),
+    [
+        ("t.json", [{"image": "b.png", "source": "top.bmp", "label": "car"}], "", "may each hold"),
+        ("t.json", {"top": [0, 1], "b": [1, 1]}, "car,cow", "may be columns of classes, or"),
+        ("l/top.json", json.loads(labelme("b.png", ["car"])), "", "is called as another image is"),
+    ],
+)
+def test_what_may_be_of_another_image_or_class_is_refused(photos, name, content, names, words):
+    of_text(photos, "", names)
+    path = photos.parent / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(content))
+    listed = photos.parent / "names.txt" if names else None
+    labels = path.parent if name.startswith("l/") else path
+    with pytest.raises(ValueError, match=words):
+        Dataset(photos, labels=labels, class_names=listed).split("all")
+
+
+def test_an_id_in_an_entry_is_no_name_of_another_image(tmp_path):
+    make_photos(tmp_path / "p", ["0.jpg", "1.jpg"])
+    entries = [{"id": "1", "file_name": "0.jpg", "label": 0}, {"id": "0", "file_name": "1.jpg"}]
+    (tmp_path / "t.json").write_text(json.dumps(entries))
+    (tmp_path / "names.txt").write_text("car\ncow")
+    data = Dataset(tmp_path / "p", labels=tmp_path / "t.json", class_names=tmp_path / "names.txt")
+    assert rows(data, ["0", "1"]) == [[1, 0], [0, 0]]
+
+
+def test_class_names_in_a_yaml_are_refused(photos):
+    (photos.parent / "data.yaml").write_text("names: [car, cow]")
+    with pytest.raises(ValueError, match=r"data.yaml: no text file"):
+        Dataset(photos, class_names=photos.parent / "data.yaml").split("all")
+
+
+def test_a_hash_in_every_name_makes_no_copies(tmp_path):
+    make_photos(tmp_path / "p", [f"cat/IMG_2024-{n:04x}beef.jpg" for n in range(30)])
+    data = Dataset(tmp_path / "p")
+    assert (len(data.split("train")), len(data.split("val"))) == (27, 3)
+
+
+def test_folders_of_images_and_masks_are_no_classes(tmp_path):
+    make_photos(tmp_path / "p", ["images/1.jpg", "masks/1.jpg"])
+    with pytest.raises(ValueError, match="images is none; pass --labels"):
+        Dataset(tmp_path / "p").split("all")
+
+
 def test_flags_of_labelme_are_classes_of_the_image(photos):
     one_each(".json", labelme)(photos.parent / "labelme")
     path = photos.parent / "labelme" / "top.json"
