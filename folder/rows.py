@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from folder.tree import Names, normal
+from folder.tree import Names, is_photograph, normal
 
 _log = logging.getLogger("irnet")
 BACKGROUND = {"background", "bg", "none", "nothing", "negative", "no finding", "unlabeled"}
-BACKGROUND |= {"unlabelled", "void", "empty", "nan", "n/a", "na", "null", "-"}
+BACKGROUND |= {"unlabelled", "void", "empty", "nan", "n/a", "na", "null", "-", "no label"}
 # What a column, or an attribute of a tool, of classes is called, without case and '_'.
 CLASS_WORDS = {"class", "label", "tag", "category", "target", "classname", "labelname", "choice"}
 CLASS_WORDS |= {"classes", "labels", "tags", "categories", "findinglabels", "choices"}
@@ -128,6 +128,8 @@ def classes_in(
     split = _splitter(cells, names or (), places)
     found = [[name for part in split(cell) if (name := normal(part))] for cell in cells]
     used = {name for each in found for name in each}
+    if path := next(filter(is_photograph, sorted(used)), None):
+        raise ValueError(f"{places[0]}: {path!r} would be a class, and is called as a photograph")
     if names and used and not used & set(names) and all(map(str.isdecimal, used)):
         first = _first_number(sorted(map(int, used)), names, places[0])
         _log.info("%s: classes are numbers of --class_names, from %d", places[0], first)

@@ -187,7 +187,9 @@ def _values(headings: Sequence[str], cells: Sequence[str]) -> dict[str, list[str
             continue
         try:
             is_json = cell.startswith(("{", "[{"))
-            found |= values_of(heading, json.loads(cell) if is_json else cell)
+            values = values_of(heading, json.loads(cell) if is_json else cell)
         except ValueError:
-            found[heading] = [cell]
+            values = {heading: [cell]}
+        for name, each in values.items():
+            found.setdefault(name, []).extend(each)
     return found

@@ -1,6 +1,7 @@
 """Labels in the JSON and XML of annotation tools, whose shapes are not looked at."""
 
 import logging
+import re
 import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from folder.rows import CLASS_WORDS, Entry, File, Labels, choose, classes_in, ro
 from folder.tree import EXACT, is_photograph, normal, stem
 
 _log = logging.getLogger("irnet")
+NUMBER = re.compile(r"[-+]?\d*\.?\d+(e[-+]?\d+)?", re.IGNORECASE)
 # What tools write beside the classes, without case and '_'.
 OTHER = {"id", "annotationid", "annotator", "createdat", "updatedat", "leadtime", "filesize"}
 OTHER |= {"regioncount", "regionid", "regionshapeattributes", "width", "height", "innerid"}
@@ -75,13 +77,13 @@ def records(file: File) -> Labels | None:
         for key, value in item.items():
             if word_of(key) not in OTHER and value != path:
                 is_class = word_of(key) in CLASS_WORDS
-                values |= values_of(key, _as_text(value) if is_class else value)
+                for name, found in values_of(key, _as_text(value) if is_class else value).items():
+                    values.setdefault(name, []).extend(found)
         entries.append(Entry(f"{file.path}, entry {number}", path, values))
     name = choose(file, entries)
     cells = [";".join([*each.values.get(name, ()), ""]) for each in entries]
-    places = [each.place for each in entries]
-    found = classes_in(cells, names=file.names, places=places)
-    return Labels(rows_of((e.place, e.path, c) for e, c in zip(entries, found, strict=True)))
+    classes = classes_in(cells, names=file.names, places=[each.place for each in entries])
+    return Labels(rows_of((e.place, e.path, c) for e, c in zip(entries, classes, strict=True)))
 
 
 def _as_text(value: Any) -> Any:
@@ -131,8 +133,12 @@ def values_of(name: str, value: Any) -> dict[str, list[str]]:
     if all(isinstance(each, bool) for each in value.values()):
         return {name: [str(key) for key, each in value.items() if each]}
     for key, each in value.items():
-        if key in ("choices", "label") or key.endswith("labels"):
+        if key == "taxonomy":
+            return {name: [path[-1] for path in each]}
+        if key in ("choices", "label"):
             return {name: values_of(name, each).get(name, [])}
+        if key.endswith("labels"):  # of boxes, polygons and so on, whatever each is called
+            return {"label": values_of(name, each).get(name, [])}
     if name in ("region_attributes", "file_attributes"):
         return {k: v for key, each in value.items() for k, v in values_of(key, each).items()}
     return {}
@@ -165,7 +171,8 @@ def _entry(file: File, place: str, path: Path, content: Any) -> Entry | None:
         values = {"label": _yolo(file.names, place, content)}
     elif isinstance(content, ElementTree.Element) and content.tag == "annotation":
         image = content.findtext("filename") or own
-        values = {"label": [each.findtext("name") or "" for each in content.findall("object")]}
+        objects = [x for x in content.findall("object") if x.findtext("deleted") != "1"]
+        values = {"label": [each.findtext("name") or "" for each in objects]}
     elif _has(content, shapes=list, imagePath=str):
         image = content["imagePath"]
         flags = values_of("label", content.get("flags")).get("label", [])  # those of the image
@@ -190,7 +197,8 @@ def _yolo(names: Sequence[str] | None, place: str, text: str) -> list[str]:
     found = []
     for number, line in enumerate(text.splitlines(), 1):
         first, *places = line.split() or [""]
-        if first and not (first.isdecimal() and len(places) >= 4):
+        is_box = len(places) >= 4 and all(NUMBER.fullmatch(each) for each in places)
+        if first and not (first.isdecimal() and is_box):
             raise ValueError(f"{place}, line {number}: {line!r} is no class number and box of YOLO")
         if first and int(first) >= len(names or ()):
             has = "there is no" if names is None else f"{len(names)} names are in"

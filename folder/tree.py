@@ -13,7 +13,7 @@ from misc.files.images import photograph_formats
 # How a path fits an image: as it is written, by its bare name, or but for ending and prefix.
 EXACT, BARE, ALMOST = range(3)
 # Label Studio puts eight digits before the names of uploaded files.
-UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")
+UPLOADED = re.compile(r"[0-9a-f]{8}(-|__)(?=.)")
 
 
 def files_below(root: Path, *, but: Path | None = None) -> Iterator[str]:

@@ -360,6 +360,36 @@ def test_an_id_in_an_entry_is_no_name_of_another_image(tmp_path):
     assert rows(data, ["0", "1"]) == [[1, 0], [0, 0]]
 
 
+def result(control, kind, *names):
+    return {"from_name": control, "type": kind, "value": {kind: list(names)}}
+
+
+def test_boxes_and_polygons_of_label_studio_count_whatever_they_are_called(photos):
+    found = [result("poly", "polygonlabels", "cow"), result("label", "rectanglelabels", "car")]
+    tasks = [{"id": 1, "data": {"image": "top.bmp"}, "annotations": [{"result": found}]}]
+    (photos.parent / "t.json").write_text(json.dumps(tasks))
+    data = Dataset(photos, labels=photos.parent / "t.json")
+    assert [data.class_names[c] for c in data.classes("top")] == ["car", "cow"]
+    tasks[0]["annotations"] = [{"result": [result("kinds", "taxonomy", ["animal", "cow"])]}]
+    (photos.parent / "t.json").write_text(json.dumps(tasks))
+    assert Dataset(photos, labels=photos.parent / "t.json").class_names == ("cow",)
+
+
+def test_lines_of_dota_are_no_lines_of_yolo(photos):
+    (photos.parent / "names.txt").write_text("car\ncow\nperson")
+    (photos.parent / "l").mkdir()
+    (photos.parent / "l/top.txt").write_text("2 5 13 5 13 17 4 17 car 0")
+    data = Dataset(photos, labels=photos.parent / "l", class_names=photos.parent / "names.txt")
+    with pytest.raises(ValueError, match="is no class number and box of YOLO"):
+        data.split("all")
+
+
+def test_paths_of_photographs_are_no_classes(photos):
+    (photos.parent / "t.txt").write_text("top.bmp annot/t1.png\nstreet/one.jpg annot/t2.png")
+    with pytest.raises(ValueError, match="would be a class, and is called as a photograph"):
+        Dataset(photos, labels=photos.parent / "t.txt").split("all")
+
+
 def test_class_names_in_a_yaml_are_refused(photos):
     (photos.parent / "data.yaml").write_text("names: [car, cow]")
     with pytest.raises(ValueError, match=r"data.yaml: no text file"):
