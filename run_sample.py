@@ -27,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from misc.settings.flags import read_config
 
-        run(config := read_config(arguments))
+        config = read_config(arguments)
+        run(config)
         if config.dry_run:
             logger.info("to run it: %s", _without_dry_run(arguments or sys.argv[1:]))
     except ModuleNotFoundError as error:

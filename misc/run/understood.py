@@ -152,7 +152,7 @@ def _contradictions(
         best = max(fit, key=lambda step: fit[step])
         shifted = fit[best] >= NEARLY_ALL * total > fit[0]
         odd = [i for i, (shown, label) in pairs.items() if shown - label or (label and not shown)]
-        if not shifted and 2 * len(odd) < len(pairs):
+        if not pairs or (not shifted and 2 * len(odd) < len(pairs)):
             continue
         count = f", which fit where masks count one {'more' if best > 0 else 'less'}" * shifted
         image_id = (odd or list(pairs))[0]
