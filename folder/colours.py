@@ -57,8 +57,9 @@ class ClassColours:
             return self._numbered(path, read_label(path))
         if self._source is None and not _is_coloured(path):
             colours = colours_of(path)
-            numbers = [self._numbers.get(c, -1) for c in np.unique(colours).tolist()]
-            if min(numbers) >= 0:  # a palette may list VOC's colours in another order
+            has_colour = (colours % GREY).any()
+            # A palette may list VOC's colours in another order; grey values are numbers alone.
+            if has_colour and set(np.unique(colours).tolist()) <= self._numbers.keys():
                 return self._numbered(path, colours)
             return read_class_map(path, self._count)
         colours = colours_of(path)

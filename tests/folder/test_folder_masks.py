@@ -246,6 +246,13 @@ def test_two_masks_of_an_image_are_refused(tmp_path):
         Dataset(tmp_path / "p", masks=tmp_path / "m").with_truth(["cat_1"], kinds=("semantic",))
 
 
+def test_a_grey_that_is_also_a_colour_of_voc_is_a_number(tmp_path):
+    make_photos(tmp_path / "p", [f"{name}/1.jpg" for name in "abcdefgh"])
+    write_mask(tmp_path / "m/a/1.png", np.full((24, 32), 128))
+    with pytest.raises(ValueError, match="128"):
+        Dataset(tmp_path / "p", masks=tmp_path / "m").semantic_label("a_1")
+
+
 def test_transparent_pixels_of_a_mask_are_background(tmp_path):
     make_photos(tmp_path / "p", ["cat/1.jpg"])
     pixels = np.zeros((24, 32, 4), np.uint8)
