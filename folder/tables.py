@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from folder.rows import (
     CLASS_WORDS,
@@ -18,7 +18,7 @@ from folder.rows import (
 )
 from folder.splits import part_of
 from folder.table_lines import BITS, Table, read_table, split_cells, without
-from folder.tools import OTHER, values_of
+from folder.tools import OTHER, add_values, values_of
 from folder.tree import normal
 
 _log = logging.getLogger("irnet")
@@ -42,22 +42,26 @@ def table(file: File) -> Labels | None:
 def _without_split(found: Table) -> tuple[Table, dict[str, str]]:
     """Return a table without a column of train, val and test, and what it says of each path."""
     for column, heading in enumerate(found.headings):
-        values = {line.cell(column).lower() for line in found.lines}
-        is_yes_no = word_of(heading) in YES_NO_WORDS and values <= BITS.keys()
-        if is_yes_no or (word_of(heading) in SPLIT_WORDS and any(map(part_of, values))):
-            parts = _parts(found, column, is_yes_no=is_yes_no)
-            lines = [line._replace(cells=without(line.cells, column)) for line in found.lines]
-            return Table(lines, without(found.headings, column), found.delimiter), parts
+        word, values = word_of(heading), {line.cell(column).lower() for line in found.lines}
+        if word in YES_NO_WORDS and values <= BITS.keys():
+            yes, no = YES_NO_WORDS[word]
+            part_by_value = {value: yes if BITS[value] else no for value in values}
+        elif word in SPLIT_WORDS and any(map(part_of, values)):
+            part_by_value = {value: part_of(value) for value in values}
+        else:
+            continue
+        parts = _parts(found, column, part_by_value)
+        lines = [line._replace(cells=without(line.cells, column)) for line in found.lines]
+        return Table(lines, without(found.headings, column), found.delimiter), parts
     return found, {}
 
 
-def _parts(found: Table, column: int, *, is_yes_no: bool) -> dict[str, str]:
+def _parts(found: Table, column: int, part_by_value: Mapping[str, str]) -> dict[str, str]:
     """Return train, val or test by path."""
     parts: dict[str, str] = {}
-    yes, no = YES_NO_WORDS.get(word_of(found.headings[column]), ("", ""))
     for line in found.lines:
         value = line.cell(column)
-        part = (yes if BITS[value.lower()] else no) if is_yes_no else part_of(value)
+        part = part_by_value[value.lower()]
         if not part or parts.setdefault(line.path, part) != part:
             raise ValueError(
                 f"{line.place}: the column {found.headings[column]!r} has {value!r} for "
@@ -190,6 +194,5 @@ def _values(headings: Sequence[str], cells: Sequence[str]) -> dict[str, list[str
             values = values_of(heading, json.loads(cell) if is_json else cell)
         except ValueError:
             values = {heading: [cell]}
-        for name, each in values.items():
-            found.setdefault(name, []).extend(each)
+        add_values(found, values)
     return found

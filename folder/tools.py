@@ -77,8 +77,7 @@ def records(file: File) -> Labels | None:
         for key, value in item.items():
             if word_of(key) not in OTHER and value != path:
                 is_class = word_of(key) in CLASS_WORDS
-                for name, found in values_of(key, _as_text(value) if is_class else value).items():
-                    values.setdefault(name, []).extend(found)
+                add_values(values, values_of(key, _as_text(value) if is_class else value))
         entries.append(Entry(f"{file.path}, entry {number}", path, values))
     name = choose(file, entries)
     cells = [";".join([*each.values.get(name, ()), ""]) for each in entries]
@@ -125,8 +124,7 @@ def values_of(name: str, value: Any) -> dict[str, list[str]]:
     if isinstance(value, list):
         found: dict[str, list[str]] = {}
         for each in value:
-            for key, names in values_of(name, each).items():
-                found.setdefault(key, []).extend(names)
+            add_values(found, values_of(name, each))
         return found
     if not isinstance(value, Mapping) or not value:
         return {}
@@ -142,6 +140,12 @@ def values_of(name: str, value: Any) -> dict[str, list[str]]:
     if name in ("region_attributes", "file_attributes"):
         return {k: v for key, each in value.items() for k, v in values_of(key, each).items()}
     return {}
+
+
+def add_values(found: dict[str, list[str]], more: Mapping[str, Sequence[str]]) -> None:
+    """Add values of attributes to those that are found, in place."""
+    for name, values in more.items():
+        found.setdefault(name, []).extend(values)
 
 
 def file_of_one_image(file: File) -> Labels | None:

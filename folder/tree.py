@@ -69,7 +69,7 @@ class Names:
             (self._stems, bare(path), BARE),
             (self._bare, plain, ALMOST),
             (self._stems, stem(plain) if is_photograph(plain) else plain, ALMOST),
-            (self._numbers, (plain.lstrip("0") or "0") if plain.isdecimal() else "", ALMOST),
+            (self._numbers, _digits(plain), ALMOST),
         ):
             if form and form in known:
                 return known[form], fit
@@ -116,8 +116,12 @@ def bare(path: str) -> str:
 
 def _number(name: str) -> str:
     """Return the number that a name is, as some write 2007_000032 or 000000000139."""
-    digits = name.replace("_", "")
-    return (digits.lstrip("0") or "0") if digits.isdecimal() else ""
+    return _digits(name.replace("_", ""))
+
+
+def _digits(text: str) -> str:
+    """Return a number without zeros before it; nothing for other text."""
+    return (text.lstrip("0") or "0") if text.isdecimal() else ""
 
 
 def _ids_by_name(paths: Mapping[str, str], name: Callable[[str], str]) -> dict[str, list[str]]:

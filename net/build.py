@@ -12,7 +12,7 @@ from misc.settings.config import Config
 from misc.train.networks import (
     Pretrained,
     check_weights,
-    for_inference,
+    load_network,
     load_trained,
     make_network,
 )
@@ -35,7 +35,7 @@ def build_network(
         num_classes: number of foreground classes.
         for_training: whether `cam` and `irn` are built to learn, or to make maps and fields.
     """
-    backbone, crop = config.backbone, config.irn_crop_size // 4
+    backbone = config.backbone
     if name in MAPS:
         return map_net(build_network(config, "cam", num_classes, for_training=True), name)
     if name == "mask_rcnn":
@@ -55,7 +55,8 @@ def build_network(
         arguments, form = [num_classes], "Net" if for_training else "CAM"
         options |= {"train_whole": config.pretrained == "none"} if for_training else {}
     elif for_training:
-        arguments = [PathIndex(config.irn_radius, (crop, crop))]
+        grid = config.irn_crop_size // 4
+        arguments = [PathIndex(config.irn_radius, (grid, grid))]
         form = "AffinityDisplacementLoss"
     else:
         options |= {"crop_size": config.irn_pad}
@@ -83,7 +84,7 @@ def open_network(
     """
     model = build_network(config, name, num_classes)
     path = weights or vars(config)[name + WEIGHTS]
-    return for_inference(load_trained(model, name, path), compute)
+    return load_network(model, name, path, compute)
 
 
 def pretrained_from(config: Config, name: str, num_classes: int) -> Pretrained:

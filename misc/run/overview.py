@@ -8,9 +8,9 @@ import numpy as np
 from misc.files.dataset import KINDS, Dataset
 from misc.files.images import image_size
 from misc.run.log import logger, table
+from misc.run.understood import HEADS, spread
 
 ROWS = 10
-HEADS = 1000  # images whose size is read, spread over all
 
 
 def tell_overview(dataset: Dataset, ids: Sequence[str]) -> None:
@@ -20,9 +20,9 @@ def tell_overview(dataset: Dataset, ids: Sequence[str]) -> None:
     """
     ids = dataset.with_labels(ids)
     try:
-        heads = [ids[place] for place in _places(len(ids), HEADS)]
+        heads = spread(ids, HEADS)
         sizes = sorted((image_size(dataset.image_path(i)) for i in heads), key=np.prod)
-        rows = [_row(dataset, ids[place]) for place in _places(len(ids), ROWS)]
+        rows = [_row(dataset, image_id) for image_id in spread(ids, ROWS)]
     except (ValueError, OSError) as error:
         logger.debug("no overview: %s", error)
         return
@@ -42,8 +42,3 @@ def _row(dataset: Dataset, image_id: str) -> tuple[str, ...]:
     classes = ", ".join(dataset.class_names[number] for number in np.flatnonzero(shown).tolist())
     truth = ", ".join(kind for kind in KINDS if dataset.has_truth(image_id, kinds=(kind,)))
     return dataset.file_name(image_id), image_id, f"{width}x{height}", classes or "none", truth
-
-
-def _places(count: int, number: int) -> list[int]:
-    """Return some places in a list, spread over it."""
-    return np.linspace(0, count - 1, min(number, count)).astype(int).tolist()

@@ -109,7 +109,7 @@ def _classes(dataset: Dataset, labels: Mapping[str, np.ndarray]) -> str:
 
 def _rotation(dataset: Dataset, images: Sequence[str], truths: Sequence[str]) -> str:
     """Return how many images EXIF turns; where they are read as stored, of those with truth."""
-    looked_at = _spread(images if dataset.upright else truths, HEADS)
+    looked_at = spread(images if dataset.upright else truths, HEADS)
     turned = [image_id for image_id in looked_at if is_turned(dataset.image_path(image_id))]
     if not turned:
         return ""
@@ -142,7 +142,7 @@ def _contradictions(
 ) -> Iterator[str]:
     """Yield a warning where masks show other classes than the image-level labels."""
     for source, (ids, classes_in) in shown.items():
-        there = _spread([i for i in ids if i in labels], MASKS)
+        there = spread([i for i in ids if i in labels], MASKS)
         pairs = {i: (_read(classes_in, i), set(np.flatnonzero(labels[i]).tolist())) for i in there}
         total = sum(len(shown) for shown, _ in pairs.values())
         fit = {
@@ -233,5 +233,6 @@ def _names(dataset: Dataset, classes: Sequence[int]) -> str:
     return ", ".join(dataset.class_names[number] for number in classes[:SHOWN]) + more
 
 
-def _spread(ids: Sequence[str], number: int) -> list[str]:
+def spread(ids: Sequence[str], number: int) -> list[str]:
+    """Return at most so many of the ids, spread over all."""
     return [ids[place] for place in np.linspace(0, len(ids) - 1, min(number, len(ids))).astype(int)]

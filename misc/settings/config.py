@@ -688,11 +688,5 @@ class Config:
         """Return whether a stage, by its flag, is not one of another --cam_method alone."""
         return self.cam_method in (SETTINGS[flag].of or CAM_METHODS)
 
-    @property
-    def map_weights(self) -> str:
-        """The path of the weights with which --cam_method makes maps."""
-        path: str = vars(self)[f"{self.cam_method}_weights_name"]
-        return path
-
 
 SETTINGS = settings_of(Config)
