@@ -3,7 +3,18 @@ import torch
 
 from benchmarks.gpu import Sizes, gpu_table
 
-SMALL = Sizes(image=(30, 40), crop=32, batch=2, scales=(1.0,), repeats=1, warmup=0)
+SMALL = Sizes(
+    image=(30, 40),
+    crop=32,
+    batch=2,
+    scales=(1.0,),
+    repeats=1,
+    warmup=0,
+    detector=(64, 64),
+    detector_batch=1,
+    segmentation_crop=33,
+    segmentation_batch=2,
+)
 
 
 def rows(device, precisions):
@@ -13,7 +24,7 @@ def rows(device, precisions):
 
 def test_the_gpu_table_measures_every_row_in_each_precision():
     heading, _, *found = rows("cpu", ("fp32", "bf16"))
-    assert heading == ["what", "fp32, ms", "bf16, ms"]
+    assert heading == ["what", "fp32, ms", "GB", "bf16, ms", "GB"]
     assert [row[0] for row in found] == [
         "make_cam, four scales",
         "IRNet's fields",
@@ -21,11 +32,13 @@ def test_the_gpu_table_measures_every_row_in_each_precision():
         "random walk, 20 maps",
         "train_cam, a step",
         "train_irn, a step",
+        "train_mask_rcnn, a step",
+        "train_deeplab, a step",
     ]
-    assert all(float(value) > 0 for row in found for value in row[1:])
+    assert all(float(value) > 0 for row in found for value in row[1::2])
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_the_gpu_table_is_measured_on_a_gpu():
-    assert len(rows("cuda", ("fp32", "tf32", "bf16"))) == 8
+    assert len(rows("cuda", ("fp32", "tf32", "bf16"))) == 10
