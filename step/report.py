@@ -4,13 +4,13 @@ import time
 from pathlib import Path
 
 from misc.evaluate.measures import read_details, read_seconds, read_since
-from misc.files.atomic import write_bytes
 from misc.files.dataset import Dataset
 from misc.run.log import logger
 from misc.run.stage import label_source_path
 from misc.settings.config import Config
 from misc.view import charts, page, tables
-from misc.view.gallery import gallery_from
+from misc.view.gallery import PICTURES, gallery_from
+from misc.view.label_section import label_section_from
 from step import STAGES
 
 CAUTION = (
@@ -41,18 +41,23 @@ def run(config: Config, dataset: Dataset) -> None:
             for source in config.supervision if stage.supervised else ("irn",):
                 title = stage.name if source == "irn" else f"{stage.name} ({source})"
                 weights[title] = label_source_path(vars(config)[stage.writes], source)
+    labels, warnings = label_section_from(config, dataset)
     articles = gallery_from(config, dataset)
+    explained = page.html_table(("picture", "what it shows"), PICTURES)
     sections = {
         "Measures": page.html_table(head, rows)
         + page.paragraph("Seconds are those of a stage's longest run.")
         + page.paragraph(f"No results yet: {', '.join(missing)}." if missing else ""),
-        "Gallery": "\n".join(articles),
+        "Labels": labels,
+        "Gallery": "\n".join([explained, *articles]),
         "Thresholds": page.paragraph(CAUTION) + page.figures(thresholds) if thresholds else "",
         "Training": page.figures(charts.training_charts(weights)),
         "Classes": page.html_table(classes[0], classes[1:]) if classes else "",
     }
     about = f"preset {config.preset}, evaluated on {config.chainer_eval_set}"
     subtitle = f"{about}; written {time.strftime('%Y-%m-%d %H:%M')}"
-    content = page.fill_page("IRNet: report of a run", subtitle, sections)
-    write_bytes(config.report_file, content)
-    logger.info("%s: %d images, %.1f MB", config.report_file, len(articles), len(content) / 1e6)
+    report = Path(config.report_file)
+    page.write_page(report, "IRNet: report of a run", subtitle, sections)
+    logger.info("%s: %d images, %.1f MB", report, len(articles), report.stat().st_size / 1e6)
+    for warning in warnings:
+        logger.warning("%s", warning)

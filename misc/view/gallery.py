@@ -16,6 +16,18 @@ from misc.view.page import embedded, picture, picture_row
 from misc.view.panel import draw
 
 LONGEST = 320  # of an image's sides, pixels
+# What the pictures of an image show, in the order of the stages.
+PICTURES = (
+    ("CAM", "where the classification network sees the class"),
+    ("relation label", "what IRNet learns from: the classes of which the CAMs are confident"),
+    ("boundary", "where IRNet sees the edge of an object, which scores do not cross in the walk"),
+    ("displacement", "the way that IRNet sees from each pixel to the centre of its object"),
+    ("centroids", "pixels whose ways end at one centre, each group in a colour of its own"),
+    ("instance labels", "the result: each object in a colour of its own, with its score"),
+    ("semantic label", "the result: the class of each pixel"),
+    ("Mask R-CNN, DeepLab", "what networks that learnt from labels predict"),
+    ("truth", "the ground truth, where there is some"),
+)
 
 
 def gallery_from(config: Config, dataset: Dataset) -> list[str]:

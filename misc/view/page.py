@@ -6,11 +6,13 @@ from html import escape
 from pathlib import Path
 from string import Template
 
+from misc.files.atomic import write_bytes
+
 _TEMPLATE = Path(__file__).with_name("page.html")
 
 
-def fill_page(title: str, subtitle: str, sections: Mapping[str, str]) -> bytes:
-    """Return the page with these sections: HTML by heading; empty ones are left out."""
+def write_page(path: Path, title: str, subtitle: str, sections: Mapping[str, str]) -> None:
+    """Write the page with these sections: HTML by heading; empty ones are left out."""
     full = {heading: text for heading, text in sections.items() if text}
     links = [f'<a href="#{heading.lower()}">{heading}</a>' for heading in full if len(full) > 1]
     parts = [
@@ -23,7 +25,7 @@ def fill_page(title: str, subtitle: str, sections: Mapping[str, str]) -> bytes:
         links="\n".join(links),
         sections="\n".join(parts),
     )
-    return page.encode()
+    write_bytes(path, page.encode())
 
 
 def html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -43,11 +45,13 @@ def paragraph(words: str) -> str:
 
 def figures(charts: Mapping[str, bytes]) -> str:
     """Put each chart, an SVG, under its title."""
-    return picture_row(
-        f"<figure><figcaption>{escape(title)}</figcaption>"
-        f"{picture(embedded('svg+xml', chart), title)}</figure>"
-        for title, chart in charts.items()
-    )
+    return picture_row(figure(title, "svg+xml", chart) for title, chart in charts.items())
+
+
+def figure(title: str, kind: str, content: bytes) -> str:
+    """Put a picture of a kind, for example jpeg, under its title."""
+    image = picture(embedded(kind, content), title)
+    return f"<figure><figcaption>{escape(title)}</figcaption>{image}</figure>"
 
 
 def picture_row(pictures: Iterable[str]) -> str:

@@ -39,7 +39,7 @@ from misc.settings.config import Config
 from misc.settings.flags import resolved
 from misc.settings.metadata import PREDICTS, read_metadata, settings_in_use
 from misc.view.layers import class_layer, instance_layer
-from misc.view.page import fill_page, picture, picture_row
+from misc.view.page import picture, picture_row, write_page
 from misc.view.panel import draw
 
 LABELS = tuple(f"labels/{name}" for name in SEMANTIC_FILES)
@@ -278,9 +278,9 @@ def summarise(predictions: Predictions, ids: Sequence[str], *, num_workers: int)
         for image_id in ids
     )
     title, words = f"Predictions: {predictions.title}", f"{len(ids)} images"
-    page = fill_page(title, words, {"Overlays": overlays})
-    ranks.on_first(partial(write_bytes, predictions.folder / PAGE, page))
-    logger.info("%d images predicted; look at %s", len(ids), predictions.folder / PAGE)
+    page = predictions.folder / PAGE
+    ranks.on_first(partial(write_page, page, title, words, {"Overlays": overlays}))
+    logger.info("%d images predicted; look at %s", len(ids), page)
 
 
 def painted(found: Mapping[str, np.ndarray], *, least: float) -> np.ndarray:

@@ -1,5 +1,6 @@
 """All stages from the command line on folders of photographs, on tiny networks."""
 
+import re
 import shutil
 
 import numpy as np
@@ -74,7 +75,9 @@ def test_photographs_and_tags_become_masks_annotations_networks_and_the_report(b
     assert len(list((result / "deeplab").glob("*.png"))) == 1
     assert (bare / "run/sess/mask_rcnn.pth").is_file()
     assert (bare / "run/sess/deeplab.pth").is_file()
-    assert (result / "report.html").is_file()
+    page = (result / "report.html").read_text()
+    sections = re.findall(r'<section id="(\w+)">', page)
+    assert sections == ["measures", "labels", "gallery", "training"]
 
 
 def test_without_masks_each_evaluation_says_so_in_one_line_and_the_run_goes_on(bare):

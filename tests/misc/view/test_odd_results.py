@@ -103,3 +103,48 @@ def test_the_report_draws_measures_that_have_no_value(tmp_path):
         assert title in page
     assert run(tmp_path, "--tables", "True") == 0
     assert "–" in (result / "TABLES.md").read_text()
+
+
+def test_without_masks_the_report_counts_the_labels_and_warns_of_odd_ones(tmp_path, capsys):
+    """On the terminal, too; each warning names the classes, their images and the flag."""
+    photograph(tmp_path, "cat", (40, 60))
+    result = tmp_path / "run/result"
+    (result / "sem_seg").mkdir(parents=True)
+    (tmp_path / "cams").mkdir()
+    for name, size, pixels in (("cat", (40, 60), 2160), ("other", (20, 20), 80)):
+        label = np.zeros(size, np.uint8)
+        label.reshape(-1)[:pixels] = ("cat", "other").index(name) + 1
+        Image.fromarray(label).save(result / f"sem_seg/{name}.png")
+    instances(tmp_path, "cat", (40, 60), 2)
+    fragment = {"score": np.zeros(1), "mask": np.ones((1, 20, 20), bool), "class": np.ones(1, int)}
+    save_instances(result / "ins_seg/other.npz", fragment)
+    dotted, one = np.zeros((1, 40, 60), np.float32), np.zeros((1, 20, 20), np.float32)
+    dotted[:, ::20, ::20] = one[:, 5:9] = 1
+    for name, key, maps in (("cat", 0, dotted), ("other", 1, one)):
+        content = {"keys": np.array([key]), "high_res": maps, "cam": maps[:, ::4, ::4]}
+        foreign_cams.write(tmp_path / f"cams/{name}.npy", content)
+    (tmp_path / "run/sess").mkdir()
+    curve = '{"step": 1, "val_mAP": 0.5}\n{"step": 2, "val_mAP": 0.625}\n'
+    (tmp_path / "run/sess/res50_cam.pth.curve.jsonl").write_text(curve)
+    given = {"cam_out_dir": tmp_path / "cams", "infer_list": "all"}
+    expected = [
+        "labels flood, which cover over 80% of the image: cat in 1 of 1 images; a higher "
+        "--sem_seg_bg_thres or --ins_seg_bg_thres labels less",
+        "CAMs are spread, with more than 3 peaks: cat in 1 of 1 images; the classification "
+        "network may need more --cam_num_epoches, or more images",
+        "1 of 2 images have no instance, as all that was found is smaller than "
+        "--ins_seg_min_area; a lower one keeps it",
+    ]
+    assert run(tmp_path, "--report_pass", "True", **given) == 0
+    told = capsys.readouterr().out
+    page = (result / "report.html").read_text().replace("\N{NO-BREAK SPACE}", " ")
+    for warning in expected:
+        assert f"warning: {warning}\n" in told
+        assert f"<p>Warning: {warning}.</p>" in page
+    cells = [re.findall("<td>(.*?)</td>", row) for row in re.findall("<tr>(.*?)</tr>", page)]
+    assert ["all", "2", "3.5", "2", "55% ± 35%", "2", "33%"] in cells
+    assert ["dog", "1", "1.0", "1", "20% ± 0%", "0", ""] in cells
+    assert "last val_mAP, on val: 0.625." in page
+    assert page.count("<figure><figcaption>cat</figcaption>") == 1
+    assert run(tmp_path, "--report_pass", "True", **given, walk_background=8) == 0
+    assert "a lower --walk_background labels less" in capsys.readouterr().out
