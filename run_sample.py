@@ -16,6 +16,7 @@ if sys.version_info < (3, 11):  # noqa: UP036
 from misc.files.locks import release_all, share
 from misc.machine.signals import AGAIN, end_on_signals
 from misc.run.log import logger, start_log, table, write_settings
+from misc.settings.help import program
 
 if TYPE_CHECKING:
     from misc.files.dataset import Dataset
@@ -152,7 +153,7 @@ def _without_dry_run(arguments: Sequence[str]) -> str:
         for before, word in zip(["", *arguments], arguments, strict=False)
         if not flag.fullmatch(word) and (before != "--dry_run" or word.startswith("--"))
     ]
-    return shlex.join(["python", "run_sample.py", *words])
+    return f"{program()} {shlex.join(words)}"
 
 
 def _stop(reason: str, *, status: int = 2) -> int:
@@ -161,7 +162,8 @@ def _stop(reason: str, *, status: int = 2) -> int:
     return status
 
 
-if __name__ == "__main__":
+def command() -> None:
+    """Run as a program: `python run_sample.py`, or `irnet` where it is installed."""
     end_on_signals()
     status = main()
     sys.stdout.flush()
@@ -170,3 +172,7 @@ if __name__ == "__main__":
         # The threads of a process group may hold up the interpreter's own end.
         os._exit(status)
     sys.exit(status)
+
+
+if __name__ == "__main__":
+    command()

@@ -2,11 +2,13 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from misc.settings.config import PRESETS
+from misc.settings.version import PACKAGES
 from step import STAGES
 
 ROOT = Path(__file__).parent.parent
@@ -47,6 +49,14 @@ IMPORTS = {module_of(path): imported(path) for path in FILES}
 def test_step_holds_the_stages_and_their_table_alone():
     files = {path.stem for path in (ROOT / "step").glob("*.py")}
     assert files == {stage.name for stage in STAGES} | {"__init__", "predict"}
+
+
+def test_an_installation_has_every_folder_of_the_program_and_no_other():
+    """Records compare digests of these; a wheel of them was tried by hand."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    folders = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert folders - {"benchmarks", "tests"} == set(PACKAGES)
+    assert project["packages"]["find"]["include"] == [f"{name}*" for name in PACKAGES]
 
 
 def test_no_stage_imports_a_stage():

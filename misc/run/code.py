@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from misc.run.log import logger
+from misc.settings.version import PACKAGES
 
 ROOT = Path(__file__).parents[2]
 SHOWN = 3
@@ -18,10 +19,7 @@ INSTALLED = ("site-packages", "dist-packages")
 @cache
 def program_code() -> dict[str, str]:
     """Return a digest of each file of the program, by its path in the program's folder."""
-    packages = [
-        path.parent for path in ROOT.glob("*/__init__.py") if path.parent.name != "benchmarks"
-    ]
-    files = [ROOT / "run_sample.py", *(f for folder in packages for f in folder.rglob("*.py"))]
+    files = [ROOT / "run_sample.py", *(f for name in PACKAGES for f in (ROOT / name).rglob("*.py"))]
     return {f.relative_to(ROOT).as_posix(): _digest(f.read_bytes()) for f in sorted(files)}
 
 

@@ -11,9 +11,11 @@ from typing import Any, NoReturn
 
 from misc.settings.config import PRESETS, SETTINGS, Config
 from misc.settings.declare import Setting, format_value
+from misc.settings.help import HelpAction, alike, program
 from misc.settings.metadata import MODULES, PREDICTS, read_metadata
 from misc.settings.settings_file import read_settings_file
 from misc.settings.validate import check_effect, check_reader, check_together
+from misc.settings.version import VERSION
 
 # Of a data set of one's own, named by its module.
 OWN_PRESET = "folder"
@@ -76,14 +78,17 @@ def defaults(preset: str, *, run_dir: str = "", cam_method: str = "cam") -> dict
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser with one flag for each setting, in groups."""
     parser = _Parser(
-        prog="run_sample.py",
+        prog=program(),
         usage="%(prog)s [--FLAG VALUE ...]",
         description="IRNet: from image-level labels to instance and semantic masks, in stages.",
         epilog="A flag of True or False (BOOL) means True where no value follows.",
         formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=34),
         allow_abbrev=False,
+        add_help=False,
         argument_default=argparse.SUPPRESS,
     )
+    parser.add_argument("-h", "--help", nargs="?", const="", metavar="GROUP", action=HelpAction)
+    parser.add_argument("--version", action="version", version=f"irnet {VERSION}")
     group: argparse._ArgumentGroup
     for field in SETTINGS.values():
         if field.group:
@@ -120,6 +125,14 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         # One line; argparse would print the usage before it.
         self.exit(2, f"error: {message} (see --help)\n")
+
+    def parse_args(self, *arguments: Any) -> argparse.Namespace:  # type: ignore[override]
+        found, unknown = self.parse_known_args(*arguments)
+        if unknown:
+            flags = [flag for flag in unknown if flag.startswith("--")]
+            word = (flags or unknown)[0].partition("=")[0]
+            self.error(f"{word}: unknown{alike(word, list(self._option_string_actions))}")
+        return found
 
 
 def _help(field: Setting) -> str:

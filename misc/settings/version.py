@@ -1,6 +1,8 @@
-"""The program's version, as in pyproject.toml; results record it."""
+"""The program's version and its folders, as in pyproject.toml; results record both."""
 
 VERSION = "0.3.0"
+# Where the program is installed, folders of others lie beside them.
+PACKAGES = ("step", "net", "misc", "voc12", "coco", "cityscapes", "folder", "demo")
 
 
 def is_compatible(version: str) -> bool:

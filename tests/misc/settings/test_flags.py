@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+import run_sample
 from misc.settings.config import SETTINGS
-from misc.settings.flags import build_parser, page, read_config, resolved
+from misc.settings.flags import page, read_config, resolved
 from misc.settings.version import VERSION
 from step import STAGES
 
@@ -174,10 +175,45 @@ def test_a_training_is_affected_by_what_its_stage_reads(network):
         assert f"train_{network}" in SETTINGS[name].affects, name
 
 
-def test_help_has_every_setting_and_says_what_it_accepts():
-    words = " ".join(build_parser().format_help().split())
+def test_help_has_every_setting_and_says_what_it_accepts(capsys):
+    words = " ".join(printed("--help", "all", capsys=capsys).split())
     assert all(f"--{name} " in words for name in SETTINGS)
     assert "flags override it (takes a path)" in words
+
+
+def test_help_is_one_screen_and_of_a_group_its_flags(capsys):
+    screen = printed("--help", capsys=capsys)
+    assert len(screen.splitlines()) <= 40
+    assert max(map(len, screen.splitlines())) <= 100
+    for group in ("Data", "Label synthesis"):
+        assert f"  {group}\n" in screen
+    for word, flag, other in (
+        ("label", "--ins_seg_score", "--labels"),
+        ("beta", "--beta", "--seed"),
+        ("cam_batch", "--cam_batch_size", "--cam_crop_size"),
+    ):
+        page = printed("--help", word, capsys=capsys)
+        assert f" {flag} " in page
+        assert f" {other} " not in page
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--cam_metod", "lpcam"], "error: --cam_metod: unknown; did you mean --cam_method?"),
+        (["--sweeep=beta=5"], "error: --sweeep: unknown; did you mean --sweep?"),
+        (["photographs"], "error: photographs: unknown"),
+        (["--help", "zebra"], "error: --help zebra: no group and no flag begins with it"),
+    ],
+)
+def test_an_unknown_flag_is_one_line_with_what_was_probably_meant(words, line, capsys):
+    assert run_sample.main(words) == 2
+    assert capsys.readouterr().err == f"{line} (see --help)\n"
+
+
+def printed(*words, capsys):
+    assert run_sample.main(list(words)) == 0
+    return capsys.readouterr().out
 
 
 def test_the_version_is_that_of_the_project():
