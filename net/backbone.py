@@ -16,6 +16,7 @@ def build_backbone(
     name: str = "resnet50",
     *,
     output_stride: int = 16,
+    dilated: bool = False,
     norm_layer: Callable[..., nn.Module] = nn.BatchNorm2d,
     zero_init_residual: bool = True,
 ) -> ResNet:
@@ -28,6 +29,7 @@ def build_backbone(
         name: one of `misc.settings.rules.BACKBONES`.
         output_stride: 32: torchvision's; 16: layer4 has stride 1, without dilation, as published;
             8: layer3 and layer4 have stride 1, and dilation in its place.
+        dilated: whether layer4 has dilation in place of its stride at output stride 16, too.
         norm_layer: makes the batch norms.
         zero_init_residual: start with residual branches of zero, which speeds up training from
             scratch; loaded weights replace them.
@@ -39,7 +41,7 @@ def build_backbone(
         _keep_size(model.layer3, first=1, then=2)
         _keep_size(model.layer4, first=2, then=4)
     elif output_stride == 16:
-        _keep_size(model.layer4, first=1, then=1)
+        _keep_size(model.layer4, first=1, then=2 if dilated else 1)
     del model.fc, model.avgpool
     return model
 

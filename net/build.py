@@ -48,7 +48,11 @@ def build_network(
             backbone=backbone,
         )
     if name == "deeplab":
-        return DeepLab(num_classes + 1, backbone=config.deeplab_backbone or backbone)
+        return DeepLab(
+            num_classes + 1,
+            backbone=config.deeplab_backbone or backbone,
+            output_stride=config.deeplab_output_stride,
+        )
     options: dict[str, Any] = {"backbone": backbone}
     arguments: list[Any] = []
     if name == "cam":

@@ -10,27 +10,35 @@ from misc.files.weights import load_weights
 from misc.machine import ranks
 from net.backbone import LAYERS, FrozenBatchNorm, build_backbone, stage_channels, stem
 
-RATES = (6, 12, 18, 24)
+RATES = (6, 12, 18, 24)  # dilations at output stride 8
 
 
 class DeepLab(nn.Module):
-    """A ResNet at output stride 8, and four parallel atrous classifiers that are summed.
+    """A dilated ResNet, and four parallel atrous classifiers that are summed.
 
     Args:
         num_labels: number of labels with the background, C + 1.
         backbone: the ResNet; whichever it is, it stands under the name `resnet50`.
+        output_stride: 8 or 16; at 16 classifiers have half the dilation, which sees as far.
     """
 
-    def __init__(self, num_labels: int, *, backbone: str = "resnet50") -> None:
+    def __init__(
+        self, num_labels: int, *, backbone: str = "resnet50", output_stride: int = 8
+    ) -> None:
         super().__init__()
         self.resnet50 = build_backbone(
-            backbone, output_stride=8, norm_layer=FrozenBatchNorm, zero_init_residual=False
+            backbone,
+            output_stride=output_stride,
+            dilated=True,
+            norm_layer=FrozenBatchNorm,
+            zero_init_residual=False,
         )
         channels = stage_channels(self.resnet50)[-1]
-        self.aspp = nn.ModuleList(_classifier(channels, num_labels, rate) for rate in RATES)
+        rates = [rate * 8 // output_stride for rate in RATES]
+        self.aspp = nn.ModuleList(_classifier(channels, num_labels, rate) for rate in rates)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Map normalised images (B, 3, H, W) to logits (B, C + 1, ⌈H/8⌉, ⌈W/8⌉)."""
+        """Map normalised images (B, 3, H, W) to logits (B, C + 1, ⌈H/8⌉, ⌈W/8⌉), or of H/16."""
         x = stem(self.resnet50, image)
         for layer in LAYERS:
             x = self.resnet50.get_submodule(layer)(x)

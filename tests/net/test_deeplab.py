@@ -10,9 +10,14 @@ def model():
     return DeepLab(5).eval()
 
 
-def test_logits_come_at_an_eighth_of_the_image(model):
-    with torch.no_grad():
-        assert model(torch.zeros(1, 3, 65, 48)).shape == (1, 5, 9, 6)
+@pytest.mark.parametrize(("stride", "size"), [(8, (9, 6)), (16, (5, 3))])
+def test_logits_come_at_the_output_stride_and_see_as_far(stride, size):
+    with torch.device("meta"):
+        model = DeepLab(5, output_stride=stride).eval()
+        assert model(torch.zeros(1, 3, 65, 48)).shape == (1, 5, *size)
+    assert [stride * branch.dilation[0] for branch in model.aspp] == [48, 96, 144, 192]
+    dilations = {m.dilation[0] for m in model.resnet50.layer4.modules() if hasattr(m, "dilation")}
+    assert dilations - {1} == ({2, 4} if stride == 8 else {2})
 
 
 def test_four_atrous_classifiers_are_summed(model):
