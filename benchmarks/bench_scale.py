@@ -118,7 +118,7 @@ def resume(folder: Path) -> None:
     config = config_of(folder, f"--make_cam_pass --cam_weights_name {folder}/weights.pth")
     dataset = open_dataset(config)
     check_inputs(chosen_stages(config, dataset))
-    with mock.patch.object(make_cam, "scale_maps", side_effect=Reached):
+    with mock.patch("net.build.scale_maps", side_effect=Reached):
         make_cam.run(config, dataset)
 
 

@@ -1,14 +1,17 @@
 """The networks that the settings describe: built, filled with weights, checked before a run."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from misc.indexing import PathIndex
 from misc.machine.device import Compute
 from misc.run.stage import StageFiles
-from misc.settings.config import Config
+from misc.settings.config import CAM_METHODS, Config
+from misc.train.inference import advcam_scale_maps, scale_maps
 from misc.train.networks import (
     Pretrained,
     check_weights,
@@ -17,8 +20,10 @@ from misc.train.networks import (
     make_network,
 )
 from net.deeplab import DeepLab
-from net.map_net import MAPS, map_net
+from net.map_net import MAPS, map_net, with_features
 from net.mask_rcnn import mask_rcnn
+
+FindMaps = Callable[..., list[torch.Tensor]]
 
 WEIGHTS = "_weights_name"  # how settings of weights end, after the network's name
 
@@ -31,13 +36,24 @@ def build_network(
     Args:
         config: the settings.
         name: `cam`, the classification network; `recam` and `lpcam`, which make maps with it;
-            `irn`, `mask_rcnn` or `deeplab`.
+            `advcam`: it, differentiable down to the image; `irn`, `mask_rcnn` or `deeplab`.
         num_classes: number of foreground classes.
         for_training: whether `cam` and `irn` are built to learn, or to make maps and fields.
     """
     backbone = config.backbone
     if name in MAPS:
         return map_net(build_network(config, "cam", num_classes, for_training=True), name)
+    if name == "advcam":
+        # The gradient reaches the image in a network whose layers all learn.
+        net = make_network(
+            "cam_network",
+            config.cam_network,
+            "Net",
+            num_classes,
+            backbone=backbone,
+            train_whole=True,
+        )
+        return with_features(net, name)
     if name == "mask_rcnn":
         return mask_rcnn(
             num_classes,
@@ -86,9 +102,26 @@ def open_network(
 
     They are those of its setting, unless another file is named.
     """
-    model = build_network(config, name, num_classes)
-    path = weights or vars(config)[name + WEIGHTS]
-    return load_network(model, name, path, compute)
+    model, trained = build_network(config, name, num_classes), CAM_METHODS.get(name, name)
+    path = weights or vars(config)[trained + WEIGHTS]
+    return load_network(model, trained, path, compute)
+
+
+def open_maps(config: Config, num_classes: int, compute: Compute) -> FindMaps:
+    """Open what makes the maps of --cam_method, with its trained weights.
+
+    It returns the maps of an image at each scale and of its classes, `keys`; see `scale_maps`.
+    """
+    model = open_network(config, config.cam_method, num_classes, compute)
+    if config.cam_method == "advcam":
+        return partial(
+            advcam_scale_maps,
+            model,
+            scales=config.cam_scales,
+            iterations=config.advcam_iterations,
+            compute=compute,
+        )
+    return partial(scale_maps, model, compute=compute)
 
 
 def pretrained_from(config: Config, name: str, num_classes: int) -> Pretrained:
@@ -117,7 +150,9 @@ def check_networks(stage: StageFiles, coming: Collection[Path]) -> None:
         for files in stage.inputs():
             if files.flag.endswith(WEIGHTS):
                 name = files.flag.removesuffix(WEIGHTS)
-                check_weights(partial(build, name), name, files.places, coming)
+                makes_maps = name == CAM_METHODS[config.cam_method]
+                built = partial(build, config.cam_method if makes_maps else name)
+                check_weights(built, name, files.places, coming)
         return
     name = stage.row.writes.removesuffix(WEIGHTS)
     trained = partial(build, name, for_training=True)

@@ -39,10 +39,15 @@ class MapNet(nn.Module):
 
 
 def map_net(net: Any, method: str) -> MapNet:
-    """Build the network of a --cam_method beside a classification network.
+    """Build the network of a --cam_method beside a classification network."""
+    return MapNet(with_features(net, method), MAPS[method])
+
+
+def with_features(net: Any, method: str) -> Any:
+    """Return a classification network.
 
     Raises:
-        ValueError: the classification network has not what it needs.
+        ValueError: it has not what a --cam_method needs.
     """
     try:
         for part in ("features", "classifier.weight"):
@@ -52,4 +57,4 @@ def map_net(net: Any, method: str) -> MapNet:
             f"--cam_method {method}: --cam_network {type(net).__module__}: {error}; its Net needs "
             "a method features and a 1×1 convolution classifier"
         ) from error
-    return MapNet(net, MAPS[method])
+    return net

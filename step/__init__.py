@@ -31,7 +31,7 @@ STAGES = (
         name="make_cam",
         lists=("train_list", "infer_list", "chainer_eval_set"),
         image_labels=True,
-        reads=("{cam_method}_weights_name",),
+        reads=("{map_network}_weights_name",),
         writes="cam_out_dir",
         files=("{}.npz",),
     ),

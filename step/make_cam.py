@@ -14,8 +14,8 @@ from misc.run.results import claim_outputs
 from misc.run.stage import StageFiles
 from misc.run.workers import Way, run_images
 from misc.settings.config import Config
-from misc.train.inference import LoadedScales, load_scales, scale_maps
-from net.build import check_networks, open_network
+from misc.train.inference import LoadedScales, load_scales
+from net.build import check_networks, open_maps
 
 check = check_networks
 
@@ -23,7 +23,7 @@ check = check_networks
 def run(config: Config, dataset: Dataset) -> None:
     """Write to --cam_out_dir the CAMs of every image that a later stage of this run needs."""
     compute = compute_of(config)
-    model = open_network(config, config.cam_method, len(dataset.class_names), compute)
+    find_maps = open_maps(config, len(dataset.class_names), compute)
     stage = StageFiles("make_cam", config, dataset)
     ids = stage.images
     more = [published.FILE] * (config.cam_format == "npy")
@@ -32,8 +32,7 @@ def run(config: Config, dataset: Dataset) -> None:
 
     def process(image_id: str, loaded: LoadedScales) -> Way:
         size, images = loaded
-        found = scale_maps(model, images, keys=keys[image_id], compute=compute)
-        maps = [scale.cpu().numpy() for scale in found]
+        maps = [scale.cpu().numpy() for scale in find_maps(images, keys=keys[image_id])]
         cams = {"keys": keys[image_id], "maps": maps, "size": size}
         yield partial(write, outputs(image_id), cams)
 

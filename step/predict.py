@@ -25,12 +25,11 @@ from misc.train.inference import (
     detect_images,
     found_classes,
     load_scales,
-    scale_maps,
     segment_images,
 )
 from misc.train.networks import load_network
 from misc.view.predictions import Predictions, claim, open_predictions, summarise
-from net.build import build_network, open_network
+from net.build import FindMaps, build_network, open_maps, open_network
 
 
 def run(config: Config) -> None:
@@ -82,7 +81,7 @@ def run(config: Config) -> None:
         net = build_network(config, "cam", num_classes, for_training=True)
         label_images(
             load_network(net, "cam", config.cam_weights_name, compute),
-            open_network(config, config.cam_method, num_classes, compute),
+            open_maps(config, num_classes, compute),
             open_network(config, "irn", num_classes, compute),
             predictions,
             good,
@@ -101,7 +100,7 @@ def run(config: Config) -> None:
 
 def label_images(
     net: nn.Module,
-    cam: nn.Module,
+    find_maps: FindMaps,
     irnet: nn.Module,
     predictions: Predictions,
     ids: Sequence[str],
@@ -115,7 +114,7 @@ def label_images(
 
     Args:
         net: the classification network.
-        cam: the network that makes the maps.
+        find_maps: makes the maps, see `open_maps`.
         irnet: IRNet in its inference form.
         predictions: has the images, and takes the labels.
         ids: the images.
@@ -128,7 +127,7 @@ def label_images(
     def process(image_id: str, loaded: LoadedScales) -> Way:
         size, (image, *scaled) = loaded
         keys = found_classes(net, image, least=least, compute=compute)
-        maps = scale_maps(cam, scaled, keys=keys, compute=compute)
+        maps = find_maps(scaled, keys=keys)
         inputs = Inputs(image=image, cam=strided_cam(maps, size), keys=keys)
         fields = apply_irnet(irnet, compute, image)
         write = partial(_write_labels, predictions, image_id)

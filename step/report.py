@@ -21,7 +21,7 @@ CAUTION = (
 
 def run(config: Config, dataset: Dataset) -> None:
     """Write --report_file from the stages' results on disk."""
-    stages = [stage.name for stage in STAGES if config.has_stage(stage.flag)]
+    stages = [stage.name for stage in STAGES if config.applies(stage.flag)]
     seconds = read_seconds(f"{config.details_dir}/seconds.jsonl")
     head, *rows = tables.measure_rows(read_since(config.metrics_file, 0), seconds, stages)
     missing = [name for name in stages[:-1] if not any(name == row[0] for row in rows)]

@@ -109,8 +109,8 @@ def known_settings(stage: StageFiles) -> dict[str, dict[str, Any]]:
 
 def _affecting(stage: StageFiles) -> list[str]:
     """Return the settings that a stage's results depend on in this run."""
-    row = stage.row
-    names = [name for name, setting in SETTINGS.items() if row.name in setting.affects]
+    row, applies = stage.row, stage.config.applies
+    names = [n for n, setting in SETTINGS.items() if row.name in setting.affects and applies(n)]
     # Else --supervision tells what is read.
     names += () if row.supervised else row.reads_of(stage.config)
     names += ["crf"] * bool(row.crf and stage.value(row.crf))

@@ -12,7 +12,7 @@ from misc.files.cam_names import cam_names
 from misc.files.dataset import Dataset
 from misc.machine import ranks
 from misc.run.log import logger
-from misc.settings.config import Config
+from misc.settings.config import CAM_METHODS, Config
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +54,8 @@ class Stage:
         return f"{self.name.removesuffix('_labels')}_pass"
 
     def reads_of(self, config: Config) -> list[str]:
-        """Return `reads` with the run's --cam_method."""
-        return [name.format(cam_method=config.cam_method) for name in self.reads]
+        """Return `reads` with the network that makes the maps of the run's --cam_method."""
+        return [name.format(map_network=CAM_METHODS[config.cam_method]) for name in self.reads]
 
     def run(self, config: Config, dataset: Dataset) -> None:
         """Run the stage."""

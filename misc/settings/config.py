@@ -46,8 +46,9 @@ PRESETS = {
 DATASETS = tuple(dict.fromkeys(PRESETS.values()))
 COCO = ("coco14", "coco17")
 
-# How class attention maps are made. The stage train_METHOD makes METHOD_weights_name for them.
-CAM_METHODS = ("cam", "recam", "lpcam")
+# How class attention maps are made, and the network that makes them: the stage train_NETWORK makes
+# NETWORK_weights_name.
+CAM_METHODS = {"cam": "cam", "recam": "recam", "lpcam": "lpcam", "advcam": "cam"}
 
 # Stages, by what affects their results.
 LABELS = ("make_ins_seg_labels", "make_sem_seg_labels")
@@ -226,7 +227,7 @@ class Config:
     )
     cam_method: str = setting(
         "cam",
-        "how maps are made; recam and lpcam bring their thresholds, see METHOD.md",
+        "how maps are made; each brings its thresholds, see METHOD.md",
         rule=one_of(*CAM_METHODS),
         # For --predict the weights of IRNet, too, name the maps that they are for.
         affects=("make_cam", *LABELS),
@@ -257,7 +258,7 @@ class Config:
     cam_weight_decay: float = weight_decay(0.0001, demo=0.05, affects=("train_cam", "train_recam"))
     cam_momentum: float = setting(
         0.0001,
-        "SGD momentum; the published program's value, see METHOD.md",
+        "SGD momentum, as published: see METHOD.md",
         rule=UNIT,
         affects=("train_cam", "train_recam"),
     )
@@ -313,6 +314,14 @@ class Config:
         affects=("train_lpcam",),
     )
 
+    advcam_iterations: int = setting(
+        27,
+        "maps of a class that are summed at each scale; half of them at scales below 1",
+        rule=POSITIVE,
+        of=("advcam",),
+        affects=("make_cam", *LABELS),
+    )
+
     conf_fg_thres: float = setting(
         0.3,
         "background score for confident foreground",
@@ -322,6 +331,7 @@ class Config:
         folder=0.35,
         recam=0.35,
         lpcam=0.45,
+        advcam=0.35,
         affects=("cam_to_ir_label",),
     )
     conf_bg_thres: float = setting(
@@ -334,6 +344,7 @@ class Config:
         folder=0.1,
         recam=0.1,
         lpcam=0.25,
+        advcam=0.15,
         affects=("cam_to_ir_label",),
     )
     crf: str = setting(
@@ -368,7 +379,7 @@ class Config:
     irn_weight_decay: float = weight_decay(0.0001, affects=("train_irn",))
     irn_momentum: float = setting(
         0.0001,
-        "SGD momentum; the published program's value, see METHOD.md",
+        "SGD momentum, as published: see METHOD.md",
         rule=UNIT,
         affects=("train_irn",),
     )
@@ -391,6 +402,7 @@ class Config:
         "power of the normalised CAMs before the random walk",
         rule=POSITIVE,
         coco14_rib=1.3,
+        advcam=1.5,
         affects=LABELS,
     )
     walk: bool = setting(
@@ -683,16 +695,17 @@ class Config:
 
     def runs_stage(self, flag: str) -> bool:
         """Return whether a stage's flag, with the others, says that it runs."""
-        if not self.has_stage(flag):
+        if not self.applies(flag):
             return False
         passes = {name: value for name, value in vars(self).items() if name.endswith("_pass")}
         if True in passes.values():
             return passes[flag] is True
         return passes[flag] is not False
 
-    def has_stage(self, flag: str) -> bool:
-        """Return whether a stage, by its flag, is not one of another --cam_method alone."""
-        return self.cam_method in (SETTINGS[flag].of or CAM_METHODS)
+    def applies(self, name: str) -> bool:
+        """Return whether a setting, or a stage's flag, is not of another --cam_method alone."""
+        methods = set(SETTINGS[name].of).intersection(CAM_METHODS)
+        return not methods or self.cam_method in methods
 
 
 SETTINGS = settings_of(Config)

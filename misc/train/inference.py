@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from misc.advcam import advcam_maps
 from misc.crf import crf_inference_probabilities
 from misc.files.dataset import Dataset, Images
 from misc.imutils import normalize, normalize_crop, planes, rescale, top_left_window, with_mirror
@@ -91,6 +92,30 @@ def scale_maps(
         pair = with_mirror(normalize(compute.put(image)))
         with compute.autocast(pair):
             maps.append(model(pair)[index].float())
+    return maps
+
+
+def advcam_scale_maps(
+    model: Any,
+    images: Sequence[torch.Tensor],
+    *,
+    scales: Sequence[float],
+    keys: np.ndarray,
+    iterations: int,
+    compute: Compute,
+) -> list[torch.Tensor]:
+    """Compute AdvCAM's maps of an image's classes at each scale, as `scale_maps`.
+
+    `model` is the classification network. At scales below 1 half of the iterations are made.
+    """
+    classes = torch.as_tensor(keys, device=compute.device)
+    parts = {"features": model.features, "classifier": model.classifier.weight}
+    maps = []
+    for image, scale in zip(images, scales, strict=True):
+        pair = with_mirror(normalize(compute.put(image)))
+        count = iterations if scale >= 1 else max(1, iterations // 2)
+        with compute.autocast(pair):
+            maps.append(advcam_maps(pair, classes, iterations=count, **parts))
     return maps
 
 

@@ -35,7 +35,7 @@ from misc.masks import counted_order, numbered_map
 from misc.run.log import logger
 from misc.run.records import PREDICTION, claim_folder, hold_sources
 from misc.run.workers import run_images
-from misc.settings.config import Config
+from misc.settings.config import CAM_METHODS, Config
 from misc.settings.flags import resolved
 from misc.settings.metadata import PREDICTS, read_metadata, settings_in_use
 from misc.view.layers import class_layer, instance_layer
@@ -225,14 +225,14 @@ def claim(config: Config, predictions: Predictions, *, precision: str) -> None:
         ValueError: the folder has predictions of other settings, weights or images.
     """
     network, values = config.predict_network, resolved(config)
-    names = [name for part in PREDICTS[network] for name in settings_in_use(part)]
+    names = [n for part in PREDICTS[network] for n in settings_in_use(part) if config.applies(n)]
     if network != "mask_rcnn":
         names.append("predict_long_side")
     if network != "deeplab":
         names.append("predict_score")
     own = {name: values[name] for name in names} | {"precision": precision}
     flags = [f"{part}_weights_name" for part in PREDICTS[network]]
-    flags += [f"{config.cam_method}_weights_name"] * (network == "irn")
+    flags += [f"{CAM_METHODS[config.cam_method]}_weights_name"] * (network == "irn")
     hold_sources(values[flag] for flag in flags)
     for flag in flags:
         own[flag] = f"a file of SHA-256 {fingerprint(values[flag])}"

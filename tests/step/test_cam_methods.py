@@ -15,7 +15,8 @@ from tests import forked
 from tests.test_killed import die_in
 from tests.tiny_networks import backbone
 
-METHODS = ("recam", "lpcam")
+METHODS = ("recam", "lpcam", "advcam")
+NETWORKS = {"advcam": "cam"}  # whose weights make the maps, where they are not the method's own
 # As published: SGD, batch norm frozen. Classes are seen everywhere, so that there are labels.
 CHANGES = {
     "cam_network": "tests.seeing_networks",
@@ -30,9 +31,16 @@ STAGES = ("train_cam", "make_cam", "eval_cam", "cam_to_ir_label", "train_irn", "
 
 
 def words_of(folder, *stages, **changes):
+    if changes.get("cam_method") == "advcam":
+        changes = {"advcam_iterations": 3, **changes}
     passes = [word for stage in stages for word in (f"--{stage}_pass", "True")]
     changes = {**CHANGES, "pretrained": folder.parent / "pretrained.pth", **changes}
     return forked.arguments(folder, *passes, **changes)
+
+
+def own_stages(method):
+    """Name the stages that make a method's maps from the trained classification network."""
+    return (*[f"train_{method}"] * (method not in NETWORKS), "make_cam")
 
 
 def maps(folder, place="cam"):
@@ -41,9 +49,17 @@ def maps(folder, place="cam"):
     return {path.name: path.read_bytes() for path in paths}
 
 
+def weights(folder):
+    return {path.name: path.read_bytes() for path in (folder / "sess/demo").glob("*.pth")}
+
+
 def matrix(folder, method):
+    """Give the weights that a method's maps are made from."""
+    if method in NETWORKS:
+        state = torch.load(folder / "sess/demo/res50_cam.pth", weights_only=True)
+        return [state["classifier.weight"]]
     state = torch.load(folder / f"sess/demo/{method}.pth", weights_only=True)
-    return state["matrix.weight"], state["net.classifier.weight"]
+    return [state["matrix.weight"], state["net.classifier.weight"]]
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +83,7 @@ def made(request, plain):
     method = request.param
     folder = plain.parent / method
     shutil.copytree(plain, folder, ignore=shutil.ignore_patterns("cam"))
-    words = words_of(folder, *STAGES, f"train_{method}", cam_method=method)
+    words = words_of(folder, *STAGES, *own_stages(method)[:-1], cam_method=method)
     assert run_sample.main(words) == 0
     return method, folder
 
@@ -83,13 +99,14 @@ def test_a_method_goes_from_its_own_maps_to_labels_at_its_own_thresholds(made, p
     assert found.keys() == other.keys()
     assert all(found[name] != other[name] for name in found)
     assert len(list((folder / "result/demo/sem_seg").glob("*.png"))) == 4
-    weight, classifier = matrix(folder, method)
-    assert weight.shape == classifier.shape == (20, 2048, 1, 1)
+    assert {weight.shape for weight in matrix(folder, method)} == {(20, 2048, 1, 1)}
     record = json.loads((folder / "result/demo/cam/settings.json").read_text())["stages"]
     assert record["make_cam"]["cam_method"] == method
-    assert [n for n in record["make_cam"] if "weights" in n] == [f"{method}_weights_name"]
+    network = NETWORKS.get(method, method)
+    assert [n for n in record["make_cam"] if "weights" in n] == [f"{network}_weights_name"]
+    assert record["make_cam"].get("advcam_iterations") == (3 if method == "advcam" else None)
     details = json.loads((folder / "result/demo/details/eval_cam.json").read_text())
-    used = {"recam": 0.21, "lpcam": 0.3}[method]
+    used = {"recam": 0.21, "lpcam": 0.3, "advcam": 0.15}[method]
     assert details["thresholds"]["used"] == used
     measured = [m["measure"] for m in read_since(folder / "result/demo/metrics.jsonl", 0)]
     assert "best mIoU" in measured
@@ -109,22 +126,22 @@ def test_maps_of_two_methods_are_not_mixed(made, plain, capsys):
 def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(made):
     method, folder = made
     again = copy(folder, f"killed {method}", f"{method}.pth*", "cam", "ir_label")
-    words = words_of(again, f"train_{method}", "make_cam", cam_method=method)
+    stages = own_stages(method)
+    words = words_of(again, *stages, cam_method=method)
     for seconds in (0.1, 0.4):
-        call = [f"train_{method}", seconds, *words]
+        call = [stages[0], seconds, *words]
         status = forked.run(call, again / "output", call=die_in)
         assert status in (-signal.SIGALRM, -signal.SIGKILL)
     assert forked.run(words, again / "output") == 0
-    weights = f"sess/demo/{method}.pth"
-    assert (again / weights).read_bytes() == (folder / weights).read_bytes()
-    assert not (again / f"{weights}.checkpoint").exists()
+    assert weights(again) == weights(folder)
+    assert not list(again.glob("sess/demo/*.checkpoint"))
     assert maps(again) == maps(folder)
 
 
 def test_two_ranks_make_the_maps_of_one(made):
     method, folder = made
     again = copy(folder, f"ranks {method}", f"{method}.pth*", "cam", "ir_label")
-    words = words_of(again, f"train_{method}", "make_cam", cam_method=method)
+    words = words_of(again, *own_stages(method), cam_method=method)
     ranks = forked.start_ranks(words, again / "output")
     assert [forked.finish(rank) for rank in ranks] == [0, 0]
     for found, expected in zip(matrix(again, method), matrix(folder, method), strict=True):
@@ -146,13 +163,14 @@ def test_predict_uses_the_method_of_the_networks_that_it_is_given(made, capsys):
     record = json.loads((folder / "result/demo/predict/irn/settings.json").read_text())
     (own,) = record["stages"].values()
     assert own["cam_method"] == method
-    assert f"{method}_weights_name" in own
+    assert f"{NETWORKS.get(method, method)}_weights_name" in own
+    assert own.get("advcam_iterations") == (3 if method == "advcam" else None)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_network_without_features_is_refused_by_name(plain, method, capsys):
     changes = {"cam_network": "tests.plain_networks", "cam_method": method}
-    assert run_sample.main(words_of(plain, f"train_{method}", **changes)) == 2
+    assert run_sample.main(words_of(plain, own_stages(method)[0], **changes)) == 2
     said = capsys.readouterr().err
     assert f"--cam_method {method}: --cam_network tests.plain_networks: 'Net' object has no" in said
 
@@ -161,6 +179,7 @@ def test_a_network_without_features_is_refused_by_name(plain, method, capsys):
     ("words", "message"),
     [
         ("--recam_learning_rate 1", "--recam_learning_rate 1.0: is of --cam_method recam, not cam"),
+        ("--advcam_iterations 9", "--advcam_iterations 9: is of --cam_method advcam, not cam"),
         ("--cam_method lpcam --train_recam_pass True", "is of --cam_method recam, not lpcam"),
         ("--cam_method camm", "--cam_method camm: accepted is cam or recam or lpcam"),
         ("--cam_method lpcam --lpcam_context_prob 0.9,0.1", "accepted is two increasing numbers"),
@@ -182,6 +201,8 @@ def test_a_method_brings_its_thresholds_which_flags_override(tmp_path):
     assert thresholds(*voc) == (0.15, 0.3, 0.05)
     assert thresholds(*voc, "--cam_method", "recam") == (0.21, 0.35, 0.1)
     assert thresholds(*voc, "--cam_method", "lpcam", "--conf_fg_thres", "0.5") == (0.3, 0.5, 0.25)
+    assert thresholds(*voc, "--cam_method", "advcam") == (0.15, 0.35, 0.15)
+    assert read_config([*voc, "--cam_method", "advcam"]).cam_power == 1.5
     assert thresholds(*coco) == (0.15, 0.35, 0.1)
     assert thresholds(*coco, "--cam_method", "recam") == (0.15, 0.35, 0.1)
     assert read_config([*coco, "--cam_method", "lpcam"]).lpcam_clusters == 20
