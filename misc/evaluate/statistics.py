@@ -29,7 +29,7 @@ MEASURES = (
     f"regions of at least {PEAK:.0%} of its largest value. CAMs are empty or spread where more "
     f"than {ODD_CAMS:.0%} of a class's have none or more than {MOST_PEAKS}."
 )
-SHOWN = 10  # classes in a warning
+SHOWN = 5  # classes in a warning
 
 
 def count_labels(
@@ -89,20 +89,23 @@ def label_warnings(
         shares = {c: (counts[what, c], counts[of, c]) for c in names}
         found = [c for c, (part, whole) in shares.items() if part > least * whole]
         found.sort(key=lambda c: -shares[c][0])
-        words = [f"{names[c]} in {shares[c][0]:.0f} of {shares[c][1]:.0f}" for c in found[:SHOWN]]
+        words = [
+            f"{names[c]} in {shares[c][0]:.0f} of its {shares[c][1]:.0f} images"
+            for c in found[:SHOWN]
+        ]
         more = f" and {len(found) - SHOWN} more classes" if len(found) > SHOWN else ""
         return ", ".join(words) + more
 
     if flooded := classes("flooded", "labels", FLOODED_IMAGES):
         remedy = "higher --sem_seg_bg_thres or --ins_seg_bg_thres"
         yield (
-            f"labels flood, which cover over {FLOODED:.0%} of the image: {flooded} images; a "
+            f"labels flood over {FLOODED:.0%} of the image: {flooded}; a "
             f"{'lower --walk_background' if background_walks else remedy} labels less"
         )
     for what, words in ("empty", "empty"), ("spread", f"spread, with more than {MOST_PEAKS} peaks"):
         if odd := classes(what, "CAMs", ODD_CAMS):
             yield (
-                f"CAMs are {words}: {odd} images; the classification network may need more "
+                f"CAMs are {words}: {odd}; the classification network may need more "
                 "--cam_num_epoches, or more images"
             )
     if alone := counts["fragments alone", ALL]:

@@ -128,9 +128,9 @@ def test_without_masks_the_report_counts_the_labels_and_warns_of_odd_ones(tmp_pa
     (tmp_path / "run/sess/res50_cam.pth.curve.jsonl").write_text(curve)
     given = {"cam_out_dir": tmp_path / "cams", "infer_list": "all"}
     expected = [
-        "labels flood, which cover over 80% of the image: cat in 1 of 1 images; a higher "
+        "labels flood over 80% of the image: cat in 1 of its 1 images; a higher "
         "--sem_seg_bg_thres or --ins_seg_bg_thres labels less",
-        "CAMs are spread, with more than 3 peaks: cat in 1 of 1 images; the classification "
+        "CAMs are spread, with more than 3 peaks: cat in 1 of its 1 images; the classification "
         "network may need more --cam_num_epoches, or more images",
         "1 of 2 images have no instance, as all that was found is smaller than "
         "--ins_seg_min_area; a lower one keeps it",
