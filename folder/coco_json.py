@@ -32,8 +32,16 @@ class Content(NamedTuple):
 
 def parse(path: Path, content: Any) -> Content:
     """Return what counts of a COCO JSON; `path` is its file, for messages."""
-    if not isinstance(content, dict) or not isinstance(content.get("images"), list):
-        raise ValueError(f"{path}: a COCO JSON without its list `images`, or no COCO JSON")
+    for name in ("images", "categories", "annotations"):
+        if not isinstance(content, dict) or not isinstance(content.get(name), list):
+            raise ValueError(
+                f"{path}: no list `{name}`; a COCO JSON has images, categories and annotations"
+            )
+    if any("segments_info" in each for each in content["annotations"]):
+        raise ValueError(
+            f"{path}: a panoptic COCO JSON, as it has `segments_info`; accepted is one of "
+            "instances, for example instances_val2017.json"
+        )
     try:
         categories = _by_id(content["categories"], "name")
         images = _by_id(content["images"], "file_name")
@@ -60,7 +68,7 @@ def parse(path: Path, content: Any) -> Content:
 
 def labels_of_coco(file: File) -> Labels | None:
     """COCO: the categories of an image's annotations; one that only groups others is no class."""
-    if not isinstance(file.content, dict) or "annotations" not in file.content:
+    if not isinstance(file.content, dict) or not {"annotations", "categories"} & set(file.content):
         return None
     found = parse(file.path, file.content)
     names = found.categories

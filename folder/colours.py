@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from folder.label_files import read_text
+from folder.label_files import named_numbers, read_text
 from folder.rows import is_background
 from folder.tree import is_photograph, normal
 from misc.files.images import read_image, read_label, read_numbers, read_opaque
-from misc.files.object_maps import read_class_map
 from misc.files.palette import voc_palette
 from misc.imutils import IGNORE
 
@@ -20,6 +19,7 @@ from misc.imutils import IGNORE
 IGNORED_OF_16_BITS = 65535
 GREY = 0x010101
 BORDER = 0xE0E0C0  # of objects in VOC's masks, ignored
+SIDE = 4  # pixels from an edge, in which smooth resizing makes values between both sides
 LARGEST_KEY = 1 << 20  # bytes
 # Files that say what the colours or numbers of masks mean, in their folder or above it.
 KEYS = ("labelmap.txt", "label_map.txt", "class_dict.csv", "_classes.csv", "label_colors.txt")
@@ -37,61 +37,94 @@ class ClassColours:
 
     def __init__(self, folders: Sequence[Path], class_names: Sequence[str]) -> None:
         self._count = len(class_names)
-        self._source, self._key, self._is_numbers = _find_key(folders)
+        self._source, self._key, self._key_has_numbers = _find_key(folders)
         numbers = {name: number for number, name in enumerate(class_names, 1)}
-        if self._source is None:
-            # Colours of VOC's palette, or grey labels in RGB.
-            self._numbers = {number * GREY: number for number in range(self._count + 1)}
-            palette = _codes(voc_palette())[: self._count + 1].tolist()
-            self._numbers |= {colour: number for number, colour in enumerate(palette)}
-        else:
-            self._numbers = {
-                value: numbers.get(name, 0)
-                for value, name in self._key.items()
-                if name in numbers or is_background(name)
-            }
+        named = {
+            value: numbers.get(name, 0)
+            for value, name in self._key.items()
+            if name in numbers or is_background(name)
+        }
+        plain = {number: number for number in range(self._count + 1)}
+        palette = _codes(voc_palette())[: self._count + 1].tolist()
+        voc = {number * GREY: number for number in plain}  # grey labels in RGB
+        voc |= {colour: number for number, colour in enumerate(palette)}
+        self._by_number = named if self._key_has_numbers else plain
+        self._by_colour = voc if self._source is None else named
+        for table, ignored in ((self._by_number, IGNORE), (self._by_colour, BORDER)):
+            if ignored not in self._key:
+                table.setdefault(ignored, IGNORE)
 
     def read(self, path: Path) -> np.ndarray:
         """Read a mask: uint8 (H, W), 0 background, class id + 1, 255 ignore."""
-        if self._is_numbers:
-            return self._numbered(path, read_label(path))
-        if self._source is None and not _is_coloured(path):
-            colours = colours_of(path)
-            has_colour = (colours % GREY).any()
-            # A palette may list VOC's colours in another order; grey values are numbers alone.
-            if has_colour and set(np.unique(colours).tolist()) <= self._numbers.keys():
-                return self._numbered(path, colours)
-            return read_class_map(path, self._count)
-        colours = colours_of(path)
-        is_grey = not (colours % GREY).any()
-        if is_grey and self._key and not set(np.unique(colours).tolist()) <= self._key.keys():
-            return read_class_map(path, self._count)
-        return self._numbered(path, colours)
-
-    def _numbered(self, path: Path, values: np.ndarray) -> np.ndarray:
+        has_numbers = self._key_has_numbers or self._holds_numbers(path)
+        table = self._by_number if has_numbers else self._by_colour
+        values = read_label(path) if has_numbers else colours_of(path)
         known, where = np.unique(values, return_inverse=True)
-        numbers = [self._number(path, value) for value in known.tolist()]
-        return np.array(numbers, np.uint8)[where].reshape(values.shape)
+        for value in known.tolist():
+            if value not in table:
+                raise ValueError(
+                    f"{path}: {self._why_unknown(value, has_numbers)}{self._smooth(len(known))}"
+                )
+        return np.array([table[value] for value in known.tolist()], np.uint8)[where].reshape(
+            values.shape
+        )
 
-    def _number(self, path: Path, value: int) -> int:
-        if value in self._numbers:
-            return self._numbers[value]
-        if value not in self._key and value == (IGNORE if self._is_numbers else BORDER):
-            return IGNORE
-        what = f"value {value}" if self._is_numbers else f"colour {_told(value)}"
-        if self._source is None:
-            why = (
-                f"is none of VOC's for {self._count} classes; a file labelmap.txt beside the masks "
-                "names each, `name:r,g,b::` a line"
-            )
-        elif value not in self._key:
-            why = f"is not in {self._source}"
-        else:
-            why = (
-                f"is {self._key[value]!r} by {self._source}, which is no class; a file "
+    def _holds_numbers(self, path: Path) -> bool:
+        """Return whether a mask's pixels are numbers of classes, not colours."""
+        colours = set(np.unique(colours_of(path)).tolist())
+        is_grey = not any(colour % GREY for colour in colours)
+        if self._source is not None:
+            return is_grey and not colours <= self._key.keys()
+        # A palette may list VOC's colours in another order; grey values are numbers alone.
+        return not _is_coloured(path) and (is_grey or not colours <= self._by_colour.keys())
+
+    def _why_unknown(self, value: int, is_number: bool) -> str:
+        what = f"the value {value}" if is_number else f"the colour {_rgb(value)}"
+        if value in self._key and is_number == self._key_has_numbers:
+            return (
+                f"{what} is {self._key[value]!r} by {self._source}, which is no class; a file "
                 "--class_names names all classes"
             )
-        raise ValueError(f"{path}: the {what} {why}")
+        if self._source is not None and is_number == self._key_has_numbers:
+            return f"{what} is not in {self._source}"
+        if is_number:
+            return f"has {what}; a label is 0, a class id + 1 up to {self._count}, or {IGNORE}"
+        return (
+            f"{what} is none of VOC's for {self._count} classes; a file labelmap.txt beside the "
+            "masks names each, `name:r,g,b::` a line"
+        )
+
+    def _smooth(self, count: int) -> str:
+        """Return a doubt about a mask that has many values or colours."""
+        if count <= self._count + 2:  # background, ignored
+            return ""
+        return (
+            f"; {count} values or colours for {self._count} classes: was the mask resized "
+            "smoothly, or stored as JPEG?"
+        )
+
+
+def read_white(path: Path) -> np.ndarray:
+    """Read a mask of a single object or class, of any one colour on black: bool (H, W)."""
+    colours = colours_of(path)
+    if (count := len(np.setdiff1d(colours, [0]))) > 1:
+        raise ValueError(
+            f"{path}: has {count} colours beside black, where a mask of one object has one; was it "
+            "resized smoothly, or stored as JPEG?"
+        )
+    return colours > 0
+
+
+def lies_between(label: np.ndarray) -> np.ndarray:
+    """Return which pixels have a value between those at both sides: bool (H, W).
+
+    Numbers of classes have none, or next to none; smooth resizing of such a mask makes them.
+    """
+    found = np.zeros(label.shape, bool)
+    for axis in (0, 1):
+        before, after = np.roll(label, SIDE, axis), np.roll(label, -SIDE, axis)
+        found |= (np.minimum(before, after) < label) & (label < np.maximum(before, after))
+    return found
 
 
 def read_objects(path: Path) -> tuple[np.ndarray, int]:
@@ -127,7 +160,7 @@ def _codes(colours: np.ndarray) -> np.ndarray:
     return colours.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1])
 
 
-def _told(code: int) -> tuple[int, int, int]:
+def _rgb(code: int) -> tuple[int, int, int]:
     return code >> 16, code >> 8 & 255, code & 255
 
 
@@ -154,14 +187,7 @@ def _pairs(path: Path) -> list[tuple[str, list[int]]]:
             return _pairs_in(json.loads(text))
         except ValueError:
             return []
-    rows = [re.split(r"[:,\t]\s*", line.strip()) for line in text.splitlines() if line.strip()]
-    found = []
-    for row in rows:
-        numbers = [int(cell) for cell in row if cell.isdecimal()]
-        names = [cell for cell in row if cell and not cell.isdecimal()]
-        if not row[0].startswith("#") and len(numbers) in (1, 3) and names:
-            found.append((normal(names[0]), numbers))
-    return found
+    return named_numbers(text.splitlines())
 
 
 def _pairs_in(content: Any) -> list[tuple[str, list[int]]]:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from folder.coco_masks import CocoMasks
 from folder.index import Index, read_index
-from folder.masks import CocoMasks, Masks, open_masks
+from folder.masks import Masks, open_masks
 from folder.splits import split
 from misc.files import dataset
 from misc.files.dataset import KINDS

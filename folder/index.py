@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from folder.label_files import ACCEPTED, read_names
 from folder.labels import read_labels
-from folder.rows import Labels, Row, is_background
+from folder.rows import UNLABELLED, Labels, Row, first_number, is_background
 from folder.splits import folders_of_part, part_of, part_of_file, parts_by_folder
 from folder.tree import ALMOST, Names, files_below, normal
-from misc.files.images import photograph_problem
+from misc.files.images import is_turned, photograph_problem, photograph_size
 from misc.files.photograph_ids import photograph_ids
 
 _log = logging.getLogger("irnet")
@@ -62,6 +62,12 @@ def read_index(
     found = _match(images, rows, source=source, strict=strict_labels)
     if names is None:
         occurring = {c for row in found.values() for c in row.classes}
+        if unknown := sorted(name for name in occurring if is_background(name, UNLABELLED)):
+            raise ValueError(
+                f"{source}: {unknown[0]!r} may be images without any class, or images that nobody "
+                "has labelled; for the first, name the classes in a file --class_names, without "
+                "it; else take these images out"
+            )
         names = own_names or sorted(occurring, key=lambda n: (n.isdecimal() and int(n), n))
         for doubt in _doubts(names):
             _log.warning("%s: %s", source, doubt)
@@ -71,7 +77,7 @@ def read_index(
     if lacking := [path for image_id, path in paths.items() if image_id not in found]:
         words = "%s: %d of %d images have no label and are left out, the first is %s"
         _log.info(words, source, len(lacking), len(paths), lacking[0])
-    classes = _numbered(found, names)
+    classes = _numbered(found, names, whose="--class_names" if listed else f"the list in {source}")
     known = {i: classes[i] for i in paths if i in classes and i not in broken}
     parts = {image_id: found[image_id].part for image_id in known if found[image_id].part}
     parts = parts or parts_by_folder({image_id: paths[image_id] for image_id in known})[0]
@@ -138,14 +144,23 @@ def _read_files(files: Sequence[Path], names: Sequence[str] | None, images: Name
         if len(files) > 1:
             _log.info("%d files of labels are taken together, and no split", len(files))
         parts = [""] * len(files)
-    rows, own_names, all_have_names = list[Row](), dict[str, None](), True
-    for path, part in zip(files, parts, strict=True):
-        found = read_labels(path, names=names, images=images)
+    labels = {path: read_labels(path, names=names, images=images) for path in files}
+    classes = {path: {c for row in each.rows for c in row.classes} for path, each in labels.items()}
+    first = first_number(classes, names or ())
+    if names and first is not None:
+        source = ", ".join(map(str, files))
+        _log.info("%s: classes are numbers of --class_names, from %d", source, first)
+    rows, own_names = list[Row](), dict[str, None]()
+    for (path, found), part in zip(labels.items(), parts, strict=True):
         folders = [Path(os.path.relpath(path.parent, images.root)).as_posix()]
         folders += folders_of_part(part, images.paths.values())
-        rows += [row._replace(folders=folders, part=part or row.part) for row in found.rows]
+        for row in found.rows:
+            named = row.classes
+            if names and first is not None:
+                named = [names[int(number) - first] for number in named]
+            rows.append(row._replace(classes=named, folders=folders, part=part or row.part))
         own_names |= dict.fromkeys(found.class_names or ())
-        all_have_names &= bool(found.class_names)
+    all_have_names = all(found.class_names for found in labels.values())
     return Labels(rows, list(own_names) if all_have_names else None)
 
 
@@ -196,7 +211,9 @@ def _tell_missing(
     _log.warning("%s; the others are used (--strict_labels True refuses this)", words)
 
 
-def _numbered(found: Mapping[str, Row], names: Sequence[str]) -> dict[str, list[int]]:
+def _numbered(
+    found: Mapping[str, Row], names: Sequence[str], *, whose: str
+) -> dict[str, list[int]]:
     number = {name: place for place, name in enumerate(names)}
     labels, ignored = dict[str, list[int]](), set()
     for image_id, row in found.items():
@@ -209,12 +226,25 @@ def _numbered(found: Mapping[str, Row], names: Sequence[str]) -> dict[str, list[
                 meant = f"; did you mean {near[0]!r}?" if near else ""
                 raise ValueError(
                     f"{row.place}: unknown class {name!r} of {row.path!r}, accepted are the "
-                    f"{len(names)} of --class_names{meant}"
+                    f"{len(names)} of {whose}{meant}"
                 )
     if ignored:
         words = "not in --class_names, and read as no class: %s"
         _log.warning(words, ", ".join(sorted(ignored)))
     return labels
+
+
+def check_size(
+    source: object, said: tuple[int, ...] | None, index: Index, image_id: str
+) -> tuple[int, int]:
+    """Return the size (H, W) of an image; another one said of its mask is refused."""
+    image = index.images.root / index.images.paths[image_id]
+    size = photograph_size(image)
+    if said and said != size:
+        turned = said == size[::-1] and is_turned(image)
+        why = "; EXIF turns the image, and its mask has to be drawn on it so" if turned else ""
+        raise ValueError(f"{source} is {said} pixels, its image is {size}{why}")
+    return size
 
 
 def _doubts(names: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ from folder import tools
 from folder.coco_json import labels_of_coco
 from folder.label_files import ACCEPTED, read_json, read_npy, read_text, read_xml
 from folder.rows import File, Labels, classes_in, names_of_columns, rows_of
-from folder.tables import table
+from folder.tables import records, table
 from folder.tree import Names
 
 
@@ -46,6 +46,7 @@ def lists_by_path(file: File) -> Labels | None:
     content = file.content
     if not isinstance(content, dict):
         return None
+    _check_keys(file, content)
     cells = []
     for name, found in content.items():
         listed = [found] if isinstance(found, str) else found
@@ -65,6 +66,19 @@ def lists_by_path(file: File) -> Labels | None:
     places = [str(file.path)] * len(cells)
     classes = classes_in(cells, names=file.names, places=places)
     return Labels(rows_of(zip(places, content, classes, strict=True)))
+
+
+def _check_keys(file: File, content: Mapping[str, Any]) -> None:
+    """Refuse {class: [paths]}."""
+    listed = [name for found in content.values() if isinstance(found, list) for name in found]
+    if any(map(file.images.has, content)) or not any(isinstance(n, str) for n in listed):
+        return
+    if any(isinstance(name, str) and file.images.has(name) for name in listed):
+        key = next(iter(content))
+        raise ValueError(
+            f"{file.path}: {key!r} names no image, and what it lists are images; write "
+            "{path: [classes]}, an entry for each image"
+        )
 
 
 def vectors(file: File) -> Labels:
@@ -108,7 +122,7 @@ JSON: Iterable[Form] = (
     tools.via,
     tools.file_of_one_image,
     tools.label_studio,
-    tools.records,
+    records,
     lists_by_path,
 )
 # By the ending of a file (a table's, of all others, too): how it is read, and its forms, in order.

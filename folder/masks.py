@@ -2,21 +2,16 @@
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from folder.coco_json import Content, id_of, parse
-from folder.colours import ClassColours, colours_of, read_objects
-from folder.index import Index
-from folder.label_files import read_json
-from folder.rows import is_background
+from folder.coco_masks import CocoMasks
+from folder.colours import ClassColours, colours_of, lies_between, read_objects, read_white
+from folder.index import Index, check_size
 from folder.tree import BARE, EXACT, files_below, is_photograph, stem
-from misc.files.coco import draw_masks
 from misc.files.dataset import KINDS
-from misc.files.images import is_turned, photograph_size
 from misc.files.object_maps import split_objects
 from misc.imutils import IGNORE
 
@@ -112,9 +107,10 @@ class Masks:
 
     def _check_values(self) -> None:
         """Refuse masks of white on black in place of numbers, but where there is one class."""
+        names = [f"{n} for {name!r}" for n, name in enumerate(self._index.class_names, 1)]
         wanted = {
-            "semantic": f"a class is its number, 1 to {len(self._index.class_names)}",
-            "instance": "objects are numbered from 1",
+            "semantic": f"the number of a class: {', '.join(names[:3])}",
+            "instance": "the number of an object: 1 for the first, 2 for the second",
         }
         shown = [image_id for image_id, classes in self._index.labels.items() if classes]
         for kind, numbers in wanted.items():
@@ -126,10 +122,16 @@ class Masks:
             if kind == "semantic" and len(self._index.class_names) == 1:
                 self._white_class = True
                 _log.info("masks: white on black, which is the class %s", *self._index.class_names)
+                if all(map(_is_white_around, looked_at)):
+                    _log.warning(
+                        "masks: most of each image's border is white, and read as %s; if white is "
+                        "the background, invert the masks",
+                        *self._index.class_names,
+                    )
                 continue
             raise ValueError(
-                f"--masks {self._folder}: masks hold only 0 and 255 (ignored), the first is "
-                f"{looked_at[0]}; {numbers}"
+                f"--masks {self._folder}: masks hold only 0 and 255, which is ignored, the first "
+                f"is {looked_at[0]}; write in place of 255 {numbers}"
             )
 
     def has(self, kinds: Sequence[str], image_id: str) -> bool:
@@ -142,22 +144,33 @@ class Masks:
     def semantic(self, image_id: str) -> np.ndarray:
         """Read the semantic mask of an image, uint8 (H, W)."""
         (path,) = self._paths("semantic", image_id)
-        if self._white_class:
-            label = (colours_of(path) > 0).astype(np.uint8)
-        else:
-            label = self._colours.read(path)
-        _check_size(f"{path}:", label.shape, self._index, image_id)
+        read = read_white if self._white_class else self._colours.read
+        label = read(path).astype(np.uint8)
+        check_size(f"{path}:", label.shape, self._index, image_id)
+        self._check_smooth(path, label, image_id)
         return label
+
+    def _check_smooth(self, path: Path, label: np.ndarray, image_id: str) -> None:
+        """Refuse classes that the image has not, by its label, and that lie between others."""
+        shown = [class_id + 1 for class_id in self._classes(image_id)]
+        odd = ~np.isin(label, [0, IGNORE, *shown])
+        if odd.any() and lies_between(label)[odd].mean() > 0.5:
+            names = [self._index.class_names[number - 1] for number in np.unique(label[odd])]
+            raise ValueError(
+                f"{path}: {', '.join(names)}, which the image-level label has not, lies along the "
+                "edges of other classes, as where a mask was resized smoothly; resize it by the "
+                "nearest neighbour"
+            )
 
     def instances(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
         """Read the instances of an image: masks, bool (N, H, W), and classes, int64 (N,)."""
         masks, classes = list[np.ndarray](), list[np.ndarray]()
         for path in self._paths("instance", image_id):
             if image_id in self._pieces:
-                objects, ignored = (colours_of(path) > 0).astype(np.uint8), IGNORE
+                objects, ignored = read_white(path).astype(np.uint8), IGNORE
             else:
                 objects, ignored = read_objects(path)
-            _check_size(f"{path}:", objects.shape, self._index, image_id)
+            check_size(f"{path}:", objects.shape, self._index, image_id)
             semantic = self._classes_under(image_id, objects.shape)
             found = split_objects(path, objects, semantic, ignored=ignored)
             masks.append(found[0])
@@ -193,107 +206,14 @@ class Masks:
         return self._files[kind].get(image_id, [self._folder / kind / named])
 
 
-class CocoMasks:
-    """The masks of a COCO JSON, whose categories are classes by their names.
-
-    In the semantic label a later annotation lies over an earlier one; crowds are ignored. An image
-    of which an annotation has a box alone has no masks.
-    """
-
-    def __init__(self, path: Path, index: Index) -> None:
-        self._path, self._index = path, index
-        content = parse(path, read_json(path))
-        self._sizes: dict[str, tuple[int, int] | None] = {}
-        self._known = self._match(content)
-        self._class_ids = self._classes_of(content.categories)
-
-    def _match(self, content: Content) -> dict[str, list[Mapping[str, Any]]]:
-        """Return the annotations of each image by its id; log how many there are."""
-        known, boxes = {}, 0
-        for number, name in content.images.items():
-            ids, _ = self._index.images.match(name)
-            shapes = content.annotations[number]
-            if len(ids) == 1 and all(each.get("segmentation") for each in shapes):
-                known[ids[0]] = shapes
-                self._sizes[ids[0]] = content.sizes.get(number)
-            boxes += len(ids) == 1 and ids[0] not in known
-        count = len(self._index.images.paths)
-        words = f"masks: {len(known)} of {count} images have some in {self._path}"
-        words += f"; {boxes} have boxes without masks" if boxes else ""
-        _log.log(logging.INFO if known else logging.WARNING, "%s", words)
-        return known
-
-    def _classes_of(self, names: Mapping[str, str]) -> dict[str, int]:
-        """Return the class of each category; one that is no class has no annotation."""
-        used = {id_of(a, "category_id") for found in self._known.values() for a in found}
-        for number in sorted(used):
-            name = names[number]
-            if name not in self._index.class_names and not is_background(name):
-                raise ValueError(
-                    f"--masks {self._path}: the category {name!r} is no class; a file "
-                    "--class_names names all classes"
-                )
-        classes = {name: place for place, name in enumerate(self._index.class_names)}
-        return {number: classes[name] for number, name in names.items() if name in classes}
-
-    def has(self, kinds: Sequence[str], image_id: str) -> bool:
-        """Return whether an image has masks."""
-        return image_id in self._known
-
-    def files(self, image_id: str, kind: str) -> list[Path]:
-        """Return the file that an image's ground truth is read from."""
-        return [self._path]
-
-    def semantic(self, image_id: str) -> np.ndarray:
-        """Read the semantic label of an image: uint8 (H, W)."""
-        masks, classes, crowds = self._read(image_id)
-        label = np.zeros(masks.shape[1:], np.uint8)
-        label[masks[crowds].any(axis=0)] = IGNORE
-        for mask, class_id in zip(masks[~crowds], classes[~crowds], strict=True):
-            label[mask] = class_id + 1
-        return label
-
-    def instances(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
-        """Read the instances of an image: masks, bool (N, H, W), and classes, int64 (N,)."""
-        masks, classes, crowds = self._read(image_id)
-        return masks[~crowds], classes[~crowds]
-
-    def ignored(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
-        """Read the crowds of an image: masks, bool (M, H, W), and classes, int64 (M,)."""
-        masks, classes, crowds = self._read(image_id)
-        return masks[crowds], classes[crowds]
-
-    def _read(self, image_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        if image_id not in self._known:
-            raise FileNotFoundError(f"{image_id}: has no masks in {self._path}")
-        found = [
-            (each, self._class_ids[id_of(each, "category_id")], bool(each.get("iscrowd")))
-            for each in self._known[image_id]
-            if id_of(each, "category_id") in self._class_ids
-        ]
-        source = f"{self._path}: the mask of {self._index.images.paths[image_id]}"
-        size = _check_size(source, self._sizes[image_id], self._index, image_id)
-        masks = draw_masks([annotation for annotation, _, _ in found], size, self._path)
-        classes = np.array([class_id for _, class_id, _ in found], np.int64)
-        return masks, classes, np.array([is_crowd for _, _, is_crowd in found], bool)
-
-
-def _check_size(
-    source: object, said: tuple[int, ...] | None, index: Index, image_id: str
-) -> tuple[int, int]:
-    """Return the size (H, W) of an image; another one said of its mask is refused."""
-    image = index.images.root / index.images.paths[image_id]
-    size = photograph_size(image)
-    if said and said != size:
-        turned = said == size[::-1] and is_turned(image)
-        why = "; EXIF turns the image, and its mask has to be drawn on it so" if turned else ""
-        raise ValueError(f"{source} is {said} pixels, its image is {size}{why}")
-    return size
-
-
 def _is_white_on_black(path: Path) -> bool:
     try:
         values = set(np.unique(colours_of(path)).tolist())
     except (ValueError, OSError):
         return False  # told where it is read
     return 0xFFFFFF in values and values <= {0, 0xFFFFFF}
+
+
+def _is_white_around(path: Path) -> bool:
+    white = read_white(path)
+    return np.concatenate([white[0], white[-1], white[:, 0], white[:, -1]]).mean() > 0.5

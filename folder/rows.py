@@ -2,18 +2,25 @@
 
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from folder.tree import Names, is_photograph, normal
 
 _log = logging.getLogger("irnet")
-BACKGROUND = {"background", "bg", "none", "nothing", "negative", "no finding", "unlabeled"}
-BACKGROUND |= {"unlabelled", "void", "empty", "nan", "n/a", "na", "null", "-", "no label"}
+UNLABELLED = {"unlabeled", "unlabelled", "no label", "not labeled", "not labelled"}
+BACKGROUND = {"background", "bg", "none", "nothing", "negative", "no finding", "void", "empty"}
+BACKGROUND |= {"nan", "n/a", "na", "null", "-"} | UNLABELLED
 # What a column, or an attribute of a tool, of classes is called, without case and '_'.
 CLASS_WORDS = {"class", "label", "tag", "category", "target", "classname", "labelname", "choice"}
 CLASS_WORDS |= {"classes", "labels", "tags", "categories", "findinglabels", "choices"}
+# What tools write beside the classes.
+OTHER_WORDS = {"id", "annotationid", "annotator", "createdat", "updatedat", "leadtime", "filesize"}
+OTHER_WORDS |= {"regioncount", "regionid", "regionshapeattributes", "width", "height", "innerid"}
+# What says of a class, in lower case, whether it is there.
+BITS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
+BITS |= {"-1": False}  # of tables of -1 and 1; beside 0 it means something else
 
 
 class Row(NamedTuple):
@@ -65,9 +72,9 @@ class Entry(NamedTuple):
     values: Mapping[str, Sequence[str]]
 
 
-def is_background(name: str) -> bool:
+def is_background(name: str, words: Collection[str] = BACKGROUND) -> bool:
     """Return whether a name says that no class is there."""
-    return re.sub(r"[\s_-]+", " ", name).strip().casefold() in BACKGROUND
+    return re.sub(r"[\s_-]+", " ", name).strip().casefold() in words
 
 
 def word_of(heading: str) -> str:
@@ -75,13 +82,19 @@ def word_of(heading: str) -> str:
     return re.sub(r"[\W_]+", "", heading).casefold()
 
 
-def rows_of(found: Iterable[tuple[str, str, Sequence[str]]]) -> list[Row]:
-    """Return a row for each path of (place, path, classes), which add up."""
+def rows_of(
+    found: Iterable[tuple[str, str, Sequence[str]]], parts: Mapping[str, str] | None = None
+) -> list[Row]:
+    """Return a row for each path of (place, path, classes), which add up; with parts by path."""
     places, shown = dict[str, str](), dict[str, dict[str, None]]()
     for place, path, classes in found:
         places.setdefault(path, place)
         shown.setdefault(path, {}).update(dict.fromkeys(filter(None, map(normal, classes))))
-    return [Row(place, path, list(shown[path])) for path, place in places.items()]
+    parts = parts or {}
+    return [
+        Row(place, path, list(shown[path]), part=parts.get(path, ""))
+        for path, place in places.items()
+    ]
 
 
 def names_of_columns(file: File, count: int) -> list[str]:
@@ -101,9 +114,12 @@ def choose(file: File, entries: Sequence[Entry]) -> str:
         for name, found in entry.values.items():
             values.setdefault(name, set()).update(filter(None, map(normal, found)))
     there = {name: found for name, found in values.items() if found}
-    called = {name: there[name] for name in there if word_of(name) in CLASS_WORDS} or there
-    known = [name for name, found in called.items() if found <= set(file.names or ())]
-    left = known or list(called)
+    called = (
+        [name for name in there if word_of(name) in CLASS_WORDS]
+        or [name for name in there if word_of(name) not in OTHER_WORDS]
+        or list(there)
+    )
+    left = [name for name in called if there[name] <= set(file.names or ())] or called
     if len(left) > 1:
         listed = ", ".join(map(repr, left))
         raise ValueError(
@@ -119,7 +135,7 @@ def classes_in(
     """Split each cell into names of classes, where there is one certain reading.
 
     ';' and '|' are separators. ',', tab and space are if all parts are numbers, classes of
-    --class_names, or occur alone, too. Numbers are places in --class_names.
+    --class_names, or occur alone, too.
 
     Raises:
         ValueError: there are two readings; names the first cell's place.
@@ -130,10 +146,6 @@ def classes_in(
     used = {name for each in found for name in each}
     if path := next(filter(is_photograph, sorted(used)), None):
         raise ValueError(f"{places[0]}: {path!r} would be a class, and is called as a photograph")
-    if names and used and not used & set(names) and all(map(str.isdecimal, used)):
-        first = _first_number(sorted(map(int, used)), names, places[0])
-        _log.info("%s: classes are numbers of --class_names, from %d", places[0], first)
-        return [[names[int(name) - first] for name in each] for each in found]
     return found
 
 
@@ -179,14 +191,29 @@ def _splitter(cells: Sequence[str], names: Sequence[str], places: Sequence[str])
     return lambda cell: [cell]
 
 
-def _first_number(used: Sequence[int], names: Sequence[str], place: str) -> int:
-    """Return whether classes count from 0 or 1."""
-    if (used[0] == 0 or is_background(names[0])) and used[-1] < len(names):
+def first_number(classes: Mapping[Path, set[str]], names: Sequence[str]) -> int | None:
+    """Return whether the classes of all files are places in --class_names from 0 or from 1.
+
+    None: they are no numbers, or names.
+
+    Raises:
+        ValueError: it is not certain, or differs between the files.
+    """
+    used = set().union(*classes.values())
+    if not names or not used or used & set(names) or not all(map(str.isdecimal, used)):
+        return None
+    lowest, highest = min(map(int, used)), max(map(int, used))
+    if (lowest == 0 or is_background(names[0])) and highest < len(names):
         return 0
-    if used[0] > 0 and used[-1] == len(names):
+    if lowest > 0 and highest == len(names):
         return 1
+    ranges = [
+        f"{path} has the numbers {min(map(int, found))} to {max(map(int, found))}"
+        for path, found in classes.items()
+        if found
+    ]
     raise ValueError(
-        f"{place}: classes are the numbers {used[0]} to {used[-1]}, --class_names has "
-        f"{len(names)}; from 0 to {len(names) - 1} or from 1 to {len(names)} is not certain: "
-        "write the names in place of numbers"
+        f"{', '.join(ranges)} for classes, and --class_names has {len(names)}; from 0 to "
+        f"{len(names) - 1} or from 1 to {len(names)} is not certain: write the names in place of "
+        "numbers"
     )

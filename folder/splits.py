@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from folder.rows import BITS, word_of
 from folder.tree import bare, stem
 
 _log = logging.getLogger("irnet")
@@ -17,6 +18,10 @@ PART = re.compile(rf"({'|'.join(sorted(PARTS, reverse=True))})([\s_-]*(set|data|
 COPY = re.compile(
     r"(.+)\.rf\.\w+|(.*\d.*)[._-](?=[0-9a-f]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{8,}", re.IGNORECASE
 )
+
+SPLIT_WORDS = {"split", "set", "subset", "partition", "phase", "dataset"}
+# Of whether an image is of val, or of train.
+YES_NO_WORDS = {"isval": ("val", "train"), "isvalid": ("val", "train"), "istrain": ("train", "val")}
 
 
 def part_of(name: str) -> str:
@@ -31,6 +36,35 @@ def part_of_file(path: str) -> str:
     told = {part_of(word) for word in re.split(r"[\W_]+", stem(name))} - {""}
     told = told or {part_of(folder) for folder in folders[-1:]} - {""}
     return told.pop() if len(told) == 1 else ""
+
+
+def parts_in(name: str, said: Sequence[tuple[str, str, str]]) -> dict[str, str]:
+    """Return train, val or test by path, where a column or attribute says it; else nothing.
+
+    Args:
+        name: what the column is called.
+        said: the place, the path and the value of each line.
+
+    Raises:
+        ValueError: it lacks a path's part, or has two; names the place.
+    """
+    values, word = {value.lower() for _, _, value in said}, word_of(name)
+    if word in YES_NO_WORDS and values <= BITS.keys():
+        yes, no = YES_NO_WORDS[word]
+        part_by_value = {value: yes if BITS[value] else no for value in values}
+    elif word in SPLIT_WORDS and any(map(part_of, values)):
+        part_by_value = {value: part_of(value) for value in values}
+    else:
+        return {}
+    parts: dict[str, str] = {}
+    for place, path, value in said:
+        part = part_by_value[value.lower()]
+        if not part or parts.setdefault(path, part) != part:
+            raise ValueError(
+                f"{place}: {name!r} is {value!r} for {path!r}; each image is of one of train, val "
+                "and test"
+            )
+    return parts
 
 
 def parts_by_folder(paths: Mapping[str, str]) -> tuple[dict[str, str], int]:

@@ -5,39 +5,42 @@ import io
 import logging
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
-from folder.rows import File, word_of
+from folder.rows import BITS, File, word_of
 from folder.tree import ALMOST, endings, is_photograph
 
 _log = logging.getLogger("irnet")
 DELIMITERS = {"\t": "tabs", ",": "commas", ";": "semicolons", " ": "spaces"}
 SAMPLE = 200  # lines that are looked at, to see what separates their cells
-BITS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
-BITS |= {"-1": False}  # of tables of -1 and 1; beside 0 it means something else
 HEADINGS = {"path", "file", "filename", "filepath", "image", "imagepath", "imagename", "imageid"}
 HEADINGS |= {"id"}
 
 
 class Line(NamedTuple):
-    """A line of a table: where it is, its path, and its other cells, of which some may lack."""
+    """A line of a table: its place in the file, its path, and its other cells by heading."""
 
     place: str
     path: str
-    cells: list[str]
-
-    def cell(self, column: int) -> str:
-        """Return one of the other cells; one that lacks is empty."""
-        return self.cells[column] if column < len(self.cells) else ""
+    cells: dict[str, str]
 
 
 class Table(NamedTuple):
-    """The lines of a table, the headings of their other cells, and what separates these."""
+    """The lines of a table, the headings of their cells, and what separates these.
+
+    Without headings, cells have numbers, and lines may have more or fewer of them.
+    """
 
     lines: list[Line]
     headings: list[str]
     delimiter: str
+
+    def only(self, headings: Sequence[str]) -> "Table":
+        """Return the table with these columns alone."""
+        lines = [x._replace(cells={h: x.cells[h] for h in headings}) for x in self.lines]
+        return self._replace(lines=lines, headings=list(headings))
 
 
 def read_table(file: File) -> Table:
@@ -53,28 +56,43 @@ def read_table(file: File) -> Table:
     sample = [cells for _, cells in rows[1 : SAMPLE + 1] or rows]
     column = _column_of_paths(file, rows[0], sample) if rows else 0
     lines = [
-        Line(place, "".join(cells[column : column + 1]), without(cells, column))
+        (place, "".join(cells[column : column + 1]), cells[:column] + cells[column + 1 :])
         for place, cells in rows
     ]
     for place, path, _ in lines:
-        if not path:
-            raise ValueError(f"{place}: no path; a line is `path,class;class`")
-        start, *more = re.split("[\t,;]", path)
-        if more and file.images.has(start) and not file.images.has(path):
-            named = DELIMITERS.get(delimiter, repr(delimiter))
-            raise ValueError(f"{place}: cells are not separated by {named}, as in other lines")
-    if not lines or not _is_heading(file, lines[0].path, lines[0].cells):
-        return Table(lines, [], delimiter)
-    count = len(lines[0].cells)
-    for line in lines:
-        if any(line.cells[count:]):
-            raise ValueError(
-                f"{line.place}: {len(line.cells) + 1} cells, and {count + 1} headings; a cell that "
-                "holds what separates cells is quoted"
-            )
-    if word_of(lines[0].path) not in HEADINGS:
+        _check_path(file, place, path, delimiter)
+    if not lines or not _is_heading(file, *lines[0][1:]):
+        without = [
+            Line(place, path, {str(number): cell for number, cell in enumerate(cells)})
+            for place, path, cells in lines
+        ]
+        return Table(without, [], delimiter)
+    place, path, headings = lines[0]
+    if twice := [heading for heading in headings if heading and headings.count(heading) > 1]:
+        raise ValueError(f"{place}: the heading {twice[0]!r} is there twice")
+    if word_of(path) not in HEADINGS:
         _log.info("%s: line 1 is read as headings: %s", file.path, ", ".join(rows[0][1]))
-    return Table(lines[1:], lines[0].cells, delimiter)
+    named = [Line(place, path, _by_heading(place, headings, cells)) for place, path, cells in lines]
+    return Table(named[1:], list(named[0].cells), delimiter)
+
+
+def _check_path(file: File, place: str, path: str, delimiter: str) -> None:
+    if not path:
+        raise ValueError(f"{place}: no path; a line is `path,class;class`")
+    start, *more = re.split("[\t,;]", path)
+    if more and file.images.has(start) and not file.images.has(path):
+        named = DELIMITERS.get(delimiter, repr(delimiter))
+        raise ValueError(f"{place}: cells are not separated by {named}, as in other lines")
+
+
+def _by_heading(place: str, headings: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
+    """Return the cells of a line by heading; those that lack are empty."""
+    if any(cells[len(headings) :]):
+        raise ValueError(
+            f"{place}: {len(cells) + 1} cells, and {len(headings) + 1} headings; a cell that holds "
+            "what separates cells is quoted"
+        )
+    return dict(zip_longest(headings, cells[: len(headings)], fillvalue=""))
 
 
 def _column_of_paths(file: File, first: tuple[str, list[str]], sample: list[list[str]]) -> int:
@@ -147,13 +165,7 @@ def _is_heading(file: File, path: str, cells: Sequence[str]) -> bool:
     return word_of(path) in HEADINGS or not BITS.keys() & set(map(str.lower, split_cells(cells)))
 
 
-def without(cells: list[str], column: int) -> list[str]:
-    """Return cells but for one."""
-    return cells[:column] + cells[column + 1 :]
-
-
-def split_cells(cells: Sequence[str]) -> list[str]:
+def split_cells(cells: Iterable[str]) -> list[str]:
     """Return cells; of one that holds several values, these."""
-    if len(cells) != 1:
-        return list(cells) or [""]
-    return re.split(r"[,;|\s]+", cells[0].strip("[]() ").strip(";"))
+    found = list(cells)
+    return re.split(r"[,;|\s]+", found[0].strip("[]() ").strip(";")) if len(found) == 1 else found

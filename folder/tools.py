@@ -9,14 +9,12 @@ from typing import Any
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
-from folder.rows import CLASS_WORDS, Entry, File, Labels, choose, classes_in, rows_of, word_of
+from folder.rows import CLASS_WORDS, Entry, File, Labels, choose, rows_of, word_of
+from folder.splits import parts_in
 from folder.tree import EXACT, is_photograph, normal, stem
 
 _log = logging.getLogger("irnet")
 NUMBER = re.compile(r"[-+]?\d*\.?\d+(e[-+]?\d+)?", re.IGNORECASE)
-# What tools write beside the classes, without case and '_'.
-OTHER = {"id", "annotationid", "annotator", "createdat", "updatedat", "leadtime", "filesize"}
-OTHER |= {"regioncount", "regionid", "regionshapeattributes", "width", "height", "innerid"}
 
 
 def label_studio(file: File) -> Labels | None:
@@ -26,7 +24,7 @@ def label_studio(file: File) -> Labels | None:
         return None
     entries, differ = list[Entry](), list[str]()
     for number, task in enumerate(tasks):
-        place, path = f"{file.path}, task {task.get('id', number)}", _path_in(file, task["data"])
+        place, path = f"{file.path}, task {task.get('id', number)}", path_in(file, task["data"])
         said = set()
         for annotation in task.get("annotations", ()):
             if not annotation.get("was_cancelled"):
@@ -65,33 +63,6 @@ def via(file: File) -> Labels | None:
     return _labels(file, entries if has_any else files)
 
 
-def records(file: File) -> Labels | None:
-    """A list of objects, one with an image's path and its classes each; Label Studio's JSON_MIN."""
-    items = file.content
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        return None
-    entries = []
-    for number, item in enumerate(items):
-        path = _path_in(file, item)
-        values: dict[str, list[str]] = {}
-        for key, value in item.items():
-            if word_of(key) not in OTHER and value != path:
-                is_class = word_of(key) in CLASS_WORDS
-                add_values(values, values_of(key, _as_text(value) if is_class else value))
-        entries.append(Entry(f"{file.path}, entry {number}", path, values))
-    name = choose(file, entries)
-    cells = [";".join([*each.values.get(name, ()), ""]) for each in entries]
-    classes = classes_in(cells, names=file.names, places=[each.place for each in entries])
-    return Labels(rows_of((e.place, e.path, c) for e, c in zip(entries, classes, strict=True)))
-
-
-def _as_text(value: Any) -> Any:
-    """Return numbers of classes, or a list of them, as text."""
-    if isinstance(value, list):
-        return list(map(_as_text, value))
-    return str(value) if type(value) is int else value
-
-
 def cvat(file: File) -> Labels | None:
     """CVAT for images: the labels of an image's shapes and tags."""
     images = file.content.findall("image")
@@ -109,8 +80,12 @@ def cvat(file: File) -> Labels | None:
         )
         for i in images
     ]
+    subsets = [
+        (place, path, image.get("subset", ""))
+        for image, (place, path, _) in zip(images, found, strict=True)
+    ]
     names = [normal(name.text or "") for name in file.content.findall(".//labels/label/name")]
-    return Labels(rows_of(found), list(dict.fromkeys(names)) or None)
+    return Labels(rows_of(found, parts_in("subset", subsets)), list(dict.fromkeys(names)) or None)
 
 
 def values_of(name: str, value: Any) -> dict[str, list[str]]:
@@ -150,13 +125,20 @@ def add_values(found: dict[str, list[str]], more: Mapping[str, Sequence[str]]) -
 
 def file_of_one_image(file: File) -> Labels | None:
     """A file of one image by labelme, or in VOC's form."""
+    _tell_flags(file, [file.content])
     entry = _entry(file, f"{file.path}", Path(file.path.name), file.content)
     return None if entry is None else _labels(file, [entry])
 
 
 def folder_of_files(file: File) -> Labels | None:
     """A folder with such a file for each image, or one of YOLO's lines of class numbers."""
-    entries = []
+    entries, endings = [], {path.suffix.lower(): path for path in file.content}
+    if len(endings) > 1:
+        raise ValueError(
+            f"{file.path}: {' and '.join(map(str, endings.values()))} are files of several tools; "
+            "leave those of one: .json of labelme, .xml of VOC or .txt of YOLO"
+        )
+    _tell_flags(file, list(file.content.values()))
     for path, content in file.content.items():
         place = f"{file.path / path}"
         if (entry := _entry(file, place, path, content)) is None:
@@ -179,7 +161,7 @@ def _entry(file: File, place: str, path: Path, content: Any) -> Entry | None:
         values = {"label": [each.findtext("name") or "" for each in objects]}
     elif _has(content, shapes=list, imagePath=str):
         image = content["imagePath"]
-        flags = values_of("label", content.get("flags")).get("label", [])  # those of the image
+        flags = [flag for flag in _flags(content) if not file.names or flag in file.names]
         values = {"label": [*(str(shape.get("label")) for shape in content["shapes"]), *flags]}
     else:
         return None
@@ -194,6 +176,21 @@ def _entry(file: File, place: str, path: Path, content: Any) -> Entry | None:
         if file.images.match(name)[1] == EXACT:
             return Entry(place, name, values)
     return Entry(place, image if file.images.has(image) else own, values)
+
+
+def _flags(content: Any) -> list[str]:
+    """Return labelme's flags of an image, not of its shapes, that are true."""
+    flags = content.get("flags") if isinstance(content, dict) else None
+    return [str(flag) for flag, is_true in (flags or {}).items() if is_true is True]
+
+
+def _tell_flags(file: File, contents: Sequence[Any]) -> None:
+    if flags := sorted({flag for content in contents for flag in _flags(content)}):
+        classes = "those that --class_names has" if file.names else "all"
+        words = (
+            "%s: images have labelme's flags %s; %s are classes (a file --class_names says which)"
+        )
+        _log.warning(words, file.path, ", ".join(map(repr, flags)), classes)
 
 
 def _yolo(names: Sequence[str] | None, place: str, text: str) -> list[str]:
@@ -219,7 +216,7 @@ def _labels(file: File, entries: Sequence[Entry]) -> Labels:
     return Labels(rows_of((e.place, e.path, e.values.get(name, ())) for e in entries))
 
 
-def _path_in(file: File, item: Mapping[str, Any]) -> str:
+def path_in(file: File, item: Mapping[str, Any]) -> str:
     """Return the value of an object that is the path of an image, there or missing."""
     texts = {
         key: value

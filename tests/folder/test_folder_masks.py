@@ -153,6 +153,47 @@ def test_white_on_black_is_the_only_class(photos, tmp_path, mode):
     assert np.array_equal(label, LABELS["a.jpg"])
 
 
+def smooth(image):
+    small = image.convert("RGB" if image.mode == "RGB" else "L").resize((8, 6), 0)
+    return small.resize(SIZE[::-1], Image.Resampling.BILINEAR)
+
+
+@pytest.mark.parametrize(
+    ("picture", "words"),
+    [
+        (lambda x: smooth(grey(x)), "b.png: cat, which the image-level label has not, lies along"),
+        (
+            lambda x: smooth(grey(100 * x)),
+            r"has the value \d+; .* \d values or colours for 2 classes",
+        ),
+        (
+            lambda x: smooth(coloured(voc_palette())(x)),
+            "is none of VOC's .* was the mask resized smoothly",
+        ),
+    ],
+)
+def test_masks_that_were_resized_smoothly_are_refused(photos, tmp_path, picture, words):
+    write_csv(tmp_path / "tags.csv", {**TAGS, "deep/b.jpg": ["dog"], "a.jpg": ["cat"]})
+    masks = write_all(tmp_path / "m", "{}.png", lambda label: picture(np.uint8(2 * (label == 2))))
+    with pytest.raises(ValueError, match=words):
+        opened(photos, masks).semantic_label("deep_b")
+
+
+def test_an_object_that_was_resized_smoothly_is_refused(photos, tmp_path):
+    white = grey(255 * (LABELS["a.jpg"] > 0).astype(np.uint8))
+    (tmp_path / "m").mkdir()
+    smooth(white).save(tmp_path / "m/a_0.png")
+    with pytest.raises(ValueError, match=r"a_0.png: has \d+ colours beside black, where a mask of"):
+        opened(photos, tmp_path / "m").instance_label("a")
+
+
+def test_white_around_the_objects_is_told(photos, tmp_path, caplog):
+    write_csv(tmp_path / "tags.csv", {path: ["cat"] for path in TAGS})
+    masks = write_all(tmp_path / "m", "{}.png", lambda x: grey(255 * (x == 0).astype(np.uint8)))
+    opened(photos, masks).semantic_label("c")
+    assert "border is white, and read as cat; if white is the background, invert" in caplog.text
+
+
 @pytest.mark.parametrize("white", [1, 255])
 @pytest.mark.parametrize("place", [".", "instance"])
 def test_a_png_for_each_object(photos, tmp_path, white, place):

@@ -80,6 +80,26 @@ def test_a_column_of_a_table(tmp_path, classes):
     assert data.class_names == ("cat", "dog")
 
 
+IMAGE = '<image id="{0}" name="{0}.png" subset="{1}"><tag label="cat"/></image>'
+FORMS = {
+    "t.json": lambda said: json.dumps([{"path": n, "label": "cat", "split": p} for n, p in said]),
+    "t.xml": lambda said: f"<annotations>{''.join(IMAGE.format(*x) for x in said)}</annotations>",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_attribute_of_an_image(tmp_path, form):
+    make_photos(tmp_path / "photos", ["1.png", "2.png", "3.png"])
+    (tmp_path / form).write_text(FORMS[form]([("1", "Train"), ("2", "Validation"), ("3", "Test")]))
+    data = Dataset(tmp_path / "photos", labels=tmp_path / form)
+    assert [data.split(name) for name in ("train", "val", "test")] == [["1"], ["2"], ["3"]]
+    (tmp_path / form).write_text(FORMS[form]([("1", "Train"), ("2", "Validation"), ("3", "")]))
+    with pytest.raises(
+        ValueError, match=r"is '' for '3.*'; each image is of one of train, val and"
+    ):
+        Dataset(tmp_path / "photos", labels=tmp_path / form).split("all")
+
+
 def test_files_of_no_split_are_taken_together(tmp_path, caplog):
     caplog.set_level("INFO")
     make_photos(tmp_path / "photos", ["1.png", "2.png"])

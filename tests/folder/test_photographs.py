@@ -176,7 +176,10 @@ def test_instance_masks_of_16_bits_number_more_objects(photos, tmp_path):
 
 @pytest.mark.parametrize(
     ("kind", "numbers"),
-    [("semantic", "a class is its number, 1 to 3"), ("instance", "objects are numbered from 1")],
+    [
+        ("semantic", "the number of a class: 1 for 'car', 2 for 'cow', 3 for 'person'"),
+        ("instance", "the number of an object: 1 for the first, 2 for the second"),
+    ],
 )
 def test_masks_of_white_on_black_are_refused(photos, tmp_path, kind, numbers):
     white = np.zeros(SIZE)
@@ -185,7 +188,8 @@ def test_masks_of_white_on_black_are_refused(photos, tmp_path, kind, numbers):
         write_mask(tmp_path / "m" / kind / path, white)
     data = opened(photos, masks=tmp_path / "m")
     words = (
-        rf"^--masks .*: masks hold only 0 and 255 \(ignored\), the first is .*/one.png; {numbers}$"
+        "^--masks .*: masks hold only 0 and 255, which is ignored, the first is .*/one.png; write "
+        f"in place of 255 {numbers}$"
     )
     with pytest.raises(ValueError, match=words):
         data.with_truth(["top"])

@@ -262,8 +262,12 @@ def of_text(photos, lines, names):
             "traffic,light,traffic light",
             "'traffic light' may be one class",
         ),
-        ("top,2;3", "a,b,c,d,e", "numbers 2 to 3, --class_names has 5; from 0 to 4 or from 1 to 5"),
-        ("top,0;5", "a,b,c,d,e", "numbers 0 to 5, --class_names has 5"),
+        (
+            "top,2;3",
+            "a,b,c,d,e",
+            "the numbers 2 to 3 for classes, and --class_names has 5; from 0 to 4",
+        ),
+        ("top,0;5", "a,b,c,d,e", "numbers 0 to 5 for classes, and --class_names has 5"),
         ("top 0 1\none 1 0", "a,b", "'0 1' may be two columns of 0 and 1, or the classes 0 and 1"),
         ("id,kind,site\ntop,car,x\nb,cow,y", "", "'kind', 'site' may each hold the classes"),
         ("id,label,confidence\ntop,car,1\nb,cow,0", "", "line 3: the column 'confidence' has"),
@@ -276,8 +280,8 @@ def of_text(photos, lines, names):
         ("top.bmp;car\nfield/one.jpg,cow", "", "line 1: cells are not separated by commas"),
         ("id,label,present\ntop,car,1\ntop,cow,0", "", "line 3: the column 'present' has '0'"),
         ("id,label,width\ntop,car,6\nb,car,cow,6", "", "line 3: 4 cells, and 3 headings"),
-        ("id,label,split\ntop,car,train\nb,cow,", "", "line 3: the column 'split' has '' for 'b'"),
-        ("id,car,split\ntop,1,train\ntop,1,val", "", "line 3: the column 'split' has 'val' for"),
+        ("id,label,split\ntop,car,train\nb,cow,", "", "line 3: 'split' is '' for 'b'"),
+        ("id,car,split\ntop,1,train\ntop,1,val", "", "line 3: 'split' is 'val' for 'top'"),
         ("id,car,cow,fold\ntop,1,0,4\nb,0,1,2", "", "'car', 'cow' hold 0 and 1, 'fold' do not"),
         ("id,car,cow\ntop,1,0\nb,-1,1", "", "its columns have -1 beside 0 and 1"),
         ("id,car,cow\ntop,1,0\nb,,1", "", "line 3: '' in place of 2 columns of 0"),
@@ -307,6 +311,7 @@ def test_what_has_two_readings_is_refused(photos, lines, names, words):
         ("filename,width,class\ntop.bmp,6,car\ntop.bmp,6,cow", "", ["car", "cow"]),
         ("id,car,cow\ntop,1,-1\nb,-1,1", "", ["car"]),
         ("id,fold,car,cow\ntop,4,1,0\nb,3,0,1", "car,cow", ["car"]),
+        ("path,class\ntop,car\ntop,cow\nb,", "", ["car", "cow"]),
     ],
 )
 def test_what_has_one_reading_is_read(photos, lines, names, classes):
@@ -384,10 +389,56 @@ def test_lines_of_dota_are_no_lines_of_yolo(photos):
         data.split("all")
 
 
+def test_two_files_count_their_classes_from_the_same_number(photos):
+    (photos.parent / "names.txt").write_text("car\ncow\nperson")
+    first, second = photos.parent / "train.txt", photos.parent / "val.txt"
+    first.write_text("top.bmp 0 2\nstreet/one.jpg 1")
+    second.write_text("street/two.png 1\nfield/one.jpg 2")
+    options = {"labels": f"{first},{second}", "class_names": photos.parent / "names.txt"}
+    assert Dataset(photos, **options).classes("street_two") == [1]
+    second.write_text("street/two.png 1 3\nfield/one.jpg 2")
+    with pytest.raises(
+        ValueError, match=r"train.txt has the numbers 0 to 2, .*val.txt has .* 1 to 3"
+    ):
+        Dataset(photos, **options).split("all")
+
+
+def test_a_list_of_labels_in_an_xml_is_named_where_a_class_is_not_in_it(photos):
+    names = "<labels><label><name>car</name></label></labels>"
+    image = '<image id="1" name="top.bmp"><tag label="truck"/></image>'
+    (photos.parent / "t.xml").write_text(f"<annotations>{names}{image}</annotations>")
+    with pytest.raises(
+        ValueError, match=r"'truck' of 'top.bmp', accepted are the 1 of the list in"
+    ):
+        Dataset(photos, labels=photos.parent / "t.xml").split("all")
+
+
+def test_columns_of_0_and_1_in_a_list_of_objects_are_those_of_a_table(photos):
+    items = [{"path": name, **dict(zip(NAMES, v, strict=True))} for name, v in VECTORS.items()]
+    (photos.parent / "t.json").write_text(json.dumps(items))
+    data = Dataset(photos, labels=photos.parent / "t.json")
+    assert {data.file_name(i): rows(data, [i])[0] for i in data.split("all")} == VECTORS
+
+
 def test_paths_of_photographs_are_no_classes(photos):
     (photos.parent / "t.txt").write_text("top.bmp annot/t1.png\nstreet/one.jpg annot/t2.png")
     with pytest.raises(ValueError, match="would be a class, and is called as a photograph"):
         Dataset(photos, labels=photos.parent / "t.txt").split("all")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "# label:color_rgb:parts:actions\nperson:1,2,3::\nbackground:0,0,0::\ncow:9,0,0:a,b:\n",
+        "0 background\n1 person\n2 cow\n",
+        "0: person\n1: cow\n",
+    ],
+)
+def test_class_names_are_read_without_their_numbers_and_colours(photos, content):
+    (photos.parent / "names.txt").write_text(content)
+    labels = write_csv(photos.parent / "t.csv", {"top.bmp": ["cow"]})
+    data = Dataset(photos, labels=labels, class_names=photos.parent / "names.txt")
+    assert data.class_names == ("person", "cow")
 
 
 def test_class_names_in_a_yaml_are_refused(photos):
@@ -408,14 +459,24 @@ def test_folders_of_images_and_masks_are_no_classes(tmp_path):
         Dataset(tmp_path / "p").split("all")
 
 
-def test_flags_of_labelme_are_classes_of_the_image(photos):
+def test_flags_of_labelme_are_classes_of_the_image(photos, caplog):
     one_each(".json", labelme)(photos.parent / "labelme")
     path = photos.parent / "labelme" / "top.json"
     path.write_text(
-        json.dumps(json.loads(path.read_text()) | {"flags": {"cow": True, "car": False}})
+        json.dumps(
+            json.loads(path.read_text()) | {"flags": {"cow": True, "blurry": True, "car": False}}
+        )
     )
     data = Dataset(photos, labels=photos.parent / "labelme")
-    assert [data.class_names[c] for c in data.classes("top")] == ["cow"]
+    assert [data.class_names[c] for c in data.classes("top")] == ["blurry", "cow"]
+    assert "labelme's flags 'blurry', 'cow'; all are classes" in caplog.text
+    (photos.parent / "names.txt").write_text("\n".join(NAMES))
+    options = {"labels": photos.parent / "labelme", "class_names": photos.parent / "names.txt"}
+    assert Dataset(photos, **options).classes("top") == [1]
+    assert "'blurry', 'cow'; those that --class_names has are classes" in caplog.text
+    (photos.parent / "labelme/top.txt").write_text("")
+    with pytest.raises(ValueError, match=r"top.json and top.txt are files of several tools"):
+        Dataset(photos, **options).split("all")
 
 
 def test_the_script_of_the_page_reads_labels_in_names(tmp_path, monkeypatch, capsys):
@@ -474,6 +535,16 @@ def test_sub_folders_are_classes(tmp_path):
     assert rows(data, ids) == [[1, 0], [1, 0], [0, 1]]
 
 
+@pytest.mark.parametrize("name", ["no_label", "Unlabelled"])
+def test_a_folder_of_images_without_labels_has_two_readings(tmp_path, name):
+    make_photos(tmp_path / "p", ["car/1.jpg", f"{name}/1.jpg"])
+    with pytest.raises(ValueError, match=f"'{name}' may be images without any class, or images th"):
+        Dataset(tmp_path / "p").split("all")
+    (tmp_path / "names.txt").write_text("car")
+    data = Dataset(tmp_path / "p", class_names=tmp_path / "names.txt")
+    assert sorted(map(data.classes, data.split("all"))) == [[], [0]]
+
+
 def test_a_class_file_orders_classes_and_may_name_more(photos):
     names = photos.parent / "names.txt"
     names.write_text("person\nzebra\ncow\ncar\n")
@@ -495,9 +566,9 @@ def test_a_name_that_is_the_only_one_is_enough(tmp_path):
         ("t.csv", b"top.bmp,car\ntop,cow", ValueError, "line 2: 'top' is there already, .*line 1"),
         ("t.csv", b"one.jpg,car", ValueError, "'one.jpg' is the name of 2 images"),
         ("t.csv", b"a.jpg,car\nb,", FileNotFoundError, "2 of 2 images are missing.*'a.jpg'"),
-        ("t.csv", b"id,a,b\ntop,1,0\ntwo,1", ValueError, "line 3: 1 of them in place of 2 columns"),
+        ("t.csv", b"id,a,b\ntop,1,0\ntwo,1", ValueError, "line 3: '' in place of 2 columns"),
         ("t.csv", b"top.bmp,1,b\none,1,0", ValueError, "line 1: 2 columns of 0 and 1, and there"),
-        ("t.csv", b"path,a,a\none,1,0", ValueError, "line 2: 2 columns of 0 and 1, and 2 names"),
+        ("t.csv", b"path,a,a\none,1,0", ValueError, "line 1: the heading 'a' is there twice"),
         ("t.csv", b"path,a,b\none,1,2", ValueError, "t.csv: 'a', 'b' may each hold the classes"),
         ("t.csv", b"top,car\ntop,cow;car", ValueError, "line 2: 'top' is there already"),
         ("t.csv", b"\xff\xfe\x00", ValueError, "t.csv: not UTF-8 text"),
@@ -508,7 +579,15 @@ def test_a_name_that_is_the_only_one_is_enough(tmp_path):
             ValueError,
             "an annotation of image 1, which it does not list",
         ),
-        ("t.json", b'{"annotations": []}', ValueError, "a COCO JSON without its list `images`"),
+        ("t.json", b'{"annotations": []}', ValueError, "no list `images`; a COCO JSON has im"),
+        ("t.json", json.dumps({**COCO, "annotations": None}).encode(), ValueError, "`annotations`"),
+        (
+            "t.json",
+            json.dumps(COCO | {"annotations": [{"segments_info": []}]}).encode(),
+            ValueError,
+            "a panoptic COCO JSON",
+        ),
+        ("t.json", b'{"car": ["top.bmp", "one"]}', ValueError, "'car' names no image, and what it"),
         ("t.json", b'[{"id": 1, "class": "car"}]', ValueError, "no path of an image in {"),
         (
             "t.json",
