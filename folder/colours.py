@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from folder.label_files import named_numbers, read_text
+from folder.class_names import named_numbers
+from folder.label_files import read_text
 from folder.rows import is_background
 from folder.tree import is_photograph, normal
 from misc.files.images import read_image, read_label, read_numbers, read_opaque

@@ -8,18 +8,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from folder.label_files import ACCEPTED, read_names
+from folder.class_names import doubts, first_number, read_names, without_background
+from folder.label_files import ACCEPTED
 from folder.labels import read_labels
-from folder.rows import UNLABELLED, Labels, Row, first_number, is_background
+from folder.rows import UNLABELLED, Labels, Row, is_background
 from folder.splits import folders_of_part, part_of, part_of_file, parts_by_folder
 from folder.tree import ALMOST, Names, files_below, normal
 from misc.files.images import is_turned, photograph_problem, photograph_size
 from misc.files.photograph_ids import photograph_ids
 
 _log = logging.getLogger("irnet")
-SHOWN = 3
 NO_CLASSES = {"images", "image", "imgs", "photos", "masks", "mask", "labels", "annotations"}
-ANSWERS = re.compile(r"\W*((0|1|true|false|yes|no)(\W+|$))+", re.IGNORECASE)
 # Values of an 8-bit label map without background, 255 for ignore, and one left free.
 MOST_CLASSES = 253
 
@@ -56,7 +55,7 @@ def read_index(
     paths = photograph_ids(files, source=f"--data_root {root}")
     images = Names(root, paths)
     listed = None if class_names is None else read_names(class_names)
-    names = None if listed is None else _without_background(class_names, listed)
+    names = None if listed is None else without_background(class_names, listed)
     source = ", ".join(map(str, labels)) or f"--data_root {root}"
     rows, own_names = _read_files(labels, listed, images) if labels else _sub_folders(root, paths)
     found = _match(images, rows, source=source, strict=strict_labels)
@@ -69,7 +68,7 @@ def read_index(
                 "it; else take these images out"
             )
         names = own_names or sorted(occurring, key=lambda n: (n.isdecimal() and int(n), n))
-        for doubt in _doubts(names):
+        for doubt in doubts(names):
             _log.warning("%s: %s", source, doubt)
     if not 0 < len(names) <= MOST_CLASSES:
         raise ValueError(f"{source}: {len(names)} classes, accepted are 1 to {MOST_CLASSES}")
@@ -96,15 +95,6 @@ def _broken(root: Path, paths: Mapping[str, str], *, refuse: bool) -> dict[str, 
             raise ValueError(f"--data_root {root}: {words}")
         _log.warning("%s (--strict_images True refuses this)", words)
     return broken
-
-
-def _without_background(source: Path | None, names: list[str]) -> list[str]:
-    """Return the names of --class_names without the background's, which some put first."""
-    if len(names) == 1 or not is_background(names[0]):
-        return names
-    words = "--class_names %s: %r is no class and is left out; in masks it is 0, and 1 is %r"
-    _log.warning(words, source, *names[:2])
-    return names[1:]
 
 
 def _sub_folders(root: Path, paths: Mapping[str, str]) -> Labels:
@@ -245,44 +235,3 @@ def check_size(
         why = "; EXIF turns the image, and its mask has to be drawn on it so" if turned else ""
         raise ValueError(f"{source} is {said} pixels, its image is {size}{why}")
     return size
-
-
-def _doubts(names: Sequence[str]) -> list[str]:
-    """Return a line for each kind of name that is probably no class's."""
-    alike: dict[str, list[str]] = {}
-    for name in names:
-        alike.setdefault(name.casefold(), []).append(name)
-    pairs = [" and ".join(map(repr, found)) for found in alike.values() if len(found) > 1]
-    # Such a column says of one class whether it is there.
-    is_answer = all(map(ANSWERS.fullmatch, names))
-    kinds = [
-        (
-            "{}: answers, no names of classes? Of columns of 0 and 1, a line of headings or a file "
-            "--class_names names each class",
-            [repr(name) for name in names if is_answer],
-        ),
-        (
-            "classes differ by upper and lower case alone: {}; they are learnt as several, a file "
-            "--class_names refuses those that are not in it",
-            pairs,
-        ),
-        ("{}: several classes in one name? They are written class;class", _joined(names)),
-        (
-            "{}: taken for a class; an image without any has an empty list, and --class_names FILE "
-            "without this name reads it so",
-            [repr(name) for name in names if is_background(name)],
-        ),
-    ]
-    return [words.format(_some(found)) for words, found in kinds if found]
-
-
-def _joined(names: Sequence[str]) -> list[str]:
-    """Return the names with ',' or '|' in them, or another separator where a part is a name."""
-    parts = {name: set(re.split(r"\s*[/+&#]+\s*", name)) - {name} for name in names}
-    known = set(names)
-    return [repr(n) for n in names if re.search(r"[,|\[\]]", n) or parts[n] & known]
-
-
-def _some(found: Sequence[str]) -> str:
-    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return ", ".join(found[:SHOWN]) + more

@@ -2,16 +2,12 @@
 
 import codecs
 import json
-import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 
-from folder.rows import is_background
-from folder.tree import normal
 from misc.files.safe_pickles import read_npy_object
 
 ACCEPTED = (
@@ -25,49 +21,6 @@ MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-
-
-def read_names(path: Path) -> list[str]:
-    """Read a text file of class names, one a line; blank lines are skipped."""
-    if not path.is_file():
-        raise FileNotFoundError(f"--class_names {path}: no such file; a name a line is expected")
-    if path.suffix.lower() not in ("", ".txt", ".names"):
-        raise ValueError(f"--class_names {path}: no text file (.txt or .names) of a name a line")
-    lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
-    names = list(map(normal, _numbered_names(lines) or lines))
-    if not names or len(set(names)) < len(names):
-        twice = next((name for name in names if names.count(name) > 1), None)
-        reason = "no name in it" if twice is None else f"{twice!r} is in it twice"
-        raise ValueError(f"--class_names {path}: {reason}; a name a line is expected, each once")
-    return names
-
-
-def _numbered_names(lines: Sequence[str]) -> list[str]:
-    """Return the names of lines that all have colours, or numbers that count from 0 or 1."""
-    found = named_numbers(lines)
-    names = [name for name, _ in found]
-    numbers = [value for _, values in found for value in values]
-    if len(found) < sum(not line.startswith("#") for line in lines):
-        return []
-    if len(numbers) == 3 * len(names):
-        return sorted(names, key=lambda name: not is_background(name))
-    is_counted = any(numbers == list(range(n, n + len(names))) for n in (0, 1))
-    return names if is_counted else []
-
-
-def named_numbers(lines: Sequence[str]) -> list[tuple[str, list[int]]]:
-    """Return the name and the number or the red, green and blue of each line that has them.
-
-    That is CVAT's `name:r,g,b:parts:actions`, `name,r,g,b`, `number,name` or `number name`.
-    """
-    found = []
-    for line in map(str.strip, lines):
-        cells = re.split(r"[:,\t]\s*", re.sub(r"^(\d+)\s+", r"\1,", line))
-        numbers = [int(cell) for cell in cells if cell.isdecimal()]
-        names = [cell for cell in cells if cell and not cell.isdecimal()]
-        if not line.startswith("#") and len(numbers) in (1, 3) and names:
-            found.append((normal(names[0]), numbers))
-    return found
 
 
 def read_text(path: Path) -> str:

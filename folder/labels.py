@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from folder import tools
+from folder import image_files, tools
+from folder.class_names import classes_in, names_of_columns
 from folder.coco_json import labels_of_coco
 from folder.label_files import ACCEPTED, read_json, read_npy, read_text, read_xml
-from folder.rows import File, Labels, classes_in, names_of_columns, rows_of
+from folder.rows import File, Labels, rows_of
 from folder.tables import records, table
 from folder.tree import Names
 
@@ -120,7 +121,7 @@ Form = Callable[[File], Labels | None]
 JSON: Iterable[Form] = (
     labels_of_coco,
     tools.via,
-    tools.file_of_one_image,
+    image_files.file_of_one_image,
     tools.label_studio,
     records,
     lists_by_path,
@@ -130,7 +131,7 @@ FORMS: Mapping[str, tuple[Callable[[Path], Any], Iterable[Form]]] = {
     ".csv": (read_text, (table,)),
     ".json": (read_json, JSON),
     ".jsonl": (read_json, JSON),
-    ".xml": (read_xml, (tools.cvat, tools.file_of_one_image)),
+    ".xml": (read_xml, (tools.cvat, image_files.file_of_one_image)),
     ".npy": (read_npy, (vectors,)),
-    "folder": (_read_files, (tools.folder_of_files,)),
+    "folder": (_read_files, (image_files.folder_of_files,)),
 }

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from folder.tree import Names, is_photograph, normal
+from folder.tree import Names, normal
 
 _log = logging.getLogger("irnet")
 UNLABELLED = {"unlabeled", "unlabelled", "no label", "not labeled", "not labelled"}
@@ -97,123 +97,8 @@ def rows_of(
     ]
 
 
-def names_of_columns(file: File, count: int) -> list[str]:
-    """Return --class_names, without the background's name where so many columns have none of it."""
-    names = list(file.names or ())
-    return names[1:] if len(names) == count + 1 and is_background(names[0]) else names
-
-
-def choose(file: File, entries: Sequence[Entry]) -> str:
-    """Return the attribute whose values are the classes; one that is not certain is refused.
-
-    Those called a class, label or the like come first; of several, the one whose values
-    --class_names has.
-    """
-    values: dict[str, set[str]] = {}
-    for entry in entries:
-        for name, found in entry.values.items():
-            values.setdefault(name, set()).update(filter(None, map(normal, found)))
-    there = {name: found for name, found in values.items() if found}
-    called = (
-        [name for name in there if word_of(name) in CLASS_WORDS]
-        or [name for name in there if word_of(name) not in OTHER_WORDS]
-        or list(there)
-    )
-    left = [name for name in called if there[name] <= set(file.names or ())] or called
-    if len(left) > 1:
-        listed = ", ".join(map(repr, left))
-        raise ValueError(
-            f"{file.path}: {listed} may each hold the classes; name the classes with "
-            "--class_names, or write a CSV of `path,class;class` from the one that is meant"
-        )
-    return left[0] if left else ""
-
-
-def classes_in(
-    cells: Sequence[str], *, names: Sequence[str] | None, places: Sequence[str]
-) -> list[list[str]]:
-    """Split each cell into names of classes, where there is one certain reading.
-
-    ';' and '|' are separators. ',', tab and space are if all parts are numbers, classes of
-    --class_names, or occur alone, too.
-
-    Raises:
-        ValueError: there are two readings; names the first cell's place.
-    """
-    cells = [_listed(cell) for cell in cells]
-    split = _splitter(cells, names or (), places)
-    found = [[name for part in split(cell) if (name := normal(part))] for cell in cells]
-    used = {name for each in found for name in each}
-    if path := next(filter(is_photograph, sorted(used)), None):
-        raise ValueError(f"{places[0]}: {path!r} would be a class, and is called as a photograph")
-    return found
-
-
-def _listed(cell: str) -> str:
-    """Return a list as Python or JSON writes it, ['a', 'b'], as a;b;."""
-    if not (cell.startswith("[") and cell.endswith("]")):
-        return cell
-    quoted = [found for _, found in re.findall(r"""(["'])(.*?)\1""", cell)]
-    return ";".join([*(quoted or re.split(r"[,\s]+", cell[1:-1])), ""])
-
-
-def _splitter(cells: Sequence[str], names: Sequence[str], places: Sequence[str]) -> Any:
-    sure = [each for each in ";|" if any(each in c and c not in names for c in cells)]
-    if len(sure) > 1:
-        cell = next(cell for cell in cells if "|" in cell)
-        raise ValueError(
-            f"{places[cells.index(cell)]}: {cell!r} has '|', and other cells have ';'; separate "
-            "classes by ';' alone"
-        )
-    if sure:
-        return lambda cell: cell.split(sure[0])
-    for separator in (",", "\t", None):
-        if not (joined := {cell for cell in cells if len(cell.split(separator)) > 1}):
-            continue
-        parts = {cell: set(map(str.strip, cell.split(separator))) - {""} for cell in joined}
-        known = set(names) or set(cells) - joined
-        is_known = {c: all(p in known or is_background(p) for p in parts[c]) for c in joined}
-        numbers = all(part.isdecimal() for found in parts.values() for part in found)
-        doubtful = {cell for cell in joined if cell in known and is_known[cell]}
-        if not names and not numbers and not all(is_known.values()):
-            alone = {cell for cell in joined if parts[cell] & known}
-            doubtful = joined if separator == "," else alone
-        if doubtful:
-            cell = next(cell for cell in cells if cell in doubtful)
-            count = len(parts[cell])
-            raise ValueError(
-                f"{places[cells.index(cell)]}: {cell!r} may be one class or {count}; for {count}, "
-                "write class;class or name each in --class_names; for one, name it as it is in "
-                "--class_names, none of its parts"
-            )
-        if numbers or (all(is_known[c] for c in joined if c not in names)):
-            return lambda cell, by=separator: [cell] if cell in names else cell.split(by)
-    return lambda cell: [cell]
-
-
-def first_number(classes: Mapping[Path, set[str]], names: Sequence[str]) -> int | None:
-    """Return whether the classes of all files are places in --class_names from 0 or from 1.
-
-    None: they are no numbers, or names.
-
-    Raises:
-        ValueError: it is not certain, or differs between the files.
-    """
-    used = set().union(*classes.values())
-    if not names or not used or used & set(names) or not all(map(str.isdecimal, used)):
-        return None
-    lowest, highest = min(map(int, used)), max(map(int, used))
-    if (lowest == 0 or is_background(names[0])) and highest < len(names):
-        return 0
-    if lowest > 0 and highest == len(names):
-        return 1
-    ranges = [
-        f"{path} has the numbers {min(map(int, found))} to {max(map(int, found))}"
-        for path, found in classes.items()
-        if found
-    ]
-    raise ValueError(
-        f"{', '.join(ranges)} for classes, and --class_names has {len(names)}; from 0 to "
-        f"{len(names) - 1} or from 1 to {len(names)} is not certain: write the names in place of "
-        "numbers"
+def has_keys(content: Any, **kinds: Any) -> bool:
+    """Return whether an object of a JSON has these keys, each with a value of its kind."""
+    return isinstance(content, dict) and all(
+        isinstance(content.get(key), kind) for key, kind in kinds.items()
     )

@@ -4,10 +4,11 @@ import csv
 import io
 import logging
 import re
+import reprlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from folder.rows import BITS, File, word_of
 from folder.tree import ALMOST, endings, is_photograph
@@ -54,7 +55,9 @@ def read_table(file: File) -> Table:
     if rows and rows[0][1][0] in ("", "Unnamed: 0"):  # pandas numbers its lines
         rows = [(place, cells[1:] or [""]) for place, cells in rows]
     sample = [cells for _, cells in rows[1 : SAMPLE + 1] or rows]
-    column = _column_of_paths(file, rows[0], sample) if rows else 0
+    place, first = rows[0] if rows else ("", [])
+    headings = [] if any(_is_path(file, cell) for cell in first) else first
+    column = _column_of_paths(file, place, headings, sample) or 0
     lines = [
         (place, "".join(cells[column : column + 1]), cells[:column] + cells[column + 1 :])
         for place, cells in rows
@@ -95,15 +98,20 @@ def _by_heading(place: str, headings: Sequence[str], cells: Sequence[str]) -> di
     return dict(zip_longest(headings, cells[: len(headings)], fillvalue=""))
 
 
-def _column_of_paths(file: File, first: tuple[str, list[str]], sample: list[list[str]]) -> int:
-    """Return the column of images; of several that may be it, the one with such a heading."""
+def _column_of_paths(
+    file: File, place: str, headings: Sequence[str], sample: Sequence[Sequence[str]]
+) -> int | None:
+    """Return the column of images; of several that may be it, the one with such a heading.
+
+    Without headings it is the first of these.
+    """
     fits = Counter(n for cells in sample for n, cell in enumerate(cells) if _is_path(file, cell))
     most = [n for n in sorted(fits) if fits[n] == max(fits.values())]
-    place, headings = first
+    most = [n for n in most if all(is_photograph(c[n]) for c in sample if n < len(c))] or most
     images = {n: [file.images.match(c[n])[0] for c in sample if n < len(c)] for n in most}
     is_one = all(images[n] == images[most[0]] for n in most)
-    if is_one or max(most) >= len(headings) or any(_is_path(file, each) for each in headings):
-        return most[0] if most else 0
+    if is_one or max(most) >= len(headings):
+        return most[0] if most else None
     named = [n for n in most if word_of(headings[n]) in HEADINGS]
     if len(named) != 1:
         listed = ", ".join(repr(headings[n]) for n in most)
@@ -112,6 +120,18 @@ def _column_of_paths(file: File, first: tuple[str, list[str]], sample: list[list
             "endings, or call one column `path`"
         )
     return named[0]
+
+
+def key_of_paths(file: File, items: Sequence[Mapping[str, Any]]) -> str:
+    """Return the key at which objects of a JSON have the path of an image."""
+    keys = list(dict.fromkeys(key for item in items for key in item))
+    cells = [
+        [item[key] if isinstance(item.get(key), str) else "" for key in keys] for item in items
+    ]
+    column = _column_of_paths(file, f"{file.path}", keys, cells)
+    if column is None:
+        raise ValueError(f"{file.path}: no path of an image in {reprlib.repr(dict(items[0]))}")
+    return keys[column]
 
 
 def _is_path(file: File, cell: str) -> bool:

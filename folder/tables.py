@@ -3,7 +3,9 @@
 import json
 import logging
 from collections.abc import Mapping
+from typing import Any
 
+from folder.class_names import choose, classes_in, names_of_columns
 from folder.rows import (
     BITS,
     CLASS_WORDS,
@@ -12,15 +14,12 @@ from folder.rows import (
     File,
     Labels,
     Row,
-    choose,
-    classes_in,
-    names_of_columns,
     rows_of,
     word_of,
 )
 from folder.splits import parts_in
-from folder.table_lines import Line, Table, read_table, split_cells
-from folder.tools import add_values, path_in, values_of
+from folder.table_lines import Line, Table, key_of_paths, read_table, split_cells
+from folder.tools import add_values, values_of
 from folder.tree import normal
 
 _log = logging.getLogger("irnet")
@@ -38,18 +37,22 @@ def records(file: File) -> Labels | None:
     items = file.content
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         return None
-    paths = [path_in(file, item) for item in items]
-    keys = list(
-        dict.fromkeys(k for i, path in zip(items, paths, strict=True) for k in i if i[k] != path)
-    )
-    lines = []
-    for number, (item, path) in enumerate(zip(items, paths, strict=True)):
-        cells = ["" if item.get(key) in (None, path) else item[key] for key in keys]
-        texts = [cell if isinstance(cell, str) else json.dumps(cell) for cell in cells]
-        lines.append(
-            Line(f"{file.path}, entry {number}", path, dict(zip(keys, texts, strict=True)))
+    path_key = key_of_paths(file, items)
+    keys = list(dict.fromkeys(key for item in items for key in item if key != path_key))
+    lines = [
+        Line(
+            f"{file.path}, entry {number}",
+            _text(item.get(path_key)),
+            {key: _text(item.get(key)) for key in keys},
         )
+        for number, item in enumerate(items)
+    ]
     return _labels_in(file, Table(lines, keys, ","))
+
+
+def _text(value: Any) -> str:
+    """Return a value of a JSON as the cell of a table."""
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value)
 
 
 def _labels_in(file: File, found: Table) -> Labels | None:
@@ -187,6 +190,8 @@ def _values(cells: Mapping[str, str]) -> dict[str, list[str]]:
     """Return the values of a line by heading; of a cell that holds JSON, what tools write in it."""
     found: dict[str, list[str]] = {}
     for heading, cell in cells.items():
+        if not heading:
+            continue
         try:
             is_json = cell.startswith(("{", "[{"))
             values = values_of(heading, json.loads(cell) if is_json else cell)

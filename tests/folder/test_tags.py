@@ -340,7 +340,7 @@ def test_a_column_says_which_images_are_val(photos):
 @pytest.mark.parametrize(
     ("name", "content", "names", "words"),
     [
-        ("t.json", [{"image": "b.png", "source": "top.bmp", "label": "car"}], "", "may each hold"),
+        ("t.json", [{"a": "b.png", "b": "top.bmp", "label": "car"}], "", "may each hold"),
         ("t.json", {"top": [0, 1], "b": [1, 1]}, "car,cow", "may be columns of classes, or"),
         ("l/top.json", json.loads(labelme("b.png", ["car"])), "", "is called as another image is"),
     ],
