@@ -619,7 +619,9 @@ class Config:
     deeplab_weights_name: str = output_path("sess/deeplab.pth", "weights of DeepLab", rule=A_FILE)
     deeplab_out_dir: str = output_path("result/deeplab", "DeepLab's labels on val_list")
     deeplab_server_dir: str = output_path("result/server", "the archive of --deeplab_server_list")
-    tables_file: str = output_path("result/TABLES.md", "the tables of all measures", rule=A_FILE)
+    tables_file: str = output_path(
+        "result/TABLES.md", "the tables of all measures; .csv and .tex lie beside it", rule=A_FILE
+    )
     report_file: str = output_path(
         "result/report.html", "the page that the stage report writes", rule=A_FILE
     )

@@ -1,9 +1,12 @@
 """The tables of all measures: pseudo labels with published figures, networks with bounds."""
 
+import csv
+import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from misc.evaluate.measures import read_since
 from misc.files.atomic import write_bytes
@@ -21,11 +24,23 @@ BOUNDS = (
     "(the upper bound); measured on the split that is named."
 )
 
+LATEX = str.maketrans({c: f"\\{c}" for c in "%&_#$"})
+
 Line = Mapping[str, Any]
+
+
+class Table(NamedTuple):
+    """A titled table; the first of its rows is the head."""
+
+    title: str
+    note: str
+    rows: Sequence[Sequence[str]]
 
 
 def write_tables(metrics_file: str, tables_file: str) -> None:
     """Write the tables from the metrics file alone, and print them.
+
+    Beside them lie the measures as CSV, a line each, and the tables in LaTeX (booktabs).
 
     Raises:
         FileNotFoundError: there are no measures yet.
@@ -36,13 +51,50 @@ def write_tables(metrics_file: str, tables_file: str) -> None:
             f"--metrics_file {metrics_file}: no measures; the eval stages write them: "
             "--eval_cam_pass True and so on"
         )
-    text = make_tables(lines)
+    tables = make_tables(lines)
+    text = markdown(tables)
+    write_bytes(Path(tables_file).with_suffix(".csv"), as_csv(lines).encode())
+    write_bytes(Path(tables_file).with_suffix(".tex"), latex(tables).encode())
     write_bytes(tables_file, text.encode())
     logger.info("%s\n%s", tables_file, text)
 
 
-def make_tables(lines: Iterable[Line]) -> str:
-    """Format measures as Markdown; of a repeated measure the last one counts.
+def markdown(tables: Iterable[Table]) -> str:
+    """Format tables as a page of Markdown."""
+    parts = ["# Measures"]
+    for each in tables:
+        parts += [f"## {each.title}", *[each.note] * bool(each.note), table(each.rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def latex(tables: Iterable[Table]) -> str:
+    """Format tables in LaTeX, with the rules of the package booktabs."""
+    parts = []
+    for each in tables:
+        cells = ([cell.translate(LATEX) for cell in row] for row in each.rows)
+        head, *rows = [" & ".join(row) + r" \\" for row in cells]
+        parts += [
+            f"% {each.title}",
+            rf"\begin{{tabular}}{{{'l' * len(each.rows[0])}}}",
+            r"\toprule",
+        ]
+        parts += [head, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}", ""]
+    return "\n".join(parts)
+
+
+def as_csv(lines: Iterable[Line]) -> str:
+    """Format the last value of each measure as CSV, in full precision."""
+    key = itemgetter("stage", "split", "supervision", "measure")
+    latest = {key(line): line for line in lines}
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["stage", "split", "supervision", "measure", "value", "published"])
+    writer.writerows([*known, line["value"], line["published"]] for known, line in latest.items())
+    return file.getvalue()
+
+
+def make_tables(lines: Iterable[Line]) -> list[Table]:
+    """Tabulate measures; of a repeated measure the last one counts.
 
     Args:
         lines: of the metrics file: stage, split, supervision, measure, value, published.
@@ -52,17 +104,17 @@ def make_tables(lines: Iterable[Line]) -> str:
     for line in lines:
         key = line["stage"], line["split"], line["measure"]
         found.setdefault(key, {})[line["supervision"]] = line
-    parts = ["# Measures"]
+    tables = []
     labels = [line["irn"] for (stage, *_), line in found.items() if stage in LABEL_STAGES]
     if labels:
-        parts += ["## Pseudo labels", label_table(labels)]
+        tables.append(Table("Pseudo labels", "", label_rows(labels)))
     networks = {key: line for key, line in found.items() if key[0] in NETWORK_STAGES}
     if networks:
-        parts += ["## Networks trained on the labels", BOUNDS, network_table(networks)]
-    return "\n\n".join(parts) + "\n"
+        tables.append(Table("Networks trained on the labels", BOUNDS, network_rows(networks)))
+    return tables
 
 
-def label_table(lines: Sequence[Line]) -> str:
+def label_rows(lines: Sequence[Line]) -> list[Sequence[str]]:
     """Tabulate each measure of the pseudo labels with the published one."""
     rows: list[Sequence[str]] = [("labels", "split", "measure", "ours", "published", "difference")]
     for line in sorted(lines, key=lambda line: list(LABEL_STAGES).index(line["stage"])):
@@ -71,10 +123,12 @@ def label_table(lines: Sequence[Line]) -> str:
         known = published is not None and math.isfinite(ours)
         difference = f"{ours - published:+.3f}" if known else ""
         rows.append((*head, number(ours), number(published), difference))
-    return table(rows)
+    return rows
 
 
-def network_table(found: Mapping[tuple[str, str, str], Mapping[str, Line]]) -> str:
+def network_rows(
+    found: Mapping[tuple[str, str, str], Mapping[str, Line]],
+) -> list[Sequence[str]]:
     """Tabulate each measure of a network with its bounds, and its percentage of the upper one."""
     head = "network", "split", "measure", "CAM", "IRNet", "ground truth"
     rows: list[Sequence[str]] = [(*head, "IRNet / truth", "published")]
@@ -84,7 +138,7 @@ def network_table(found: Mapping[tuple[str, str, str], Mapping[str, Line]]) -> s
         published = lines.get("irn", {}).get("published")
         values = number(cam), number(irn), number(full), share, number(published)
         rows.append((NETWORK_STAGES[stage], split, measure, *values))
-    return table(rows)
+    return rows
 
 
 def measure_rows(
