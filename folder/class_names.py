@@ -2,12 +2,21 @@
 
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from folder.label_files import read_text
-from folder.rows import CLASS_WORDS, OTHER_WORDS, Entry, File, is_background, word_of
+from folder.rows import (
+    CLASS_WORDS,
+    OTHER_WORDS,
+    UNLABELLED,
+    Entry,
+    File,
+    Labels,
+    is_background,
+    word_of,
+)
 from folder.tree import is_photograph, normal
 
 _log = logging.getLogger("irnet")
@@ -169,35 +178,66 @@ def _split(cell: str, separator: str | None, whole: Sequence[str]) -> list[str]:
     return [cell] if cell in whole else cell.split(separator)
 
 
-def first_number(classes: Mapping[Path, set[str]], names: Sequence[str]) -> int | None:
-    """Return whether the classes of all files are places in --class_names from 0 or from 1.
+def name_numbers(
+    labels: Mapping[Path, Labels], names: Sequence[str] | None
+) -> Mapping[Path, Labels]:
+    """Return labels with names of classes, where all files have their numbers.
 
-    None: they are no numbers, or names.
+    These are places in --class_names, from 0 or from 1 in all files.
 
     Raises:
-        ValueError: it is not certain, or differs between the files.
+        ValueError: where they count from is not certain, or differs between the files.
     """
-    used = set().union(*classes.values())
-    if not names or not used or used & set(names) or not all(map(str.isdecimal, used)):
-        return None
-    lowest, highest = min(map(int, used)), max(map(int, used))
+    used = {path: {c for row in found.rows for c in row.classes} for path, found in labels.items()}
+    together = set().union(*used.values())
+    if not names or not together or together & set(names):
+        return labels
+    if not all(map(str.isdecimal, together)):
+        return labels
+    first = _first_number(used, names)
+    _log.info(
+        "%s: classes are numbers of --class_names, from %d", ", ".join(map(str, labels)), first
+    )
+    named = {}
+    for path, found in labels.items():
+        rows = [
+            row._replace(classes=[names[int(number) - first] for number in row.classes])
+            for row in found.rows
+        ]
+        named[path] = found._replace(rows=rows)
+    return named
+
+
+def _first_number(used: Mapping[Path, set[str]], names: Sequence[str]) -> int:
+    ranges = {path: (min(map(int, n)), max(map(int, n))) for path, n in used.items() if n}
+    lowest, highest = (
+        min(low for low, _ in ranges.values()),
+        max(high for _, high in ranges.values()),
+    )
     if (lowest == 0 or is_background(names[0])) and highest < len(names):
         return 0
     if lowest > 0 and highest == len(names):
         return 1
-    ranges = [
-        f"{path} has the numbers {min(map(int, found))} to {max(map(int, found))}"
-        for path, found in classes.items()
-        if found
-    ]
+    listed = ", ".join(f"{path} has the numbers {a} to {b}" for path, (a, b) in ranges.items())
     raise ValueError(
-        f"{', '.join(ranges)} for classes, and --class_names has {len(names)}; from 0 to "
-        f"{len(names) - 1} or from 1 to {len(names)} is not certain: write the names in place of "
-        "numbers"
+        f"{listed} for classes, and --class_names has {len(names)}; from 0 to {len(names) - 1} or "
+        f"from 1 to {len(names)} is not certain: write the names in place of numbers"
     )
 
 
-def doubts(names: Sequence[str]) -> list[str]:
+def check_names(source: str, occurring: Collection[str], names: Sequence[str]) -> None:
+    """Refuse or warn of names of classes that labels have, and that are probably none."""
+    if unknown := sorted(name for name in occurring if is_background(name, UNLABELLED)):
+        raise ValueError(
+            f"{source}: {unknown[0]!r} may be images without any class, or images that nobody has "
+            "labelled; for the first, name the classes in a file --class_names, without it; else "
+            "take these images out"
+        )
+    for doubt in _doubts(names):
+        _log.warning("%s: %s", source, doubt)
+
+
+def _doubts(names: Sequence[str]) -> list[str]:
     """Return a line for each kind of name that is probably no class's."""
     alike: dict[str, list[str]] = {}
     for name in names:

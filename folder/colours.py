@@ -116,16 +116,19 @@ def read_white(path: Path) -> np.ndarray:
     return colours > 0
 
 
-def lies_between(label: np.ndarray) -> np.ndarray:
-    """Return which pixels have a value between those at both sides: bool (H, W).
+def smooth_share(label: np.ndarray, odd: np.ndarray) -> float:
+    """Return the share of edges at which odd classes lie between those at both sides, 0 to 1.
 
-    Numbers of classes have none, or next to none; smooth resizing of such a mask makes them.
+    Smooth resizing makes them at all edges of classes whose numbers differ by more than one.
     """
-    found = np.zeros(label.shape, bool)
+    between, edges = np.zeros(label.shape, bool), np.zeros(label.shape, bool)
     for axis in (0, 1):
-        before, after = np.roll(label, SIDE, axis), np.roll(label, -SIDE, axis)
-        found |= (np.minimum(before, after) < label) & (label < np.maximum(before, after))
-    return found
+        sides = np.stack([np.roll(label, SIDE, axis), np.roll(label, -SIDE, axis)])
+        lower, upper = sides.min(axis=0), sides.max(axis=0)
+        edge = (upper != IGNORE) & (upper - lower > 1)
+        between |= edge & odd & (lower < label) & (label < upper)
+        edges |= edge
+    return float(between.sum() / max(edges.sum(), 1))
 
 
 def read_objects(path: Path) -> tuple[np.ndarray, int]:

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from folder.class_names import doubts, first_number, read_names, without_background
+from folder.class_names import check_names, name_numbers, read_names, without_background
 from folder.label_files import ACCEPTED
 from folder.labels import read_labels
-from folder.rows import UNLABELLED, Labels, Row, is_background
+from folder.rows import Labels, Row, is_background
 from folder.splits import folders_of_part, part_of, part_of_file, parts_by_folder
 from folder.tree import ALMOST, Names, files_below, normal
 from misc.files.images import is_turned, photograph_problem, photograph_size
@@ -61,15 +61,8 @@ def read_index(
     found = _match(images, rows, source=source, strict=strict_labels)
     if names is None:
         occurring = {c for row in found.values() for c in row.classes}
-        if unknown := sorted(name for name in occurring if is_background(name, UNLABELLED)):
-            raise ValueError(
-                f"{source}: {unknown[0]!r} may be images without any class, or images that nobody "
-                "has labelled; for the first, name the classes in a file --class_names, without "
-                "it; else take these images out"
-            )
         names = own_names or sorted(occurring, key=lambda n: (n.isdecimal() and int(n), n))
-        for doubt in doubts(names):
-            _log.warning("%s: %s", source, doubt)
+        check_names(source, occurring, names)
     if not 0 < len(names) <= MOST_CLASSES:
         raise ValueError(f"{source}: {len(names)} classes, accepted are 1 to {MOST_CLASSES}")
     broken = _broken(root, paths, refuse=strict_images)
@@ -135,20 +128,11 @@ def _read_files(files: Sequence[Path], names: Sequence[str] | None, images: Name
             _log.info("%d files of labels are taken together, and no split", len(files))
         parts = [""] * len(files)
     labels = {path: read_labels(path, names=names, images=images) for path in files}
-    classes = {path: {c for row in each.rows for c in row.classes} for path, each in labels.items()}
-    first = first_number(classes, names or ())
-    if names and first is not None:
-        source = ", ".join(map(str, files))
-        _log.info("%s: classes are numbers of --class_names, from %d", source, first)
     rows, own_names = list[Row](), dict[str, None]()
-    for (path, found), part in zip(labels.items(), parts, strict=True):
+    for (path, found), part in zip(name_numbers(labels, names).items(), parts, strict=True):
         folders = [Path(os.path.relpath(path.parent, images.root)).as_posix()]
         folders += folders_of_part(part, images.paths.values())
-        for row in found.rows:
-            named = row.classes
-            if names and first is not None:
-                named = [names[int(number) - first] for number in named]
-            rows.append(row._replace(classes=named, folders=folders, part=part or row.part))
+        rows += [row._replace(folders=folders, part=part or row.part) for row in found.rows]
         own_names |= dict.fromkeys(found.class_names or ())
     all_have_names = all(found.class_names for found in labels.values())
     return Labels(rows, list(own_names) if all_have_names else None)

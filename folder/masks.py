@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from folder.coco_masks import CocoMasks
-from folder.colours import ClassColours, colours_of, lies_between, read_objects, read_white
+from folder.colours import ClassColours, colours_of, read_objects, read_white, smooth_share
 from folder.index import Index, check_size
 from folder.tree import BARE, EXACT, files_below, is_photograph, stem
 from misc.files.dataset import KINDS
@@ -17,6 +17,7 @@ from misc.imutils import IGNORE
 
 _log = logging.getLogger("irnet")
 LOOKED_AT = 20  # masks, to see whether they hold numbers of classes and objects
+SMOOTH = 0.1  # of the pixels near edges: a mask that was resized smoothly has more
 FOLDERS = {"semantic": "semantic", "segmentationclass": "semantic"}
 FOLDERS |= {"instance": "instance", "segmentationobject": "instance"}
 # What may stand behind the image's name in that of its mask, and of one that has a single object.
@@ -67,11 +68,9 @@ class Masks:
         ids, is_piece = self._images_of(path)
         if is_piece and may_be_flat:
             kind = "instance"
-        if is_piece and kind == "semantic":
+        if not ids or (is_piece and kind == "semantic"):
             return False
         files = self._files[kind]
-        if not ids:
-            return False
         if not is_piece and (twice := [i for i in ids if i in files]):
             raise ValueError(
                 f"--masks {self._folder}: {files[twice[0]][0]} and {place / path} are both masks "
@@ -154,7 +153,7 @@ class Masks:
         """Refuse classes that the image has not, by its label, and that lie between others."""
         shown = [class_id + 1 for class_id in self._classes(image_id)]
         odd = ~np.isin(label, [0, IGNORE, *shown])
-        if odd.any() and lies_between(label)[odd].mean() > 0.5:
+        if odd.any() and smooth_share(label, odd) > SMOOTH:
             names = [self._index.class_names[number - 1] for number in np.unique(label[odd])]
             raise ValueError(
                 f"{path}: {', '.join(names)}, which the image-level label has not, lies along the "

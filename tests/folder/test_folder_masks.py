@@ -179,6 +179,15 @@ def test_masks_that_were_resized_smoothly_are_refused(photos, tmp_path, picture,
         opened(photos, masks).semantic_label("deep_b")
 
 
+def test_a_thin_object_that_the_label_has_not_is_no_sign_of_that(photos, tmp_path):
+    write_csv(tmp_path / "tags.csv", {**TAGS, "deep/b.jpg": ["dog"]})
+    masks = write_all(tmp_path / "m", "{}.png", grey)
+    label = 2 * (np.indices(SIZE)[0] < 8).astype(np.uint8)
+    label[6:10, 10] = 1
+    write_mask(masks / "deep/b.png", label)
+    assert np.array_equal(opened(photos, masks).semantic_label("deep_b"), label)
+
+
 def test_an_object_that_was_resized_smoothly_is_refused(photos, tmp_path):
     white = grey(255 * (LABELS["a.jpg"] > 0).astype(np.uint8))
     (tmp_path / "m").mkdir()
