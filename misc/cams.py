@@ -42,13 +42,23 @@ def combine_scales(
 
 def strided_cam(maps: Sequence[torch.Tensor], size: tuple[int, int]) -> torch.Tensor:
     """Compute `cam`: the sum on the stride-4 grid, (K, h, w)."""
-    return _normalized(_sum_resized(maps, _grid(size, 4)))
+    return _normalized(strided_sum(maps, size))
 
 
 def high_res_cam(maps: Sequence[torch.Tensor], size: tuple[int, int]) -> torch.Tensor:
     """Compute `high_res`: the sum at 16·⌈H/16⌉ × 16·⌈W/16⌉, cropped to (K, H, W)."""
+    return _normalized(high_res_sum(maps, size))
+
+
+def strided_sum(maps: Sequence[torch.Tensor], size: tuple[int, int]) -> torch.Tensor:
+    """Sum the maps of several scales on the stride-4 grid of an image of (H, W)."""
+    return _sum_resized(maps, _grid(size, 4))
+
+
+def high_res_sum(maps: Sequence[torch.Tensor], size: tuple[int, int]) -> torch.Tensor:
+    """Sum the maps of several scales on the pixels of an image of (H, W)."""
     height, width = (16 * side for side in _grid(size, 16))
-    return _normalized(_sum_resized(maps, (height, width))[:, : size[0], : size[1]])
+    return _sum_resized(maps, (height, width))[:, : size[0], : size[1]]
 
 
 def strided_of(maps: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

@@ -11,6 +11,7 @@ from misc.indexing import PathIndex
 from misc.machine.device import Compute
 from misc.run.stage import StageFiles
 from misc.settings.config import CAM_METHODS, Config
+from misc.train.amn_maps import label_logits
 from misc.train.inference import advcam_scale_maps, scale_maps
 from misc.train.networks import (
     Pretrained,
@@ -19,6 +20,7 @@ from misc.train.networks import (
     load_trained,
     make_network,
 )
+from net.amn import AMN
 from net.deeplab import DeepLab
 from net.map_net import MAPS, map_net, with_features
 from net.mask_rcnn import mask_rcnn
@@ -36,7 +38,7 @@ def build_network(
     Args:
         config: the settings.
         name: `cam`, the classification network; `recam` and `lpcam`, which make maps with it;
-            `advcam`: it, differentiable down to the image; `irn`, `mask_rcnn` or `deeplab`.
+            `advcam`: it, differentiable down to the image; `amn`, `irn`, `mask_rcnn` or `deeplab`.
         num_classes: number of foreground classes.
         for_training: whether `cam` and `irn` are built to learn, or to make maps and fields.
     """
@@ -54,6 +56,8 @@ def build_network(
             train_whole=True,
         )
         return with_features(net, name)
+    if name == "amn":
+        return AMN(num_classes, backbone=backbone)
     if name == "mask_rcnn":
         return mask_rcnn(
             num_classes,
@@ -110,7 +114,8 @@ def open_network(
 def open_maps(config: Config, num_classes: int, compute: Compute) -> FindMaps:
     """Open what makes the maps of --cam_method, with its trained weights.
 
-    It returns the maps of an image at each scale and of its classes, `keys`; see `scale_maps`.
+    It returns the maps of an image at each scale and of its classes, `keys`; see `scale_maps`. Of
+    `amn` they are logits of all labels, which the image's old relation label turns into maps.
     """
     model = open_network(config, config.cam_method, num_classes, compute)
     if config.cam_method == "advcam":
@@ -121,7 +126,8 @@ def open_maps(config: Config, num_classes: int, compute: Compute) -> FindMaps:
             iterations=config.advcam_iterations,
             compute=compute,
         )
-    return partial(scale_maps, model, compute=compute)
+    find = label_logits if config.cam_method == "amn" else scale_maps
+    return partial(find, model, compute=compute)
 
 
 def pretrained_from(config: Config, name: str, num_classes: int) -> Pretrained:

@@ -1,6 +1,6 @@
 """DeepLab-v2 on a ResNet (Chen et al., PAMI 2018; METHOD section 9)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -35,7 +35,7 @@ class DeepLab(nn.Module):
         )
         channels = stage_channels(self.resnet50)[-1]
         rates = [rate * 8 // output_stride for rate in RATES]
-        self.aspp = nn.ModuleList(_classifier(channels, num_labels, rate) for rate in rates)
+        self.aspp = atrous_classifiers(channels, num_labels, rates)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Map normalised images (B, 3, H, W) to logits (B, C + 1, ⌈H/8⌉, ⌈W/8⌉), or of H/16."""
@@ -53,11 +53,15 @@ class DeepLab(nn.Module):
         load_weights(self, state, source=source)
 
 
-def _classifier(channels: int, num_labels: int, rate: int) -> nn.Conv2d:
-    layer = nn.Conv2d(channels, num_labels, 3, padding=rate, dilation=rate)
-    nn.init.normal_(layer.weight, std=0.01)
-    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-    return layer
+def atrous_classifiers(channels: int, num_labels: int, rates: Sequence[int]) -> nn.ModuleList:
+    """Build 3×3 convolutions to logits, one for each dilation; what they give is summed."""
+    layers = nn.ModuleList()
+    for rate in rates:
+        layer = nn.Conv2d(channels, num_labels, 3, padding=rate, dilation=rate)
+        nn.init.normal_(layer.weight, std=0.01)
+        nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        layers.append(layer)
+    return layers
 
 
 def label_loss(logit: torch.Tensor, label: torch.Tensor, *, ignore: int) -> torch.Tensor:

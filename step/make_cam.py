@@ -1,12 +1,12 @@
-"""Compute class attention maps with the trained classification network (METHOD section 2)."""
+"""Compute class attention maps with the trained network of --cam_method (METHOD section 2)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from misc.files import published
-from misc.files.cam_files import write_cams
+from misc.files.cam_files import read_cams, write_cams
 from misc.files.dataset import Dataset
 from misc.machine.device import compute_of
 from misc.run.open_dataset import image_labels
@@ -14,6 +14,7 @@ from misc.run.results import claim_outputs
 from misc.run.stage import StageFiles
 from misc.run.workers import Way, run_images
 from misc.settings.config import Config
+from misc.train.amn_maps import write_amn_cams
 from misc.train.inference import LoadedScales, load_scales
 from net.build import check_networks, open_maps
 
@@ -29,12 +30,13 @@ def run(config: Config, dataset: Dataset) -> None:
     more = [published.FILE] * (config.cam_format == "npy")
     outputs = claim_outputs(stage, ids, more_files=more)
     keys = image_labels(dataset, ids)
+    is_amn = config.cam_method == "amn"
 
     def process(image_id: str, loaded: LoadedScales) -> Way:
         size, images = loaded
         maps = [scale.cpu().numpy() for scale in find_maps(images, keys=keys[image_id])]
-        cams = {"keys": keys[image_id], "maps": maps, "size": size}
-        yield partial(write, outputs(image_id), cams)
+        own = partial(write_amn_cams, config.amn_label_dir, image_id) if is_amn else write_cams
+        yield partial(write, outputs(image_id), own, keys=keys[image_id], maps=maps, size=size)
 
     run_images(
         ids,
@@ -46,9 +48,9 @@ def run(config: Config, dataset: Dataset) -> None:
     )
 
 
-def write(paths: Sequence[Path], cams: Mapping[str, Any]) -> None:
+def write(paths: Sequence[Path], write_own: Callable[..., None], **cams: Any) -> None:
     """Write an image's CAMs: our file and, where there are two paths, the published program's."""
     own, *others = paths
-    write_cams(own, **cams)
+    write_own(own, **cams)
     for path in others:
-        published.save_cams(path, **cams)
+        published.save_cams(path, read_cams(own, size=cams["size"]))

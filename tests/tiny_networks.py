@@ -54,9 +54,10 @@ Net, CAM, AffinityDisplacementLoss, EdgeDisplacement = networks_on(backbone)
 
 @contextlib.contextmanager
 def tiny_detector_and_deeplab():
-    """Build Mask R-CNN and DeepLab, which no flag names, on the small backbone as well."""
+    """Build Mask R-CNN, DeepLab and AMN, which no flag names, on the small backbone as well."""
     with (
         mock.patch("net.mask_rcnn.build_backbone", backbone),
+        mock.patch("net.amn.build_backbone", backbone),
         mock.patch("net.deeplab.build_backbone", backbone),
     ):
         yield

@@ -46,6 +46,16 @@ def write_cams(
         steps = values * (_STEPS / np.maximum(peaks, 1e-30))[:, None, None]
         arrays[f"peak{number}"] = peaks
         arrays[f"map{number}"] = np.rint(steps).astype(np.uint16)
+    _save(path, arrays)
+
+
+def write_final_cams(path: str | os.PathLike[str], cams: CAMs) -> None:
+    """Write CAMs that are no sum of raw maps, as other programs do, in 16-bit floats."""
+    maps = {"cam": cams.cam.astype(np.float16), "high_res": cams.high_res.astype(np.float16)}
+    _save(path, {"keys": cams.keys, **maps})
+
+
+def _save(path: str | os.PathLike[str], arrays: dict[str, np.ndarray]) -> None:
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 

@@ -1,28 +1,26 @@
 """Results as the published program keeps them, a pickled dict each: for programs built on it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from misc.cams import combine_scales
+from misc.cams import CAMs
 from misc.files.atomic import atomic_path
 
 FILE = "{}.npy"  # {} is an image's id
 
 
-def save_cams(
-    path: Path, *, keys: np.ndarray, maps: Sequence[np.ndarray], size: tuple[int, int]
-) -> None:
-    """Write the CAMs of an image; see `combine_scales` for the arguments.
+def save_cams(path: Path, cams: CAMs) -> None:
+    """Write the CAMs of an image.
 
     The dict has `keys` and `cam` as tensors, int64 (K,) and float32 (K, h, w), and `high_res` as an
     array, float32 (K, H, W).
     """
-    cam, high_res = combine_scales([torch.from_numpy(scale) for scale in maps], size)
-    _save(path, {"keys": torch.from_numpy(keys), "cam": cam, "high_res": high_res.numpy()})
+    keys, cam = torch.from_numpy(cams.keys), torch.from_numpy(cams.cam)
+    _save(path, {"keys": keys, "cam": cam, "high_res": cams.high_res})
 
 
 def save_instances(path: Path, detections: Mapping[str, np.ndarray]) -> None:

@@ -21,7 +21,7 @@ from misc.run.log import logger, table
 from misc.run.overview import tell_overview
 from misc.run.records import check_claim, hold_sources
 from misc.run.results import known_settings
-from misc.run.stage import StageFiles, each_once, stage_writing
+from misc.run.stage import EARLIER_LABELS, StageFiles, each_once, stage_writing
 from misc.run.understood import other_names, tell_cam_forms, tell_understood
 from misc.run.workers import map_images
 
@@ -128,6 +128,7 @@ def _problem_of(dataset: Dataset, item: str) -> str:
         "instance": dataset.instance_label,
         "cam_out_dir": partial(read_cams, num_classes=len(dataset.class_names)),
         "ir_label_out_dir": read_label,
+        EARLIER_LABELS: read_label,
         "ins_seg_out_dir": load_instances,
         "sem_seg_out_dir": read_label,
     }
@@ -222,7 +223,12 @@ def _missing(each: StageFiles, coming: Mapping[Path, set[str]]) -> Iterator[str]
             continue
         first = next(folder / name for name in names if name in missing)
         remedy = "accepted are imagenet, none, or a file of the backbone's weights"
-        if maker := stage_writing(flag):
+        if flag == EARLIER_LABELS:
+            remedy = (
+                "accepted is --ir_label_out_dir of an earlier run with another --cam_method, whose "
+                "stage cam_to_ir_label makes them of its --train_list"
+            )
+        elif maker := stage_writing(flag):
             remedy = (
                 f"the stage {maker.name} makes it: --{maker.flag} True, or name a place that "
                 f"has it{other_names(folder, names) if flag == 'cam_out_dir' else ''}"

@@ -14,13 +14,14 @@ from misc.machine.device import compute_of
 from misc.machine.ranks import rank0_only
 from misc.run.code import module_identity
 from misc.run.records import claim_folder, read_settings
-from misc.run.stage import StageFiles, image_names
+from misc.run.stage import EARLIER_LABELS, StageFiles, image_names
 from misc.settings.config import DATASETS, SETTINGS
 from misc.settings.flags import resolved
 from misc.settings.metadata import MODULES
 
 # Settings whose value counts by what is in a file, a folder or a list, or follows from a list.
-BY_CONTENT = ("_weights_name", "_out_dir", "_list", "pretrained", "_batch_size")
+FOLDERS = ("_out_dir", EARLIER_LABELS)
+BY_CONTENT = (*FOLDERS, "_weights_name", "_list", "pretrained", "_batch_size")
 
 
 @rank0_only
@@ -41,7 +42,7 @@ def claim_outputs(
     place, files = Path(folder or stage.value(row.writes)), (*row.files, *more_files)
     images = dict.fromkeys(ids, "")
     for flag in _affecting(stage):
-        if flag.endswith("_out_dir") and read_settings(stage.value(flag)) is None:
+        if flag.endswith(FOLDERS) and _settings_behind(flag, stage.value(flag)) is None:
             images |= _external_files(flag, stage.value(flag), ids)
     settings = result_settings(stage, extra=extra)
     claim_folder(place, settings, files=files, images=images, overwrite=config.overwrite)
@@ -63,7 +64,7 @@ def result_settings(
 
     Paths do not count: weights are identified by the file's digest, data by name and digest, an
     output folder by the settings that it was made with, or by the images' files in it if it is not
-    ours, a module by the digest of its source.
+    of this run, a module by the digest of its source.
 
     Args:
         stage: the stage that writes.
@@ -84,12 +85,12 @@ def result_settings(
             own[name] = f"a file of SHA-256 {fingerprint(value)}"
         elif name.endswith("_list"):
             own[name] = dataset.identify(ids, truth=truth)
-        elif not name.endswith("_out_dir"):
+        elif not name.endswith(FOLDERS):
             own[name] = value
-        elif (earlier := read_settings(value)) is not None:
+        elif (earlier := _settings_behind(name, value)) is not None:
             before |= earlier
         elif ids is None:
-            own[name] = "files of another program"  # each counts with its image
+            own[name] = "files of another program or run"  # each counts with its image
         else:
             names = sorted(image_names(name, value, ids))
             digest = content_digest(path for each in names for path in _files(name, value, each))
@@ -105,6 +106,14 @@ def known_settings(stage: StageFiles) -> dict[str, dict[str, Any]]:
     unknown = (*BY_CONTENT, *["precision"] * (stage.config.precision == "auto"))
     known = [name for name in _affecting(stage) if not name.endswith(unknown)]
     return {stage.row.name: _values(stage, known)}
+
+
+def _settings_behind(flag: str, folder: str) -> dict[str, dict[str, Any]] | None:
+    """Return by stage what shaped a folder; None where its files count by their content.
+
+    An earlier run has the same stages as this one: a record cannot hold the settings of both.
+    """
+    return None if flag == EARLIER_LABELS else read_settings(folder)
 
 
 def _affecting(stage: StageFiles) -> list[str]:

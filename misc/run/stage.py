@@ -14,6 +14,9 @@ from misc.machine import ranks
 from misc.run.log import logger
 from misc.settings.config import CAM_METHODS, Config
 
+# The setting that names relation labels which an earlier run made.
+EARLIER_LABELS = "amn_label_dir"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
@@ -54,8 +57,13 @@ class Stage:
         return f"{self.name.removesuffix('_labels')}_pass"
 
     def reads_of(self, config: Config) -> list[str]:
-        """Return `reads` with the network that makes the maps of the run's --cam_method."""
-        return [name.format(map_network=CAM_METHODS[config.cam_method]) for name in self.reads]
+        """Return `reads` with the network that makes the maps of the run's --cam_method.
+
+        Without those that only another method's network has.
+        """
+        network = CAM_METHODS[config.cam_method]
+        names = [name.format(map_network=network) for name in self.reads]
+        return [name for name in names if name in vars(config)]
 
     def run(self, config: Config, dataset: Dataset) -> None:
         """Run the stage."""
@@ -159,7 +167,8 @@ class StageFiles:
             if maker is None:
                 yield Files(flag, place.parent, [place.name], False)
             elif maker.files:
-                yield Files(flag, place, image_names(flag, place, self.ids), True)
+                ids = self.images if flag == EARLIER_LABELS else self.ids
+                yield Files(flag, place, image_names(flag, place, ids), True)
             else:
                 yield self._weights(maker)
 
@@ -261,7 +270,8 @@ def stage_named(name: str) -> Stage:
 
 
 def stage_writing(flag: str) -> Stage | None:
-    """Return the stage whose result a setting names."""
+    """Return the stage whose result a setting names, this run's or an earlier run's."""
+    flag = "ir_label_out_dir" if flag == EARLIER_LABELS else flag
     return next((stage for stage in all_stages() if stage.writes == flag), None)
 
 

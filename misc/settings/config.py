@@ -48,13 +48,14 @@ COCO = ("coco14", "coco17")
 
 # How class attention maps are made, and the network that makes them: the stage train_NETWORK makes
 # NETWORK_weights_name.
-CAM_METHODS = {"cam": "cam", "recam": "recam", "lpcam": "lpcam", "advcam": "cam"}
+CAM_METHODS = {"cam": "cam", "recam": "recam", "lpcam": "lpcam", "advcam": "cam", "amn": "amn"}
 
 # Stages, by what affects their results.
 LABELS = ("make_ins_seg_labels", "make_sem_seg_labels")
 TRAININGS = ("train_cam", "train_irn", "train_mask_rcnn", "train_deeplab")
 # DeepLab's backbone is a setting of its own.
-SEEDS = ("train_recam", "train_lpcam", "make_cam")
+SEED_TRAININGS = ("train_recam", "train_lpcam", "train_amn")
+SEEDS = (*SEED_TRAININGS, "make_cam")
 BACKBONED = (*TRAININGS[:3], *SEEDS, *LABELS, "eval_mask_rcnn")
 NETWORKS = (*TRAININGS, *SEEDS, *LABELS, "eval_mask_rcnn", "eval_deeplab")
 
@@ -98,7 +99,7 @@ class Config:
         0,
         "random seed of initial weights, sampling and augmentation",
         rule=SEED,
-        affects=(*TRAININGS, "train_recam", "train_lpcam"),
+        affects=(*TRAININGS, *SEED_TRAININGS),
     )
     run_dir: str = setting("", "folder prepended to every output path that no flag names")
     checkpoint_every: float = setting(
@@ -196,7 +197,7 @@ class Config:
         coco14="train",
         cityscapes="train",
         folder="train",
-        affects=("train_cam", "train_recam", "train_lpcam", "train_irn"),
+        affects=("train_cam", *SEED_TRAININGS, "train_irn"),
     )
     val_list: str = setting("val", "split name or file of ids to validate on")
     infer_list: str = setting(
@@ -223,7 +224,7 @@ class Config:
         "imagenet (downloaded by torchvision), a file of the backbone's weights in "
         "torchvision's names, or none: from scratch",
         demo="none",
-        affects=(*TRAININGS, "train_recam"),
+        affects=(*TRAININGS, "train_recam", "train_amn"),
     )
     cam_method: str = setting(
         "cam",
@@ -236,7 +237,11 @@ class Config:
         "net.resnet50_cam", "module with Net and CAM", affects=("train_cam", *SEEDS)
     )
     cam_crop_size: int = training_crop(
-        512, rule=CROP, demo=160, cityscapes=768, affects=("train_cam", "train_recam")
+        512,
+        rule=CROP,
+        demo=160,
+        cityscapes=768,
+        affects=("train_cam", "train_recam", "train_amn"),
     )
     cam_resize_long: tuple[int, ...] = setting(
         (320, 640),
@@ -246,7 +251,7 @@ class Config:
         cityscapes=(512, 1024),
         affects=("train_cam", "train_recam"),
     )
-    cam_batch_size: int = batch_size(16, demo=8, affects=("train_cam", "train_recam"))
+    cam_batch_size: int = batch_size(16, demo=8, affects=("train_cam", "train_recam", "train_amn"))
     cam_num_epoches: int = epochs(5, demo=10, affects=("train_cam",))
     cam_learning_rate: float = setting(
         0.1,
@@ -273,7 +278,13 @@ class Config:
         affects=("train_lpcam", "make_cam"),
     )
     cam_eval_thres: float = setting(
-        0.15, "background score in eval_cam", rule=UNIT, recam=0.21, coco14_recam=0.15, lpcam=0.3
+        0.15,
+        "background score in eval_cam",
+        rule=UNIT,
+        recam=0.21,
+        coco14_recam=0.15,
+        lpcam=0.3,
+        amn=0.25,
     )
     suggest_thresholds: bool = setting(False, "eval_cam prints the thresholds that suit the CAMs")
 
@@ -322,6 +333,23 @@ class Config:
         affects=("make_cam", *LABELS),
     )
 
+    amn_label_dir: str = setting(
+        "result/ir_label",
+        "relation labels of an earlier run; not moved by --run_dir",
+        rule=A_PATH,
+        demo="result/demo/ir_label",
+        of=("amn",),
+    )
+    amn_num_epoches: int = epochs(5, of=("amn",), affects=("train_amn",))
+    amn_learning_rate: float = setting(
+        5e-6,
+        "learning rate of the backbone; twenty times that for the new layers",
+        rule=POSITIVE,
+        demo=5e-5,
+        of=("amn",),
+        affects=("train_amn",),
+    )
+
     conf_fg_thres: float = setting(
         0.3,
         "background score for confident foreground",
@@ -332,6 +360,7 @@ class Config:
         recam=0.35,
         lpcam=0.45,
         advcam=0.35,
+        amn=0.45,
         affects=("cam_to_ir_label",),
     )
     conf_bg_thres: float = setting(
@@ -345,6 +374,7 @@ class Config:
         recam=0.1,
         lpcam=0.25,
         advcam=0.15,
+        amn=0.15,
         affects=("cam_to_ir_label",),
     )
     crf: str = setting(
@@ -403,6 +433,7 @@ class Config:
         rule=POSITIVE,
         coco14_rib=1.3,
         advcam=1.5,
+        amn=1.3,
         affects=LABELS,
     )
     walk: bool = setting(
@@ -452,6 +483,7 @@ class Config:
         recam=0.28,
         coco14_recam=0.25,
         lpcam=0.35,
+        amn=0.25,
         affects=("make_sem_seg_labels",),
     )
     walk_background: float = setting(
@@ -592,6 +624,7 @@ class Config:
     lpcam_weights_name: str = output_path(
         "sess/lpcam.pth", "weights of LPCAM", rule=A_FILE, of=("lpcam",)
     )
+    amn_weights_name: str = output_path("sess/amn.pth", "weights of AMN", rule=A_FILE, of=("amn",))
     irn_weights_name: str = output_path("sess/res50_irn.pth", "weights of IRNet", rule=A_FILE)
     cam_out_dir: str = output_path(
         "result/cam", "CAMs, ours or of another method (.npz, .npy, .pt, .png), see YOUR_CAMS.md"
@@ -680,6 +713,7 @@ class Config:
     )
     train_recam_pass: bool | None = stage_flag("train_recam", of=("recam",))
     train_lpcam_pass: bool | None = stage_flag("train_lpcam", of=("lpcam",))
+    train_amn_pass: bool | None = stage_flag("train_amn", of=("amn",))
     make_cam_pass: bool | None = stage_flag("make_cam")
     eval_cam_pass: bool | None = stage_flag("eval_cam")
     cam_to_ir_label_pass: bool | None = stage_flag("cam_to_ir_label")

@@ -17,7 +17,7 @@ FIELD = "network"  # of the record
 PREDICTS = {"mask_rcnn": ("mask_rcnn",), "deeplab": ("deeplab",), "irn": ("cam", "irn")}
 # The stages that use a network as --predict does.
 STAGES = {
-    **dict.fromkeys(("cam", "recam", "lpcam"), ("make_cam",)),
+    **dict.fromkeys(("cam", "recam", "lpcam", "amn"), ("make_cam",)),
     "irn": ("make_ins_seg_labels", "make_sem_seg_labels"),
     "mask_rcnn": ("eval_mask_rcnn",),
     "deeplab": ("eval_deeplab",),

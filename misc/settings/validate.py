@@ -1,5 +1,6 @@
 """Which settings go together."""
 
+import os
 from collections.abc import Container, Mapping
 from typing import Any
 
@@ -17,6 +18,8 @@ def check_together(config: Config) -> None:
     _check_instead(values)
     if config.sweep is not None:
         read_grid(config.sweep)
+    if config.cam_method == "amn":
+        _check_amn(values)
     if config.predict:
         return
     _check_data(config.dataset, config.data_root)
@@ -85,6 +88,23 @@ def _check_instead(values: Mapping[str, Any]) -> None:
     if values["predict"] and stages:
         raise ValueError(
             f"--{stages[0]}: --predict runs no stage of a data set; leave one of the two out"
+        )
+
+
+def _check_amn(values: Mapping[str, Any]) -> None:
+    labels, own = values["amn_label_dir"], values["ir_label_out_dir"]
+    if values["predict"]:
+        if values["predict_network"] == "irn":
+            raise ValueError(
+                "--cam_method amn: its maps need a relation label of each image, which --predict "
+                "has not; pass --cam_method cam, whose maps this IRNet takes, too, or another "
+                "--predict_network"
+            )
+    elif os.path.realpath(labels) == os.path.realpath(own):
+        raise ValueError(
+            f"--amn_label_dir {labels}: is --ir_label_out_dir of this run, too, and --cam_method "
+            "amn learns from the relation labels of an earlier run; pass --run_dir for this one, "
+            "for example --run_dir amn"
         )
 
 

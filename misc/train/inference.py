@@ -73,7 +73,11 @@ def measure_crops(
 
 @torch.inference_mode()
 def scale_maps(
-    model: nn.Module, images: Sequence[torch.Tensor], *, keys: np.ndarray, compute: Compute
+    model: Callable[[torch.Tensor], torch.Tensor],
+    images: Sequence[torch.Tensor],
+    *,
+    keys: np.ndarray,
+    compute: Compute,
 ) -> list[torch.Tensor]:
     """Compute the class attention maps of an image's classes at each scale.
 

@@ -108,7 +108,31 @@ class RelationSamples(SegmentationSamples):
     def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, np.ndarray, np.ndarray]:
         """Return as `SegmentationSamples.sample`, the label at stride 4, (crop/4, crop/4)."""
         crop, extent, label = super().sample(index, rng)
-        return crop, extent, stride4_label(label)
+        return crop, extent, strided_label(label, 4)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AMNSamples(SegmentationSamples):
+    """Images with their relation labels and image-level labels, for AMN (METHOD section 2).
+
+    `labels` are float32 (N, C) of 0 and 1.
+    """
+
+    labels: np.ndarray
+    remedy: str = "name the folder of these images' relation labels with --amn_label_dir"
+
+    def sample(  # type: ignore[override]  # one part more
+        self, index: int, rng: np.random.Generator
+    ) -> tuple[Tensor, np.ndarray, np.ndarray, np.ndarray]:
+        """Return as `SegmentationSamples.sample`, the label at stride 16; and the labels (C,)."""
+        crop, extent, label = super().sample(index, rng)
+        classes = self.labels.shape[1]
+        if (last := label[label != IGNORE].max(initial=0)) > classes:
+            raise ValueError(
+                f"{self.ids[index]}: its relation label has class {last} of {classes} classes; "
+                f"{self.remedy}"
+            )
+        return crop, extent, strided_label(label, 16), self.labels[index]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,9 +169,9 @@ class DetectionSamples(ImageSamples):
         return [list(part) for part in zip(*samples, strict=True)]
 
 
-def stride4_label(label: np.ndarray) -> np.ndarray:
-    """Reduce a label map (H, W) to the stride-4 grid by nearest neighbours."""
-    height, width = ((side - 1) // 4 + 1 for side in label.shape)
+def strided_label(label: np.ndarray, stride: int) -> np.ndarray:
+    """Reduce a label map (H, W) to the grid of a stride by nearest neighbours."""
+    height, width = ((side - 1) // stride + 1 for side in label.shape)
     return resize(label, (height, width), nearest=True)
 
 

@@ -3,15 +3,16 @@
 import numpy as np
 import torch
 
-from misc.cams import combine_scales
+from misc.cams import CAMs, combine_scales
 from misc.files import published
 
 
 def test_a_file_of_cams_is_read_as_the_published_program_reads_its_own(tmp_path):
     maps, keys = [np.random.default_rng(0).random((2, 5, 7), np.float32)], np.array([3, 14])
-    published.save_cams(tmp_path / "a.npy", keys=keys, maps=maps, size=(75, 101))
-    cam_dict = np.load(tmp_path / "a.npy", allow_pickle=True).item()
     cam, high_res = combine_scales([torch.from_numpy(maps[0])], (75, 101))
+    cams = CAMs(keys=keys, cam=cam.numpy(), high_res=high_res.numpy())
+    published.save_cams(tmp_path / "a.npy", cams)
+    cam_dict = np.load(tmp_path / "a.npy", allow_pickle=True).item()
     assert np.abs(cam_dict["high_res"] - high_res.numpy()).max() < 1e-6
     assert (cam_dict["cam"] - cam).abs().max() < 1e-6
     labels = np.pad(cam_dict["keys"] + 1, (1, 0), mode="constant")
