@@ -190,8 +190,8 @@ def distributed(module: nn.Module) -> nn.Module:
     is_live = False
     for parent in list(module.modules()):
         for name, part in parent.named_children():
-            # One that is frozen with its backbone stays what it is.
-            if isinstance(part, nn.BatchNorm2d) and all(p.requires_grad for p in part.parameters()):
+            # One that uses its running statistics stays what it is: converted, it would be live.
+            if isinstance(part, nn.BatchNorm2d) and part.training:
                 is_live = True
                 if on_gpu:
                     setattr(parent, name, nn.SyncBatchNorm.convert_sync_batchnorm(part))

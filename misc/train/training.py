@@ -216,6 +216,7 @@ def train(
         schedule = replace(schedule, batch_size=len(samples))
     compute, total = training.compute, schedule.total_steps(len(samples))
     every = every or len(samples) // schedule.batch_size
+    model.train()
     step_losses = distributed_losses(model, losses, schedule.batch_size)
     meter, path = Meter(), checkpoint_path(training.weights)
     checkpoint = Checkpoint(path, model, optimizer, meter, schedule=str(schedule))
@@ -240,7 +241,6 @@ def train(
         pin_memory=compute.device.type == "cuda",
     )
     saved = time.monotonic()
-    model.train()
     with bar(total=total, initial=start, description=training.name, unit="step") as progress:
         for step, batch in enumerate(batches, start):
             seed_step(training.seed, step)
