@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from folder.class_names import choose, classes_in, names_of_columns
@@ -108,58 +108,67 @@ def _check_sure(found: Table) -> None:
 def _columns_of_0_and_1(file: File, found: Table) -> Labels | None:
     """`path,cat,dog` above `a.jpg,1,0`; or `a.jpg,1,0` or `1,0` in one column and --class_names."""
     found = _named_columns(file, found)
-    first, values = found.lines[0], [split_cells(line.cells.values()) for line in found.lines]
     _check_one_column(file, found)
     _check_columns(file, found)
-    is_bits = [len(each) > 1 and set(map(str.lower, each)) <= BITS.keys() for each in values]
-    is_one_cell = max(len(line.cells) for line in found.lines) == 1
-    is_alike = all(is_bits) and len(set(map(len, values))) == 1
-    # A list of classes has none of them twice.
-    is_certain = any(b and len(set(v)) < len(v) for v, b in zip(values, is_bits, strict=True))
-    if not any(is_bits) or (is_one_cell and not (is_alike or is_certain)):
+    values = [[v.lower() for v in split_cells(line.cells.values())] for line in found.lines]
+    if not (count := _count_of_columns(found, values)):
         return None
-    count = len(values[is_bits.index(True)])
-    if is_one_cell and count == 2 and all(len(set(each)) == 2 for each in values):
-        raise ValueError(
-            f"{first.place}: {' '.join(values[0])!r} may be two columns of 0 and 1, or the "
-            "classes 0 and 1; write `path,class;class`"
-        )
-    headings = found.headings
+    headings, place = found.headings, found.lines[0].place
     named = headings if len(headings) == count else names_of_columns(file, count)
     if len(named) != count or len(set(named)) < count or "" in named:
         has = f"{len(named)} names" if named else "there is no --class_names"
         raise ValueError(
-            f"{first.place}: {count} columns of 0 and 1, and {has}; a line of headings names "
-            "each, or a file --class_names"
+            f"{place}: {count} columns of 0 and 1, and {has}; a line of headings names each, or a "
+            "file --class_names"
         )
     rows, named = [], list(map(normal, named))
-    for line, each, fits in zip(found.lines, values, is_bits, strict=True):
-        if not fits or len(each) != count:
-            odd = [repr(cell) for cell in each if cell.lower() not in BITS]
+    for line, bits in zip(found.lines, values, strict=True):
+        odd = [repr(value) for value in bits if value not in BITS]
+        if odd or len(bits) != count:
             raise ValueError(
-                f"{line.place}: {odd[0] if odd else f'{len(each)} of them'} in place of {count} "
+                f"{line.place}: {odd[0] if odd else f'{len(bits)} of them'} in place of {count} "
                 "columns of 0 and 1 after the path; leave lines out that are not known"
             )
-        shown = [name for name, bit in zip(named, each, strict=True) if BITS[bit.lower()]]
+        shown = [name for name, bit in zip(named, bits, strict=True) if BITS[bit]]
         rows.append(Row(line.place, line.path, shown))
     return Labels(rows, named)
 
 
+def _count_of_columns(found: Table, values: Sequence[Sequence[str]]) -> int:
+    """Return how many columns of 0 and 1 lines have, each of these values; 0: they have none."""
+    bits = [each for each in values if len(each) > 1 and set(each) <= BITS.keys()]
+    if not bits:
+        return 0
+    if max(len(line.cells) for line in found.lines) == 1:
+        is_alike = len(bits) == len(values) and len(set(map(len, values))) == 1
+        # A list of classes has none of them twice.
+        if not is_alike and all(len(set(each)) == len(each) for each in bits):
+            return 0
+        if len(bits[0]) == 2 and all(len(set(each)) == 2 for each in values):
+            raise ValueError(
+                f"{found.lines[0].place}: {' '.join(values[0])!r} may be two columns of 0 and 1, "
+                "or the classes 0 and 1; write `path,class;class`"
+            )
+    return len(bits[0])
+
+
 def _named_columns(file: File, found: Table) -> Table:
-    """Leave out columns that tools write, or, where --class_names names some, all others."""
+    """Return the columns that --class_names names, or those called a class, or all but tools'."""
     known = set(map(normal, file.names or ()))
     chosen = [heading for heading in found.headings if normal(heading) in known]
     if len(chosen) < 2:
+        chosen = [heading for heading in found.headings if word_of(heading) in CLASS_WORDS]
+    if not chosen:
         chosen = [heading for heading in found.headings if word_of(heading) not in OTHER_WORDS]
     return found.only(chosen) if chosen else found
 
 
 def _check_columns(file: File, found: Table) -> None:
-    """Refuse columns of 0 and 1 beside others, none of which is called a class; and -1 beside 0."""
+    """Refuse columns of 0 and 1 beside others; and -1 beside 0."""
     values = {h: {line.cells[h].lower() for line in found.lines} for h in found.headings}
     bits = [heading for heading in values if values[heading] <= BITS.keys()]
     others = [heading for heading in values if heading not in bits]
-    if len(bits) > 1 and others and not any(word_of(h) in CLASS_WORDS for h in values):
+    if len(bits) > 1 and others:
         raise ValueError(
             f"{file.path}: the columns {', '.join(map(repr, bits))} hold 0 and 1, "
             f"{', '.join(map(repr, others))} do not; remove these, or name the columns of classes "

@@ -312,6 +312,7 @@ def test_what_has_two_readings_is_refused(photos, lines, names, words):
         ("id,car,cow\ntop,1,-1\nb,-1,1", "", ["car"]),
         ("id,fold,car,cow\ntop,4,1,0\nb,3,0,1", "car,cow", ["car"]),
         ("path,class\ntop,car\ntop,cow\nb,", "", ["car", "cow"]),
+        ("path,label,crowd\ntop,1,0\nb,0,1", "car,cow", ["cow"]),
     ],
 )
 def test_what_has_one_reading_is_read(photos, lines, names, classes):
