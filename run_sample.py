@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run; return 0 on success, 2 after a one-line error message, 130 after an interrupt."""
+    """Run; return 0 on success, 2 after a one-line error message, 130 after an interrupt.
+
+    It never ends the interpreter. An error that is not the user's is raised.
+    """
     try:
         from misc.settings.flags import read_config
 
@@ -32,13 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run(config)
         if config.dry_run:
             logger.info("to run it: %s", _without_dry_run(arguments or sys.argv[1:]))
-    except ModuleNotFoundError as error:
-        # Python's own message alone has a name; ours say what to do.
-        remedy = "; install what is needed: pip install -r requirements.txt" if error.name else ""
-        return _stop(f"{error}{remedy}")
+    except ImportError as error:
+        return _stop(f"{error}{_remedy(error)}")
     except (ValueError, OSError) as error:
         return _stop(str(error))
-    except SystemExit as ended:  # by argparse, after --help or an error
+    except SystemExit as ended:  # by argparse, after --help or an error, or by a module of a flag
+        if isinstance(ended.code, str):
+            return _stop(ended.code, status=1)
         return int(ended.code or 0)
     except KeyboardInterrupt:
         return _stop(f"interrupted; {AGAIN}", status=130)
@@ -51,7 +54,7 @@ def run(config: "Config") -> None:
     The settings are written beside the log, for --settings to repeat the run.
 
     Raises:
-        ValueError, OSError, ModuleNotFoundError: in one line, what is wrong and what to do.
+        ValueError, OSError, ImportError: in one line, what is wrong and what to do.
     """
     # torch takes seconds to import; --help and a wrong flag do not need it.
     from misc.machine import ranks
@@ -154,6 +157,13 @@ def _without_dry_run(arguments: Sequence[str]) -> str:
         if not flag.fullmatch(word) and (before != "--dry_run" or word.startswith("--"))
     ]
     return f"{program()} {shlex.join(words)}"
+
+
+def _remedy(error: ImportError) -> str:
+    if "libGL" in str(error):
+        return "; without it, install opencv-python-headless in place of opencv-python"
+    # Python's own message alone has a name; ours say what to do.
+    return "; install what is needed: pip install -r requirements.txt" if error.name else ""
 
 
 def _stop(reason: str, *, status: int = 2) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from misc.cams import CAMs
 from misc.centroids import cluster_centroids, find_centroids
 from misc.files.cam_files import CamFolder
 from misc.files.dataset import Dataset, Images
@@ -66,11 +67,7 @@ def image_layers(
     layers: list[Layer] = []
     with suppress(FileNotFoundError):
         stored = CamFolder(path=config.cam_out_dir, num_classes=len(dataset.class_names))
-        cams = stored.read(image_id, image.shape[:2])
-        note = "score: dark blue 0, yellow 1"
-        for key, scores in zip(cams.keys, cams.high_res, strict=True):
-            title, colours = f"CAM: {dataset.class_names[key]}", heat_colours(scores)
-            layers.append(Layer(title=title, picture=colours, opacity=0.6, note=note))
+        layers += cam_layers(stored.read(image_id, image.shape[:2]), dataset.class_names)
     if (path := label_path(config.ir_label_out_dir, image_id)).is_file():
         note = "clear: confident background"
         layers.append(class_layer("relation label", read_label(path), dataset, note=note))
@@ -87,6 +84,20 @@ def image_layers(
         elif (path := label_path(folder, image_id)).is_file():
             layers.append(class_layer(name, read_label(path), dataset))
     return [*layers, *truth_layers(dataset, image_id)]
+
+
+def cam_layers(cams: CAMs, class_names: Sequence[str]) -> list[Layer]:
+    """Return the overlay of each class attention map of an image."""
+    note = "score: dark blue 0, yellow 1"
+    return [
+        Layer(
+            title=f"CAM: {class_names[key]}",
+            picture=heat_colours(scores),
+            opacity=0.6,
+            note=note,
+        )
+        for key, scores in zip(cams.keys, cams.high_res, strict=True)
+    ]
 
 
 def open_irnet(config: Config, num_classes: int) -> Callable[[np.ndarray], Fields | None]:
