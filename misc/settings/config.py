@@ -187,7 +187,7 @@ class Config:
     val_share: float = setting(
         0.1,
         "folder: share of the images, drawn by --seed, that is val",
-        rule=Rule(lambda value: 0 < value < 1, "a number between 0 and 1"),
+        rule=Rule(lambda value: 0 < value < 1, "a number above 0 and below 1"),
         of=("folder",),
     )
     train_list: str = setting(
