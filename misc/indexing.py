@@ -240,7 +240,7 @@ def _transition(weights: torch.Tensor, shifts: tuple[int, ...]) -> torch.Tensor:
     values = weights.mul_((1 / degree).to(weights.dtype)).T.flatten()
     entries = (*_row_entries(pixels, shifts, weights.device), values)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+        warnings.filterwarnings("ignore", message="Sparse (CSR tensor support|invariant checks)")
         return torch.sparse_csr_tensor(*entries, (pixels, pixels), check_invariants=False)
 
 
