@@ -118,6 +118,12 @@ def pair_sums(
     return PairSums(sums=torch.stack(sums), counts=counts.to(boundary.dtype))
 
 
+def count_pairs(label: torch.Tensor, *, radius: int) -> torch.Tensor:
+    """Count the pairs of a batch as PairSums.counts; label as affinity_displacement_losses."""
+    counts = torch.bincount(pair_kinds(label, radius=radius).flatten(), minlength=KINDS)
+    return counts[[BACKGROUND, FOREGROUND, NEGATIVE]].float()
+
+
 def _pixel_weights(
     boundary: torch.Tensor,
     displacement: torch.Tensor,

@@ -46,11 +46,19 @@ def amn_losses(
         # torch spreads its own share over all labels, with the pixel's.
         label_smoothing=smoothing * labels / (labels - 1),
     )
-    parts = torch.stack([label == 0, (label > 0) & (label != IGNORE)])
-    # Without a pixel of a part its loss is 0, where the authors divide 0 by 0.
-    counts = reduce_counts(parts.sum(dim=(1, 2, 3)).float()).clamp(min=1e-5)
-    background, foreground = (loss * parts).sum(dim=(1, 2, 3)) / counts
+    # Without a pixel of one of them its loss is 0, where the authors divide 0 by 0.
+    counts = reduce_counts(count_pixels(label)).clamp(min=1e-5)
+    background, foreground = (loss * _masks(label)).sum(dim=(1, 2, 3)) / counts
     return {"background": background, "foreground": foreground}
+
+
+def count_pixels(label: torch.Tensor) -> torch.Tensor:
+    """Count the background and the foreground pixels of labels (B, h, w): float32 (2,)."""
+    return _masks(label).sum(dim=(1, 2, 3)).float()
+
+
+def _masks(label: torch.Tensor) -> torch.Tensor:
+    return torch.stack([label == 0, (label > 0) & (label != IGNORE)])
 
 
 def amn_cams(logits: Sequence[torch.Tensor], keys: np.ndarray, label: np.ndarray) -> CAMs:

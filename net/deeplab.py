@@ -72,11 +72,15 @@ def label_loss(logit: torch.Tensor, label: torch.Tensor, *, ignore: int) -> torc
         label: uint8 (B, H, W); pixels of `ignore` do not count.
 
     Returns:
-        a scalar; 0 where no pixel counts. With several ranks it is scaled so that the ranks' mean
+        a scalar; 0 where no pixel counts. Of a part of a batch it is scaled so that the parts' mean
         is the mean over all pixels.
     """
     large = F.interpolate(logit.float(), size=label.shape[1:], mode="bilinear", align_corners=False)
     total = F.cross_entropy(large, label.long(), ignore_index=ignore, reduction="sum")
-    # Ranks average their gradients: each divides by the mean of the ranks' counts of pixels.
-    count = ranks.mean_count((label != ignore).sum().float())
-    return total / count.clamp(min=1 / ranks.world_size())
+    # Parts average their gradients: each divides by the mean of the parts' counts of pixels.
+    return total / ranks.mean_count(labelled_pixels(label, ignore=ignore)).clamp(min=1e-5)
+
+
+def labelled_pixels(label: torch.Tensor, *, ignore: int) -> torch.Tensor:
+    """Count the pixels of labels that are not `ignore`: float32, a scalar."""
+    return (label != ignore).sum().float()

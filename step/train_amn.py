@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from misc.amn import LOSS_WEIGHTS, amn_losses
+from misc.amn import LOSS_WEIGHTS, amn_losses, count_pixels
 from misc.files.dataset import Dataset
 from misc.files.labels import read_semantic_label
 from misc.imutils import normalize_crop
@@ -46,7 +46,16 @@ def run(config: Config, dataset: Dataset) -> None:
     )
     # Without drops the learning rate is constant.
     schedule = Schedule(batch_size=config.cam_batch_size, epochs=config.amn_num_epoches, drops=())
-    train(training, model, optimizer, samples, losses, schedule, term_weights=LOSS_WEIGHTS)
+    train(
+        training,
+        model,
+        optimizer,
+        samples,
+        losses,
+        schedule,
+        counts=lambda batch: count_pixels(batch[2]),
+        term_weights=LOSS_WEIGHTS,
+    )
     training.save(model)
 
 

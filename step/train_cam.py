@@ -64,7 +64,7 @@ def run(config: Config, dataset: Dataset) -> None:
 def classification_loss(model: nn.Module, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
     """Compute the multi-label soft margin loss of a batch of `ClassificationSamples`.
 
-    With several ranks it is scaled so that the ranks' mean is the mean over all images.
+    Of a part of the batch it is scaled so that the parts' mean is the mean over all images.
     """
     crop, extent, label = batch
     logit = model(normalize_crop(crop, extent)).float()

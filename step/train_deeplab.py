@@ -17,7 +17,7 @@ from misc.train.samples import SegmentationSamples
 from misc.train.supervision import supervision_from, validation_images
 from misc.train.training import RATE_FACTORS, Schedule, claim_training, make_optimizer, train
 from net.build import begin_network, check_networks
-from net.deeplab import label_loss
+from net.deeplab import label_loss, labelled_pixels
 
 check = check_networks
 
@@ -62,6 +62,7 @@ def run(config: Config, dataset: Dataset) -> None:
             samples,
             segmentation_loss,
             schedule,
+            counts=lambda batch: labelled_pixels(batch[2], ignore=IGNORE),
             validate=validate if val_ids else None,
             every=config.deeplab_eval_steps,
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from misc.affinity import LOSS_WEIGHTS
+from misc.affinity import LOSS_WEIGHTS, count_pairs
 from misc.files.dataset import Dataset
 from misc.files.labels import read_semantic_label
 from misc.imutils import normalize_crop
@@ -64,8 +64,16 @@ def run(config: Config, dataset: Dataset) -> None:
             epochs=config.irn_num_epoches,
             warmup_steps=config.irn_warmup_steps,
         )
-        losses = relation_losses
-        train(training, model, optimizer, samples, losses, schedule, term_weights=LOSS_WEIGHTS)
+        train(
+            training,
+            model,
+            optimizer,
+            samples,
+            relation_losses,
+            schedule,
+            counts=lambda batch: count_pairs(batch[2], radius=config.irn_radius),
+            term_weights=LOSS_WEIGHTS,
+        )
     set_mean(model, dataset, infer_ids, crop_size=config.irn_crop_size, compute=training.compute)
     training.save(model, {MEAN: mean_of})
 

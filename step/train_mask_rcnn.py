@@ -71,8 +71,8 @@ def run(config: Config, dataset: Dataset) -> None:
 def detection_losses(model: nn.Module, batch: Sequence[Any]) -> dict[str, torch.Tensor]:
     """Compute the five losses of the region proposals, the boxes and the masks of a batch.
 
-    Each is torchvision's mean over what it samples from the batch. With several ranks it is a mean
-    over this rank's samples, weighted by its part of the images; the ranks' mean is the loss.
+    Each is torchvision's mean over what it samples from the batch. Of a part of the batch it is the
+    mean over the part's samples, weighted by its share of the images; the parts' mean is the loss.
     """
     images, targets = [detector_image(image) for image in batch[0]], batch[1]
     weight = ranks.loss_weight(len(images))

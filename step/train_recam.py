@@ -53,7 +53,7 @@ def run(config: Config, dataset: Dataset) -> None:
 def recam_losses(model: Any, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
     """Compute the losses of both classifiers on a batch of `ClassificationSamples`.
 
-    With several ranks they are scaled so that the ranks' mean is the mean over all images.
+    Of a part of the batch they are scaled so that the parts' mean is the mean over all images.
     """
     crop, extent, label = batch
     features, classifier = model.net.features(normalize_crop(crop, extent)), model.net.classifier

@@ -205,13 +205,13 @@ def test_ranks_share_the_images_and_make_equal_labels(one, tmp_path, number):
     assert log.count('"eval_deeplab"') == 2  # one rank's, and now once
 
 
-@pytest.mark.parametrize("number", [2, 3, 4, 8])
-def test_any_number_of_ranks_learns_what_one_learns(one, tmp_path, number):
+@pytest.mark.parametrize(("number", "micro_batch"), [(2, 0), (3, 0), (4, 0), (8, 0), (2, 1)])
+def test_any_number_of_ranks_learns_what_one_learns(one, tmp_path, number, micro_batch):
     folder = tmp_path / "run"
     shutil.copytree(one, folder, ignore=shutil.ignore_patterns("sess"))
     stages = ("train_cam", "train_irn", "train_mask_rcnn", "train_deeplab")
     words = [word for stage in stages for word in (f"--{stage}_pass", "True")]
-    changes = {**PUBLISHED, "pretrained": one / "pretrained.pth"}
+    changes = {**PUBLISHED, "pretrained": one / "pretrained.pth", "micro_batch": micro_batch}
     words = forked.arguments(folder, *words, **changes)
     assert run_ranks(words, tmp_path / "output", number, tell_loops) == [0] * number
     assert_shared(tmp_path / "output", number, "validate", "count_instances", "mean_displacement")
@@ -221,6 +221,17 @@ def test_any_number_of_ranks_learns_what_one_learns(one, tmp_path, number):
         assert_same_curves(folder, one, name)
     # torchvision's detector draws from the images of a rank: no equal weights.
     assert all(tensor.isfinite().all() for tensor in weights(folder, "mask_rcnn.pth").values())
+
+
+def test_micro_batches_of_a_detector_are_those_of_as_many_ranks(one, tmp_path):
+    for number, micro_batch in ((3, 0), (1, 1)):
+        folder = tmp_path / str(number)
+        shutil.copytree(one, folder, ignore=shutil.ignore_patterns("mask_rcnn*"))
+        changes = {**PUBLISHED, "pretrained": one / "pretrained.pth", "micro_batch": micro_batch}
+        words = forked.arguments(folder, "--train_mask_rcnn_pass", "True", **changes)
+        assert run_ranks(words, tmp_path / "output", number) == [0] * number
+    assert_close(tmp_path / "1", tmp_path / "3", names=["mask_rcnn.pth"])
+    assert_same_curves(tmp_path / "1", tmp_path / "3", "mask_rcnn")
 
 
 def test_live_batch_norm_of_ranks_on_a_cpu_is_told_and_trains(tmp_path):

@@ -25,7 +25,7 @@ LONGEST_WAIT = timedelta(hours=2)
 _BROKEN_CONNECTION = re.compile(r"\[\S*gloo/transport/\S+:\d+\] ")
 
 _alone = False
-_counts = True
+_mean_count: Callable[[torch.Tensor], torch.Tensor] | None = None
 
 
 def are_started() -> bool:
@@ -147,36 +147,29 @@ def mean(values: torch.Tensor) -> torch.Tensor:
 
 
 @contextlib.contextmanager
-def counting(counts: bool) -> Iterator[None]:
-    """Set whether this rank's counts are included within the context: see `mean_count`.
-
-    A rank without an image of a batch takes the step with a placeholder image, which must not
-    count.
-    """
-    global _counts
-    before, _counts = _counts, counts
+def counting(mean_of_parts: Callable[[torch.Tensor], torch.Tensor]) -> Iterator[None]:
+    """Let `mean_count` be this function within the context; without it, it is `mean`."""
+    global _mean_count
+    before, _mean_count = _mean_count, mean_of_parts
     try:
         yield
     finally:
-        _counts = before
+        _mean_count = before
 
 
 def mean_count(values: torch.Tensor) -> torch.Tensor:
-    """Average the ranks' counts of a step, without placeholder images.
+    """Average a loss's counts, float32, over the parts of a batch: the ranks' and micro batches.
 
-    Ranks average their losses and gradients: a sum over this rank's images, divided by the mean
+    The parts average their losses and gradients: a sum over this part's images, divided by the mean
     count, becomes the mean over all images.
     """
-    return mean(values if _counts else torch.zeros_like(values))
+    return mean(values) if _mean_count is None else _mean_count(values)
 
 
 def loss_weight(count: int) -> float:
-    """Return this rank's count over the ranks' mean count: the weight of its mean loss."""
-    if not _together():
-        return 1.0
+    """Return this part's count over the parts' mean count: the weight of its mean loss."""
     own = torch.tensor(float(count))
-    weight = float(own / mean_count(own))  # on every rank: they meet here
-    return weight if _counts else 0.0
+    return float(own / mean_count(own))  # on every rank: they meet here
 
 
 def distributed(module: nn.Module) -> nn.Module:

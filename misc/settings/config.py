@@ -102,6 +102,12 @@ class Config:
         affects=(*TRAININGS, *SEED_TRAININGS),
     )
     run_dir: str = setting("", "folder prepended to every output path that no flag names")
+    micro_batch: int = setting(
+        0,
+        "images of a training batch computed at once, for small GPUs; 0: all. Live batch norm "
+        "(--pretrained none) and Mask R-CNN's losses average over these alone",
+        rule=NOT_NEGATIVE,
+    )
     checkpoint_every: float = setting(
         60, "seconds of training between checkpoints", rule=NOT_NEGATIVE
     )

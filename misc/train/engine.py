@@ -1,8 +1,8 @@
 """The parts of the training loop: a step, the means of its loss terms, the checkpoint."""
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,30 +16,63 @@ from misc.machine.device import Compute
 from misc.run.log import logger
 
 Terms = dict[str, torch.Tensor]
+Counts = tuple[torch.Tensor, torch.Tensor]  # those of a part, and their mean over all parts
 
 STOPPED = "training stopped, the last checkpoint is intact; a lower learning rate may help"
 
 
+@dataclass(frozen=True)
+class Part:
+    """The images of a step's batch that go through the network at once, with their labels."""
+
+    batch: Any
+    number: int  # see `own_parts`
+    has_images: bool  # else a placeholder, see `batch_keys`
+
+
 def take_step(
-    losses: Callable[[Any], Terms],
+    losses: nn.Module,
     optimizer: torch.optim.Optimizer,
-    batch: Any,
+    parts: Sequence[Part],
     weights: Mapping[str, float],
     compute: Compute,
+    *,
+    seed: tuple[int, int],
+    counts: Callable[[Any], torch.Tensor],
 ) -> Terms:
-    """Take a step down the sum of the weighted loss terms of a batch, and return the terms."""
-    with compute.autocast():
-        terms = losses(compute.put(batch))
-    loss = torch.stack([weights.get(name, 1.0) * term for name, term in terms.items()]).sum()
+    """Take a step down the sum of the weighted loss terms, and return the terms.
+
+    Args:
+        losses: of `distributed_losses`.
+        optimizer: of the network.
+        parts: this rank's of the batch. Terms and gradients are their means.
+        weights: of the terms; 1 where not named.
+        compute: device and precision.
+        seed: the training's, and the step.
+        counts: see `train`.
+    """
+    parts = [replace(part, batch=compute.put(part.batch)) for part in parts]
+    known: Sequence[Counts | None] = [None] * len(parts)
+    if len(parts) > 1:  # else the loss counts by itself
+        own = torch.stack([part.has_images * counts(part.batch) for part in parts])
+        known = [(each, ranks.mean(own.mean(dim=0))) for each in own]
     optimizer.zero_grad()
-    loss.backward()
+    means: Terms = {}
+    for part, count in zip(parts, known, strict=True):
+        seed_part(*seed, part.number)
+        with compute.autocast():
+            terms = losses(part.batch, part.has_images, count)
+        loss = torch.stack([weights.get(name, 1.0) * term for name, term in terms.items()]).sum()
+        (loss / len(parts)).backward()
+        for name, term in terms.items():
+            means[name] = means.get(name, 0) + term.detach().float() / len(parts)
     optimizer.step()
-    return terms
+    return means
 
 
-def seed_step(seed: int, step: int) -> None:
-    """Make a step's random numbers depend on the seed, the step and the rank alone."""
-    (state,) = np.random.SeedSequence([seed, step, ranks.rank()]).generate_state(1, np.uint64)
+def seed_part(seed: int, step: int, part: int) -> None:
+    """Make a part's random numbers depend on the seed, the step and its number alone."""
+    (state,) = np.random.SeedSequence([seed, step, part]).generate_state(1, np.uint64)
     torch.manual_seed(int(state))
 
 
@@ -49,28 +82,33 @@ def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
         group["lr"] = group.setdefault("base_lr", group["lr"]) * factor
 
 
-def distributed_losses(
-    model: nn.Module, losses: Callable[[Any, Any], Terms], batch_size: int
-) -> nn.Module:
-    """Return the losses as a module of a batch, whose gradients the ranks average.
-
-    Without images of its own (see `batch_keys`) a rank's losses are 0, and so are its gradients.
-    """
-    has_images = len(ranks.share(range(batch_size))) > 0
-    return ranks.distributed(_Losses(model, losses, has_images=has_images))
+def distributed_losses(model: nn.Module, losses: Callable[[Any, Any], Terms]) -> nn.Module:
+    """Return the losses of a part as a module, whose gradients the ranks average."""
+    return ranks.distributed(_Losses(model, losses))
 
 
 class _Losses(nn.Module):
-    def __init__(
-        self, model: nn.Module, losses: Callable[[Any, Any], Terms], *, has_images: bool
-    ) -> None:
+    def __init__(self, model: nn.Module, losses: Callable[[Any, Any], Terms]) -> None:
         super().__init__()
-        self.model, self.losses, self.has_images = model, losses, has_images
+        self.model, self.losses = model, losses
 
-    def forward(self, batch: Any) -> Terms:
-        with ranks.counting(self.has_images):
+    def forward(self, batch: Any, has_images: bool, counts: Counts | None) -> Terms:
+        """Compute the losses; without images they are 0, and so are their gradients."""
+
+        def mean_count(values: torch.Tensor) -> torch.Tensor:
+            if counts is None:
+                return ranks.mean(has_images * values)
+            own, mean = counts
+            if has_images and values.tolist() != own.tolist():
+                raise ValueError(
+                    f"--micro_batch: the network divides its losses by {values.tolist()}, where "
+                    f"its training counts {own.tolist()}; leave --micro_batch out"
+                )
+            return mean
+
+        with ranks.counting(mean_count):
             terms = self.losses(self.model, batch)
-        return terms if self.has_images else {name: 0.0 * term for name, term in terms.items()}
+        return terms if has_images else {name: 0.0 * term for name, term in terms.items()}
 
 
 class Meter:

@@ -186,9 +186,10 @@ def load_batches(
     *,
     seed: int,
     num_workers: int,
+    micro_batch: int = 0,
     pin_memory: bool = False,
 ) -> Iterator[Any]:
-    """Yield this rank's part of the steps' batches; raise the error of a sample as it was raised.
+    """Yield `own_parts` of each step's batch; raise the error of a sample as it was raised.
 
     Pinned memory is for batches that are copied to a CUDA device.
 
@@ -198,7 +199,7 @@ def load_batches(
     processes = ranks.share_of_processes(num_workers)
     batches: DataLoader[Any] = DataLoader(
         _Augmented(samples, seed),
-        batch_sampler=batch_keys(len(samples), batch_size, seed, steps),
+        batch_sampler=batch_keys(len(samples), batch_size, seed, steps, micro_batch),
         collate_fn=partial(_collate, samples),
         num_workers=processes,
         multiprocessing_context=forking() if processes else None,
@@ -222,15 +223,27 @@ def load_batches(
         ) from error
 
 
-def batch_keys(
-    images: int, batch_size: int, seed: int, steps: range
-) -> Iterator[list[tuple[int, int]]]:
-    """Yield (epoch, index) of each image of this rank's part of the steps' batches.
+def own_parts(batch_size: int, micro_batch: int) -> Sequence[int]:
+    """Return the numbers of the parts of a batch that this rank takes, one after the other.
 
-    Every epoch has an order of its own. With fewer images than ranks, the ranks without one get the
-    first as a placeholder, since all take every step; the training counts it once.
+    With 2 ranks that take 3 parts each, rank 0 takes 0, 2 and 4: the parts, and what is random in
+    them, are those of 6 ranks. A part has at most `micro_batch` images; if that is 0, a rank takes
+    one part.
     """
-    steps_an_epoch = images // batch_size
+    each = -(-batch_size // (micro_batch * ranks.world_size())) if micro_batch else 1
+    return ranks.share(range(each * ranks.world_size()))
+
+
+def batch_keys(
+    images: int, batch_size: int, seed: int, steps: range, micro_batch: int
+) -> Iterator[list[tuple[int, int]]]:
+    """Yield (epoch, index) of each image of a part, for `own_parts` of each step's batch.
+
+    Every epoch has an order of its own. With fewer images than parts, the parts without one get the
+    first as a placeholder, since all ranks take as many; the training counts it once.
+    """
+    parts = own_parts(batch_size, micro_batch)
+    steps_an_epoch, number = images // batch_size, len(parts) * ranks.world_size()
     order, order_epoch = np.arange(0), -1
     for step in steps:
         epoch, place = divmod(step, steps_an_epoch)
@@ -238,8 +251,9 @@ def batch_keys(
             order = np.random.default_rng([seed, epoch]).permutation(images)
             order_epoch = epoch
         chosen = order[place * batch_size : (place + 1) * batch_size]
-        own = ranks.share(chosen.tolist()) or chosen[:1].tolist()
-        yield [(epoch, index) for index in own]
+        for part in parts:
+            own = chosen[part::number].tolist() or chosen[:1].tolist()
+            yield [(epoch, index) for index in own]
 
 
 @dataclass(frozen=True)

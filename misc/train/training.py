@@ -32,13 +32,13 @@ from misc.train.curves import TrainingCurve, curve_path
 from misc.train.engine import (
     Checkpoint,
     Meter,
+    Part,
     Terms,
     distributed_losses,
-    seed_step,
     set_rate,
     take_step,
 )
-from misc.train.samples import ImageSamples, load_batches
+from misc.train.samples import ImageSamples, load_batches, own_parts
 from misc.train.supervision import Supervision
 
 # New layers have a larger learning rate under SGD; AdamW scales each step by itself.
@@ -46,7 +46,10 @@ RATE_FACTORS = {"sgd": 10.0, "adamw": 1.0}
 POWER = 0.9  # of the polynomial decay of the learning rate
 REPORT_EVERY = 50  # steps
 IMAGES = "images"  # of the record: those that the network was trained on, with their facts
-SMALLER = "pass a smaller batch or crop size, or another --device; the last checkpoint is intact"
+SMALLER = (
+    "pass a small --micro_batch, for example 1, a smaller crop size or another --device; the last "
+    "checkpoint is intact"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +61,7 @@ class Training:
         weights: path of the weights to write; checkpoint and curve are beside it.
         compute: device, precision of the networks, loader processes.
         seed: random seed.
+        micro_batch: images that go through the network at once; 0: a rank's part of the batch.
         checkpoint_every: seconds between checkpoints.
         tensorboard: folder of TensorBoard's files; None for none.
         settings: by stage, those that shape the weights.
@@ -68,6 +72,7 @@ class Training:
     weights: Path
     compute: Compute
     seed: int = 0
+    micro_batch: int = 0
     checkpoint_every: float = 60
     tensorboard: Path | None = None
     settings: Settings = field(default_factory=dict)
@@ -138,6 +143,7 @@ def claim_training(
         weights=weights,
         compute=compute_of(config),
         seed=config.seed,
+        micro_batch=config.micro_batch,
         checkpoint_every=config.checkpoint_every,
         tensorboard=Path(config.tensorboard_dir) / name if config.tensorboard else None,
         settings=settings,
@@ -181,6 +187,11 @@ def make_optimizer(
     return torch.optim.SGD(groups, momentum=momentum, weight_decay=weight_decay)
 
 
+def count_images(batch: Any) -> torch.Tensor:
+    """Count the images of a batch whose first part they are: float32, a scalar."""
+    return torch.tensor(float(len(batch[0])))
+
+
 def train(
     training: Training,
     model: nn.Module,
@@ -189,6 +200,7 @@ def train(
     losses: Callable[[Any, Any], Terms],
     schedule: Schedule,
     *,
+    counts: Callable[[Any], torch.Tensor] = count_images,
     term_weights: Mapping[str, float] | None = None,
     validate: Callable[[Any], Mapping[str, float]] | None = None,
     every: int | None = None,
@@ -196,16 +208,19 @@ def train(
     """Train `model` in place, from its checkpoint if there is one.
 
     Batches, crops and the order of images depend on the seed and the step alone, so that a
-    resumed run takes exactly the steps of an uninterrupted one, whatever the number of ranks.
+    resumed run takes exactly the steps of an uninterrupted one, whatever the number of ranks and
+    the micro batch.
 
     Args:
         training: its weights are claimed.
         model: the network, on the device.
         optimizer: its groups' `lr` are the learning rates at the schedule's peak.
         samples: the training set.
-        losses: maps the network and a batch to named scalar terms; with several ranks to this one's
-            part of them: their mean over the ranks is that of the whole batch.
+        losses: maps the network and a part of a batch, a rank's or a micro batch, to named scalar
+            terms; their mean over the parts is that of the whole batch (`ranks.mean_count`).
         schedule: length, batch size and learning rate.
+        counts: counts in a part, by its labels alone, what the losses pass to `ranks.mean_count`;
+            by default the images.
         term_weights: of the terms in the total loss; 1 where not named.
         validate: maps the network, in eval mode, to measures, which are logged.
         every: steps between validations, each followed by a checkpoint; by default an epoch.
@@ -217,7 +232,8 @@ def train(
     compute, total = training.compute, schedule.total_steps(len(samples))
     every = every or len(samples) // schedule.batch_size
     model.train()
-    step_losses = distributed_losses(model, losses, schedule.batch_size)
+    step_losses = distributed_losses(model, losses)
+    parts = own_parts(schedule.batch_size, training.micro_batch)
     meter, path = Meter(), checkpoint_path(training.weights)
     checkpoint = Checkpoint(path, model, optimizer, meter, schedule=str(schedule))
     start = checkpoint.resume()
@@ -238,15 +254,24 @@ def train(
         range(start, total),
         seed=training.seed,
         num_workers=compute.num_workers,
+        micro_batch=training.micro_batch,
         pin_memory=compute.device.type == "cuda",
     )
     saved = time.monotonic()
     with bar(total=total, initial=start, description=training.name, unit="step") as progress:
-        for step, batch in enumerate(batches, start):
-            seed_step(training.seed, step)
+        for step in range(start, total):
+            batch = [Part(next(batches), part, part < schedule.batch_size) for part in parts]
             set_rate(optimizer, schedule.rate(step, total))
             with memory_for(f"step {step + 1}", remedy=SMALLER):
-                terms = take_step(step_losses, optimizer, batch, term_weights or {}, compute)
+                terms = take_step(
+                    step_losses,
+                    optimizer,
+                    batch,
+                    term_weights or {},
+                    compute,
+                    seed=(training.seed, step),
+                    counts=counts,
+                )
                 meter.add(terms)
             progress.update()
 

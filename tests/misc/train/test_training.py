@@ -1,3 +1,4 @@
+import contextlib
 from functools import partial
 
 import numpy as np
@@ -36,6 +37,7 @@ def run(
     count=10,
     factor=1.0,
     change=None,
+    micro_batch=0,
     **options,
 ):
     torch.manual_seed(0)
@@ -60,7 +62,12 @@ def run(
     options |= {"term_weights": {"size": 0.01}}
     train(
         Training(
-            name="points", weights=weights, compute=compute, seed=seed, checkpoint_every=seconds
+            name="points",
+            weights=weights,
+            compute=compute,
+            seed=seed,
+            micro_batch=micro_batch,
+            checkpoint_every=seconds,
         ),
         model,
         optimizer,
@@ -112,23 +119,27 @@ def test_where_a_checkpoint_was_made_does_not_show_in_the_result(tmp_path, secon
     assert curves[0].read_bytes() == curves[1].read_bytes()
 
 
-def test_random_numbers_of_a_network_go_on_where_they_were(tmp_path):
+@pytest.mark.parametrize("micro_batch", [0, 2])  # with 2 it stops between the parts of a step
+def test_random_numbers_of_a_network_go_on_where_they_were(tmp_path, micro_batch):
     def with_noise(model, noise):
         model.register_forward_pre_hook(
             lambda _, x: (noise.append(torch.rand(())) or x[0] + noise[-1],)
         )
 
-    whole, first, second = [], [], []
-    run(tmp_path / "whole", change=partial(with_noise, noise=whole))
-    with pytest.raises(KeyboardInterrupt):
-        run(
-            tmp_path / "stopped",
-            change=partial(with_noise, noise=first),
-            stop_after=3,
-            seconds=0,
-        )
-    run(tmp_path / "stopped", change=partial(with_noise, noise=second))
-    assert first + second == whole
+    def noise_of(name, **options):
+        noise = []
+        change = partial(with_noise, noise=noise)
+        with contextlib.suppress(KeyboardInterrupt):
+            model, _ = run(tmp_path / name, change=change, micro_batch=micro_batch, **options)
+            return noise, model.weight
+        return noise, None
+
+    whole, weight = noise_of("whole")
+    first, _ = noise_of("stopped", stop_after=3, seconds=0)
+    second, resumed = noise_of("stopped")
+    assert len(first) == 3
+    assert first[: len(whole) - len(second)] + second == whole
+    assert torch.equal(weight, resumed)
 
 
 def test_a_checkpoint_of_another_schedule_or_network_is_refused(tmp_path):
