@@ -131,6 +131,7 @@ RUNS = [c for c in COMMANDS if "run_sample.py" in shlex.split(c)]
 PUBLISHED = "--voc12_root VOCdevkit/VOC2012"
 AFTER = {
     "--make_sem_seg_pass": PUBLISHED,
+    "--cam_method amn": PUBLISHED,
     "--cam_out_dir my_cams": PUBLISHED,
     "--tables": PUBLISHED,
     "--sweep": PUBLISHED,

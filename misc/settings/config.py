@@ -349,7 +349,7 @@ class Config:
     amn_num_epoches: int = epochs(5, of=("amn",), affects=("train_amn",))
     amn_learning_rate: float = setting(
         5e-6,
-        "learning rate of the backbone; twenty times that for the new layers",
+        "learning rate; twenty times that for new layers",
         rule=POSITIVE,
         demo=5e-5,
         of=("amn",),
