@@ -59,6 +59,7 @@ def run(config: "Config") -> None:
     # torch takes seconds to import; --help and a wrong flag do not need it.
     from misc.machine import ranks
     from misc.settings.flags import resolved
+    from misc.settings.validate import INSTEAD
     from misc.settings.version import VERSION
 
     with ranks.telling_of_lost_ranks():
@@ -68,7 +69,7 @@ def run(config: "Config") -> None:
         here = os.getcwd()
         if here not in sys.path:
             sys.path.append(here)  # it may have the modules that flags name
-        if config.show or config.sweep or config.tables or config.predict or config.dry_run:
+        if any(vars(config)[name] for name in (*INSTEAD, "dry_run")):
             ranks.on_first(lambda: write_settings(config))
         try:
             _run(config)
@@ -91,6 +92,11 @@ def _run(config: "Config") -> None:
         from step import predict
 
         predict.run(config)
+        return
+    if config.export:
+        from step import export
+
+        ranks.on_first(lambda: export.run(config))
         return
     # Opened once, by one rank: opening may draw the data.
     dataset = ranks.on_first(lambda: open_dataset(config))

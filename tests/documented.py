@@ -140,6 +140,7 @@ AFTER = {
     "--mask_rcnn_server_list test": "--dataset cityscapes --data_root cityscapes",
     "--show ID": "",
     "--predict photos": PUBLISHED,
+    "--export programs": PUBLISHED,
 }
 
 

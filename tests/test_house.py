@@ -48,7 +48,7 @@ IMPORTS = {module_of(path): imported(path) for path in FILES}
 
 def test_step_holds_the_stages_and_their_table_alone():
     files = {path.stem for path in (ROOT / "step").glob("*.py")}
-    assert files == {stage.name for stage in STAGES} | {"__init__", "predict"}
+    assert files == {stage.name for stage in STAGES} | {"__init__", "predict", "export"}
 
 
 def test_an_installation_has_every_folder_of_the_program_and_no_other():

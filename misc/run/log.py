@@ -10,6 +10,7 @@ from typing import Any
 
 from misc.files.atomic import write_json
 from misc.settings.config import Config
+from misc.settings.validate import INSTEAD
 from misc.settings.version import VERSION
 
 logger = logging.getLogger("irnet")
@@ -55,8 +56,7 @@ def write_settings(config: Config) -> str:
 
     --show, --tables and so on have a file of their own, so that those of the run are not replaced.
     """
-    looks = ("show", "tables", "sweep", "predict", "dry_run")
-    kind = next((f".{name}" for name in looks if getattr(config, name)), "")
+    kind = next((f".{name}" for name in (*INSTEAD, "dry_run") if getattr(config, name)), "")
     values = {name: value for name, value in vars(config).items() if name != "settings"}
     content = {"version": VERSION, "settings": values}
     path = f"{config.log_name}{kind}.settings.json"

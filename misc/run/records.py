@@ -286,4 +286,6 @@ def _ways_out(settings: Settings) -> str:
         return "name another --predict_dir"
     if first == "sweep":
         return "name another --sweep_dir"
+    if first == "export":
+        return "name another folder for --export"
     return "switch its stage off to use it as it is, or name another place"

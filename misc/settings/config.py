@@ -712,6 +712,11 @@ class Config:
         of=("deeplab", "irn"),
     )
     predict_dir: str = output_path("result/predict", "predictions, in a folder for each network")
+    export: str | None = setting(
+        None,
+        "instead of running stages, write the trained networks to this folder for other programs",
+        rule=A_PATH,
+    )
 
     train_cam_pass: bool | None = stage_flag(
         "train_cam",

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from misc.settings.config import PRESETS, SETTINGS, Config
 from misc.settings.declare import Setting, format_value
 from misc.settings.help import HelpAction, alike, program
-from misc.settings.metadata import MODULES, PREDICTS, read_metadata
+from misc.settings.metadata import EXPORTS, MODULES, PREDICTS, read_metadata
 from misc.settings.settings_file import read_settings_file
 from misc.settings.validate import check_effect, check_reader, check_together
 from misc.settings.version import VERSION
@@ -46,7 +46,8 @@ def read_config(arguments: Sequence[str] | None = None) -> Config:
     flags = _with_data_root(vars(build_parser().parse_args(arguments)))
     saved = _saved(flags)
     given = {**saved, **flags}
-    if given.get("predict") and not given.keys() & {"preset", "dataset"}:
+    of_weights = given.get("predict") or given.get("export")
+    if of_weights and not given.keys() & {"preset", "dataset"}:
         given["preset"] = _preset_of_weights(given)
     given.setdefault("dataset", PRESETS.get(given.get("preset", "demo"), "demo"))
     given.setdefault("preset", given["dataset"] if given["dataset"] in PRESETS else OWN_PRESET)
@@ -54,6 +55,8 @@ def read_config(arguments: Sequence[str] | None = None) -> Config:
     values = defaults(given["preset"], **known) | given
     if values["predict"]:
         values = _with_metadata(values, given)
+    if values["export"]:
+        _check_export(values, given)
     for field in SETTINGS.values():
         is_saved = field.name in saved and field.name not in flags
         source = f"--settings {flags['settings']}: " if is_saved else ""
@@ -195,11 +198,15 @@ def _saved(flags: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _preset_of_weights(given: Mapping[str, Any]) -> str:
-    """Return the preset at whose places the weights of --predict are; VOC's where at none."""
+    """Return the preset at whose places the weights are: all of --predict, any of --export.
+
+    It is VOC's where they are at none.
+    """
     for preset in ("voc12", "demo"):
         values = {**defaults(preset, run_dir=given.get("run_dir", "")), **given}
-        networks = PREDICTS.get(values["predict_network"], ())
-        if all(Path(values[f"{network}_weights_name"]).is_file() for network in networks):
+        networks = PREDICTS.get(values["predict_network"], ()) if values["predict"] else EXPORTS
+        there = [Path(values[f"{network}_weights_name"]).is_file() for network in networks]
+        if all(there) if values["predict"] else any(there):
             return preset
     return "voc12"
 
@@ -209,13 +216,34 @@ def _with_metadata(values: Mapping[str, Any], given: Mapping[str, Any]) -> dict[
     found: dict[str, Any] = {}
     for network in PREDICTS.get(values["predict_network"], ()):
         found |= read_metadata(values[f"{network}_weights_name"], network).settings
+    _check_modules(found, values, given)
+    return {**values, **found, **given}
+
+
+def _check_export(values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Raise ValueError where a given setting is not that of a network which --export writes."""
+    for network in EXPORTS:
+        weights = values[f"{network}_weights_name"]
+        found = read_metadata(weights, network).settings if Path(weights).is_file() else {}
+        _check_modules(found, values, given)
+        for name in found:
+            if given.get(name, found[name]) != found[name]:
+                raise ValueError(
+                    f"--{name} {format_value(given[name])}: --export writes {weights} as its "
+                    f"record says, with {format_value(found[name])}; leave it out"
+                )
+
+
+def _check_modules(
+    found: Mapping[str, Any], values: Mapping[str, Any], given: Mapping[str, Any]
+) -> None:
+    """Raise ValueError where metadata name a module that neither its setting nor a flag names."""
     for name in MODULES:
         if name not in given and found.get(name, values[name]) != values[name]:
             raise ValueError(
                 f"--{name} {values[name]}: the weights are of the module {found[name]}; if you "
                 f"trust it, pass --{name} {found[name]}"
             )
-    return {**values, **found, **given}
 
 
 def _reader(field: Setting) -> Callable[[str], Any]:

@@ -15,6 +15,8 @@ from misc.settings.config import SETTINGS
 FIELD = "network"  # of the record
 # The networks whose weights each --predict_network needs.
 PREDICTS = {"mask_rcnn": ("mask_rcnn",), "deeplab": ("deeplab",), "irn": ("cam", "irn")}
+# The networks that --export writes, where their weights are.
+EXPORTS = ("mask_rcnn", "deeplab", "cam")
 # The stages that use a network as --predict does.
 STAGES = {
     **dict.fromkeys(("cam", "recam", "lpcam", "amn"), ("make_cam",)),

@@ -9,7 +9,7 @@ from misc.settings.declare import Setting, format_value
 from misc.settings.grid import read_grid
 
 # What a command does in place of the stages; one of them at a time.
-INSTEAD = ("predict", "sweep", "show", "tables")
+INSTEAD = ("predict", "export", "sweep", "show", "tables")
 
 
 def check_together(config: Config) -> None:
@@ -20,7 +20,7 @@ def check_together(config: Config) -> None:
         read_grid(config.sweep)
     if config.cam_method == "amn":
         _check_amn(values)
-    if config.predict:
+    if config.predict or config.export:
         return
     _check_data(config.dataset, config.data_root)
     is_replaced = any(values[name] not in (None, False) for name in INSTEAD)
@@ -85,9 +85,9 @@ def _check_instead(values: Mapping[str, Any]) -> None:
             f"--{chosen[0]}; leave one of the two out"
         )
     stages = [name for name, value in values.items() if name.endswith("_pass") and value]
-    if values["predict"] and stages:
+    if stages and chosen and chosen[0] in ("predict", "export"):
         raise ValueError(
-            f"--{stages[0]}: --predict runs no stage of a data set; leave one of the two out"
+            f"--{stages[0]}: --{chosen[0]} runs no stage of a data set; leave one of the two out"
         )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from misc.settings.flags import read_config
 
-INSTEAD = {"predict": ".", "sweep": "beta=2,5", "show": "a", "tables": "True"}
+INSTEAD = {"predict": ".", "export": ".", "sweep": "beta=2,5", "show": "a", "tables": "True"}
 
 
 def refused(*words, match):
