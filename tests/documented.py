@@ -14,7 +14,7 @@ from tests.cityscapes.city_tree import make_cityscapes
 
 ROOT = Path(__file__).parent.parent
 
-RANKS = 2  # in place of the 8 or 16 of the pages
+RANKS = 2  # in place of the 8 of the pages
 # Slow enough that no class is lost, whatever the rounding: every image has labels to learn from.
 LEARNS = {
     "cam_network": "tests.seeing_networks",
@@ -29,7 +29,7 @@ LEARNS = {
     "mask_rcnn_learning_rate": 1e-3,
 }
 # Words that stand for something of the reader's.
-MEANT = {"ID": "demo_000001", "FIRST_MACHINE": "localhost", "FILE": "resnet50.pth"}
+MEANT = {"ID": "demo_000001", "FILE": "resnet50.pth"}
 LANGUAGES = ("", "sh", "bash", "console", "shell")
 PROGRAMS = ("python", "torchrun", "make", "pip")
 
@@ -65,13 +65,11 @@ def place_data(voc_folder, folder):
     (folder / "photos").symlink_to(voc_folder / "VOCdevkit" / "VOC2012" / "JPEGImages")
     make_cityscapes(folder / "cityscapes")
     coco_shaped.make_coco(folder / "COCO", year=2014)
-    (folder / "shared").mkdir()
-    (folder / "shared" / "VOC2012").symlink_to(voc_folder / "VOCdevkit" / "VOC2012")
 
 
 def run_command(command, folder):
     """Run a documented command in a folder with its data."""
-    program, *words = as_meant(command, folder)
+    program, *words = as_meant(command)
     ranks = 1
     if program == "torchrun":
         get_args_parser().parse_args(words)
@@ -82,10 +80,10 @@ def run_command(command, folder):
     run_whole(folder, words, ranks)
 
 
-def as_meant(command, folder):
+def as_meant(command):
     for word, meant in MEANT.items():
         command = re.sub(rf"\b{word}\b", meant, command)
-    return shlex.split(command.replace("/shared/", f"{folder}/shared/"))
+    return shlex.split(command)
 
 
 def run_whole(folder, words, ranks=1):
@@ -120,8 +118,7 @@ def ranks_of(words):
     """Split torchrun's words into the number of ranks they ask for and the program's own words."""
     place = words.index("run_sample.py")
     given = dict(itertools.pairwise(words[1:place]))
-    number = int(given["--nproc_per_node"]) * int(given.get("--nnodes", 1))
-    return number, words[place + 1 :]
+    return int(given["--nproc_per_node"]), words[place + 1 :]
 
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

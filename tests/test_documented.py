@@ -8,15 +8,20 @@ an earlier command has made names it in AFTER; those are in test_documented_afte
 import re
 import shlex
 import subprocess
-from pathlib import Path
 
 import pytest
+from torch.distributed.run import get_args_parser
 
 from misc.settings.flags import build_parser
 from tests import documented
 from tests.documented import COMMANDS, PAGES, ROOT, RUNS, as_meant, run_before
 from tests.folder.photo_tree import export_demo
 
+# What SLURM and DVC run.
+SCRIPTS = re.findall(r"^```slurm\n(.*?)^```", (ROOT / "docs/SLURM.md").read_text(), re.M | re.S)
+_dvc = (ROOT / "docs/dvc.yaml").read_text()
+_settings = re.search("settings: (.*)", _dvc)[1]
+SCRIPTS += re.findall(r"cmd: (.*)", _dvc.replace("${settings}", _settings))
 FLAGS = {flag: page.name for page in PAGES for flag in documented.flags(page.read_text())}
 
 
@@ -52,11 +57,24 @@ def check_requirements(words):
             assert re.search(rf"^{word}\b", known, re.MULTILINE), word
 
 
+@pytest.mark.parametrize("script", SCRIPTS, ids=str)
+def test_a_documented_script_is_one_that_can_run(script):
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True, capture_output=True)
+    lines = [line for line in script.replace("\\\n", " ").splitlines() if "run_sample.py" in line]
+    assert lines
+    for line in lines:
+        program, ours = re.sub(r"\$\w+", "1", line).split("run_sample.py")
+        if "torchrun" in program:
+            words = shlex.split(program.split("torchrun")[1])
+            get_args_parser().parse_args([*words, "run_sample.py"])
+        build_parser().parse_args(shlex.split(ours))
+
+
 def test_documented_flags_are_ours_and_take_their_values():
     parser = build_parser()
     given = {action.option_strings[0] for action in parser._actions}
     for flag, page in FLAGS.items():
-        words = as_meant(flag, Path())
+        words = as_meant(flag)
         assert words[0] in given | {"--help", "--nproc_per_node"}, f"{page}: {flag!r} is no flag"
         if len(words) == 2 and words[0] in given and words[1].isascii() and words[1] != "N":
             parser.parse_args(words)
