@@ -16,7 +16,7 @@ from torch import nn
 
 from misc.files.atomic import atomic_path, write_json
 from misc.files.digests import fingerprint
-from misc.imutils import MEAN, STD, normalize
+from misc.imutils import MEAN, STD
 from misc.machine.device import Compute
 from misc.run.log import logger
 from misc.run.records import claim_folder
@@ -36,10 +36,19 @@ class Program(nn.Module):
 
     preprocessing = f"in the program: RGB / 255, less the mean {MEAN}, divided by {STD}"
     outputs: ClassVar[dict[str, str]]
+    mean: torch.Tensor
+    std: torch.Tensor
 
     def __init__(self, net: Any) -> None:
         super().__init__()
         self.net = net
+        # Buffers move to a device with the program; constants of a trace do not.
+        self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1))
+        self.register_buffer("std", torch.tensor(STD).view(3, 1, 1))
+
+    def normalised(self, image: torch.Tensor) -> torch.Tensor:
+        """Return an image as the network takes it, float32 (1, 3, H, W)."""
+        return (image / 255 - self.mean) / self.std
 
 
 class Classifier(Program):
@@ -53,7 +62,7 @@ class Classifier(Program):
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return the logits, and the maps without those of the mirror image."""
-        features = self.net.features(normalize(image))
+        features = self.net.features(self.normalised(image))
         logits = self.net.classifier(features.mean(dim=(2, 3), keepdim=True)).flatten(1)
         return logits, F.relu(F.conv2d(features, self.net.classifier.weight))
 
@@ -69,7 +78,7 @@ class Segmenter(Program):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Return the probabilities in the size of the image."""
-        found = F.softmax(self.net(normalize(image)), dim=1)
+        found = F.softmax(self.net(self.normalised(image)), dim=1)
         return F.interpolate(found, image.shape[-2:], mode="bilinear", align_corners=False)
 
 

@@ -92,6 +92,7 @@ def expected(networks, name, image):
 
 def load_torch(path, _):
     program = torch.export.load(path).module()
+    assert "device" not in str(program.graph)  # program.to("cuda") would not move it
     return lambda image: found if isinstance(found := program(image), tuple) else (found,)
 
 
