@@ -6,6 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 # Older versions would stop with a traceback.
@@ -87,6 +88,19 @@ def _run(config: "Config") -> None:
         from misc.view.tables import write_tables
 
         ranks.on_first(lambda: write_tables(config.metrics_file, config.tables_file))
+        return
+    if config.compare:
+        from misc.view.compare import write_comparison
+
+        write = partial(
+            write_comparison,
+            config.compare,
+            config.compare_file,
+            dataset=config.dataset,
+            most_images=config.report_images,
+            num_workers=config.num_workers,
+        )
+        ranks.on_first(write)
         return
     if config.predict:
         from step import predict

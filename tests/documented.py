@@ -131,6 +131,7 @@ AFTER = {
     "--cam_method amn": PUBLISHED,
     "--cam_out_dir my_cams": PUBLISHED,
     "--tables": PUBLISHED,
+    "--compare": PUBLISHED,
     "--sweep": PUBLISHED,
     "--infer_list train_aug": PUBLISHED,
     "--settings": PUBLISHED,

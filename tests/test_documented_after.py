@@ -37,4 +37,6 @@ def test_a_run_that_follows_another_finishes(command, finished, tmp_path):
         shutil.rmtree(tmp_path / "sess")
         if "--tables" not in command:
             shutil.rmtree(tmp_path / "result")
+    if "--compare" in command:
+        shutil.copytree(folder, tmp_path / "runs/beta5", symlinks=True)
     documented.run_command(command, tmp_path)

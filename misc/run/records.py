@@ -288,4 +288,7 @@ def _ways_out(settings: Settings) -> str:
         return "name another --sweep_dir"
     if first == "export":
         return "name another folder for --export"
-    return "switch its stage off to use it as it is, or name another place"
+    return (
+        "switch its stage off to use it as it is, or name another place, for example "
+        "--run_dir runs/NAME"
+    )

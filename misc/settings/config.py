@@ -664,7 +664,9 @@ class Config:
     report_file: str = output_path(
         "result/report.html", "the page that the stage report writes", rule=A_FILE
     )
-    report_images: int = setting(24, "images in the report's gallery", rule=POSITIVE)
+    report_images: int = setting(
+        24, "images in the report's gallery, and of --compare", rule=POSITIVE
+    )
 
     dry_run: bool = setting(
         False,
@@ -680,6 +682,14 @@ class Config:
     )
     tables: bool = setting(
         False, "instead of running stages, write the tables of the measures in --metrics_file"
+    )
+    compare: tuple[str, ...] | None = setting(
+        None,
+        "instead of running stages, compare the runs in these folders, for example runs/a,runs/b",
+        rule=Rule(lambda names: len(set(names)) == len(names) > 1, "two different runs or more"),
+    )
+    compare_file: str = output_path(
+        "result/compare.html", "the page that --compare writes", rule=A_FILE
     )
     sweep: str | None = setting(
         None,

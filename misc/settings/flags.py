@@ -24,7 +24,7 @@ _PAGE_HEAD = """\
 
 Defaults are those of `--preset voc12`, the published settings; the column demo names those of
 `--preset demo` that differ. A flag of True or False means True where no value follows it.
-`make flags` writes this page from the settings that `misc/settings/config.py` declares.
+`make flags` writes this page from `misc/settings/config.py`.
 
 | flag | default | demo | what it sets |
 | --- | --- | --- | --- |"""
@@ -46,9 +46,11 @@ def read_config(arguments: Sequence[str] | None = None) -> Config:
     flags = _with_data_root(vars(build_parser().parse_args(arguments)))
     saved = _saved(flags)
     given = {**saved, **flags}
-    of_weights = given.get("predict") or given.get("export")
-    if of_weights and not given.keys() & {"preset", "dataset"}:
-        given["preset"] = _preset_of_weights(given)
+    if not given.keys() & {"preset", "dataset"}:
+        if given.get("predict") or given.get("export"):
+            given["preset"] = _preset_of_weights(given)
+        elif given.get("compare"):
+            given["preset"] = "voc12"  # runs are of any data set: not a place of the demo's
     given.setdefault("dataset", PRESETS.get(given.get("preset", "demo"), "demo"))
     given.setdefault("preset", given["dataset"] if given["dataset"] in PRESETS else OWN_PRESET)
     known = {"run_dir": given.get("run_dir", ""), "cam_method": given.get("cam_method", "cam")}

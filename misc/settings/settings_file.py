@@ -8,15 +8,15 @@ from typing import Any
 from misc.settings.config import SETTINGS
 
 
-def read_settings_file(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read the settings of a run, as values of `Config`.
+def read_settings_file(path: str | os.PathLike[str], *, flag: str = "settings") -> dict[str, Any]:
+    """Read the settings of a run, which a flag names, as values of `Config`.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file is not the settings of a run, or holds one that is unknown or of
             the wrong type.
     """
-    source = f"--settings {path}"
+    source = f"--{flag} {path}"
     if not Path(path).is_file():
         raise FileNotFoundError(f"{source}: no such file; a run writes it beside its log")
     try:

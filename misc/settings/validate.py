@@ -9,7 +9,7 @@ from misc.settings.declare import Setting, format_value
 from misc.settings.grid import read_grid
 
 # What a command does in place of the stages; one of them at a time.
-INSTEAD = ("predict", "export", "sweep", "show", "tables")
+INSTEAD = ("predict", "export", "sweep", "show", "tables", "compare")
 
 
 def check_together(config: Config) -> None:
@@ -20,7 +20,7 @@ def check_together(config: Config) -> None:
         read_grid(config.sweep)
     if config.cam_method == "amn":
         _check_amn(values)
-    if config.predict or config.export:
+    if config.predict or config.export or config.compare:
         return
     _check_data(config.dataset, config.data_root)
     is_replaced = any(values[name] not in (None, False) for name in INSTEAD)

@@ -51,8 +51,8 @@ def gallery_from(config: Config, dataset: Dataset) -> list[str]:
 
     def process(image_id: str, image: np.ndarray) -> Way:
         layers = image_layers(config, dataset, image_id, image, irnet(image))
-        heading = f"{image_id}: {chosen[image_id]}"
-        return (yield partial(draw_article, heading, image, layers))
+        pictures = [(image, layer) for layer in (Layer(title="image"), *layers)]
+        return (yield partial(draw_article, f"{image_id}: {chosen[image_id]}", pictures))
 
     found = map_images(
         list(chosen),
@@ -64,13 +64,13 @@ def gallery_from(config: Config, dataset: Dataset) -> list[str]:
     return [article for _, article in found]
 
 
-def draw_article(heading: str, image: np.ndarray, layers: Sequence[Layer]) -> str:
-    """Draw an image, uint8 (H, W, 3), and its overlays as HTML."""
-    pictures = [
+def draw_article(heading: str, pictures: Sequence[tuple[np.ndarray, Layer]]) -> str:
+    """Draw images, uint8 (H, W, 3), each with an overlay, side by side as HTML."""
+    drawn = [
         picture(embedded("jpeg", draw(image, layer, longest=LONGEST, kind="jpg")), layer.title)
-        for layer in (Layer(title="image"), *layers)
+        for image, layer in pictures
     ]
-    return f"<article><h3>{escape(heading)}</h3>{picture_row(pictures)}</article>"
+    return f"<article><h3>{escape(heading)}</h3>{picture_row(drawn)}</article>"
 
 
 def choose_images(

@@ -78,11 +78,8 @@ def image_layers(
         ("semantic label", Path(config.sem_seg_out_dir), 0.0),
         *((name, folder, SURE) for name, folder in network_folders(config)),
     ):
-        if (path := instance_path(folder, image_id)).is_file():
-            found = load_instances(path)
-            layers.append(instance_layer(name, found, dataset.class_names, least=least))
-        elif (path := label_path(folder, image_id)).is_file():
-            layers.append(class_layer(name, read_label(path), dataset))
+        if layer := label_layer(name, folder, image_id, dataset, least=least):
+            layers.append(layer)
     return [*layers, *truth_layers(dataset, image_id)]
 
 
@@ -98,6 +95,17 @@ def cam_layers(cams: CAMs, class_names: Sequence[str]) -> list[Layer]:
         )
         for key, scores in zip(cams.keys, cams.high_res, strict=True)
     ]
+
+
+def label_layer(
+    name: str, folder: Path, image_id: str, dataset: Images, *, least: float = 0.0
+) -> Layer | None:
+    """Return the overlay of an image's instance or semantic label in a folder; None without."""
+    if (path := instance_path(folder, image_id)).is_file():
+        return instance_layer(name, load_instances(path), dataset.class_names, least=least)
+    if (path := label_path(folder, image_id)).is_file():
+        return class_layer(name, read_label(path), dataset)
+    return None
 
 
 def open_irnet(config: Config, num_classes: int) -> Callable[[np.ndarray], Fields | None]:

@@ -1,6 +1,7 @@
 """A page of tables and pictures: an HTML file for any browser."""
 
 import base64
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -29,10 +30,13 @@ def write_page(path: Path, title: str, subtitle: str, sections: Mapping[str, str
 
 
 def html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Format an HTML table, empty without rows."""
+    """Format an HTML table, empty without rows; a **cell** is bold, as in Markdown."""
 
     def line(tag: str, cells: Sequence[str]) -> str:
-        return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+        return "<tr>" + "".join(f"<{tag}>{text(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+    def text(cell: str) -> str:
+        return re.sub(r"^\*\*(.+)\*\*$", r"<b>\1</b>", escape(cell))
 
     body = "".join(line("td", row) for row in rows)
     return f"<table>{line('th', head)}{body}</table>" if rows else ""

@@ -138,7 +138,9 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
 
 def test_weights_of_unknown_origin_are_not_overwritten(tmp_path):
     (tmp_path / "net.pth").write_bytes(b"published weights")
-    with pytest.raises(ValueError, match="switch its stage off to use it as it is"):
+    with pytest.raises(
+        ValueError, match="use it as it is, or name another place, for example --run_dir runs/NAME"
+    ):
         claim_weights(tmp_path / "net.pth", SETTINGS, overwrite=True)
     assert (tmp_path / "net.pth").read_bytes() == b"published weights"
 

@@ -73,9 +73,10 @@ def test_a_setting_of_another_data_set_in_the_file_is_refused(folder):
 
 
 def test_what_only_looks_does_not_replace_the_settings_of_the_run(folder):
-    looks = (["--show", "a"], ["--tables"], ["--sweep", "beta=5,10"], ["--dry_run"])
+    words = "--show a", "--tables", "--sweep beta=5,10", "--dry_run", "--compare a,b --preset demo"
+    looks = [each.split() for each in words]
     paths = {saved(*words)[1] for words in ([], *looks)}
-    assert len(paths) == 5
+    assert len(paths) == 6
     assert read_config(["--settings", min(paths, key=len)]).show is None
     shown = "result/demo/sample_train_eval.show.settings.json"
     assert read_config(["--settings", shown]).show == "a"
