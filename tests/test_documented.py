@@ -81,7 +81,7 @@ def test_documented_flags_are_ours_and_take_their_values():
 
 
 def test_the_links_between_pages_lead_somewhere():
-    for page in [*PAGES, ROOT / "CHANGELOG.md"]:
+    for page in [*PAGES, ROOT / "CHANGELOG.md", ROOT / "docs" / "walkthrough.ipynb"]:
         for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
             place, _, heading = link.partition("#")
             if place.startswith("http"):

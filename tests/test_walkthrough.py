@@ -2,23 +2,23 @@
 
 import json
 import os
+import shlex
 
 import numpy as np
 import pytest
 
 from misc.files.images import read_label
 from misc.files.instance_files import load_instances
-from tests import forked
+from tests import documented, forked
 from tests.documented import ROOT
 
-STAGES = ("train_cam", "make_cam", "cam_to_ir_label", "train_irn", "make_ins_seg", "make_sem_seg")
+CELLS = json.loads((ROOT / "docs" / "walkthrough.ipynb").read_text())["cells"]
 
 
 def run_cells(results):
     """Run the notebook's code from its folder, on other results, and compare what it made."""
     os.chdir(ROOT / "docs")
-    cells = json.loads((ROOT / "docs" / "walkthrough.ipynb").read_text())["cells"]
-    code = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
+    code = "\n".join("".join(c["source"]) for c in CELLS if c["cell_type"] == "code")
     made = {}
     exec(code.replace('RUN = "result/demo"', f'RUN = "{results}"'), made)
     assert made["RUN"] == str(results)
@@ -34,7 +34,8 @@ def run_cells(results):
 def test_the_notebook_makes_the_labels_of_the_stages(tmp_path):
     # On a GPU the notebook enlarges scores there, the stages do on the CPU: rounding differs.
     settings = {**forked.RATES, "ins_seg_bg_thres": 0.05, "device": "cpu"}
-    passes = [f"--{stage}_pass" for stage in STAGES]
+    command, *_ = documented.commands("".join(CELLS[0]["source"]))
+    passes = [*shlex.split(command)[2:], "--make_ins_seg_pass", "--make_sem_seg_pass"]
     output = tmp_path / "output"
     assert forked.run(forked.arguments(tmp_path, *passes, **settings), output) == 0
     results = tmp_path / "result" / "demo"
