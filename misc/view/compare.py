@@ -167,7 +167,7 @@ def setting_rows(runs: Sequence[Run]) -> list[list[str]]:
 
     Where all runs have records of it, those count: a last command need not have made the results.
     """
-    recorded = [_recorded(run.config) for run in runs]
+    recorded = [_recorded(run) for run in runs]
     rows = [["setting", "default", *(run.name for run in runs)]]
     for name, field in SETTINGS.items():
         is_usual = field.is_output and all(run.saved[name] == run.defaults[name] for run in runs)
@@ -227,10 +227,10 @@ def _value_cells(values: Sequence[float | None], *, is_ranked: bool) -> list[str
     return cells
 
 
-def _recorded(config: Config) -> dict[str, str]:
+def _recorded(run: Run) -> dict[str, str]:
     """Return the settings in the records of a run's results, with the stages where they differ."""
     found: dict[str, dict[str, str]] = {}  # by setting and value: a stage
-    for place in [vars(config)[stage.writes] for stage in all_stages() if stage.writes]:
+    for place in [vars(run.config)[stage.writes] for stage in all_stages() if stage.writes]:
         for stage, settings in (read_settings(place) or {}).items():
             for name, value in settings.items():
                 found.setdefault(name, {}).setdefault(_words(value), stage)
