@@ -152,7 +152,16 @@ def _contradictions(
         best = max(fit, key=lambda step: fit[step])
         shifted = fit[best] >= NEARLY_ALL * total > fit[0]
         odd = [i for i, (shown, label) in pairs.items() if shown - label or (label and not shown)]
-        if not pairs or (not shifted and 2 * len(odd) < len(pairs)):
+        if not pairs:
+            continue
+        if not shifted and 2 * len(odd) < len(pairs):
+            said = Counter(c for _, label in pairs.values() for c in label)
+            seen = {c for shown, _ in pairs.values() for c in shown}
+            if never := [c for c in sorted(said.keys() - seen) if said[c] > 1]:
+                yield (
+                    f"{source} contradicts the image-level labels: of {len(pairs)} masks looked at "
+                    f"none shows {_names(dataset, never)}, which {said[never[0]]} labels say"
+                )
             continue
         count = f", which fit where masks count one {'more' if best > 0 else 'less'}" * shifted
         image_id = (odd or list(pairs))[0]

@@ -1,6 +1,7 @@
 """What is understood of a folder of photographs is told before the first stage."""
 
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -261,6 +262,15 @@ def masked(folder, shift=0):
 
 def test_masks_that_fit_the_labels_are_not_warned_of(tmp_path):
     assert "contradicts" not in told(tmp_path, *EVAL, **masked(tmp_path))
+
+
+def test_a_class_that_no_mask_shows_is_told_before_it_is_measured(tmp_path):
+    """A tool that draws 0 and 255 makes every object the first class."""
+    data = masked(tmp_path)
+    for n in (1, 4, 7):
+        shutil.copy(tmp_path / "masks/semantic/0.png", tmp_path / f"masks/semantic/{n}.png")
+    words = "contradicts the image-level labels: of 9 masks looked at none shows dog, which 3 "
+    assert words in told(tmp_path, *EVAL, **data)
 
 
 def test_masks_that_count_from_another_class_are_told_before_they_are_measured(tmp_path):
