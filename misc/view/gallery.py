@@ -35,7 +35,8 @@ def gallery_from(config: Config, dataset: Dataset) -> list[str]:
 
     A quarter are of --val_list if a network that was trained on the labels is evaluated there.
     """
-    has_networks = any(folder.is_dir() for _, folder in network_folders(config))
+    networks = config.mask_rcnn_out_dir, config.deeplab_out_dir, config.supervision
+    has_networks = any(folder.is_dir() for _, folder in network_folders(*networks))
     from_val = config.report_images // 4 if has_networks else 0
     try:
         evaluated = dataset.split(config.chainer_eval_set)

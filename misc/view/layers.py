@@ -48,15 +48,14 @@ class Layer:
     note: str = ""
 
 
-def network_folders(config: Config) -> list[tuple[str, Path]]:
+def network_folders(
+    mask_rcnn_dir: str, deeplab_dir: str, supervision: Sequence[str]
+) -> list[tuple[str, Path]]:
     """Return name and folder of the results of Mask R-CNN and DeepLab, by what they learnt from."""
     return [
         (f"{network}{LABELS_OF[name]}", label_source_path(folder, name))
-        for network, folder in (
-            ("Mask R-CNN", config.mask_rcnn_out_dir),
-            ("DeepLab", config.deeplab_out_dir),
-        )
-        for name in config.supervision
+        for network, folder in (("Mask R-CNN", mask_rcnn_dir), ("DeepLab", deeplab_dir))
+        for name in supervision
     ]
 
 
@@ -73,10 +72,11 @@ def image_layers(
         layers.append(class_layer("relation label", read_label(path), dataset, note=note))
     if fields is not None:
         layers += field_layers(*fields, small_displacement=config.small_displacement)
+    networks = config.mask_rcnn_out_dir, config.deeplab_out_dir, config.supervision
     for name, folder, least in (
         ("instance labels", Path(config.ins_seg_out_dir), 0.0),
         ("semantic label", Path(config.sem_seg_out_dir), 0.0),
-        *((name, folder, SURE) for name, folder in network_folders(config)),
+        *((name, folder, SURE) for name, folder in network_folders(*networks)),
     ):
         if layer := label_layer(name, folder, image_id, dataset, least=least):
             layers.append(layer)
