@@ -86,8 +86,8 @@ class Config:
     device: str = setting("auto", "where networks run", rule=one_of("auto", "cpu", "cuda", "mps"))
     precision: str = setting(
         "fp32",
-        "precision of the networks; auto is bf16 where the device computes it natively, tf32 is "
-        "fp32 with inputs of products rounded to TF32 (CUDA)",
+        "precision of the networks; auto: bf16 where the device computes it natively; tf32: fp32 "
+        "with inputs of products rounded (CUDA)",
         rule=one_of("fp32", "tf32", "bf16", "auto"),
         demo="auto",
         affects=NETWORKS,
@@ -494,8 +494,8 @@ class Config:
     )
     walk_background: float = setting(
         0,
-        "in place of the two background scores, the background walks, too, from (1 - the largest "
-        "CAM) to this power, for example 8; 0 for the scores",
+        "in place of both background scores, the background walks, too: (1 - the largest CAM) to "
+        "this power, for example 8",
         rule=NOT_NEGATIVE,
         affects=LABELS,
     )
