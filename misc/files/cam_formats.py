@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from misc.files.cam_names import pictures
-from misc.files.images import read_numbers
+from misc.files.images import read_grey
 from misc.files.safe_pickles import read_npy_object, read_pt_object
 
 KEYS = ("keys", "keys_gt")
@@ -48,7 +48,7 @@ def read_content(path: Path) -> Mapping[Any, Any]:
     """
     content: Any
     if path.suffix == ".png":
-        return {class_id: read_numbers(part) for class_id, part in pictures(path).items()}
+        return {class_id: read_grey(part) for class_id, part in pictures(path).items()}
     if path.suffix == ".npz":
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}

@@ -117,6 +117,16 @@ def read_numbers(path: str | os.PathLike[str]) -> np.ndarray:
     return numbers
 
 
+def read_grey(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read a grey image as it is seen: of a palette its greys, else as `read_numbers`: (H, W)."""
+    if _decode(path, lambda image: image.mode) != "P":
+        return read_numbers(path)
+    seen = read_image(path)
+    if (seen != seen[..., :1]).any():
+        raise ValueError(f"{path}: its palette has colours; a grey image is accepted")
+    return seen[..., 0]
+
+
 def read_opaque(path: str | os.PathLike[str]) -> np.ndarray:
     """Return which pixels are not wholly transparent: bool (H, W)."""
     return _decode(path, lambda image: np.asarray(image.convert("RGBA"))[..., 3] > 0)

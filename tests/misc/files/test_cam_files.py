@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from misc.cams import combine_scales
 from misc.files.cam_files import read_cams, write_cams
+from misc.files.images import write_label
 
 SIZE = (75, 101)
 SCALES = (1.0, 0.5, 1.5, 2.0)
@@ -42,6 +43,18 @@ def test_cams_are_recovered_within_1e_4(tmp_path, classes):
     assert read.high_res.shape == (classes, *SIZE)
     np.testing.assert_allclose(read.cam, cam, atol=1e-4)
     np.testing.assert_allclose(read.high_res, high_res, atol=1e-4)
+
+
+def test_a_picture_with_a_palette_is_read_as_it_is_seen(tmp_path):
+    grey = np.arange(SIZE[0] * SIZE[1]).reshape(SIZE) % 256
+    write_label(tmp_path / "a_0.png", grey)
+    palette = np.arange(255, -1, -1)[:, None].repeat(3, axis=1)
+    write_label(tmp_path / "b_0.png", 255 - grey, palette=palette)
+    seen = [read_cams(tmp_path / f"{name}_0.png", size=SIZE, num_classes=2) for name in "ab"]
+    assert np.array_equal(seen[0].high_res, seen[1].high_res)
+    write_label(tmp_path / "c_0.png", grey, palette=palette * [1, 1, 0])
+    with pytest.raises(ValueError, match=r"c_0.png: its palette has colours; a grey image"):
+        read_cams(tmp_path / "c_0.png", size=SIZE, num_classes=2)
 
 
 def test_a_class_without_any_activation_stays_zero(tmp_path):
