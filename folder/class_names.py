@@ -11,6 +11,7 @@ from folder.rows import (
     CLASS_WORDS,
     OTHER_WORDS,
     UNLABELLED,
+    UNREAD,
     Entry,
     File,
     Labels,
@@ -93,18 +94,29 @@ def choose(file: File, entries: Sequence[Entry]) -> str:
         for name, found in entry.values.items():
             values.setdefault(name, set()).update(filter(None, map(normal, found)))
     there = {name: found for name, found in values.items() if found}
+    plain = [name for name in there if word_of(name) not in OTHER_WORDS]
     called = (
-        [name for name in there if word_of(name) in CLASS_WORDS]
-        or [name for name in there if word_of(name) not in OTHER_WORDS]
+        # pandas calls a second column `label` label.1
+        [name for name in there if word_of(name).rstrip("0123456789") in CLASS_WORDS]
+        or [name for name in plain if there[name] != {UNREAD}]
+        or plain
         or list(there)
     )
     left = [name for name in called if there[name] <= set(file.names or ())] or called
+    if unread := next((name for name in left if UNREAD in there[name]), None):
+        place = next(entry.place for entry in entries if UNREAD in entry.values.get(unread, ()))
+        raise ValueError(
+            f"{place}: {unread!r} is neither a name of a class, nor a list of names, nor objects "
+            "with a label and no score; write a CSV of `path,class;class`"
+        )
     if len(left) > 1:
         listed = ", ".join(map(repr, left))
         raise ValueError(
             f"{file.path}: {listed} may each hold the classes; name the classes with "
             "--class_names, or write a CSV of `path,class;class` from the one that is meant"
         )
+    if others := [repr(name) for name in plain if name not in left]:
+        _log.info("%s: the classes are in %r, not in %s", file.path, left[0], _some(others))
     return left[0] if left else ""
 
 
@@ -194,6 +206,11 @@ def name_numbers(
         return labels
     if not all(map(str.isdecimal, together)):
         return labels
+    if all(re.match(r"\d+\W", name) for name in names):
+        raise ValueError(
+            f"--class_names: {names[0]!r} and all others have numbers, which do not count up from "
+            "0 or 1; write a name a line, in the order of the classes' numbers"
+        )
     first = _first_number(used, names)
     _log.info(
         "%s: classes are numbers of --class_names, from %d", ", ".join(map(str, labels)), first

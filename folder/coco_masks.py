@@ -11,6 +11,7 @@ from folder.coco_json import Content, id_of, parse
 from folder.index import Index, check_size
 from folder.label_files import read_json
 from folder.rows import is_background
+from folder.tree import EXACT
 from misc.files.coco import draw_masks
 from misc.imutils import IGNORE
 
@@ -34,8 +35,12 @@ class CocoMasks:
     def _match(self, content: Content) -> dict[str, list[Mapping[str, Any]]]:
         """Return the annotations of each image by its id; log how many there are."""
         known, boxes = {}, 0
-        for number, name in content.images.items():
-            ids, _ = self._index.images.match(name)
+        match = self._index.images.match
+        matches = {number: match(name) for number, name in content.images.items()}
+        exact = {ids[0] for ids, fit in matches.values() if fit == EXACT}
+        for number, (ids, fit) in matches.items():
+            if fit != EXACT and exact & set(ids):
+                continue  # of another image of this name
             shapes = content.annotations[number]
             if len(ids) == 1 and all(each.get("segmentation") for each in shapes):
                 known[ids[0]] = shapes

@@ -12,8 +12,8 @@ from folder.class_names import check_names, name_numbers, read_names, without_ba
 from folder.label_files import ACCEPTED
 from folder.labels import read_labels
 from folder.rows import Labels, Row, is_background
-from folder.splits import folders_of_part, part_of, part_of_file, parts_by_folder
-from folder.tree import ALMOST, Names, files_below, normal
+from folder.splits import folders_of_part, part_of_file, parts_by_folder
+from folder.tree import ALMOST, MASK_WORD, Names, bare, files_below, normal, part_of, stem
 from misc.files.images import is_turned, photograph_problem, photograph_size
 from misc.files.photograph_ids import photograph_ids
 
@@ -71,6 +71,7 @@ def read_index(
         _log.info(words, source, len(lacking), len(paths), lacking[0])
     classes = _numbered(found, names, whose="--class_names" if listed else f"the list in {source}")
     known = {i: classes[i] for i in paths if i in classes and i not in broken}
+    _warn_of_masks([paths[image_id] for image_id in known])
     parts = {image_id: found[image_id].part for image_id in known if found[image_id].part}
     parts = parts or parts_by_folder({image_id: paths[image_id] for image_id in known})[0]
     return Index(images, broken, class_names=tuple(names), labels=known, parts=parts)
@@ -88,6 +89,16 @@ def _broken(root: Path, paths: Mapping[str, str], *, refuse: bool) -> dict[str, 
             raise ValueError(f"--data_root {root}: {words}")
         _log.warning("%s (--strict_images True refuses this)", words)
     return broken
+
+
+def _warn_of_masks(paths: Sequence[str]) -> None:
+    """Warn of masks among the photographs, NAME_mask.png beside NAME.png."""
+    names = set(map(stem, paths))
+    masks = [p for p in paths if MASK_WORD.search(stem(p)) and MASK_WORD.sub("", stem(p)) in names]
+    if masks:
+        words = "%d photographs are called like the masks of others, for example %s; move masks "
+        words += "to a folder of their own, and name it with --masks"
+        _log.warning(words, len(masks), masks[0])
 
 
 def _sub_folders(root: Path, paths: Mapping[str, str]) -> Labels:
@@ -157,10 +168,10 @@ def _match(images: Names, rows: Sequence[Row], *, source: str, strict: bool) -> 
                 "an image in one row, as class;class"
             )
     if missing:
-        _tell_missing(images.root, missing, rows, source=source, refuse=strict or not found)
+        _tell_missing(images, missing, rows, source=source, refuse=strict or not found)
     by_name = [
-        row.path
-        for fit, row in found.values()
+        f"{row.path} for {images.paths[image_id]}"
+        for image_id, (fit, row) in found.items()
         if fit == ALMOST or (fit and re.search(r"[/\\]", row.path))
     ]
     if by_name:
@@ -170,12 +181,16 @@ def _match(images: Names, rows: Sequence[Row], *, source: str, strict: bool) -> 
 
 
 def _tell_missing(
-    root: Path, missing: Sequence[Row], rows: Sequence[Row], *, source: str, refuse: bool
+    images: Names, missing: Sequence[Row], rows: Sequence[Row], *, source: str, refuse: bool
 ) -> None:
     first = missing[0]
-    reason = f"paths are below --data_root {root}"
-    if (root / first.path).is_file():
+    name = bare(first.path.replace("\\", "/"))
+    alike = [p for p in images.paths.values() if name.casefold() == bare(p).casefold()]
+    reason = f"paths are below --data_root {images.root}"
+    if (images.root / first.path).is_file():
         reason = f"it is there, but Pillow here reads no {Path(first.path).suffix}"
+    elif alike and name != bare(alike[0]):
+        reason = f"{alike[0]} is there, and its name differs in upper and lower case alone"
     words = (
         f"{source}: {len(missing)} of {len(rows)} images are missing, the first is "
         f"{first.path!r} ({first.place}); {reason}"

@@ -10,7 +10,7 @@ import numpy as np
 from folder.coco_masks import CocoMasks
 from folder.colours import ClassColours, colours_of, read_objects, read_white, smooth_share
 from folder.index import Index, check_size
-from folder.tree import BARE, EXACT, files_below, is_photograph, stem
+from folder.tree import BARE, EXACT, MASK_WORD, files_below, is_photograph, stem
 from misc.files.dataset import KINDS
 from misc.files.object_maps import split_objects
 from misc.imutils import IGNORE
@@ -20,10 +20,7 @@ LOOKED_AT = 20  # masks, to see whether they hold numbers of classes and objects
 SMOOTH = 0.1  # of the pixels near edges: a mask that was resized smoothly has more
 FOLDERS = {"semantic": "semantic", "segmentationclass": "semantic"}
 FOLDERS |= {"instance": "instance", "segmentationobject": "instance"}
-# What may stand behind the image's name in that of its mask, and of one that has a single object.
-WORD = re.compile(
-    r"[\s._-]+(masks?|seg|segmentation|labels?|gt|instances?|semantic)$", re.IGNORECASE
-)
+# What else stands behind the image's name in that of a mask with a single object.
 NUMBER = re.compile(r"[\s._-]+\d+$")
 
 
@@ -83,8 +80,8 @@ class Masks:
 
     def _images_of(self, path: str) -> tuple[list[str], bool]:
         """Return the ids of the images that a file is a mask of, and if it has a single object."""
-        whole, plain = stem(path), WORD.sub("", stem(path))
-        for name in (whole, plain, WORD.sub("", NUMBER.sub("", plain))):
+        whole, plain = stem(path), MASK_WORD.sub("", stem(path))
+        for name in (whole, plain, MASK_WORD.sub("", NUMBER.sub("", plain))):
             ids, fit = self._index.images.match(name, ("images",))
             if path.lower().endswith(".png") and (fit == EXACT or (fit == BARE and len(ids) == 1)):
                 return ids, name not in (whole, plain)

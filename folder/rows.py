@@ -18,6 +18,11 @@ CLASS_WORDS |= {"classes", "labels", "tags", "categories", "findinglabels", "cho
 # What tools write beside the classes.
 OTHER_WORDS = {"id", "annotationid", "annotator", "createdat", "updatedat", "leadtime", "filesize"}
 OTHER_WORDS |= {"regioncount", "regionid", "regionshapeattributes", "width", "height", "innerid"}
+OTHER_WORDS |= {"fold", "kfold"}
+# What says of the class beside it whether it is there, or how likely.
+SURE_WORDS = {"confidence", "conf", "score", "probability", "prob", "present", "presence"}
+SURE_WORDS |= {"value", "ispresent", "confidencescore", "votes"}
+UNREAD = "\0"  # in place of a value that is not understood
 # What says of a class, in lower case, whether it is there.
 BITS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
 BITS |= {"-1": False}  # of tables of -1 and 1; beside 0 it means something else

@@ -7,27 +7,20 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from folder.rows import BITS, word_of
-from folder.tree import bare, stem
+from folder.tree import bare, part_of, stem
 
 _log = logging.getLogger("irnet")
 MOST_COPIES = 20  # of a photograph, where a hash alone tells them
-PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"}
-PARTS |= {"test": "test", "testing": "test", "dev": "val", "eval": "val", "holdout": "test"}
-PART = re.compile(rf"({'|'.join(sorted(PARTS, reverse=True))})([\s_-]*(set|data|\d{{4}}))?", re.I)
 # Tools of augmentation write NAME.rf.HASH; others a hash of letters and digits behind a number.
 COPY = re.compile(
     r"(.+)\.rf\.\w+|(.*\d.*)[._-](?=[0-9a-f]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{8,}", re.IGNORECASE
 )
 
 SPLIT_WORDS = {"split", "set", "subset", "partition", "phase", "dataset"}
-# Of whether an image is of val, or of train.
-YES_NO_WORDS = {"isval": ("val", "train"), "isvalid": ("val", "train"), "istrain": ("train", "val")}
-
-
-def part_of(name: str) -> str:
-    """Return train, val or test, where a folder is called so, or like it; else nothing."""
-    found = PART.fullmatch(name)
-    return PARTS[found[1].lower()] if found else ""
+# What an image is of where such a column says yes, and where it says no.
+YES_NO_WORDS = {"isval": ("val", "train"), "isvalid": ("val", "train"), "istest": ("test", "train")}
+YES_NO_WORDS |= {"istrain": ("train", "val"), "istraining": ("train", "val")}
+YES_NO_WORDS |= {"istrainingimage": ("train", "test")}
 
 
 def part_of_file(path: str) -> str:
@@ -70,13 +63,19 @@ def parts_in(name: str, said: Sequence[tuple[str, str, str]]) -> dict[str, str]:
 def parts_by_folder(paths: Mapping[str, str]) -> tuple[dict[str, str], int]:
     """Return the part of each image by id, and the depth of the folders that tell it.
 
-    They tell none, and the depth is -1, where not every image lies in one.
+    They tell none, and the depth is -1, where not every image lies in one; if there are folders of
+    several parts, a warning says so.
     """
     folders = {image_id: path.split("/")[:-1] for image_id, path in paths.items()}
-    for depth in range(min(map(len, folders.values()), default=0)):
-        found = {image_id: part_of(each[depth]) for image_id, each in folders.items()}
+    for depth in range(max(map(len, folders.values()), default=0)):
+        found = {i: part_of(f[depth]) if depth < len(f) else "" for i, f in folders.items()}
         if all(found.values()):
             return found, depth
+        if len(set(found.values())) > 2:
+            named = sorted({folders[i][depth] for i, part in found.items() if part})
+            outside = next(paths[i] for i, part in found.items() if not part)
+            words = "the folders %s are read as no split, because %s lies in none of them"
+            _log.warning(words, ", ".join(named), outside)
     return {}, -1
 
 
@@ -102,9 +101,17 @@ def split(
         parts: train, val or test, by id, as the data come; what is missing is drawn.
         share: part of the images that val is, where it is drawn.
         seed: which of them.
+
+    Raises:
+        ValueError: the data come as val and test.
     """
-    if set(parts.values()) == {"train"} or "train" not in parts.values():
+    if len(set(parts.values())) == 1:
         parts = {}
+    if parts and "train" not in parts.values():
+        raise ValueError(
+            "the images come as val and test, and none as train; name a folder, a file of labels "
+            "or a value of the column of the split train, or remove what says val and test"
+        )
     test = [image_id for image_id in paths if parts.get(image_id) == "test"]
     rest = [image_id for image_id in paths if parts.get(image_id) != "test"]
     copies = _copies(paths)

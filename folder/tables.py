@@ -10,6 +10,7 @@ from folder.rows import (
     BITS,
     CLASS_WORDS,
     OTHER_WORDS,
+    SURE_WORDS,
     Entry,
     File,
     Labels,
@@ -23,8 +24,6 @@ from folder.tools import add_values, values_of
 from folder.tree import normal
 
 _log = logging.getLogger("irnet")
-# What says of the class in a line whether it is there, or how likely.
-SURE_WORDS = {"confidence", "conf", "score", "probability", "prob", "present", "presence"}
 
 
 def table(file: File) -> Labels | None:
@@ -107,7 +106,7 @@ def _check_sure(found: Table) -> None:
 
 def _columns_of_0_and_1(file: File, found: Table) -> Labels | None:
     """`path,cat,dog` above `a.jpg,1,0`; or `a.jpg,1,0` or `1,0` in one column and --class_names."""
-    found = _named_columns(file, found)
+    others, found = found.headings, _named_columns(file, found)
     _check_one_column(file, found)
     _check_columns(file, found)
     values = [[v.lower() for v in split_cells(line.cells.values())] for line in found.lines]
@@ -131,6 +130,8 @@ def _columns_of_0_and_1(file: File, found: Table) -> Labels | None:
             )
         shown = [name for name, bit in zip(named, bits, strict=True) if BITS[bit]]
         rows.append(Row(line.place, line.path, shown))
+    if others := [repr(heading) for heading in others if heading not in ("", *headings)]:
+        _log.info("%s: columns that are no classes: %s", file.path, ", ".join(others))
     return Labels(rows, named)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from folder.class_names import choose
-from folder.rows import Entry, File, Labels, has_keys, rows_of
+from folder.rows import SURE_WORDS, UNREAD, Entry, File, Labels, has_keys, rows_of, word_of
 from folder.splits import parts_in
 from folder.table_lines import key_of_paths
 from folder.tree import normal
@@ -89,7 +89,8 @@ def values_of(name: str, value: Any) -> dict[str, list[str]]:
     """Return the class names in what a tool writes of an image or object, by its attribute.
 
     That is text; a list of names; an object with a list of names called choices, …labels; one of
-    names and whether they are there; or objects of these kinds. Numbers are none.
+    names and whether they are there; or objects of these kinds, without a score. All else but an
+    empty value is UNREAD.
     """
     if isinstance(value, str):
         return {name: [value]}
@@ -98,20 +99,24 @@ def values_of(name: str, value: Any) -> dict[str, list[str]]:
         for each in value:
             add_values(found, values_of(name, each))
         return found
-    if not isinstance(value, Mapping) or not value:
+    if value is None or value == {}:
         return {}
+    if not isinstance(value, Mapping):
+        return {name: [UNREAD]}
     if all(isinstance(each, bool) for each in value.values()):
         return {name: [str(key) for key, each in value.items() if each]}
     for key, each in value.items():
         if key == "taxonomy":
             return {name: [path[-1] for path in each]}
+        if key == "label" and any(word_of(k) in SURE_WORDS and value[k] != 1 for k in value):
+            return {name: [UNREAD]}
         if key in ("choices", "label"):
             return {name: values_of(name, each).get(name, [])}
         if key.endswith("labels"):  # of boxes, polygons and so on, whatever each is called
             return {"label": values_of(name, each).get(name, [])}
     if name in ("region_attributes", "file_attributes"):
         return {k: v for key, each in value.items() for k, v in values_of(key, each).items()}
-    return {}
+    return {name: [UNREAD]}
 
 
 def add_values(found: dict[str, list[str]], more: Mapping[str, Sequence[str]]) -> None:

@@ -12,8 +12,16 @@ from misc.files.images import photograph_formats
 
 # How a path fits an image: as it is written, by its bare name, or but for ending and prefix.
 EXACT, BARE, ALMOST = range(3)
-# Label Studio puts eight digits before the names of uploaded files.
-UPLOADED = re.compile(r"[0-9a-f]{8}(-|__)(?=.)")
+# Label Studio puts eight hexadecimal digits before the names of uploaded files; a date is none.
+UPLOADED = re.compile(r"(?!(19|20)\d\d[01]\d[0-3]\d)[0-9a-f]{8}(-|__)(?=.)")
+# What may stand behind the image's name in that of its mask.
+MASK_WORD = re.compile(
+    r"[\s._-]+(masks?|seg|segmentation|labels?|gt|instances?|semantic)$", re.IGNORECASE
+)
+PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
+PARTS |= {"val": "val", "valid": "val", "validation": "val", "validate": "val"}
+PARTS |= {"dev": "val", "eval": "val", "holdout": "test"}
+PART = re.compile(rf"({'|'.join(PARTS)})([\s_-]*(set|data|images|imgs|\d{{4}}))?", re.IGNORECASE)
 
 
 def files_below(root: Path, *, but: Path | None = None) -> Iterator[str]:
@@ -29,7 +37,8 @@ def files_below(root: Path, *, but: Path | None = None) -> Iterator[str]:
                 inside.clear()
                 continue
             seen.add(real)
-            inside[:] = sorted(name for name in inside if name[0] != ".")
+            # Synology keeps thumbnails in @eaDir.
+            inside[:] = sorted(name for name in inside if name[0] != "." and name != "@eaDir")
             left += filter(os.path.islink, (os.path.join(folder, name) for name in inside))
             below = Path(folder).relative_to(root)
             yield from ((below / name).as_posix() for name in names if name[0] != ".")
@@ -51,7 +60,8 @@ class Names:
         """Return the ids of the images that a path may mean, and how well it fits them.
 
         The path has either slash between its parts; it may be absolute, a URL, or begin with the
-        folder's own name or one of `folders`, which lie below it.
+        folder's own name or one of `folders`, which lie below it. Where it does not fit exactly,
+        a path in a folder val never means an image in a folder train.
         """
         path = normal(name.replace("\\", "/")).removeprefix("./")
         whole = normal(self.root.absolute().as_posix())
@@ -71,8 +81,9 @@ class Names:
             (self._stems, stem(plain) if is_photograph(plain) else plain, ALMOST),
             (self._numbers, _digits(plain), ALMOST),
         ):
-            if form and form in known:
-                return known[form], fit
+            found = [i for i in known.get(form, ()) if form and _same_part(path, self.paths[i])]
+            if found:
+                return found, fit
         return [], ALMOST
 
     def has(self, name: str) -> bool:
@@ -102,6 +113,18 @@ def endings() -> tuple[str, ...]:
 def is_photograph(path: str) -> bool:
     """Return whether a path ends as photographs do."""
     return path.lower().endswith(endings())
+
+
+def part_of(name: str) -> str:
+    """Return train, val or test, where a folder is called so, or like it; else nothing."""
+    found = PART.fullmatch(name)
+    return PARTS[found[1].lower()] if found else ""
+
+
+def _same_part(path: str, other: str) -> bool:
+    """Return whether the folders of two paths may be of the same part of a split."""
+    first, second = ({part_of(name) for name in p.split("/")[:-1]} - {""} for p in (path, other))
+    return not first or not second or bool(first & second)
 
 
 def stem(path: str) -> str:

@@ -266,6 +266,21 @@ def test_a_coco_json_has_the_masks(photos, tmp_path, caplog):
     assert classes.tolist() == [1]
 
 
+def test_masks_of_another_image_of_the_name_do_not_count(photos, tmp_path):
+    content = coco((0, 9, 0, box(0, 0, 8, 8)), (3, 9, 0, box(0, 0, 9, 9)))
+    content["images"].append({"id": 3, "file_name": "other/a.jpg"})
+    (tmp_path / "t.json").write_text(json.dumps(content))
+    label = opened(photos, tmp_path / "t.json").semantic_label("a")
+    assert np.array_equal(label, LABELS["a.jpg"])
+
+
+def test_masks_among_the_photographs_are_told(tmp_path, caplog):
+    make_photos(tmp_path / "p", ["cat/1.jpg", "cat/1_mask.png", "cat/2.jpg"])
+    assert len(Dataset(tmp_path / "p").split("all")) == 3
+    (line,) = (line for line in caplog.messages if "mask" in line)
+    assert "1 photographs are called like the masks of others, for example cat/1_mask.png;" in line
+
+
 def test_masks_of_an_image_of_another_size_are_refused(photos, tmp_path):
     content = coco((0, 9, 0, box(0, 0, 8, 8)))
     content["images"][0] |= {"height": SIZE[1], "width": SIZE[0]}

@@ -2,8 +2,9 @@
 
 import json
 
+import numpy as np
 import pytest
-from photo_tree import make_photos, told, write_csv
+from photo_tree import make_photos, told, write_csv, write_mask
 
 from folder import Dataset
 
@@ -14,6 +15,7 @@ from folder import Dataset
         (("train", "val"), ""),
         (("train2017", "val2017"), "deep/"),
         (("Training_Set", "valid", "Testing"), ""),
+        (("train_images", "validate"), ""),
     ],
 )
 def test_folders_of_a_split_above_those_of_the_classes(tmp_path, parts, above):
@@ -28,12 +30,36 @@ def test_folders_of_a_split_above_those_of_the_classes(tmp_path, parts, above):
     assert len(data.split("all")) == 8
 
 
-@pytest.mark.parametrize("parts", [("train",), ("val", "test")])
+@pytest.mark.parametrize("parts", [("train",), ("test",), ("val", "test")])
 def test_folders_of_other_parts_are_no_classes_either(tmp_path, parts):
+    """One part alone is no split; val and test without train are refused."""
     paths = [f"{p}/{c}/{n}.png" for p in parts for c in ("cat", "dog") for n in (1, 2)]
     data = Dataset(make_photos(tmp_path / "photos", paths))
     assert list(data.class_names) == ["cat", "dog"]
-    assert len(data.split("train") + data.split("val")) == len(paths)
+    if len(parts) == 1:
+        assert len(data.split("train") + data.split("val")) == len(paths)
+    else:
+        with pytest.raises(ValueError, match="come as val and test, and none as train"):
+            data.split("train")
+
+
+def test_an_image_outside_the_folders_of_a_split_is_told(tmp_path, caplog):
+    paths = ["train/1.png", "test/1.png", "extra/2.png", "extra/@eaDir/2.png"]
+    make_photos(tmp_path / "photos", paths)
+    labels = write_csv(tmp_path / "t.csv", {path: ["cat"] for path in paths[:3]})
+    assert len(Dataset(tmp_path / "photos", labels=labels).split("all")) == 3
+    (line,) = caplog.messages
+    assert "test, train are read as no split, because extra/2.png lies in none of them" in line
+
+
+def test_labels_and_masks_of_val_are_not_those_of_train(tmp_path, caplog):
+    make_photos(tmp_path / "photos", ["train/1.png", "train/2.png"])
+    labels = write_csv(tmp_path / "t.csv", {"val/1.png": ["cat"], "2.png": ["dog"]})
+    write_mask(tmp_path / "masks/val/2.png", np.ones((24, 32)))
+    data = Dataset(tmp_path / "photos", labels=labels, masks=tmp_path / "masks")
+    assert data.split("all") == ["train_2"]
+    assert not data.with_truth(["train_2"], kinds=("semantic",))
+    assert "1 files belong to no image, the first is val/2.png" in caplog.text
 
 
 def test_without_a_folder_of_val_it_is_drawn_and_test_stays_apart(tmp_path):

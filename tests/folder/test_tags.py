@@ -271,6 +271,9 @@ def of_text(photos, lines, names):
         ("top 0 1\none 1 0", "a,b", "'0 1' may be two columns of 0 and 1, or the classes 0 and 1"),
         ("id,kind,site\ntop,car,x\nb,cow,y", "", "'kind', 'site' may each hold the classes"),
         ("id,label,confidence\ntop,car,1\nb,cow,0", "", "line 3: the column 'confidence' has"),
+        ("id,label,votes\ntop,car,3\ntop,cow,0", "", "line 2: the column 'votes' has '3'"),
+        ("id,label,label.1\ntop,car,\nb,cow,car", "", "'label', 'label.1' may each hold the"),
+        ("top,0\nb,2", "0: car\n2: cow", "'0: car' and all others have numbers, which do not"),
         (
             "id,crack\ntop,1\nb,0",
             "",
@@ -282,7 +285,7 @@ def of_text(photos, lines, names):
         ("id,label,width\ntop,car,6\nb,car,cow,6", "", "line 3: 4 cells, and 3 headings"),
         ("id,label,split\ntop,car,train\nb,cow,", "", "line 3: 'split' is '' for 'b'"),
         ("id,car,split\ntop,1,train\ntop,1,val", "", "line 3: 'split' is 'val' for 'top'"),
-        ("id,car,cow,fold\ntop,1,0,4\nb,0,1,2", "", "'car', 'cow' hold 0 and 1, 'fold' do not"),
+        ("id,car,cow,site\ntop,1,0,4\nb,0,1,2", "", "'car', 'cow' hold 0 and 1, 'site' do not"),
         ("id,car,cow\ntop,1,0\nb,-1,1", "", "its columns have -1 beside 0 and 1"),
         ("id,car,cow\ntop,1,0\nb,,1", "", "line 3: '' in place of 2 columns of 0"),
         (
@@ -311,6 +314,7 @@ def test_what_has_two_readings_is_refused(photos, lines, names, words):
         ("filename,width,class\ntop.bmp,6,car\ntop.bmp,6,cow", "", ["car", "cow"]),
         ("id,car,cow\ntop,1,-1\nb,-1,1", "", ["car"]),
         ("id,fold,car,cow\ntop,4,1,0\nb,3,0,1", "car,cow", ["car"]),
+        ("id,fold,car,cow\ntop,1,1,0\nb,0,0,1", "", ["car"]),
         ("path,class\ntop,car\ntop,cow\nb,", "", ["car", "cow"]),
         ("path,label,crowd\ntop,1,0\nb,0,1", "car,cow", ["cow"]),
     ],
@@ -330,12 +334,27 @@ def test_a_number_of_the_line_is_no_name_of_an_image(tmp_path):
         Dataset(tmp_path / "p", labels=tmp_path / "t.csv").split("all")
 
 
-def test_a_column_says_which_images_are_val(photos):
-    table = "fname,labels,is_valid\ntop,car,False\nstreet/one.jpg,cow,True\nb,cow,False"
+@pytest.mark.parametrize(
+    ("table", "part"),
+    [
+        ("fname,labels,is_valid\ntop,car,False\nstreet/one.jpg,cow,True\nb,cow,False", "val"),
+        ("fname,cow,car,is_test\ntop,0,1,0\nstreet/one.jpg,1,0,1\nb,1,1,0", "test"),
+        ("fname,labels,is_training_image\ntop,car,1\nstreet/one.jpg,cow,0\nb,cow,1", "test"),
+    ],
+)
+def test_a_column_says_which_images_are_val_or_test(photos, table, part):
     make_photos(photos, ["b.png"])
     (photos.parent / "t.csv").write_text(table)
     data = Dataset(photos, labels=photos.parent / "t.csv")
-    assert data.split("val") == ["street_one"]
+    assert data.split(part) == ["street_one"]
+    assert sorted(data.class_names) == ["car", "cow"]
+
+
+def test_columns_beside_that_of_the_classes_are_told(photos, caplog):
+    caplog.set_level("INFO")
+    (photos.parent / "t.csv").write_text("path,label,site\ntop,car,north\n")
+    assert Dataset(photos, labels=photos.parent / "t.csv").class_names == ("car",)
+    assert "t.csv: the classes are in 'label', not in 'site'" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -343,6 +362,22 @@ def test_a_column_says_which_images_are_val(photos):
     [
         ("t.json", [{"a": "b.png", "b": "top.bmp", "label": "car"}], "", "may each hold"),
         ("t.json", {"top": [0, 1], "b": [1, 1]}, "car,cow", "may be columns of classes, or"),
+        ("t.json", [{"path": "top.bmp", "tags": [{"tagName": "car"}]}], "car", "0: 'tags' is nei"),
+        (
+            "t.json",
+            [
+                {"path": "top.bmp", "tags": ["car"]},
+                {"path": "b.png", "tags": [{"label": "car", "score": 0.1}]},
+            ],
+            "",
+            "entry 1: 'tags' is neither a name of a class, nor a list of names, nor objects with",
+        ),
+        (
+            "t.json",
+            {"b": {"filename": "b.png", "regions": [{"region_attributes": {"kind": 1}}]}},
+            "car,cow",
+            "b.png: 'kind' is neither",
+        ),
         ("l/top.json", json.loads(labelme("b.png", ["car"])), "", "is called as another image is"),
     ],
 )
@@ -554,10 +589,12 @@ def test_a_class_file_orders_classes_and_may_name_more(photos):
     assert rows(data, ["street_two"]) == [[0, 0, 0, 1]]
 
 
-def test_a_name_that_is_the_only_one_is_enough(tmp_path):
+def test_a_name_that_is_the_only_one_is_enough(tmp_path, caplog):
+    caplog.set_level("INFO")
     make_photos(tmp_path / "p", ["a/x.jpg", "b/y.jpg", "b/z.jpg"])
-    labels = write_csv(tmp_path / "t.csv", {"x.jpg": ["cup"], "b/y": ["cup"], "b_z": ["cup"]})
+    labels = write_csv(tmp_path / "t.csv", {"c/x.jpg": ["cup"], "b/y": ["cup"], "b_z": ["cup"]})
     assert Dataset(tmp_path / "p", labels=labels).split("all") == ["a_x", "b_y", "b_z"]
+    assert "1 images are found by their names alone, for example c/x.jpg for a/x.jpg" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -567,6 +604,8 @@ def test_a_name_that_is_the_only_one_is_enough(tmp_path):
         ("t.csv", b"top.bmp,car\ntop,cow", ValueError, "line 2: 'top' is there already, .*line 1"),
         ("t.csv", b"one.jpg,car", ValueError, "'one.jpg' is the name of 2 images"),
         ("t.csv", b"a.jpg,car\nb,", FileNotFoundError, "2 of 2 images are missing.*'a.jpg'"),
+        ("t.csv", b"Top.BMP,car", FileNotFoundError, "top.bmp is there, and its name differs"),
+        ("t.csv", b"20240102-top.bmp,car", FileNotFoundError, "1 of 1 images are missing"),
         ("t.csv", b"id,a,b\ntop,1,0\ntwo,1", ValueError, "line 3: '' in place of 2 columns"),
         ("t.csv", b"top.bmp,1,b\none,1,0", ValueError, "line 1: 2 columns of 0 and 1, and there"),
         ("t.csv", b"path,a,a\none,1,0", ValueError, "line 1: the heading 'a' is there twice"),
