@@ -103,14 +103,14 @@ def split(
         seed: which of them.
 
     Raises:
-        ValueError: the data come as val and test.
+        ValueError: the data are split into val and test, without train.
     """
     if len(set(parts.values())) == 1:
         parts = {}
     if parts and "train" not in parts.values():
         raise ValueError(
-            "the images come as val and test, and none as train; name a folder, a file of labels "
-            "or a value of the column of the split train, or remove what says val and test"
+            "the data are split into val and test, without train; call a folder, a file of labels "
+            "or a value in the column `split` train, or remove what says val and test"
         )
     test = [image_id for image_id in paths if parts.get(image_id) == "test"]
     rest = [image_id for image_id in paths if parts.get(image_id) != "test"]

@@ -39,7 +39,7 @@ def test_folders_of_other_parts_are_no_classes_either(tmp_path, parts):
     if len(parts) == 1:
         assert len(data.split("train") + data.split("val")) == len(paths)
     else:
-        with pytest.raises(ValueError, match="come as val and test, and none as train"):
+        with pytest.raises(ValueError, match="are split into val and test, without train"):
             data.split("train")
 
 
