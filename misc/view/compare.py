@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import chdir
 from dataclasses import dataclass
 from functools import cached_property, partial
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from misc.settings.settings_file import read_settings_file
 from misc.view import page
 from misc.view.gallery import draw_article
 from misc.view.layers import Layer, label_layer, truth_layers
-from misc.view.tables import number
+from misc.view.tables import latest_lines, number
 
 Picture = tuple[np.ndarray, Layer]
 
@@ -148,13 +147,12 @@ def read_run(name: str, *, own_dataset: str) -> Run:
 
 def measure_rows(runs: Sequence[Run]) -> list[list[str]]:
     """Return a head, and a row for each measure: the last value of every run, the best in bold."""
-    key = itemgetter("stage", "measure", "split", "supervision")
     columns = []
     for run in runs:
         lines = read_since(run.config.metrics_file, 0)
         if not lines:
             logger.warning("%s: no measures in %s", run.name, run.config.metrics_file)
-        columns.append({key(line): line["value"] for line in lines})
+        columns.append({key: line["value"] for key, line in latest_lines(lines).items()})
     rows = [["stage", "measure", "split", "supervision", *(run.name for run in runs)]]
     for known in dict.fromkeys(known for column in columns for known in column):
         is_ranked = not any(word in known[1] for word in UNRANKED)

@@ -1,6 +1,5 @@
 """The report's section on the labels that were made, which needs no ground truth."""
 
-import io
 import math
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -10,6 +9,7 @@ from PIL import Image
 
 from misc.evaluate.statistics import ALL, MEASURES, Counts, count_labels, label_warnings
 from misc.files.dataset import Dataset
+from misc.files.images import encode_jpeg
 from misc.files.labels import instance_paths, semantic_paths
 from misc.run.understood import spread
 from misc.run.workers import map_images
@@ -87,6 +87,4 @@ def small_picture(dataset: Dataset, ins_seg_dir: str, sem_seg_dir: str, image_id
             label = file.resize(small.size, Image.Resampling.NEAREST)
         mixed = Image.blend(small, label.convert("RGB"), 0.65)
         small.paste(mixed, mask=Image.fromarray(np.asarray(label) > 0))
-    content = io.BytesIO()
-    small.save(content, "JPEG")
-    return content.getvalue()
+    return encode_jpeg(np.asarray(small), quality=75)

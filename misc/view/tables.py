@@ -84,13 +84,17 @@ def latex(tables: Iterable[Table]) -> str:
 
 def as_csv(lines: Iterable[Line]) -> str:
     """Format the last value of each measure as CSV, in full precision."""
-    key = itemgetter("stage", "split", "supervision", "measure")
-    latest = {key(line): line for line in lines}
+    columns = ["stage", "split", "supervision", "measure", "value", "published"]
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["stage", "split", "supervision", "measure", "value", "published"])
-    writer.writerows([*known, line["value"], line["published"]] for known, line in latest.items())
+    writer.writerows([columns, *map(itemgetter(*columns), latest_lines(lines).values())])
     return file.getvalue()
+
+
+def latest_lines(lines: Iterable[Line]) -> dict[tuple[str, str, str, str], Line]:
+    """Return the last line of each measure, by its stage, name, split and supervision."""
+    key = itemgetter("stage", "measure", "split", "supervision")
+    return {key(line): line for line in lines}
 
 
 def make_tables(lines: Iterable[Line]) -> list[Table]:
@@ -151,8 +155,7 @@ def measure_rows(
         seconds: of stages that have run; such a stage without a measure has a row, too.
         stages: their names.
     """
-    key = itemgetter("stage", "measure", "split", "supervision")
-    latest = {key(line): line for line in lines}
+    latest = latest_lines(lines)
     rows = [["stage", "seconds", "measure", "split", "value", "published"]]
     for stage in stages:
         head = [stage, f"{seconds[stage]:.1f}" if stage in seconds else ""]
