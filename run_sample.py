@@ -130,8 +130,7 @@ def run_stages(config: "Config", dataset: "Dataset") -> None:
     """Check what the chosen stages read, run them, and end with one table of their measures."""
     from misc.evaluate import measures
     from misc.machine import ranks
-    from misc.machine.device import compute_of
-    from misc.machine.facts import describe_machine, unused_gpu
+    from misc.machine.device import compute_of, describe_machine, unused_gpu
     from misc.run import progress
     from misc.run.preflight import check_inputs, dry_run
     from misc.run.stage import chosen_stages

@@ -11,7 +11,7 @@ import torch
 
 from benchmarks.harness import Row, interleaved
 from misc.centroids import cluster_centroids, find_centroids
-from misc.files.instance_files import load_instances, save_instances
+from misc.files.labels import load_instances, save_instances
 from misc.instances import detect, upsample_scores
 
 HEIGHT, WIDTH = 375, 500

@@ -15,7 +15,7 @@ from misc.indexing import propagate_to_edge
 from misc.instances import upsample_scores
 from misc.machine.device import Compute
 from misc.metrics import confusion, mean_iou
-from misc.run.open_dataset import image_labels, open_dataset
+from misc.run.open_dataset import open_dataset
 from misc.settings.config import Config
 from misc.settings.flags import read_config
 from misc.train.inference import load_scales, scale_maps
@@ -54,7 +54,8 @@ def _labels(config: Config, dataset: Dataset, ids: list[str], precision: str) ->
     irn = EdgeDisplacement(crop_size=config.irn_pad)
     irn = load_network(irn, "irn", config.irn_weights_name, compute)
     labels = []
-    for image_id, keys in image_labels(dataset, ids).items():
+    for image_id in ids:
+        keys = np.array(dataset.classes(image_id))
         size, images = load_scales(dataset, config.cam_scales, image_id)
         maps = scale_maps(cam_network, images, keys=keys, compute=compute)
         with torch.inference_mode(), compute.autocast():

@@ -13,7 +13,7 @@ from benchmarks.harness import Row
 from benchmarks.scenes import blobs, boundary, displacement
 from misc.files.cam_files import write_cams
 from misc.files.dataset import Dataset
-from misc.run.open_dataset import image_labels, open_dataset
+from misc.run.open_dataset import open_dataset
 from misc.settings.config import Config
 from misc.settings.flags import read_config
 from misc.view import sweep_page
@@ -60,9 +60,8 @@ def _make_inputs(config: Config) -> None:
     dataset = open_dataset(config)
     Path(config.irn_weights_name).parent.mkdir(parents=True)
     Path(config.irn_weights_name).touch()
-    for number, (image_id, keys) in enumerate(
-        image_labels(dataset, dataset.split(config.infer_list)).items()
-    ):
+    for number, image_id in enumerate(dataset.split(config.infer_list)):
+        keys = np.array(dataset.classes(image_id))
         size = dataset.image(image_id).shape[:2]
         # As the network's own: at stride 16.
         grid = -(-size[0] // 16), -(-size[1] // 16)

@@ -16,8 +16,7 @@ from benchmarks.harness import interleaved
 from benchmarks.scenes import boundary
 from misc.imutils import normalize, with_mirror
 from misc.indexing import PathIndex, propagate_to_edge
-from misc.machine.device import Compute, allow_tf32, pick_device
-from misc.machine.facts import describe_machine
+from misc.machine.device import Compute, allow_tf32, describe_machine, pick_device
 from misc.run.log import table
 from misc.train.inference import scale_maps
 from net.deeplab import DeepLab

@@ -102,7 +102,7 @@ def machine() -> str:
     """Describe the machine: processor, threads, GPU if there is one, versions."""
     import torch
 
-    from misc.machine.facts import processor
+    from misc.machine.device import processor
 
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ", no GPU"
     threads = f"{torch.get_num_threads()} threads"

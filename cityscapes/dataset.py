@@ -16,8 +16,7 @@ from misc.files.dataset import KINDS
 from misc.files.digests import file_size
 from misc.files.id_lists import list_file, read_list
 from misc.files.images import encode_png, image_size, read_numbers
-from misc.files.instance_files import load_instances
-from misc.files.labels import LEAST_SCORE, instance_path
+from misc.files.labels import LEAST_SCORE, instance_path, load_instances
 from misc.imutils import IGNORE
 from misc.metrics import mean_average_precision
 from misc.settings.config import Config

@@ -18,8 +18,7 @@ from misc.files.coco import draw_masks, instance_records
 from misc.files.coco_precision import CocoMatches, coco_measures, match_masks
 from misc.files.dataset import KINDS
 from misc.files.id_lists import list_file, read_list
-from misc.files.instance_files import load_instances
-from misc.files.labels import instance_path
+from misc.files.labels import instance_path, load_instances
 from misc.files.palette import voc_palette
 from misc.settings.config import Config
 

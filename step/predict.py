@@ -7,8 +7,7 @@ from torch import nn
 
 from misc.cams import strided_cam
 from misc.machine import ranks
-from misc.machine.device import Compute, compute_of
-from misc.machine.facts import describe_machine
+from misc.machine.device import Compute, compute_of, describe_machine
 from misc.run.log import logger
 from misc.run.synthesis import (
     Inputs,

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from misc.files.cam_files import read_cams
-from misc.files.cam_names import ENDINGS
+from misc.files.cam_formats import ENDINGS
 
 ALL = 5  # classes of the data set
 

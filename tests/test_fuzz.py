@@ -20,7 +20,7 @@ from PIL import Image
 from misc.files.cam_files import read_cams, write_cams
 from misc.files.id_lists import read_list
 from misc.files.images import read_image, read_label, read_photograph
-from misc.files.instance_files import load_instances, save_instances
+from misc.files.labels import load_instances, save_instances
 from misc.files.weights import read_state_dict, read_tensors
 from misc.run.records import read_settings
 from misc.settings.config import Config

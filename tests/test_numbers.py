@@ -15,7 +15,7 @@ from PIL import Image
 import run_sample
 from misc.files.cam_files import read_cams, write_cams
 from misc.files.images import read_label, write_label
-from misc.files.instance_files import load_instances
+from misc.files.labels import load_instances
 from misc.files.palette import voc_palette
 from misc.relation import relation_label
 from misc.run.synthesis import (

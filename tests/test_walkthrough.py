@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from misc.files.images import read_label
-from misc.files.instance_files import load_instances
+from misc.files.labels import load_instances
 from tests import documented, forked
 from tests.documented import ROOT
 

@@ -13,9 +13,9 @@ from misc.files.coco_precision import CocoMatches, coco_measures, match_masks
 from misc.files.dataset import Dataset
 from misc.files.labels import (
     instance_path,
+    label_path,
     read_instance_labels,
     read_semantic_label,
-    semantic_paths,
 )
 from misc.machine import ranks
 from misc.metrics import (
@@ -77,7 +77,7 @@ def count_image(dataset: Dataset, folder: str | Path, image_id: str) -> np.ndarr
     """
     truth, num_labels = dataset.semantic_label(image_id), len(dataset.class_names) + 1
     label = read_semantic_label(folder, image_id)
-    path = semantic_paths(folder, image_id)[0]
+    path = label_path(folder, image_id)
     _check_size(path, label.shape, truth.shape)
     if (highest := label.max(initial=0)) >= num_labels:
         raise ValueError(

@@ -9,10 +9,9 @@ import cv2
 import numpy as np
 
 from misc.files.cam_files import read_cams
-from misc.files.cam_names import find_cams
+from misc.files.cam_formats import find_cams
 from misc.files.images import read_label
-from misc.files.instance_files import load_instances
-from misc.files.labels import LEAST_SCORE, instance_path, label_path
+from misc.files.labels import LEAST_SCORE, instance_path, label_path, load_instances
 from misc.imutils import IGNORE
 from misc.run.workers import map_images
 

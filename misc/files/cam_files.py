@@ -15,8 +15,7 @@ import torch
 
 from misc.cams import CAMs, combine_scales, high_res_of, strided_of, within_unit
 from misc.files.atomic import atomic_path
-from misc.files.cam_formats import ACCEPTED, CamMaps, interpret, read_content
-from misc.files.cam_names import find_cams
+from misc.files.cam_formats import ACCEPTED, CamMaps, find_cams, interpret, read_content
 
 _STEPS = 65535
 # How much other programs' maps may be stretched to cover the image: those that stand upright where
@@ -53,6 +52,18 @@ def write_final_cams(path: str | os.PathLike[str], cams: CAMs) -> None:
     """Write CAMs that are no sum of raw maps, as other programs do, in 16-bit floats."""
     maps = {"cam": cams.cam.astype(np.float16), "high_res": cams.high_res.astype(np.float16)}
     _save(path, {"keys": cams.keys, **maps})
+
+
+def write_published_cams(path: Path, cams: CAMs) -> None:
+    """Write CAMs as the published program does, a pickled dict.
+
+    It has `keys` and `cam` as tensors, int64 (K,) and float32 (K, h, w), and `high_res` as an
+    array, float32 (K, H, W).
+    """
+    keys, cam = torch.from_numpy(cams.keys), torch.from_numpy(cams.cam)
+    content = {"keys": keys, "cam": cam, "high_res": cams.high_res}
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.save(file, np.array(content), allow_pickle=True)
 
 
 def _save(path: str | os.PathLike[str], arrays: dict[str, np.ndarray]) -> None:

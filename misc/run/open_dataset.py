@@ -1,10 +1,8 @@
-"""The one place that opens the data set of a run, and the image-level labels of its images."""
+"""The one place that opens the data set of a run."""
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
-
-import numpy as np
 
 import cityscapes
 import coco
@@ -12,7 +10,6 @@ import demo
 import folder
 import voc12
 from misc.files.dataset import Dataset
-from misc.machine import ranks
 from misc.settings.config import DATASETS, Config
 
 # By --dataset. The demo is laid out like VOC, and read by its reader.
@@ -46,9 +43,3 @@ def _opener_of(module: str) -> Callable[[Config], Dataset]:
     if opener in OPENERS.values():
         raise ValueError(f"--dataset {module}: a module of this program, no data set; {accepted}")
     return opener
-
-
-def image_labels(dataset: Dataset, ids: Sequence[str]) -> dict[str, np.ndarray]:
-    """Return for each image the classes in its image-level label: `keys`, int64 (K,)."""
-    labels = ranks.on_first(lambda: dataset.image_labels(ids))
-    return {i: np.flatnonzero(row) for i, row in zip(ids, labels, strict=True)}

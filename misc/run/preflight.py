@@ -15,14 +15,13 @@ from misc.files.atomic import names_in
 from misc.files.cam_files import read_cams
 from misc.files.dataset import Dataset
 from misc.files.images import read_label
-from misc.files.instance_files import load_instances
+from misc.files.labels import load_instances
 from misc.files.locks import hold
 from misc.run.log import logger, table
-from misc.run.overview import tell_overview
 from misc.run.records import check_claim, hold_sources
 from misc.run.results import known_settings
 from misc.run.stage import EARLIER_LABELS, StageFiles, each_once, stage_writing
-from misc.run.understood import other_names, tell_cam_forms, tell_understood
+from misc.run.understood import other_names, tell_cam_forms, tell_overview, tell_understood
 from misc.run.workers import map_images
 
 SHOWN = 10

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from misc.files.cam_names import pictures
+from misc.files.cam_formats import pictures
 from misc.files.digests import content_digest, fingerprint
 from misc.files.labels import INSTANCE_FILES
 from misc.files.outputs import image_files

@@ -8,7 +8,7 @@ from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from misc.files.cam_names import cam_names
+from misc.files.cam_formats import cam_names
 from misc.files.dataset import Dataset
 from misc.machine import ranks
 from misc.run.log import logger

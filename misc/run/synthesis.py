@@ -14,10 +14,9 @@ import torch
 
 from misc.argmax import above, labels_of
 from misc.centroids import cluster_centroids, find_centroids
-from misc.files import published
 from misc.files.cam_files import CamFolder
 from misc.files.dataset import Dataset
-from misc.files.labels import write_instances, write_semantic_label
+from misc.files.labels import save_published_instances, write_instances, write_semantic_label
 from misc.imutils import normalize, planes, with_mirror
 from misc.indexing import propagate_to_edge
 from misc.instances import scores_of_maps, separate_scores, split_winners, upsampled_winners
@@ -130,7 +129,7 @@ def make_labels(config: Config, dataset: Dataset, model: Any, *kinds: str) -> No
     ids = dataset.split(config.infer_list)
     cams = CamFolder(path=config.cam_out_dir, num_classes=len(dataset.class_names))
     compute = compute_of(config)
-    more = {"instance": [published.FILE] * (config.ins_seg_format == "npy")}
+    more = {"instance": ["{}.npy"] * (config.ins_seg_format == "npy")}
     claimed = [
         claim_outputs(StageFiles(STAGES[kind], config, dataset), ids, more_files=more.get(kind, ()))
         for kind in kinds
@@ -177,7 +176,7 @@ def write_labels(
         if isinstance(label, dict):
             write_instances(folders["instance"], image_id, label)
             for path in published_files:
-                published.save_instances(path, label)
+                save_published_instances(path, label)
         else:
             write_semantic_label(folders["semantic"], image_id, label, palette=palette)
 

@@ -8,12 +8,12 @@ import numpy as np
 
 from misc.files.atomic import names_in
 from misc.files.cam_files import CamFolder
-from misc.files.cam_names import ENDINGS, pictures
-from misc.files.dataset import Dataset
-from misc.files.images import is_turned, read_label
-from misc.files.instance_files import load_instances
+from misc.files.cam_formats import ENDINGS, pictures
+from misc.files.dataset import KINDS, Dataset
+from misc.files.images import image_size, is_turned, read_label
+from misc.files.labels import load_instances
 from misc.imutils import IGNORE
-from misc.run.log import logger
+from misc.run.log import logger, table
 from misc.run.records import record_of
 from misc.run.stage import Files, StageFiles, each_once
 from misc.run.workers import map_images
@@ -21,6 +21,7 @@ from misc.run.workers import map_images
 SHOWN = 20  # classes in a line
 # Images that are looked at, spread over all: a file's head, and a mask.
 HEADS, MASKS = 1000, 20
+ROWS = 10  # images in the table of a dry run
 # The part of masks, or of CAMs, that fit better where they count otherwise which is no chance.
 NEARLY_ALL = 0.9
 
@@ -80,6 +81,29 @@ def tell_cam_forms(stages: Sequence[StageFiles]) -> None:
     warning = _other_classes(dataset, {i: set(keys.tolist()) for i, (_, _, keys) in found.items()})
     if warning:
         logger.warning("--cam_out_dir %s: %s", folder.path, warning)
+
+
+def tell_overview(dataset: Dataset, ids: Sequence[str]) -> None:
+    """Log some images with their size, classes and ground truth, and the sizes and formats of all.
+
+    What cannot be read is left to the stages, which say so.
+    """
+    ids = dataset.with_labels(ids)
+    try:
+        heads = spread(ids, HEADS)
+        sizes = sorted((image_size(dataset.image_path(i)) for i in heads), key=np.prod)
+        rows = [_overview_row(dataset, image_id) for image_id in spread(ids, ROWS)]
+    except (ValueError, OSError) as error:
+        logger.debug("no overview: %s", error)
+        return
+    if not rows:
+        return
+    endings = Counter(dataset.image_path(i).suffix.lower() for i in ids).most_common()
+    formats = ", ".join(f"{count} {ending or 'without ending'}" for ending, count in endings)
+    low, middle, high = (f"{w}x{h}" for h, w in (sizes[0], sizes[len(sizes) // 2], sizes[-1]))
+    logger.info("%s: %s; %s to %s pixels, median %s", dataset.name, formats, low, high, middle)
+    head = ("image", "id", "pixels", "classes", "ground truth")
+    logger.info("examples, as they are understood:\n%s", table([head, *rows]))
 
 
 def other_names(folder: Path, names: Sequence[str]) -> str:
@@ -242,6 +266,14 @@ def _names(dataset: Dataset, classes: Sequence[int]) -> str:
     known = dict(enumerate(dataset.class_names))
     more = f" and {len(classes) - SHOWN} more classes" if len(classes) > SHOWN else ""
     return ", ".join(known.get(n, f"an unknown class ({n})") for n in classes[:SHOWN]) + more
+
+
+def _overview_row(dataset: Dataset, image_id: str) -> tuple[str, ...]:
+    height, width = image_size(dataset.image_path(image_id))
+    (shown,) = dataset.image_labels([image_id])
+    classes = ", ".join(dataset.class_names[number] for number in np.flatnonzero(shown).tolist())
+    truth = ", ".join(kind for kind in KINDS if dataset.has_truth(image_id, kinds=(kind,)))
+    return dataset.file_name(image_id), image_id, f"{width}x{height}", classes or "none", truth
 
 
 def spread(ids: Sequence[str], number: int) -> list[str]:

@@ -13,8 +13,7 @@ from misc.centroids import cluster_centroids, find_centroids
 from misc.files.cam_files import CamFolder
 from misc.files.dataset import Dataset, Images
 from misc.files.images import read_label
-from misc.files.instance_files import load_instances
-from misc.files.labels import SURE, instance_path, label_path
+from misc.files.labels import SURE, instance_path, label_path, load_instances
 from misc.files.palette import Entry, class_entries, object_entries, object_palette
 from misc.imutils import IGNORE, planes
 from misc.machine.device import compute_of

@@ -16,13 +16,13 @@ from misc.files.atomic import write_bytes, write_json
 from misc.files.coco import Described, coco_dataset, instance_records
 from misc.files.digests import content_digest, fingerprint
 from misc.files.images import read_label, read_photograph
-from misc.files.instance_files import load_instances
 from misc.files.labels import (
     INSTANCE_FILES,
     LEAST_SCORE,
     SEMANTIC_FILES,
     instance_path,
     label_path,
+    load_instances,
     write_instances,
     write_semantic_label,
 )

@@ -12,7 +12,7 @@ from PIL import Image
 import run_sample
 from misc.evaluate.measures import read_since
 from misc.files.images import read_label
-from misc.files.instance_files import load_instances
+from misc.files.labels import load_instances
 from tests import forked
 from tests.tiny_networks import tiny_detector_and_deeplab
 

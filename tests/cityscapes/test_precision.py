@@ -9,7 +9,7 @@ from cityscapes import Dataset
 from cityscapes.names import INSTANCE_IDS
 from cityscapes.precision import average_precision, match_detections
 from misc.files.images import read_label
-from misc.files.instance_files import save_instances
+from misc.files.labels import save_instances
 
 IDS = [*TRAIN, *VAL]
 # AP and AP50 that cityscapesscripts 2.3.0 computed for `detections` of each seed.

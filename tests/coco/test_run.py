@@ -9,7 +9,7 @@ import run_sample
 from coco import Dataset
 from misc.evaluate.measures import read_since
 from misc.files.images import write_label
-from misc.files.instance_files import save_instances
+from misc.files.labels import save_instances
 from tests import forked
 from tests.coco_shaped import (
     BARE,

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import run_sample
-from misc.files.instance_files import save_instances
+from misc.files.labels import save_instances
 
 STAGES = ("eval_cam", "eval_ins_seg", "eval_sem_seg")
 SIZE = (20, 30)

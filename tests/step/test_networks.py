@@ -10,7 +10,7 @@ from tiny_run import arguments, articles, error_line, only
 
 import run_sample
 from misc.evaluate.measures import read_since
-from misc.files.instance_files import load_instances, save_instances
+from misc.files.labels import load_instances, save_instances
 from misc.run.stage import label_source_path
 from misc.settings.config import Config
 from misc.train.supervision import supervision_from

@@ -16,7 +16,7 @@ from tiny_run import NETWORKS, arguments, error_line
 
 import run_sample
 from misc.files.images import read_label, read_photograph
-from misc.files.instance_files import load_instances
+from misc.files.labels import load_instances
 from tests import forked
 from tests.tiny_networks import tiny_detector_and_deeplab
 from voc12 import Dataset

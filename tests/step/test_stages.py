@@ -13,7 +13,7 @@ import run_sample
 from misc.evaluate.measures import read_seconds, read_since
 from misc.files.cam_files import read_cams
 from misc.files.images import read_label
-from misc.files.instance_files import load_instances
+from misc.files.labels import load_instances
 from misc.train.curves import read_curves
 from net.resnet50_cam import Net
 from tests import foreign_cams, forked

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from misc.files.instance_files import load_instances, save_instances
+from misc.files.labels import load_instances, save_instances
 
 
 def detections_of(masks):

@@ -1,7 +1,12 @@
+import os
+
 import pytest
 import torch
 
+from misc.machine import device as device_module
 from misc.machine.device import Compute, allow_tf32, memory_for, pick_device, resolve_precision
+
+CPU = torch.device("cpu")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has a CUDA device")
@@ -36,3 +41,38 @@ def test_tf32_is_named_and_off_unless_it_is_asked_for():
     allow_tf32(False)
     assert not torch.backends.cudnn.allow_tf32
     assert not torch.backends.cuda.matmul.allow_tf32
+
+
+def test_the_machine_is_named_with_device_precision_versions_ranks_and_host():
+    words = device_module.describe_machine(Compute(device=CPU, precision="bf16"))
+    assert words.startswith("cpu (")
+    for part in ("precision bf16", f"torch {torch.__version__}", "1 rank", f"host {os.uname()[1]}"):
+        assert part in words
+
+
+def test_a_machine_without_a_gpu_has_nothing_to_explain(monkeypatch):
+    monkeypatch.setattr(device_module, "_DEVICES", ("/dev/no-such-device",))
+    assert device_module.unused_gpu(CPU) is None
+
+
+@pytest.fixture
+def with_gpu(monkeypatch, tmp_path):
+    (tmp_path / "nvidia0").touch()
+    monkeypatch.setattr(device_module, "_DEVICES", (str(tmp_path / "nvidia0"),))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+def test_a_gpu_that_is_hidden_or_that_torch_has_no_code_for_is_explained(with_gpu, monkeypatch):
+    monkeypatch.setattr(torch.version, "cuda", None)
+    assert "built without CUDA" in device_module.unused_gpu(CPU)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert device_module.unused_gpu(CPU) == "CUDA_VISIBLE_DEVICES hides it"
+
+
+def test_a_gpu_whose_driver_fails_is_explained_in_the_drivers_words(with_gpu, monkeypatch):
+    def fail():
+        raise RuntimeError("The NVIDIA driver on your system is too old\nand more")
+
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr(torch.cuda, "init", fail)
+    assert device_module.unused_gpu(CPU) == "The NVIDIA driver on your system is too old"

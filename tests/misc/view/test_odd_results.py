@@ -9,7 +9,7 @@ from PIL import Image
 
 import run_sample
 from misc.files.images import read_label
-from misc.files.instance_files import save_instances
+from misc.files.labels import save_instances
 from tests import foreign_cams, forked
 
 
