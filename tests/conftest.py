@@ -21,7 +21,6 @@ LONG = {
     "test_mask_rcnn.py",
     "test_networks.py",
     "test_numbers.py",
-    "test_plain.py",
     "test_plugged_networks.py",
     "test_predict.py",
     "test_provenance_of_runs.py",

@@ -27,6 +27,8 @@ LEARNS = {
     "exp_times": 1,
     "ins_seg_bg_thres": 0.05,
     "mask_rcnn_learning_rate": 1e-3,
+    "deeplab_scales": "1.0",
+    "deeplab_crf": False,
 }
 # Words that stand for something of the reader's.
 MEANT = {"ID": "demo_000001", "FILE": "resnet50.pth"}
@@ -96,8 +98,7 @@ def run_whole(folder, words, ranks=1):
 def run(folder, words, output, *, ranks=1, **tiny):
     """Run `python run_sample.py` with these words in a folder; return the exit statuses."""
     settings = {**forked.TINY, **tiny}
-    small = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
-    words = [str(folder), *small, *words]
+    words = [str(folder), *forked.words_of(settings), *words]
     if ranks == 1:
         return [forked.run(words, output, call=in_folder)]
     processes = forked.start_ranks(words, output, ranks, call=in_folder)

@@ -60,6 +60,9 @@ TINY = {
     **COMPUTED,
     # What is about loader processes asks for some: they cost a test more than what they do.
     "num_workers": 0,
+    # It takes longer than all other stages together; None in its place leaves it on.
+    "report_pass": False,
+    "report_images": 1,
 }
 
 # For a run of which it is not looked at what is learnt.
@@ -85,19 +88,22 @@ RATES = {
 
 
 def default_stages():
-    """Name the stages of a run without a flag."""
+    """Name the stages of a run of the tests that asks for no stage."""
     from misc.settings.flags import read_config
     from step import STAGES
 
-    return [stage.name for stage in STAGES if read_config([]).runs_stage(stage.flag)]
+    config = read_config(["--report_pass", "False"])
+    return [stage.name for stage in STAGES if config.runs_stage(stage.flag)]
 
 
 def arguments(folder, *more, **changes):
-    settings = {"run_dir": folder, **TINY, **changes}
-    return [
-        *(word for name, value in settings.items() for word in (f"--{name}", str(value))),
-        *more,
-    ]
+    return [*words_of({"run_dir": folder, **TINY, **changes}), *more]
+
+
+def words_of(settings):
+    """Give the words of a command line; a setting that is None is left to its default."""
+    given = {name: str(value) for name, value in settings.items() if value is not None}
+    return [word for name, value in given.items() for word in (f"--{name}", value)]
 
 
 def start(words, output, call=None, **environment):

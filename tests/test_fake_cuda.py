@@ -67,7 +67,7 @@ def faked_cuda():
 def built(compute, network, *settings, **options):
     """Build a network on the device: a fake cannot be moved there."""
     with compute.device:
-        return network(*settings, **options)
+        return network(*settings, backbone="resnet18", **options)
 
 
 def normalised(compute, *size):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import run_sample
-from misc.files.cam_files import read_cams
 from misc.files.images import write_label
 from tests import voc_shaped
 from tests.voc_shaped import TRAIN
@@ -74,12 +73,6 @@ def test_maps_of_another_shape_are_refused(root, run, tmp_path, change, words):
     assert status == 2
     assert f"{tmp_path / 'cams' / TRAIN[0]}.npy: its maps are " in said
     assert words in said
-
-
-@pytest.mark.parametrize("grid", [(14, 14), (5, 6), (18, 24)])
-def test_maps_of_coarse_grids_and_of_square_inputs_cover_the_image(tmp_path, grid):
-    np.save(tmp_path / "a.npy", {"keys": np.array([3]), "cam": np.ones((1, *grid), np.float32)})
-    assert read_cams(tmp_path / "a.npy", size=(72, 96)).high_res.shape == (1, 72, 96)
 
 
 def test_maps_kept_as_pictures_measure_one_and_others_are_named(root, run, tmp_path):

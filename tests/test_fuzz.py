@@ -30,7 +30,7 @@ from misc.settings.version import VERSION
 from tests import foreign_cams
 from voc12.annotations import read_classes
 
-CASES = int(os.environ.get("FUZZ_CASES", "60"))
+CASES = int(os.environ.get("FUZZ_CASES", "30"))
 RAN = Path("code-in-a-file-was-run")
 
 

@@ -17,7 +17,7 @@ from step import Stage
 from tests import forked
 
 # How often each stage is killed; training, which has most to lose, more often.
-KILLS = {"train_cam": 3, "train_irn": 3, "train_mask_rcnn": 2, "train_deeplab": 2}
+KILLS = {"train_cam": 2, "train_irn": 2, "train_mask_rcnn": 2}
 FEWEST = 20
 
 # What tells of the run itself, not of its result.

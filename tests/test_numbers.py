@@ -76,7 +76,10 @@ def test_odd_sizes_odd_names_and_one_image_go_through_every_stage(tmp_path, imag
         cams = read_cams(result / "cam" / f"{name}.npz")
         assert cams.high_res.shape == (1, *size)
         published = np.load(result / "cam" / f"{name}.npy", allow_pickle=True).item()
+        assert published.keys() == {"keys", "cam", "high_res"}
+        assert published["keys"].tolist() == [7]
         assert np.abs(published["high_res"] - cams.high_res).max() < 1e-4
+        assert np.abs(published["cam"] - cams.cam).max() < 1e-4
         assert read_label(result / "ir_label" / f"{name}.png").shape == size
         assert set(np.unique(read_label(result / "sem_seg" / f"{name}.png"))) <= {0, 8}
         found = load_instances(result / "ins_seg" / f"{name}.npz")

@@ -86,7 +86,7 @@ def test_ctrl_c_reaches_the_loader_processes_of_a_training_too(tmp_path):
     assert_none_is_left(process.pid)
 
 
-def signal_while_writing(name, number, *words):
+def signal_while_writing(*words):
     """Run, and get a signal in the middle of writing a checkpoint."""
     import torch
 
@@ -96,28 +96,19 @@ def signal_while_writing(name, number, *words):
         saved.append(content)
         if len(saved) == 2:
             file.write(b"half")
-            os.kill(os.getpid(), signal.Signals(number))
+            os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(5)
         save(content, file)
 
     torch.save = save_slowly
-    return globals()[name](*words)
+    return as_a_command(*words)
 
 
-def plain_main(*words):
-    """Run as a notebook does, which handles Ctrl-C by itself."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    return run_sample.main(list(words))
-
-
-@pytest.mark.parametrize(
-    ("name", "number"), [("as_a_command", signal.SIGTERM), ("plain_main", signal.SIGINT)]
-)
-def test_a_signal_while_a_checkpoint_is_written_is_no_full_disk(tmp_path, name, number):
+def test_a_signal_while_a_checkpoint_is_written_is_no_full_disk(tmp_path):
     words = forked.arguments(tmp_path, "--train_cam_pass", "True", checkpoint_every=0)
     output = tmp_path / "output"
-    process = forked.start([name, int(number), *words], output, call=signal_while_writing)
-    assert_ended_by(number, forked.finish(process, 60), output)
+    process = forked.start(words, output, call=signal_while_writing)
+    assert_ended_by(signal.SIGTERM, forked.finish(process, 60), output)
     assert forked.run(words, output) == 0
     assert "resuming from" in output.read_text()
 

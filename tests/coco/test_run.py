@@ -93,14 +93,6 @@ def test_another_rule_of_the_truth_is_not_mixed_into_what_was_trained_on_it(fini
     assert run(finished, "train_deeplab", coco_truth="small_first") == 0
 
 
-def test_coco_2014_is_read_with_its_own_settings(tmp_path):
-    make_coco(tmp_path / "coco", year=2014)
-    changes = {"dataset": "coco14", "preset": "coco14_rib"}
-    assert run(tmp_path, "train_cam", "make_cam", **changes) == 0
-    made = {path.stem for path in (tmp_path / "run/result/cam").glob("*.npz")}
-    assert made == set(ids_of("train", 2014))
-
-
 def test_a_broken_json_is_one_line(root, tmp_path, capsys):
     path = annotations(root)
     path.write_bytes(path.read_bytes()[:-300])

@@ -38,12 +38,6 @@ def test_classes_with_counts_and_images_without_any(tmp_path):
     assert "WARNING" not in text
 
 
-def test_a_run_tells_it_before_its_first_stage(tmp_path):
-    data = labelled(tmp_path, NINE)
-    text = told(tmp_path, **data, dry_run=False)
-    assert text.index("9 images, 2 classes: cat 5, dog 4") < text.index("train_cam ...")
-
-
 @pytest.mark.parametrize(
     ("names", "words"),
     [
@@ -76,17 +70,6 @@ def test_a_folder_of_what_shows_nothing_is_warned_of_and_class_names_leaves_it_o
     text = told(tmp_path, class_names=tmp_path / "names.txt")
     assert "8 images, 1 classes: Positive 4; 4 images without any" in text
     assert "not in --class_names, and read as no class: Negative" in text
-
-
-def test_columns_of_0_and_1_are_classes_by_the_list_of_names_or_refused(tmp_path, capsys):
-    photos = make_photos(tmp_path / "photos", [f"{n}.png" for n in range(6)])
-    lines = [f"{p.name}\t{n % 2},{1 - n % 2},0" for n, p in enumerate(sorted(photos.iterdir()))]
-    (tmp_path / "tags.tsv").write_text("\n".join(lines))
-    told(tmp_path, labels=tmp_path / "tags.tsv", status=2)
-    assert "3 columns of 0 and 1, and there is no --class_names" in capsys.readouterr().err
-    (tmp_path / "names.txt").write_text("cat\ndog\ncow\n")
-    data = {"labels": tmp_path / "tags.tsv", "class_names": tmp_path / "names.txt"}
-    assert "6 images, 3 classes: cat 3, dog 3" in told(tmp_path, **data)
 
 
 def test_a_class_in_every_image_and_one_in_val_alone_are_warned_of(tmp_path):
@@ -168,7 +151,7 @@ def test_images_that_cannot_be_read_are_left_out_of_a_training(tmp_path, capsys)
     text = told(tmp_path, **data, dry_run=False)
     assert "3 of 9 images cannot be read and are left out, the first: " in text
     assert "Errno" not in text
-    assert "6 images, 2 classes: cat 3, dog 3" in text
+    assert text.index("6 images, 2 classes: cat 3, dog 3") < text.index("train_cam ...")
     told(tmp_path, **data, strict_images=True, status=2)
     assert "3 of 9 images cannot be read" in capsys.readouterr().err
 
@@ -258,10 +241,6 @@ def masked(folder, shift=0):
     (folder / "names.txt").write_text("cat\ndog\ncow\nhen\n")
     masks = {"masks": folder / "masks", "class_names": folder / "names.txt"}
     return data | masks | LISTS
-
-
-def test_masks_that_fit_the_labels_are_not_warned_of(tmp_path):
-    assert "contradicts" not in told(tmp_path, *EVAL, **masked(tmp_path))
 
 
 def test_a_class_that_no_mask_shows_is_told_before_it_is_measured(tmp_path):

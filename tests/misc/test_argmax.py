@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from misc.argmax import _device_winners, above, label_map, winners
+from misc.argmax import _device_winners, winners
 
 
 def naive(scores, background):
@@ -35,16 +35,6 @@ def test_is_the_argmax_with_a_background_channel_in_front(find, count, backgroun
     assert (index.dtype, best.dtype) == (np.int32, np.float32)
 
 
-@pytest.mark.parametrize("background", [0.0, 0.7])
-def test_a_higher_background_is_told_from_the_winners_over_a_lower_one(background):
-    scores = coarse_scores(5)
-    for ours, expected in zip(
-        above(*winners(scores, 0.0), background), winners(scores, background), strict=True
-    ):
-        np.testing.assert_array_equal(ours, expected)
-        assert ours.dtype == expected.dtype
-
-
 @pytest.mark.parametrize("value", [0.05, 0.7])
 def test_compares_in_float32(value):
     # In float32 0.05 is a little more than in float64, 0.7 a little less.
@@ -72,13 +62,6 @@ def test_a_device_gives_what_the_cpu_gives_of_any_values(background):
         on_device(scores, background), winners(scores, background), strict=True
     ):
         np.testing.assert_array_equal(found, expected)
-
-
-def test_label_map_names_the_classes_of_the_winners():
-    scores = np.array([[[0.9, 0.1, 0.2]], [[0.3, 0.2, 0.8]]], dtype=np.float32)
-    labels = label_map(scores, np.array([4, 19]), 0.25)
-    assert labels.tolist() == [[5, 0, 20]]
-    assert labels.dtype == np.uint8
 
 
 @pytest.mark.gpu

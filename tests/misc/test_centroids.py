@@ -92,27 +92,6 @@ def test_a_cycle_that_does_not_divide_the_block_ends_where_it_should():
             assert tuple(centroids[:, row, column]) == expected
 
 
-def test_both_coordinates_move_by_the_sample_of_the_same_place():
-    # Moving y first and sampling x afterwards would end at (1, 0).
-    field = np.zeros((2, 2, 2), dtype=np.float32)
-    field[:, 0, 0] = (1, 1)
-    assert find_centroids(field, 1)[:, 0, 0].tolist() == [1, 1]
-
-
-def test_points_are_clipped_to_the_grid_after_every_move():
-    field = np.zeros((2, 3, 4), dtype=np.float32)
-    field[0], field[1] = -50, 50
-    field[:, 0, 3] = (0, -1)
-    # Clipped into the corner in one move, then sent one to the left.
-    assert find_centroids(field, 2)[:, 2, 0].tolist() == [0, 2]
-
-
-def test_halves_are_rounded_to_even():
-    field = np.zeros((2, 1, 6), dtype=np.float32)
-    field[1, 0] = [0.5, 0.5, 0.5, 0.5, 0, 0]
-    assert find_centroids(field, 1)[1, 0].tolist() == [0, 2, 2, 4, 4, 5]
-
-
 @pytest.mark.parametrize("seed", range(4))
 def test_clusters_are_the_basins_under_the_centroids_renumbered(seed):
     field = object_field(47, 62, seed) * (1 + seed)
@@ -121,18 +100,6 @@ def test_clusters_are_the_basins_under_the_centroids_renumbered(seed):
     np.testing.assert_array_equal(clusters, naive_clusters(centroids, field))
     assert clusters.dtype == np.int32
     assert np.unique(clusters).tolist() == list(range(clusters.max() + 1))
-
-
-def test_two_objects_are_two_instances_by_hand():
-    # Columns 0..3 point to column 1, columns 4..8 to column 7; far pixels move more than 2.5.
-    target = np.array([1, 1, 1, 1, 7, 7, 7, 7, 7])
-    field = np.zeros((2, 1, 9), dtype=np.float32)
-    field[1, 0] = 2 * (target - np.arange(9))
-    field[1, 0, [1, 7]] = 0
-    centroids = np.stack([np.zeros((1, 9), int), target[None]])
-    # Small: columns 0..2 and 6..8.
-    clusters = cluster_centroids(centroids, field)
-    assert clusters.tolist() == [[0, 0, 0, 0, 1, 1, 1, 1, 1]]
 
 
 def test_pixels_whose_centroid_is_in_no_basin_share_the_first_id():
@@ -151,12 +118,6 @@ def test_the_threshold_is_on_the_length_and_not_reached_by_it():
     # Lengths 2.5, 2.42 and 3.39: only the middle one is small.
     assert cluster_centroids(here, field).tolist() == [[0, 1, 0]]
     assert cluster_centroids(here, field, threshold=2.6).tolist() == [[1, 1, 0]]
-
-
-def test_basins_that_touch_at_a_corner_are_two():
-    field = np.full((2, 2, 2), 9, dtype=np.float32)
-    field[:, [0, 1], [0, 1]] = 0
-    assert cluster_centroids(np.indices((2, 2)), field).tolist() == [[1, 0], [0, 2]]
 
 
 def test_refuses_fields_of_a_wrong_shape_or_not_finite():

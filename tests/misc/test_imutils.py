@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 
-from misc.files.images import read_image, read_label, write_label
 from misc.imutils import (
     normalize,
     normalize_crop,
@@ -15,17 +14,6 @@ from misc.imutils import (
 
 def colour_image(height=6, width=9):
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
-def test_a_label_map_survives_writing_and_reading_in_grey_and_in_colour(tmp_path):
-    label = np.array([[0, 1, 255], [20, 3, 0]], dtype=np.uint8)
-    palette = np.random.default_rng(0).integers(0, 256, (256, 3))
-    write_label(tmp_path / "grey.png", label)
-    write_label(tmp_path / "colour.png", label, palette=palette)
-    assert (read_label(tmp_path / "grey.png") == label).all()
-    assert (read_label(tmp_path / "colour.png") == label).all()
-    shown = read_image(tmp_path / "colour.png")
-    assert (shown == palette[label]).all()
 
 
 @pytest.mark.parametrize(

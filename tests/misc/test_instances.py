@@ -61,21 +61,6 @@ def test_winners_found_a_part_at_a_time_are_those_of_all_maps(size, count, a_par
     assert (index.dtype, best.dtype) == (np.int32, np.float32)
 
 
-def test_detections_are_by_hand():
-    scores = np.zeros((4, 3, 6), dtype=np.float32)
-    scores[0, 0, :2] = (0.9, 0.6)  # class 7, instance 0: two components
-    scores[0, 2, 4] = 0.5
-    scores[1, 0, 1] = 0.5  # beaten by the map above
-    scores[3, :, 5] = (0.3, 0.4, 1.0)  # class 2, instance 1
-    scores[3, 1, 0] = 0.25  # not above the background
-    detections = detect(scores, np.array([7, 2]), 2)
-    np.testing.assert_array_equal(detections["score"], np.float32([0.9, 0.5, 1.0]))
-    assert detections["class"].tolist() == [7, 7, 2]
-    expected = np.zeros((3, 3, 6), dtype=bool)
-    expected[0, 0, :2] = expected[1, 2, 4] = expected[2, :, 5] = True
-    np.testing.assert_array_equal(detections["mask"], expected)
-
-
 def test_a_component_under_one_percent_scores_zero_and_one_at_it_does_not():
     scores = np.zeros((1, 10, 20), dtype=np.float32)
     scores[0, 0, 0] = 1

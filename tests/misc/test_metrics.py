@@ -139,19 +139,6 @@ def naive_average_precision(images, threshold, class_id):
     return area
 
 
-def test_average_precision_is_by_hand():
-    # By falling score: right, wrong (too small), right, wrong (taken); 3 true masks.
-    image = record(
-        [(0, 0.9, 0, 5), (0, 0.8, 10, 11), (0, 0.7, 10, 15), (0, 0.6, 0, 5)],
-        [(0, 0, 5), (0, 10, 15), (0, 16, 20)],
-    )
-    result = average_precision([image], [0.5], num_classes=2)
-    # Precision 1 up to recall 1/3, then 2/3 up to recall 2/3.
-    assert result[0, 0] == pytest.approx(1 / 3 + 2 / 3 / 3)
-    assert np.isnan(result[0, 1])
-    assert mean_average_precision(result)[0] == result[0, 0]
-
-
 def test_the_ranking_precision_of_classes_is_by_hand():
     labels = np.array([[1, 0], [0, 0], [1, 0], [0, 0]]) > 0  # nothing shows the second class
     first = np.array([0.9, 0.8, 0.7, 0.6])

@@ -31,11 +31,3 @@ def test_equals_the_two_refinements_written_out():
             elif not background:
                 expected[row, column] = 0
     np.testing.assert_array_equal(relation_label(image, cam, keys), expected)
-
-
-def test_finds_the_object_and_leaves_far_pixels_background():
-    image, cam = scene()
-    label = relation_label(image, cam, np.array([6, 14]))
-    assert (label[9:21, 11:29] == 7).all()
-    assert (label[:, :4] == 0).all()
-    assert set(np.unique(label)) <= {0, 7, 255}

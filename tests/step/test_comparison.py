@@ -8,6 +8,7 @@ import pytest
 from tiny_run import PLACES, TINY, error_line
 
 import run_sample
+from tests import forked
 
 RUNS = {"runs/a": {"beta": 10}, "runs/b": {"beta": 2}}
 SHARED = ("demo_root", "cam_out_dir", "irn_weights_name")
@@ -16,8 +17,7 @@ SHARED = ("demo_root", "cam_out_dir", "irn_weights_name")
 def run(finished, run_dir, *stages, **changes):
     shared = {name: finished / PLACES[name] for name in SHARED}
     settings = {**TINY, **shared, "run_dir": run_dir, **changes}
-    words = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
-    return run_sample.main([*words, *(f"--{stage}_pass" for stage in stages)])
+    return run_sample.main([*forked.words_of(settings), *(f"--{stage}_pass" for stage in stages)])
 
 
 @pytest.fixture(scope="module")

@@ -18,10 +18,9 @@ from step.make_cocoann import describe_image
 from tests.tiny_networks import tiny_detector_and_deeplab
 from voc12 import Dataset
 
-# As the records of earlier results have them; the networks are tiny whatever their names.
-RECORDED = {"backbone": "resnet50", "mask_rcnn_channels": 256}
+CHEAP = {"deeplab_scales": "1.0", "deeplab_crf": False}
 FIRST = "ins_seg/demo_000001.npz"  # instance labels of the first image
-EVERY_KIND = {"supervision": "irn,cam,full", "deeplab_server_list": "val", **RECORDED}
+EVERY_KIND = {"supervision": "irn,cam,full", "deeplab_server_list": "val", **CHEAP}
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +33,12 @@ def trained(tmp_path_factory):
 
 
 def test_the_report_shows_the_networks_beside_what_they_learnt_from(trained):
-    assert only("report", trained, report_images=8, **EVERY_KIND) == 0
+    assert only("report", trained, report_images=4, **EVERY_KIND) == 0
     page = (trained / "report.html").read_text()
     images = articles(page)
-    assert set(list(images)[-2:]) == set(Dataset(trained / "VOC2012").split("val"))
-    names = list(images.values())[-1]
+    assert len(images) == 4
+    last, names = list(images.items())[-1]
+    assert last in Dataset(trained / "VOC2012").split("val")
     assert {"Mask R-CNN", "Mask R-CNN of CAMs", "DeepLab", "DeepLab of ground truth"} <= set(names)
     assert re.search(r"IoU 0\.\d+, of val</h3>", page)
     for title in ("train_mask_rcnn: mask", "train_deeplab (cam): loss", "DeepLab, val: IoU"):

@@ -25,20 +25,19 @@ REAL = {
     "irn_network": "net.resnet50_irn",
     "backbone": "resnet18",
 }
-NO_REPORT = {"report_pass": False}
 
 
 @pytest.fixture(scope="module")
 def of_resnet18(tmp_path_factory):
     """Run every stage on ResNet-18, once for this module."""
     folder = tmp_path_factory.mktemp("resnet18")
-    changes = {"cam_scales": "0.5", "deeplab_crf": False, **REAL, **NO_REPORT}
+    changes = {"cam_scales": "0.5", "deeplab_crf": False, **REAL}
     assert run_sample.main(arguments(folder, networks=True, limit=2, **changes)) == 0
     return folder
 
 
 def test_networks_of_another_shape_go_through_all_stages_up_to_labels(tmp_path):
-    assert run_sample.main(arguments(tmp_path, **PLAIN, **NO_REPORT)) == 0
+    assert run_sample.main(arguments(tmp_path, **PLAIN)) == 0
     weights = torch.load(tmp_path / "cam.pth", weights_only=True)
     assert weights["resnet50.2.0.weight"].shape == (20, 12, 3, 3)
     for path in (tmp_path / "sem_seg").glob("*.png"):

@@ -54,7 +54,7 @@ def test_every_file_of_a_run_is_there_and_reads(finished):
 def test_every_stages_seconds_and_every_trainings_curves_are_kept(finished):
     seconds = read_seconds(finished / "details" / "seconds.jsonl")
     ran = {name for name in forked.default_stages() if f"{name}_pass" not in NETWORKS_OFF}
-    assert set(seconds) == ran
+    assert set(seconds) == {*ran, "report"}
     assert min(seconds.values()) > 0
     assert read_curves(finished / "cam.pth.curve.jsonl").keys() == {
         "loss",
@@ -174,15 +174,6 @@ def test_cams_of_other_methods_are_taken_and_said_once(copied, capsys):
         assert (read_label(path) == read_label(copied / "ir_label_of_mine" / path.name)).all()
 
 
-def test_thresholds_are_suggested_from_the_curve(copied, capsys):
-    assert only("eval_cam", copied, suggest_thresholds=True) == 0
-    said = capsys.readouterr().out
-    best = float(re.search(r"best --cam_eval_thres: (\S+)", said)[1])
-    flags = "--cam_eval_thres {:.2f} --conf_fg_thres {:.2f} --conf_bg_thres {:.2f}"
-    suggested = best, min(best + 0.15, 0.99), max(best - 0.1, 0.01)
-    assert f"suggested: {flags.format(*suggested)}" in said
-
-
 def test_an_image_without_any_class_gets_an_all_background_label(copied):
     root = copied / "VOC2012"
     image_id = (root / "ImageSets/Segmentation/train.txt").read_text().split()[0]
@@ -231,10 +222,11 @@ def test_show_draws_an_image_through_every_stage_that_has_run(copied, capsys):
     assert "nobody" in capsys.readouterr().err
 
 
-def test_the_report_shows_the_run_and_every_image_through_every_stage(finished):
+def test_the_report_shows_the_run_and_images_through_every_stage(finished):
     page = (finished / "report.html").read_text()
     images = articles(page)
-    assert set(images) == set(Dataset(finished / "VOC2012").split("train"))
+    assert len(images) == 2
+    assert set(images) <= set(Dataset(finished / "VOC2012").split("train"))
     for names in images.values():
         assert {"relation label", "boundary", "displacement", "semantic label"} <= set(names)
     assert all(f"<td>{stage}</td>" in page for stage in forked.default_stages()[:9])

@@ -64,9 +64,7 @@ def arguments(folder, *more, networks=False, **changes):
     """Give the command line of a tiny run in a folder."""
     places = {name: folder / place for name, place in PLACES.items()}
     settings = {**TINY, **places, **({} if networks else NETWORKS_OFF), **changes}
-    return [word for name, value in settings.items() for word in (f"--{name}", str(value))] + [
-        *more
-    ]
+    return [*forked.words_of(settings), *more]
 
 
 def only(stage, folder, **changes):

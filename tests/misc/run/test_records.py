@@ -49,17 +49,6 @@ def made(tmp_path):
     return tmp_path / "out"
 
 
-def test_predictions_are_of_no_stage_that_could_be_switched_off(tmp_path):
-    before, now = ({"predict irn": {"predict_score": score}} for score in (0.5, 0.9))
-    write(tmp_path / "theirs", "a.png")
-    claim(tmp_path / "ours", before)
-    write(tmp_path / "ours", "a.png")
-    for folder in ("theirs", "ours"):
-        with pytest.raises(ValueError, match="name another --predict_dir") as caught:
-            claim(tmp_path / folder, now)
-        assert "stage off" not in str(caught.value)
-
-
 def test_the_same_flag_of_two_stages_is_kept_apart(tmp_path):
     """Weights of bf16 are not taken for those of float32 because earlier CAMs were of float32."""
     stages = {"train_irn": {"precision": "bf16"}, "make_cam": {"precision": "fp32"}}
@@ -175,18 +164,6 @@ def test_an_image_of_any_name_is_removed_as_it_was_written(tmp_path, image_id):
     write(tmp_path / "out", f"{image_id}.png", f"palette/{image_id}.png")
     claim(tmp_path / "out", changed(beta=8), images=["c"], overwrite=True)
     assert listing(tmp_path / "out") == {"settings.json"}
-
-
-def test_an_image_of_another_file_is_refused_or_made_again_alone(tmp_path):
-    given = {"a": "a.bmp, digest 1", "b": "b.bmp, digest 2"}
-    claim_folder(tmp_path, SETTINGS, files=FILES, images=given)
-    write(tmp_path, "a.png", "b.png", "palette/legend.png")
-    claim_folder(tmp_path, SETTINGS, files=FILES, images={"b": "b.bmp, digest 2"})
-    now = {"a": "a.bmp, digest 3"}
-    with pytest.raises(ValueError, match=r"results of another a\.bmp, digest 1 \(1 such images\)"):
-        claim_folder(tmp_path, SETTINGS, files=FILES, images=now)
-    claim_folder(tmp_path, SETTINGS, files=FILES, images=now, overwrite=True)
-    assert listing(tmp_path) == {"b.png", "palette/legend.png", "settings.json"}
 
 
 def test_what_an_earlier_run_wrote_goes_by_its_own_description(made):

@@ -27,6 +27,8 @@ def test_a_data_set_is_named_with_its_folder_and_without_either_it_is_the_demo()
     assert where(*VOC) == ("voc12", "VOC2012", "voc12")
     assert where("--dataset", "voc12", "--data_root", "V") == ("voc12", "V", "voc12")
     assert where("--preset", "voc12_author", "--data_root", "V") == ("voc12", "V", "voc12_author")
+    words = ("--dataset", "coco14", "--data_root", "C", "--preset", "coco14_rib")
+    assert where(*words) == ("coco14", "C", "coco14_rib")
     words = ("--dataset", "voc12", "--data_root", "V", "--preset", "demo")
     assert where(*words) == ("voc12", "V", "demo")
 

@@ -106,7 +106,7 @@ def step(folder, name, micro_batch, **changes):
 def test_parts_add_up_to_the_batch(tmp_path, name):
     terms, gradients = step(tmp_path, name, 0)
     assert all(value > 0 for value in terms.values())
-    for micro_batch in (1, 2, 3, 4):
+    for micro_batch in (1, 3):
         found, found_gradients = step(tmp_path, name, micro_batch)
         assert found == pytest.approx(terms, rel=1e-6)
         assert found_gradients.keys() == gradients.keys()
