@@ -42,7 +42,7 @@ def _classification(folder: Path) -> Row:
     model = Net(20).train()
 
     def step(batch: Any) -> None:
-        classification_loss(model, batch)["loss"].backward()
+        classification_loss(model, samples.normalized(batch))["loss"].backward()
 
     return _row("train_cam", samples, step)
 
@@ -57,7 +57,9 @@ def _relation(folder: Path) -> Row:
     model = AffinityDisplacementLoss(PathIndex(10, (128, 128))).train()
 
     def step(batch: Any) -> None:
-        torch.stack(list(relation_losses(model, batch).values())).sum().backward()
+        torch.stack(
+            list(relation_losses(model, samples.normalized(batch)).values())
+        ).sum().backward()
 
     return _row("train_irn", samples, step)
 

@@ -75,17 +75,16 @@ def _calls(compute: Compute, sizes: Sizes) -> Iterator[tuple[str, Call]]:
     for maps in (3, 20):
         scores = torch.rand(maps, *grid, device=compute.device)
         yield f"random walk, {maps} maps", partial(propagate_to_edge, scores, edge)
-    crop = torch.randint(0, 256, (sizes.batch, 3, sizes.crop, sizes.crop), dtype=torch.uint8)
-    extent = torch.tensor([0, sizes.crop, 0, sizes.crop]).repeat(sizes.batch, 1)
+    crops = torch.randn(sizes.batch, 3, sizes.crop, sizes.crop)
     labels = torch.randint(0, 2, (sizes.batch, 20)).float()
     net = compute.place(Net(20)).train()
-    yield "train_cam, a step", _step(net, classification_loss, (crop, extent, labels), compute)
+    yield "train_cam, a step", _step(net, classification_loss, (crops, labels), compute)
     side = sizes.crop // 4
     relation = torch.randint(0, 3, (sizes.batch, side, side), dtype=torch.uint8)
     losses = compute.place(AffinityDisplacementLoss(PathIndex(10, (side, side)))).train()
-    yield "train_irn, a step", _step(losses, relation_losses, (crop, extent, relation), compute)
+    yield "train_irn, a step", _step(losses, relation_losses, (crops, relation), compute)
     detector = compute.place(mask_rcnn(20, min_size=sizes.detector[0], max_size=800)).train()
-    photographs = [_image(*sizes.detector) for _ in range(sizes.detector_batch)]
+    photographs = [torch.rand(3, *sizes.detector) for _ in range(sizes.detector_batch)]
     targets = [_objects(*sizes.detector) for _ in photographs]
     yield (
         "train_mask_rcnn, a step",
@@ -94,11 +93,10 @@ def _calls(compute: Compute, sizes: Sizes) -> Iterator[tuple[str, Call]]:
     side, batch = sizes.segmentation_crop, sizes.segmentation_batch
     deeplab = compute.place(DeepLab(21)).train()
     segments = torch.randint(0, 21, (batch, side, side), dtype=torch.uint8)
-    crop = torch.stack([_image(side, side) for _ in range(batch)])
-    extent = torch.tensor([0, side, 0, side]).repeat(batch, 1)
+    crops = torch.randn(batch, 3, side, side)
     yield (
         "train_deeplab, a step",
-        _step(deeplab, segmentation_loss, (crop, extent, segments), compute),
+        _step(deeplab, segmentation_loss, (crops, segments), compute),
     )
 
 

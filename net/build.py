@@ -89,24 +89,41 @@ def build_network(
     return make_network(flag, vars(config)[flag], form, *arguments, **options)
 
 
-def begin_network(config: Config, name: str, num_classes: int) -> Any:
-    """Build the network of a training, with the weights that it begins with."""
+def begin_network(
+    config: Config, name: str, num_classes: int, compute: Compute, *, weights: str | Path = ""
+) -> Any:
+    """Build the network of a training on the device, with the weights that it begins with.
+
+    They follow from the settings, unless a file of its own weights is named. What is random in them
+    follows from the seed.
+    """
+    torch.manual_seed(config.seed)
     model = build_network(config, name, num_classes, for_training=True)
-    if name in MAPS:
+    if weights:
+        load_trained(model, name, weights)
+    elif name in MAPS:
         load_trained(model.net, "cam", config.cam_weights_name)
     elif name != "cam" or config.pretrained != "none":
         pretrained_from(config, name, num_classes).fill(model)
-    return model
+    return compute.place(model)
 
 
 def open_network(
-    config: Config, name: str, num_classes: int, compute: Compute, *, weights: str | Path = ""
+    config: Config,
+    name: str,
+    num_classes: int,
+    compute: Compute,
+    *,
+    weights: str | Path = "",
+    for_training: bool = False,
 ) -> Any:
     """Build a network for inference on the device, with its trained weights.
 
-    They are those of its setting, unless another file is named.
+    They are those of its setting, unless another file is named. `for_training` opens the form that
+    learns, see `build_network`: of `cam` the classifier.
     """
-    model, trained = build_network(config, name, num_classes), CAM_METHODS.get(name, name)
+    model = build_network(config, name, num_classes, for_training=for_training)
+    trained = CAM_METHODS.get(name, name)
     path = weights or vars(config)[trained + WEIGHTS]
     return load_network(model, trained, path, compute)
 

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from misc.files.weights import load_weights
+from misc.imutils import IGNORE
 from misc.machine import ranks
 from net.backbone import LAYERS, FrozenBatchNorm, build_backbone, stage_channels, stem
 
@@ -64,7 +65,7 @@ def atrous_classifiers(channels: int, num_labels: int, rates: Sequence[int]) -> 
     return layers
 
 
-def label_loss(logit: torch.Tensor, label: torch.Tensor, *, ignore: int) -> torch.Tensor:
+def label_loss(logit: torch.Tensor, label: torch.Tensor, *, ignore: int = IGNORE) -> torch.Tensor:
     """Compute the mean cross entropy of logits, upsampled to the labels' size.
 
     Args:
@@ -81,6 +82,6 @@ def label_loss(logit: torch.Tensor, label: torch.Tensor, *, ignore: int) -> torc
     return total / ranks.mean_count(labelled_pixels(label, ignore=ignore)).clamp(min=1e-5)
 
 
-def labelled_pixels(label: torch.Tensor, *, ignore: int) -> torch.Tensor:
+def labelled_pixels(label: torch.Tensor, *, ignore: int = IGNORE) -> torch.Tensor:
     """Count the pixels of labels that are not `ignore`: float32, a scalar."""
     return (label != ignore).sum().float()

@@ -57,6 +57,10 @@ class Detector(MaskRCNN):
         """Return the backbone; whichever it is, every network has it by this name."""
         return self.backbone.body
 
+    def trainable_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters that learn: those of the first layers are frozen."""
+        return [parameter for parameter in self.parameters() if parameter.requires_grad]
+
     def forward(
         self,
         images: Sequence[torch.Tensor],
@@ -145,8 +149,3 @@ def _pool(side: int) -> MultiScaleRoIAlign:
     pool.scales = [1 / stride for stride in STRIDES]
     pool.map_levels = LevelMapper(2, 5)  # the exponents of the first stride and the last
     return pool
-
-
-def trainable_parameters(model: nn.Module) -> list[nn.Parameter]:
-    """Return the trainable parameters."""
-    return [parameter for parameter in model.parameters() if parameter.requires_grad]

@@ -26,9 +26,8 @@ from misc.train.inference import (
     load_scales,
     segment_images,
 )
-from misc.train.networks import load_network
 from misc.view.predictions import Predictions, claim, open_predictions, summarise
-from net.build import FindMaps, build_network, open_maps, open_network
+from net.build import FindMaps, open_maps, open_network
 
 
 def run(config: Config) -> None:
@@ -77,9 +76,8 @@ def run(config: Config) -> None:
             description="predict",
         )
     else:
-        net = build_network(config, "cam", num_classes, for_training=True)
         label_images(
-            load_network(net, "cam", config.cam_weights_name, compute),
+            open_network(config, "cam", num_classes, compute, for_training=True),
             open_maps(config, num_classes, compute),
             open_network(config, "irn", num_classes, compute),
             predictions,

@@ -9,7 +9,6 @@ import torch
 from misc.amn import LOSS_WEIGHTS, amn_losses, count_pixels
 from misc.files.dataset import Dataset
 from misc.files.labels import read_semantic_label
-from misc.imutils import normalize_crop
 from misc.machine import ranks
 from misc.settings.config import Config
 from misc.train.samples import AMNSamples
@@ -35,9 +34,7 @@ def run(config: Config, dataset: Dataset) -> None:
         read_label=partial(read_semantic_label, config.amn_label_dir),
         crop_size=config.cam_crop_size,
     )
-    torch.manual_seed(config.seed)
-    model = begin_network(config, "amn", len(dataset.class_names))
-    training.compute.place(model)
+    model = begin_network(config, "amn", len(dataset.class_names), training.compute)
     pretrained, new = model.trainable_parameters()
     rate = config.amn_learning_rate
     optimizer = torch.optim.Adam(
@@ -53,7 +50,7 @@ def run(config: Config, dataset: Dataset) -> None:
         samples,
         losses,
         schedule,
-        counts=lambda batch: count_pixels(batch[2]),
+        counts=lambda batch: count_pixels(batch[1]),
         term_weights=LOSS_WEIGHTS,
     )
     training.save(model)
@@ -61,6 +58,6 @@ def run(config: Config, dataset: Dataset) -> None:
 
 def losses(model: Any, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
     """Compute the losses of a batch of `AMNSamples`."""
-    crop, extent, relation_label, label = batch
-    logit = model(normalize_crop(crop, extent), label)
+    images, relation_label, label = batch
+    logit = model(images, label)
     return amn_losses(logit, relation_label, reduce_counts=ranks.mean_count)

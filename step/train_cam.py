@@ -1,16 +1,13 @@
 """Train the classification network (METHOD section 1)."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from misc.files.dataset import Dataset
-from misc.imutils import normalize_crop
 from misc.machine import ranks
-from misc.machine.device import Compute
 from misc.metrics import ranking_precision
 from misc.settings.config import Config
 from misc.train.inference import measure_crops
@@ -34,9 +31,7 @@ def run(config: Config, dataset: Dataset) -> None:
         crop_size=config.cam_crop_size,
         resize_long=config.cam_resize_long,
     )
-    torch.manual_seed(config.seed)
-    model = begin_network(config, "cam", len(dataset.class_names))
-    training.compute.place(model)
+    model = begin_network(config, "cam", len(dataset.class_names), training.compute)
     backbone, new = model.trainable_parameters()
     rate, factor = config.cam_learning_rate, RATE_FACTORS[config.cam_optimizer]
     optimizer = make_optimizer(
@@ -50,13 +45,19 @@ def run(config: Config, dataset: Dataset) -> None:
         epochs=config.cam_num_epoches,
         warmup_steps=config.cam_warmup_steps,
     )
-    validate = partial(
-        validation_measures,
-        dataset=dataset,
-        ids=val_ids,
-        crop_size=config.cam_crop_size,
-        compute=training.compute,
-    )
+    val_labels = ranks.on_first(lambda: dataset.image_labels(val_ids))
+
+    def validate(model: nn.Module) -> dict[str, float]:
+        logits = measure_crops(
+            model,
+            dataset,
+            val_ids,
+            crop_size=config.cam_crop_size,
+            compute=training.compute,
+            description="validate",
+        )
+        return validation_measures(logits, torch.from_numpy(val_labels))
+
     train(training, model, optimizer, samples, classification_loss, schedule, validate=validate)
     training.save(model)
 
@@ -66,19 +67,13 @@ def classification_loss(model: nn.Module, batch: Sequence[torch.Tensor]) -> dict
 
     Of a part of the batch it is scaled so that the parts' mean is the mean over all images.
     """
-    crop, extent, label = batch
-    logit = model(normalize_crop(crop, extent)).float()
+    images, label = batch
+    logit = model(images).float()
     return {"loss": F.multilabel_soft_margin_loss(logit, label) * ranks.loss_weight(len(label))}
 
 
-def validation_measures(
-    model: nn.Module, dataset: Dataset, ids: Sequence[str], *, crop_size: int, compute: Compute
-) -> dict[str, float]:
-    """Compute the mean loss over the images of a list, and the mAP of their classes."""
-    labels = torch.from_numpy(ranks.on_first(lambda: dataset.image_labels(ids)))
-    logits = measure_crops(
-        model, dataset, ids, crop_size=crop_size, compute=compute, description="validate"
-    )
+def validation_measures(logits: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
+    """Compute the mean loss of images and the mAP of their classes, from float32 (N, C) each."""
     found = {"val_loss": float(F.multilabel_soft_margin_loss(logits, labels))}
     if labels.any():
         found["val_mAP"] = ranking_precision(logits.numpy(), labels.numpy() > 0)

@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from misc.files.dataset import Dataset
-from misc.imutils import IGNORE, normalize_crop
 from misc.machine.device import Compute
 from misc.metrics import confusion, mean_iou
 from misc.settings.config import Config
@@ -38,9 +37,7 @@ def run(config: Config, dataset: Dataset) -> None:
             crop_size=config.deeplab_crop_size,
             remedy="make it again with --make_sem_seg_pass True",
         )
-        torch.manual_seed(config.seed)
-        model = begin_network(config, "deeplab", len(dataset.class_names))
-        training.compute.place(model)
+        model = begin_network(config, "deeplab", len(dataset.class_names), training.compute)
         pretrained, new = model.trainable_parameters()
         rate, factor = config.deeplab_learning_rate, RATE_FACTORS[config.deeplab_optimizer]
         optimizer = make_optimizer(
@@ -62,7 +59,7 @@ def run(config: Config, dataset: Dataset) -> None:
             samples,
             segmentation_loss,
             schedule,
-            counts=lambda batch: labelled_pixels(batch[2], ignore=IGNORE),
+            counts=lambda batch: labelled_pixels(batch[1]),
             validate=validate if val_ids else None,
             every=config.deeplab_eval_steps,
         )
@@ -71,8 +68,8 @@ def run(config: Config, dataset: Dataset) -> None:
 
 def segmentation_loss(model: nn.Module, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
     """Compute the cross entropy of a batch of `SegmentationSamples`."""
-    crop, extent, label = batch
-    return {"loss": label_loss(model(normalize_crop(crop, extent)), label, ignore=IGNORE)}
+    images, label = batch
+    return {"loss": label_loss(model(images), label)}
 
 
 def validation_iou(

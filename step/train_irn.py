@@ -9,15 +9,13 @@ import torch
 from misc.affinity import LOSS_WEIGHTS, count_pairs
 from misc.files.dataset import Dataset
 from misc.files.labels import read_semantic_label
-from misc.imutils import normalize_crop
 from misc.machine.device import Compute
 from misc.run.log import logger
 from misc.settings.config import Config
 from misc.train.inference import measure_crops
-from misc.train.networks import load_trained
 from misc.train.samples import RelationSamples
 from misc.train.training import Schedule, claim_training, make_optimizer, train
-from net.build import begin_network, build_network, check_networks
+from net.build import begin_network, check_networks
 
 # The displacement branch's learning rate over the boundary branch's. Under AdamW, which scales each
 # step by itself, the deeper displacement branch needs the smaller one.
@@ -36,15 +34,12 @@ def run(config: Config, dataset: Dataset) -> None:
     mean_of = dataset.identify(infer_ids)
     if training.is_finished and training.note(MEAN) == mean_of:
         return
-    torch.manual_seed(config.seed)
     if training.is_finished:
         words = "%s: only the stored mean displacement is computed again, for --infer_list %s"
         logger.info(words, training.weights, config.infer_list)
-        model = build_network(config, "irn", num_classes, for_training=True)
-        load_trained(model, "irn", training.weights)
-    else:
-        model = begin_network(config, "irn", num_classes)
-        training.compute.place(model)
+    own = training.weights if training.is_finished else ""
+    model = begin_network(config, "irn", num_classes, training.compute, weights=own)
+    if not training.is_finished:
         samples = RelationSamples(
             ids=ids,
             read_image=dataset.image,
@@ -71,7 +66,7 @@ def run(config: Config, dataset: Dataset) -> None:
             samples,
             relation_losses,
             schedule,
-            counts=lambda batch: count_pairs(batch[2], radius=config.irn_radius),
+            counts=lambda batch: count_pairs(batch[1], radius=config.irn_radius),
             term_weights=LOSS_WEIGHTS,
         )
     set_mean(model, dataset, infer_ids, crop_size=config.irn_crop_size, compute=training.compute)
@@ -80,8 +75,8 @@ def run(config: Config, dataset: Dataset) -> None:
 
 def relation_losses(model: Any, batch: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
     """Compute the four losses of a batch of `RelationSamples`."""
-    crop, extent, label = batch
-    losses: dict[str, torch.Tensor] = model(normalize_crop(crop, extent), label)
+    images, label = batch
+    losses: dict[str, torch.Tensor] = model(images, label)
     return losses
 
 

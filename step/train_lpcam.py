@@ -10,15 +10,12 @@ import torch
 from misc.cams import high_res_cam
 from misc.files.dataset import Dataset
 from misc.files.weights import read_tensors, save_tensors
-from misc.imutils import normalize
 from misc.lpcam import cluster, prototype_weight, split_features
 from misc.machine import ranks
-from misc.machine.device import Compute
-from misc.run.records import checkpoint_path
 from misc.run.workers import run_images
 from misc.settings.config import Config
-from misc.train.inference import LoadedScales, load_scales, scale_maps
-from misc.train.training import claim_training
+from misc.train.inference import LoadedScales, apply_to_image, load_scales, scale_maps
+from misc.train.training import Training, claim_training
 from net.build import begin_network, check_networks, open_network
 
 VECTORS = 300  # at most so many of each pool of an image
@@ -32,29 +29,29 @@ def run(config: Config, dataset: Dataset) -> None:
     training = claim_training(config, dataset, "lpcam", ids)
     if training.is_finished:
         return
-    model = begin_network(config, "lpcam", classes)
+    model = begin_network(config, "lpcam", classes, training.compute)
+    classifier = model.net.classifier.weight.detach().flatten(1).cpu()
     cam = open_network(config, "cam", classes, training.compute)
     labels = ranks.on_first(lambda: dataset.image_labels(ids))
-    checkpoint = checkpoint_path(training.weights)
+    checkpoint = training.checkpoint
     rows = ranks.on_first(lambda: read_tensors(checkpoint) if checkpoint.is_file() else [])
     for label in range(len(rows), classes):
         rng = np.random.default_rng([config.seed, label])
         chosen = rng.permutation(np.flatnonzero(labels[:, label]))[: config.lpcam_images]
         pools = class_pools(
+            training,
             cam,
             dataset,
             [ids[number] for number in sorted(chosen)],
             label,
             scales=config.cam_scales,
             threshold=config.lpcam_cam_thres,
-            seed=config.seed,
-            compute=training.compute,
         )
         foreground, context = (cluster(pool, config.lpcam_clusters, rng) for pool in pools)
         row = prototype_weight(
             foreground,
             context,
-            model.net.classifier.weight.detach().flatten(1),
+            classifier,
             label,
             between=config.lpcam_context_prob,
         )
@@ -65,6 +62,7 @@ def run(config: Config, dataset: Dataset) -> None:
 
 
 def class_pools(
+    training: Training,
     model: Any,
     dataset: Dataset,
     ids: Sequence[str],
@@ -72,21 +70,18 @@ def class_pools(
     *,
     scales: Sequence[float],
     threshold: float,
-    seed: int,
-    compute: Compute,
 ) -> list[torch.Tensor]:
     """Draw features of a class, (N, D), and of its context, (M, D), from images that show it.
 
     `model` is the CAM form of the classification network, the threshold one of CAMs in [0, 1].
     """
+    compute = training.compute
 
-    @torch.inference_mode()
     def process(image_id: str, loaded: LoadedScales) -> list[torch.Tensor]:
         size, (image, *scaled) = loaded
         maps = scale_maps(model, scaled, keys=np.array([label]), compute=compute)
-        with compute.autocast(image):
-            features = model.features(normalize(compute.put(image))[None])[0].float()
-        rng = np.random.default_rng([seed, label, ids.index(image_id)])
+        features = apply_to_image(model.features, image, compute)
+        rng = np.random.default_rng([training.seed, label, ids.index(image_id)])
         return [
             pool[torch.from_numpy(rng.permutation(len(pool))[:VECTORS])].cpu()
             for pool in split_features(features, high_res_cam(maps, size)[0], threshold)

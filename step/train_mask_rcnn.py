@@ -13,12 +13,11 @@ from misc.files.dataset import Dataset
 from misc.machine import ranks
 from misc.machine.device import Compute
 from misc.settings.config import Config
-from misc.train.inference import detect_images, detector_image
+from misc.train.inference import detect_images
 from misc.train.samples import DetectionSamples
 from misc.train.supervision import supervision_from, validation_images
 from misc.train.training import Schedule, claim_training, make_optimizer, train
 from net.build import begin_network, check_networks
-from net.mask_rcnn import trainable_parameters
 
 check = check_networks
 
@@ -37,12 +36,10 @@ def run(config: Config, dataset: Dataset) -> None:
             read_image=dataset.image,
             read_instances=labels.instances,
         )
-        torch.manual_seed(config.seed)
-        model = begin_network(config, "mask_rcnn", len(dataset.class_names))
-        training.compute.place(model)
+        model = begin_network(config, "mask_rcnn", len(dataset.class_names), training.compute)
         optimizer = make_optimizer(
             config.mask_rcnn_optimizer,
-            [{"params": trainable_parameters(model), "lr": config.mask_rcnn_learning_rate}],
+            [{"params": model.trainable_parameters(), "lr": config.mask_rcnn_learning_rate}],
             momentum=config.mask_rcnn_momentum,
             weight_decay=config.mask_rcnn_weight_decay,
         )
@@ -74,7 +71,7 @@ def detection_losses(model: nn.Module, batch: Sequence[Any]) -> dict[str, torch.
     Each is torchvision's mean over what it samples from the batch. Of a part of the batch it is the
     mean over the part's samples, weighted by its share of the images; the parts' mean is the loss.
     """
-    images, targets = [detector_image(image) for image in batch[0]], batch[1]
+    images, targets = batch
     weight = ranks.loss_weight(len(images))
     losses = model(images, targets)
     return {name.removeprefix("loss_"): weight * loss for name, loss in losses.items()}

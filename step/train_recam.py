@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 
 from misc.files.dataset import Dataset
-from misc.imutils import normalize_crop
 from misc.machine import ranks
 from misc.recam import recam_loss
 from misc.settings.config import Config
@@ -31,9 +30,7 @@ def run(config: Config, dataset: Dataset) -> None:
         crop_size=config.cam_crop_size,
         resize_long=config.cam_resize_long,
     )
-    torch.manual_seed(config.seed)
-    model = begin_network(config, "recam", len(dataset.class_names))
-    training.compute.place(model)
+    model = begin_network(config, "recam", len(dataset.class_names), training.compute)
     rate, factor = config.recam_learning_rate, RATE_FACTORS[config.cam_optimizer]
     known = [parameter for group in model.net.trainable_parameters() for parameter in group]
     optimizer = make_optimizer(
@@ -55,8 +52,8 @@ def recam_losses(model: Any, batch: Sequence[torch.Tensor]) -> dict[str, torch.T
 
     Of a part of the batch they are scaled so that the parts' mean is the mean over all images.
     """
-    crop, extent, label = batch
-    features, classifier = model.net.features(normalize_crop(crop, extent)), model.net.classifier
+    images, label = batch
+    features, classifier = model.net.features(images), model.net.classifier
     logit = classifier(features.mean(dim=(2, 3), keepdim=True)).flatten(1).float()
     share = ranks.loss_weight(len(label))
     return {

@@ -21,6 +21,7 @@ from misc.instances import separate_scores, upsample_scores
 from misc.machine.device import Compute
 from misc.run import synthesis
 from misc.train.inference import probabilities, scale_maps
+from misc.train.samples import ImageSamples
 from net.deeplab import DeepLab
 from net.mask_rcnn import mask_rcnn
 from net.resnet50_cam import CAM, Net
@@ -134,7 +135,7 @@ def test_the_losses_of_the_training_stages_take_batches_as_they_come_from_a_load
     with faked_cuda() as compute, compute.autocast():
         model = built(compute, *network).train()
         label = torch.zeros(label.shape, dtype=label.dtype)
-        terms = losses(model, compute.put(crops(label)))
+        terms = losses(model, ImageSamples.normalized(compute.put(crops(label))))
         assert_on(compute, *terms.values())
 
 

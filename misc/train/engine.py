@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,10 @@ STOPPED = "training stopped, the last checkpoint is intact; a lower learning rat
 
 @dataclass(frozen=True)
 class Part:
-    """The images of a step's batch that go through the network at once, with their labels."""
+    """The images of a step's batch that go through the network at once, with their labels.
+
+    The batch is on the device, see `ImageSamples.normalized`.
+    """
 
     batch: Any
     number: int  # see `own_parts`
@@ -47,11 +50,10 @@ def take_step(
         optimizer: of the network.
         parts: this rank's of the batch. Terms and gradients are their means.
         weights: of the terms; 1 where not named.
-        compute: device and precision.
+        compute: precision.
         seed: the training's, and the step.
         counts: see `train`.
     """
-    parts = [replace(part, batch=compute.put(part.batch)) for part in parts]
     known: Sequence[Counts | None] = [None] * len(parts)
     if len(parts) > 1:  # else the loss counts by itself
         own = torch.stack([part.has_images * counts(part.batch) for part in parts])

@@ -16,6 +16,7 @@ from misc.files.dataset import Dataset, Images
 from misc.imutils import normalize, normalize_crop, planes, rescale, top_left_window, with_mirror
 from misc.machine.device import Compute
 from misc.run.workers import Way, run_images
+from misc.train.samples import detector_image
 
 Outputs = Callable[[str], Sequence[Path]]
 LoadedScales = tuple[tuple[int, int], list[torch.Tensor]]
@@ -124,6 +125,13 @@ def advcam_scale_maps(
 
 
 @torch.inference_mode()
+def apply_to_image(network: Any, image: torch.Tensor, compute: Compute) -> torch.Tensor:
+    """Apply a network to an image, uint8 (3, H, W); return its result of the image, float32."""
+    with compute.autocast(image):
+        result: torch.Tensor = network(normalize(compute.put(image))[None])[0]
+    return result.float()
+
+
 def found_classes(
     model: nn.Module, image: torch.Tensor, *, least: float, compute: Compute
 ) -> np.ndarray:
@@ -131,9 +139,8 @@ def found_classes(
 
     `least` is the least probability of a class that is found.
     """
-    with compute.autocast(image):
-        logit = model(normalize(compute.put(image))[None])[0]
-    return np.flatnonzero(logit.float().sigmoid().cpu().numpy() >= least)
+    logit = apply_to_image(model, image, compute)
+    return np.flatnonzero(logit.sigmoid().cpu().numpy() >= least)
 
 
 def detect_images(
@@ -170,11 +177,6 @@ def detect_images(
 
 def _load_image(images: Images, image_id: str) -> torch.Tensor:
     return planes(images.image(image_id))
-
-
-def detector_image(image: torch.Tensor) -> torch.Tensor:
-    """Convert a uint8 image (3, H, W) to float32 in [0, 1], as torchvision's detectors take it."""
-    return image.float() / 255
 
 
 def as_detections(output: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:

@@ -10,7 +10,15 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from misc.imutils import IGNORE, Window, planes, random_window, rescale, resize
+from misc.imutils import (
+    IGNORE,
+    Window,
+    normalize_crop,
+    planes,
+    random_window,
+    rescale,
+    resize,
+)
 from misc.machine import ranks
 from misc.masks import bounding_boxes
 from misc.run.workers import forking, start_worker
@@ -42,6 +50,12 @@ class ImageSamples:
         """Make a batch of samples."""
         return default_collate(samples)
 
+    @staticmethod
+    def normalized(batch: Any) -> list[Any]:
+        """Return a batch as the networks take it: float32 (B, 3, crop, crop), then the labels."""
+        crops, extents, *labels = batch
+        return [normalize_crop(crops, extents), *labels]
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClassificationSamples(ImageSamples):
@@ -57,7 +71,7 @@ class ClassificationSamples(ImageSamples):
     def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, np.ndarray, np.ndarray]:
         """Return an augmented crop of an image, its extent, and the image's labels (C,).
 
-        The crop is uint8 (3, crop, crop); `misc.imutils.normalize_crop` takes it and its extent.
+        The crop is uint8 (3, crop, crop), the extent that of `misc.imutils.Window`.
         """
         image = self.read_image(self.ids[index])
         shortest, longest = self.resize_long
@@ -83,7 +97,7 @@ class SegmentationSamples(ImageSamples):
     def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, np.ndarray, np.ndarray]:
         """Return an augmented crop, its extent, and its label, uint8 (crop, crop).
 
-        The crop is uint8 (3, crop, crop); `misc.imutils.normalize_crop` takes it and its extent.
+        The crop is uint8 (3, crop, crop), the extent that of `misc.imutils.Window`.
         """
         image, label = (read(self.ids[index]) for read in (self.read_image, self.read_label))
         if image.shape[:2] != label.shape:
@@ -167,6 +181,17 @@ class DetectionSamples(ImageSamples):
     def collate(self, samples: list[Any]) -> Any:
         """Make a batch of lists: images differ in size."""
         return [list(part) for part in zip(*samples, strict=True)]
+
+    @staticmethod
+    def normalized(batch: Any) -> list[Any]:
+        """Return a batch as torchvision's detectors take it: images in [0, 1], then the targets."""
+        images, targets = batch
+        return [[detector_image(image) for image in images], targets]
+
+
+def detector_image(image: Tensor) -> Tensor:
+    """Convert a uint8 image (3, H, W) to float32 in [0, 1], as torchvision's detectors take it."""
+    return image.float() / 255
 
 
 def strided_label(label: np.ndarray, stride: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,8 @@ from misc.machine.device import Compute, compute_of, memory_for
 from misc.run.log import logger
 from misc.run.progress import bar
 from misc.run.records import (
-    Settings,
     checkpoint_path,
     claim_weights,
-    confirm_weights,
     read_note,
     write_note,
 )
@@ -64,7 +62,6 @@ class Training:
         micro_batch: images that go through the network at once; 0: a rank's part of the batch.
         checkpoint_every: seconds between checkpoints.
         tensorboard: folder of TensorBoard's files; None for none.
-        settings: by stage, those that shape the weights.
         is_finished: whether the weights are there, made with these settings.
     """
 
@@ -75,8 +72,12 @@ class Training:
     micro_batch: int = 0
     checkpoint_every: float = 60
     tensorboard: Path | None = None
-    settings: Settings = field(default_factory=dict)
     is_finished: bool = False
+
+    @property
+    def checkpoint(self) -> Path:
+        """The path of what a rerun resumes from."""
+        return checkpoint_path(self.weights)
 
     def note(self, name: str) -> Any:
         """Return what the record of the weights says by a name; None for nothing."""
@@ -93,9 +94,8 @@ class Training:
         def write() -> None:
             for name in notes:
                 write_note(self.weights, name, None)
-            confirm_weights(self.weights, self.settings)
             save_weights(model, self.weights)
-            checkpoint_path(self.weights).unlink(missing_ok=True)
+            self.checkpoint.unlink(missing_ok=True)
             for name, value in notes.items():
                 write_note(self.weights, name, value)
 
@@ -146,7 +146,6 @@ def claim_training(
         micro_batch=config.micro_batch,
         checkpoint_every=config.checkpoint_every,
         tensorboard=Path(config.tensorboard_dir) / name if config.tensorboard else None,
-        settings=settings,
         is_finished=is_finished,
     )
 
@@ -234,8 +233,8 @@ def train(
     model.train()
     step_losses = distributed_losses(model, losses)
     parts = own_parts(schedule.batch_size, training.micro_batch)
-    meter, path = Meter(), checkpoint_path(training.weights)
-    checkpoint = Checkpoint(path, model, optimizer, meter, schedule=str(schedule))
+    meter = Meter()
+    checkpoint = Checkpoint(training.checkpoint, model, optimizer, meter, schedule=str(schedule))
     start = checkpoint.resume()
     curve = None
     if ranks.is_first():
@@ -260,9 +259,13 @@ def train(
     saved = time.monotonic()
     with bar(total=total, initial=start, description=training.name, unit="step") as progress:
         for step in range(start, total):
-            batch = [Part(next(batches), part, part < schedule.batch_size) for part in parts]
+            own = [next(batches) for _ in parts]
             set_rate(optimizer, schedule.rate(step, total))
             with memory_for(f"step {step + 1}", remedy=SMALLER):
+                batch = [
+                    Part(samples.normalized(compute.put(each)), part, part < schedule.batch_size)
+                    for each, part in zip(own, parts, strict=True)
+                ]
                 terms = take_step(
                     step_losses,
                     optimizer,

@@ -7,7 +7,7 @@ from torchvision.ops import FrozenBatchNorm2d
 
 from misc.train.inference import as_detections
 from misc.train.networks import load_pretrained
-from net.mask_rcnn import mask_rcnn, trainable_parameters
+from net.mask_rcnn import mask_rcnn
 from tests.tiny_networks import tiny_detector_and_deeplab
 
 
@@ -38,7 +38,7 @@ def test_batch_norm_is_frozen_and_the_first_layers_do_not_learn(model):
     assert any(isinstance(module, FrozenBatchNorm2d) for module in model.modules())
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in model.modules())
     names = {name for name, p in model.named_parameters() if p.requires_grad}
-    assert len(names) == len(trainable_parameters(model))
+    assert len(names) == len(model.trainable_parameters())
     assert not any(
         name.startswith(("backbone.body.conv1", "backbone.body.layer1")) for name in names
     )
@@ -99,7 +99,7 @@ def test_targets_keep_their_coordinates_under_autocast(tiny, monkeypatch):
         losses = tiny.train()([torch.rand(3, 600, 800)], [target])
     assert all(loss.dtype == torch.float32 for loss in losses.values())
     sum(losses.values()).backward()
-    assert all(p.grad is not None and p.grad.isfinite().all() for p in trainable_parameters(tiny))
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in tiny.trainable_parameters())
     (proposals, _, _, regression_targets) = seen[0]
     assert (proposals[0] == box).all(dim=1).any()
     assert regression_targets[0].dtype == torch.float32

@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-from functools import partial
 
 import pytest
 import torch
@@ -14,6 +13,7 @@ from misc.files.cam_files import read_cams
 from misc.files.images import read_label
 from misc.machine.device import Compute
 from misc.train.curves import read_curves
+from misc.train.inference import measure_crops
 from net.resnet50_cam import Net
 from step.train_cam import validation_measures
 from tests import tiny_networks
@@ -176,7 +176,10 @@ def test_a_validation_in_training_is_one_of_the_written_weights(tmp_path):
     noted = read_curves(tmp_path / "cam.pth.curve.jsonl")
     model, dataset = Net(20, backbone="resnet18"), Dataset(tmp_path / "VOC2012")
     model.load_published(torch.load(tmp_path / "cam.pth", weights_only=True), source="")
-    compute = Compute(device=torch.device("cpu"))
-    measures = partial(validation_measures, model.eval(), dataset, dataset.split("val"))
-    for name, value in measures(crop_size=64, compute=compute).items():
+    compute, ids = Compute(device=torch.device("cpu")), dataset.split("val")
+    logits = measure_crops(
+        model.eval(), dataset, ids, crop_size=64, compute=compute, description=""
+    )
+    labels = torch.from_numpy(dataset.image_labels(ids))
+    for name, value in validation_measures(logits, labels).items():
         assert noted[name][1][-1] == pytest.approx(value, rel=1e-5)

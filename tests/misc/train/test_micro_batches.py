@@ -12,6 +12,7 @@ from misc.affinity import LOSS_WEIGHTS, count_pairs
 from misc.indexing import PathIndex
 from misc.machine.device import Compute
 from misc.train.curves import read_curves
+from misc.train.samples import ImageSamples
 from misc.train.training import Schedule, Training, count_images, train
 from net.amn import AMN
 from net.deeplab import DeepLab, labelled_pixels
@@ -30,6 +31,7 @@ class Images:
     """Eight images; the label map of each covers one more eighth."""
 
     collate = staticmethod(default_collate)
+    normalized = staticmethod(ImageSamples.normalized)
 
     def __init__(self, label_side, has_classes):
         self.label_side, self.has_classes = label_side, has_classes
@@ -64,12 +66,12 @@ def relations():
 TRAININGS = {
     "cam": (partial(Net, CLASSES), classification_loss, count_images, 0, True),
     "recam": (lambda: map_net(Net(CLASSES), "recam"), recam_losses, count_images, 0, True),
-    "amn": (without_dropout, amn_losses, lambda b: amn.count_pixels(b[2]), SIDE // 16, True),
-    "irn": (relations, relation_losses, lambda b: count_pairs(b[2], radius=RADIUS), 24, False),
+    "amn": (without_dropout, amn_losses, lambda b: amn.count_pixels(b[1]), SIDE // 16, True),
+    "irn": (relations, relation_losses, lambda b: count_pairs(b[1], radius=RADIUS), 24, False),
     "deeplab": (
         partial(DeepLab, CLASSES + 1),
         segmentation_loss,
-        lambda b: labelled_pixels(b[2], ignore=255),
+        lambda b: labelled_pixels(b[1]),
         SIDE,
         False,
     ),
@@ -117,4 +119,4 @@ def test_parts_add_up_to_the_batch(tmp_path, name):
 
 def test_a_network_with_counts_of_its_own_is_refused(tmp_path):
     with pytest.raises(ValueError, match="--micro_batch: the network divides its losses by"):
-        step(tmp_path, "irn", 4, counts=lambda batch: count_pairs(batch[2], radius=2))
+        step(tmp_path, "irn", 4, counts=lambda batch: count_pairs(batch[1], radius=2))

@@ -14,7 +14,7 @@ from misc.train.training import Schedule, Training, make_optimizer, train
 class Points:
     """A regression problem whose samples are jittered."""
 
-    collate = staticmethod(default_collate)
+    collate, normalized = staticmethod(default_collate), staticmethod(list)
 
     def __init__(self, count):
         self.count = count
