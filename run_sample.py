@@ -16,7 +16,7 @@ if sys.version_info < (3, 11):  # noqa: UP036
 
 from misc.files.locks import release_all, share
 from misc.machine.signals import AGAIN, end_on_signals
-from misc.run.log import logger, start_log, table, write_settings
+from misc.run.log import begin_stage, logger, start_log, table, write_settings
 from misc.settings.help import program
 
 if TYPE_CHECKING:
@@ -131,7 +131,6 @@ def run_stages(config: "Config", dataset: "Dataset") -> None:
     from misc.evaluate import measures
     from misc.machine import ranks
     from misc.machine.device import compute_of, describe_machine, unused_gpu
-    from misc.run import progress
     from misc.run.preflight import check_inputs, dry_run
     from misc.run.stage import chosen_stages
     from misc.view.tables import measure_rows, write_tables
@@ -153,7 +152,7 @@ def run_stages(config: "Config", dataset: "Dataset") -> None:
     for number, stage in enumerate((each.row for each in stages), 1):
         logger.info("%s ...", stage.name)
         start = time.perf_counter()
-        progress.in_stage(number, len(stages))
+        begin_stage(number, len(stages))
         stage.run(config, dataset)
         taken = seconds[stage.name] = time.perf_counter() - start
         if ranks.is_first():

@@ -6,12 +6,11 @@ from pathlib import Path
 from misc.evaluate.measures import read_details, read_seconds, read_since
 from misc.files.dataset import Dataset
 from misc.run.log import logger
-from misc.run.stage import label_source_path
+from misc.run.stage import all_stages, label_source_path
 from misc.settings.config import Config
 from misc.view import charts, page, tables
 from misc.view.gallery import PICTURES, gallery_from
 from misc.view.label_section import label_section_from
-from step import STAGES
 
 CAUTION = (
     "Choosing a threshold by these curves is for analysis only: labels made with it would have "
@@ -21,7 +20,7 @@ CAUTION = (
 
 def run(config: Config, dataset: Dataset) -> None:
     """Write --report_file from the stages' results on disk."""
-    stages = [stage.name for stage in STAGES if config.applies(stage.flag)]
+    stages = [stage.name for stage in all_stages() if config.applies(stage.flag)]
     seconds = read_seconds(f"{config.details_dir}/seconds.jsonl")
     head, *rows = tables.measure_rows(read_since(config.metrics_file, 0), seconds, stages)
     missing = [name for name in stages[:-1] if not any(name == row[0] for row in rows)]
@@ -36,7 +35,7 @@ def run(config: Config, dataset: Dataset) -> None:
         thresholds[f"--sweep, as in {sweep.stem}.md"] = sweep.read_bytes()
 
     weights: dict[str, Path] = {}
-    for stage in STAGES:
+    for stage in all_stages():
         if stage.name in stages and stage.name.startswith("train_"):
             for source in config.supervision if stage.supervised else ("irn",):
                 title = stage.name if source == "irn" else f"{stage.name} ({source})"

@@ -8,8 +8,7 @@ from functools import partial
 import cv2
 import numpy as np
 
-from misc.files.cam_files import read_cams
-from misc.files.cam_formats import find_cams
+from misc.files.cam_files import find_cams, read_cams
 from misc.files.images import read_label
 from misc.files.labels import LEAST_SCORE, instance_path, label_path, load_instances
 from misc.imutils import IGNORE

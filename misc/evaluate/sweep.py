@@ -14,8 +14,7 @@ import numpy as np
 
 from misc.evaluate.evaluation import instance_truth, match_found, precision_measures
 from misc.evaluate.measures import known_measures
-from misc.files.cam_files import CamFolder
-from misc.files.cam_formats import find_cams
+from misc.files.cam_files import CamFolder, find_cams
 from misc.files.dataset import Dataset
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of

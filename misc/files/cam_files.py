@@ -15,7 +15,7 @@ import torch
 
 from misc.cams import CAMs, combine_scales, high_res_of, strided_of, within_unit
 from misc.files.atomic import atomic_path
-from misc.files.cam_formats import ACCEPTED, CamMaps, find_cams, interpret, read_content
+from misc.files.cam_formats import ACCEPTED, CamMaps, cam_names, interpret, read_content
 
 _STEPS = 65535
 # How much other programs' maps may be stretched to cover the image: those that stand upright where
@@ -69,6 +69,27 @@ def write_published_cams(path: Path, cams: CAMs) -> None:
 def _save(path: str | os.PathLike[str], arrays: dict[str, np.ndarray]) -> None:
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+def find_cams(folder: str | os.PathLike[str], image_id: str) -> Path:
+    """Find an image's CAMs: ours or another program's, of several pictures the first.
+
+    Where one of id and name is a number and the other that number behind a prefix, for example
+    `COCO_train2014_000000000009`, they belong together.
+
+    Raises:
+        FileNotFoundError: there are none; names the stage that makes them.
+        ValueError: files of several names have this number.
+    """
+    path = Path(folder, f"{image_id}.npz")
+    if not path.is_file():  # seen by itself, as a listing may be some milliseconds old
+        path = Path(folder, *cam_names(folder, [image_id]))
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: no CAMs for this image (nor a .npy, .pt or ID_CLASS.png); the stage make_cam "
+            "makes them: --make_cam_pass True, or name a folder that has them with --cam_out_dir"
+        )
+    return path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,8 +156,9 @@ def read_cams(
 
 def _read_maps(path: Path, num_classes: int | None) -> CamMaps:
     try:
-        content = read_content(path)
-        is_ours = "size" in content and path.suffix == ".npz"
+        is_npz = path.suffix == ".npz"
+        content = _read_npz(path) if is_npz else read_content(path)
+        is_ours = is_npz and "size" in content
         maps = _own_maps(content) if is_ours else interpret(content, num_classes=num_classes)
     except Exception as error:  # a broken file can raise anything
         # An error of a pickle may have several lines.
@@ -152,6 +174,11 @@ def _read_maps(path: Path, num_classes: int | None) -> CamMaps:
             f"{hint}"
         )
     return maps
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
 
 
 def _own_maps(content: Mapping[Any, Any]) -> CamMaps:

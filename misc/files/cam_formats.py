@@ -49,27 +49,6 @@ class CamMaps:
     size: tuple[int, int] | None = None
 
 
-def find_cams(folder: str | os.PathLike[str], image_id: str) -> Path:
-    """Find an image's CAMs: ours or another program's, of several pictures the first.
-
-    Where one of id and name is a number and the other that number behind a prefix, for example
-    `COCO_train2014_000000000009`, they belong together.
-
-    Raises:
-        FileNotFoundError: there are none; names the stage that makes them.
-        ValueError: files of several names have this number.
-    """
-    path = Path(folder, f"{image_id}.npz")
-    if not path.is_file():  # seen by itself, as a listing may be some milliseconds old
-        path = Path(folder, *cam_names(folder, [image_id]))
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: no CAMs for this image (nor a .npy, .pt or ID_CLASS.png); the stage make_cam "
-            "makes them: --make_cam_pass True, or name a folder that has them with --cam_out_dir"
-        )
-    return path
-
-
 def cam_names(folder: str | os.PathLike[str], ids: Sequence[str]) -> list[str]:
     """Return the name of each image's CAMs in a folder: of the first file there, else of ours."""
     images, numbers = _listed(names_in(Path(folder)))
@@ -118,17 +97,13 @@ def _listed(names: frozenset[str]) -> tuple[dict[str, list[str]], dict[str, list
 
 
 def read_content(path: Path) -> Mapping[Any, Any]:
-    """Read what a file of CAMs holds, without executing anything; of pictures, all of an image.
+    """Read what a file of CAMs but an .npz holds, without executing anything.
 
-    A broken file raises any exception.
+    Of pictures it is all of an image. A broken file raises any exception.
     """
-    content: Any
     if path.suffix == ".png":
         return {class_id: read_grey(part) for class_id, part in pictures(path).items()}
-    if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    content = read_npy_object(path) if path.suffix == ".npy" else read_pt_object(path)
+    content: Any = read_npy_object(path) if path.suffix == ".npy" else read_pt_object(path)
     if not isinstance(content, Mapping):
         raise ValueError(f"it holds a {type(content).__name__}, not a dict")
     return content

@@ -1,20 +1,26 @@
-"""The log: to the terminal and to a file, with the resolved settings at its head."""
+"""What a run says: the log, to the terminal and to a file, and progress bars."""
 
 import logging
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from misc.files.atomic import write_json
 from misc.settings.config import Config
 from misc.settings.validate import INSTEAD
 from misc.settings.version import VERSION
 
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
 logger = logging.getLogger("irnet")
 _handlers: list[logging.Handler] = []
+_stage = ""  # its number and their count, before the descriptions of its bars
+_has_bars = True
 
 
 def start_log(path: str | os.PathLike[str], settings: Mapping[str, Any], *, rank: int = 0) -> None:
@@ -22,6 +28,12 @@ def start_log(path: str | os.PathLike[str], settings: Mapping[str, Any], *, rank
 
     Warnings of other modules are logged, too. Of several ranks only the first uses the terminal.
     """
+    global _has_bars
+    from tqdm import tqdm
+
+    _has_bars = not rank
+    # One process has bars: tqdm's own lock is of many, and told as leaked where a signal ends it.
+    tqdm.set_lock(threading.RLock())
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     if rank:
@@ -41,6 +53,25 @@ def start_log(path: str | os.PathLike[str], settings: Mapping[str, Any], *, rank
     logger.setLevel(logging.DEBUG)
     warnings.showwarning = _show_warning
     logger.debug("settings: %s", " ".join(f"--{name} {value}" for name, value in settings.items()))
+
+
+def begin_stage(number: int, count: int) -> None:
+    """Let the progress bars to come say in which stage they are: number, from 1, of count."""
+    global _stage
+    _stage = f"{number}/{count} "
+
+
+def progress_bar(*, total: int, initial: int, description: str, unit: str) -> "tqdm[None]":
+    """Return a progress bar, shown by the first rank alone."""
+    from tqdm import tqdm
+
+    return tqdm(
+        total=total,
+        initial=initial,
+        desc=_stage + description,
+        unit=unit,
+        disable=not _has_bars,
+    )
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

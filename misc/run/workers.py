@@ -27,7 +27,7 @@ import torch
 
 from misc.machine import ranks
 from misc.machine.device import memory_for
-from misc.run.progress import bar
+from misc.run.log import progress_bar
 
 Load = Callable[[str], Any]
 Process = Callable[[str, Any], Any]
@@ -77,7 +77,7 @@ def map_images(
     done = len(ids) - len(todo)
     in_flight: deque[_Image] = deque()
     with (
-        bar(total=len(ids), initial=done, description=description, unit="image") as progress,
+        progress_bar(total=len(ids), initial=done, description=description, unit="image") as bar,
         _workers(workers, load) as submit,
     ):
         while todo or in_flight:
@@ -87,7 +87,7 @@ def map_images(
             if in_flight[0].outcome.done():
                 first = in_flight.popleft()
                 yield first.image_id, first.outcome.result()
-                progress.update()
+                bar.update()
             else:
                 _resume_one(in_flight)
 

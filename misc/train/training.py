@@ -13,8 +13,7 @@ from misc.files.dataset import Dataset
 from misc.files.weights import save_weights
 from misc.machine import ranks
 from misc.machine.device import Compute, compute_of, memory_for
-from misc.run.log import logger
-from misc.run.progress import bar
+from misc.run.log import logger, progress_bar
 from misc.run.records import (
     checkpoint_path,
     claim_weights,
@@ -257,7 +256,7 @@ def train(
         pin_memory=compute.device.type == "cuda",
     )
     saved = time.monotonic()
-    with bar(total=total, initial=start, description=training.name, unit="step") as progress:
+    with progress_bar(total=total, initial=start, description=training.name, unit="step") as bar:
         for step in range(start, total):
             own = [next(batches) for _ in parts]
             set_rate(optimizer, schedule.rate(step, total))
@@ -276,13 +275,13 @@ def train(
                     counts=counts,
                 )
                 meter.add(terms)
-            progress.update()
+            bar.update()
 
             done = step + 1
             pause = done % every == 0 or done == total
             if done % REPORT_EVERY == 0 or pause:
                 means = meter.means(done)
-                progress.set_postfix({term: f"{value:.4f}" for term, value in means.items()})
+                bar.set_postfix({term: f"{value:.4f}" for term, value in means.items()})
                 report(done, means)
             if pause and validate is not None:
                 report(done, validate(model.eval()))

@@ -6,8 +6,7 @@ import torch
 
 from misc.argmax import label_map
 from misc.cams import high_res_cam, strided_cam
-from misc.files.cam_files import CamFolder, read_cams
-from misc.files.cam_formats import find_cams
+from misc.files.cam_files import CamFolder, find_cams, read_cams
 from tests import foreign_cams
 from tests.foreign_cams import ALL, FORMATS
 
