@@ -23,8 +23,8 @@ def rows(device, precisions):
 
 
 def test_the_gpu_table_measures_every_row_in_each_precision():
-    heading, _, *found = rows("cpu", ("fp32", "bf16"))
-    assert heading == ["what", "fp32, ms", "GB", "bf16, ms", "GB"]
+    heading, _, *found = rows("cpu", ("bf16",))
+    assert heading == ["what", "bf16, ms", "GB"]
     assert [row[0] for row in found] == [
         "make_cam, four scales",
         "IRNet's fields",

@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 import torch
 
 from misc.imutils import (
@@ -8,7 +7,6 @@ from misc.imutils import (
     planes,
     random_window,
     rescale,
-    with_mirror,
 )
 
 
@@ -16,26 +14,9 @@ def colour_image(height=6, width=9):
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-@pytest.mark.parametrize(
-    ("scale", "size"), [(0.5, (188, 250)), (1.5, (562, 750)), (2.0, (750, 1000))]
-)
-def test_a_rescaled_size_is_rounded_half_to_even(scale, size):
-    assert rescale(np.zeros((375, 500, 3), np.uint8), scale).shape[:2] == size
-
-
 def test_a_quarter_by_nearest_takes_each_third_pixel_of_four():
     label = np.arange(64, dtype=np.uint8).reshape(8, 8)
     assert (rescale(label, 0.25, nearest=True) == label[2::4, 2::4]).all()
-
-
-def test_normalize_and_mirror():
-    image = colour_image()
-    pair = with_mirror(normalize(planes(image)))
-    expected = (image[2, 4, 1] / 255 - 0.456) / 0.224
-    assert pair.shape == (2, 3, 6, 9)
-    assert pair.dtype == torch.float32
-    assert pair[0, 1, 2, 4] == pytest.approx(expected, abs=1e-6)
-    assert torch.equal(pair[1], pair[0].flip(-1))
 
 
 def test_a_crop_is_normalized_inside_its_image_and_0_outside():

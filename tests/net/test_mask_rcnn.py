@@ -158,7 +158,7 @@ def test_detections_of_an_image_do_not_depend_on_the_images_before_it(precision)
             assert torch.equal(tensor, orders[1][place][name])
 
 
-@pytest.mark.parametrize("size", [(1, 1700), (1700, 1), (2, 5000)])
+@pytest.mark.parametrize("size", [(1, 1700), (5000, 2)])
 def test_an_image_that_is_a_line_is_detected_and_learnt(small, size):
     (found,) = found_in(small.eval(), [torch.rand(3, *size)])
     assert found["masks"].shape[2:] == size

@@ -12,6 +12,7 @@ import time
 import pytest
 
 from tests import forked
+from tests.test_killed import last_line
 
 PASSES = ("--train_cam_pass", "True", "--make_cam_pass", "True")
 LONG = {"cam_num_epoches": 12, "demo_train_images": 8}
@@ -30,12 +31,6 @@ def results(folder):
     content = {path.relative_to(folder): path.read_bytes() for path in files}
     stages = {p.relative_to(folder): json.loads(p.read_text())["stages"] for p in records}
     return content, stages
-
-
-def last_line(output):
-    text = output.read_text()
-    assert "Traceback" not in text
-    return re.split(r"[\r\n]+", text.strip())[-1]
 
 
 def wait_for(folder, text, process):

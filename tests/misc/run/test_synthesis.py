@@ -81,24 +81,6 @@ def test_without_walk_and_split_instances_are_the_cams_components_whatever_the_f
     np.testing.assert_equal(found, again)
 
 
-def test_each_instance_has_the_class_of_its_map(fields):
-    one = LabelSettings(kind="instance", scores=SPLIT, background=0.25)
-    cam = torch.zeros(2, *GRID)
-    cam[0, :, :10], cam[1, :, 11:] = 1, 1
-    (found,) = labels_of(fields, cam, [one], keys=np.array([3, 7]))
-    assert found["class"].tolist() == [3, 7]
-    assert [mask[:, :36].any() for mask in found["mask"]] == [True, False]
-
-
-def test_an_image_without_any_class_has_labels_of_background(fields):
-    walking = replace(SPLIT, background_power=8)
-    every = [LabelSettings(kind="instance", scores=walking, background=0)]
-    every.append(LabelSettings(kind="semantic", scores=WALK, background=0.2, crf="torch"))
-    found, label = labels_of(fields, torch.zeros(0, *GRID), every)
-    assert found["mask"].shape == (0, *SIZE)
-    assert (label.shape, label.max()) == (SIZE, 0)
-
-
 def test_without_a_walk_the_background_is_one_minus_the_largest_cam_to_its_power(fields):
     """0.4 is more than (1 - 0.4)² = 0.36, and less than 1 - 0.4: each pixel alone decides."""
     cam = torch.zeros(2, *GRID)

@@ -74,15 +74,6 @@ def test_an_error_comes_as_it_was_raised_after_the_results_before_it(num_workers
             next(results)
 
 
-def test_images_whose_outputs_are_all_there_are_skipped(tmp_path):
-    def outputs(image_id) -> list[Path]:
-        return [tmp_path / f"{image_id}.1", tmp_path / f"{image_id}.2"]
-
-    for path in [*outputs("a"), outputs("b")[0]]:
-        path.touch()
-    assert [i for i, _ in map_images(IDS, upper, outputs=outputs)] == ["b", "c", "d"]
-
-
 def ask_for_too_much(image_id, *_):
     return np.empty(10**15, np.uint8) if image_id == "b" else image_id
 
