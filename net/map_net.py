@@ -20,18 +20,24 @@ class MapNet(nn.Module):
 
     Args:
         net: has `features` and a 1×1 convolution `classifier`.
-        maps: makes the maps from features, the classifier's weight and the second matrix.
+        method: a key of MAPS, by which the second matrix stands in weights files.
     """
 
-    def __init__(self, net: Any, maps: Maps) -> None:
+    def __init__(self, net: Any, method: str) -> None:
         super().__init__()
-        self.net, self.maps = net, maps
+        self.net, self.method = net, method
         classes, channels = net.classifier.weight.shape[:2]
-        self.matrix = nn.Conv2d(channels, classes, 1, bias=False)
+        self.add_module(method, nn.Conv2d(channels, classes, 1, bias=False))
+
+    @property
+    def matrix(self) -> Any:
+        """The second matrix, as a convolution."""
+        return self.get_submodule(self.method)
 
     def forward(self, pair: torch.Tensor) -> torch.Tensor:
         """Map a normalised image and its mirror, (2, 3, H, W), to maps (C, ⌈H/16⌉, ⌈W/16⌉)."""
-        return self.maps(self.net.features(pair), self.net.classifier.weight, self.matrix.weight)
+        find_maps = MAPS[self.method]
+        return find_maps(self.net.features(pair), self.net.classifier.weight, self.matrix.weight)
 
     def load_published(self, state: Mapping[str, torch.Tensor], *, source: str) -> None:
         """Load weights; ValueError where they do not fit."""
@@ -40,7 +46,7 @@ class MapNet(nn.Module):
 
 def map_net(net: Any, method: str) -> MapNet:
     """Build the network of a --cam_method beside a classification network."""
-    return MapNet(with_features(net, method), MAPS[method])
+    return MapNet(with_features(net, method), method)
 
 
 def with_features(net: Any, method: str) -> Any:

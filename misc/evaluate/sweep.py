@@ -21,7 +21,7 @@ from misc.machine.device import Compute, compute_of
 from misc.metrics import confusion, mean_iou
 from misc.run.log import logger
 from misc.run.records import check_claim, claim_folder, hold_sources
-from misc.run.results import result_settings
+from misc.run.results import other_method, result_settings
 from misc.run.stage import StageFiles, stage_named
 from misc.run.synthesis import (
     STAGES,
@@ -72,10 +72,12 @@ def measure_grid(config: Config, dataset: Dataset) -> Sweep | None:
 
     Raises:
         ValueError: no chosen stage's labels depend on the settings, ground truth is missing, or
-            another sweep's table is in --sweep_dir.
+            another sweep's table is in --sweep_dir, or the CAMs are of another --cam_method.
         FileNotFoundError: CAMs or IRNet's weights are missing.
     """
     axes = read_grid(str(config.sweep))
+    for problem in other_method("cam_out_dir", config.cam_out_dir, config.cam_method):
+        raise ValueError(problem)
     measured = measured_images(config, dataset, axes)
     # In the order of the evaluations: equal scores are ranked by it.
     wanted = set().union(*measured.values())

@@ -19,7 +19,7 @@ from misc.files.labels import load_instances
 from misc.files.locks import hold
 from misc.run.log import logger, table
 from misc.run.records import check_claim, hold_sources
-from misc.run.results import known_settings
+from misc.run.results import known_settings, other_method
 from misc.run.stage import EARLIER_LABELS, StageFiles, each_once, stage_writing
 from misc.run.understood import other_names, tell_cam_forms, tell_overview, tell_understood
 from misc.run.workers import map_images
@@ -87,6 +87,7 @@ def problems(stages: Sequence[StageFiles]) -> Iterator[str]:
         yield from _without_a_class(each)
         yield from _unfilled(each)
         yield from _missing(each, coming)
+        yield from _of_other_method(each, coming)
         yield from _unfit(each, weights)
         for files in each.outputs():
             coming.setdefault(files.folder, set()).update(files.names)
@@ -236,6 +237,13 @@ def _missing(each: StageFiles, coming: Mapping[Path, set[str]]) -> Iterator[str]
             f"--{flag}: {first} is missing ({len(missing)} of {len(names)} missing), and "
             f"{each.row.name} reads it; {remedy}"
         )
+
+
+def _of_other_method(each: StageFiles, coming: Collection[Path]) -> Iterator[str]:
+    """Yield an error for a folder whose maps the method's thresholds are not for."""
+    for files in each.inputs():
+        if files.flag in ("cam_out_dir", "ir_label_out_dir") and files.folder not in coming:
+            yield from other_method(files.flag, files.folder, each.config.cam_method)
 
 
 def _unfit(each: StageFiles, coming: Collection[Path]) -> Iterator[str]:

@@ -63,11 +63,15 @@ def check_reader(field: Setting, values: Mapping[str, Any], source: str) -> None
 
 
 def check_effect(config: Config, flags: Container[str]) -> None:
-    """Raise ValueError where a flag is typed that another one leaves without effect."""
+    """Raise ValueError where a flag is typed, or swept, that another one leaves without effect."""
+    swept = read_grid(config.sweep) if config.sweep is not None else {}
+    if "walk_background" in swept:
+        return
     for name in ("sem_seg_bg_thres", "ins_seg_bg_thres"):
-        if config.walk_background and name in flags:
+        if config.walk_background and (name in flags or name in swept):
+            given = f"--{name} {format_value(vars(config)[name])}"
             raise ValueError(
-                f"--{name} {format_value(vars(config)[name])}: --walk_background "
+                f"{f'--sweep {config.sweep}' if name in swept else given}: --walk_background "
                 f"{format_value(config.walk_background)} takes its place; leave one of the two out"
             )
 

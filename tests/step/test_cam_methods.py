@@ -65,7 +65,7 @@ def matrix(folder, method):
     state = torch.load(folder / f"sess/demo/{method}.pth", weights_only=True)
     if method == "amn":
         return [state["embedding.weight"].T[:, :, None, None]]
-    return [state["matrix.weight"], state["net.classifier.weight"]]
+    return [state[f"{method}.weight"], state["net.classifier.weight"]]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -134,6 +134,22 @@ def test_maps_of_two_methods_are_not_mixed(made, plain, capsys):
     assert run_sample.main(words_of(folder, "make_cam")) == 2
     words = f"--cam_method of make_cam was {method}, now it is cam"
     assert words in capsys.readouterr().err
+    # Nor are labels made of them at the thresholds of plain CAMs.
+    elsewhere = {"ir_label_out_dir": folder / "other", "sem_seg_out_dir": folder / "others"}
+    grid = {"sweep": "sem_seg_bg_thres=0.2,0.3", "sweep_dir": folder / "other"}
+    for stage, given in ("cam_to_ir_label", {}), ("make_sem_seg", {}), ("make_sem_seg", grid):
+        assert run_sample.main(words_of(folder, stage, **elsewhere, **given)) == 2
+        words = f"result/demo/cam is of --cam_method {method}, whose thresholds differ"
+        assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("made", ["recam"], indirect=True)
+def test_weights_of_another_method_are_refused(made, capsys):
+    _, folder = made
+    changes = {"cam_method": "lpcam", "lpcam_weights_name": folder / "sess/demo/recam.pth"}
+    words = words_of(folder, "make_cam", **changes, cam_out_dir=folder / "other")
+    assert run_sample.main(words) == 2
+    assert "missing lpcam.weight; unknown recam.weight" in capsys.readouterr().err
 
 
 def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(made):

@@ -123,6 +123,10 @@ def test_a_background_that_walks_takes_the_place_of_a_given_background_score(cap
     assert run_sample.main(["--walk_background", "8", "--sem_seg_bg_thres", "0.3"]) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("error: --sem_seg_bg_thres 0.3: --walk_background 8.0 takes its place")
+    grid = "sem_seg_bg_thres=0.2,0.3"
+    assert run_sample.main(["--walk_background", "8", "--sweep", grid]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: --sweep {grid}: --walk_background 8.0 takes its place")
 
 
 def test_photographs_of_many_kinds_score_instances_by_their_mean():
