@@ -14,6 +14,17 @@ from misc.machine.ranks import rank0_only
 from misc.run.log import logger
 from misc.run.stage import StageFiles
 
+# What a line of --metrics_file has, and a line of the stages' seconds.
+MEASURE = {
+    "stage": str,
+    "split": str,
+    "supervision": str,
+    "measure": str,
+    "value": int | float,
+    "published": int | float | None,
+}
+SECONDS = {"stage": str, "seconds": int | float}
+
 
 @rank0_only
 def record_measures(
@@ -88,11 +99,13 @@ def read_details(details_dir: str, stage: str) -> dict[str, Any]:
         raise ValueError(f"{path}: not readable ({error}); its stage writes it again") from error
 
 
-def read_since(path: str | os.PathLike[str], offset: int) -> list[dict[str, Any]]:
+def read_since(
+    path: str | os.PathLike[str], offset: int, fields: Mapping[str, Any] = MEASURE
+) -> list[dict[str, Any]]:
     """Read the measures that were appended after `offset` bytes; a line cut short is left out.
 
     Raises:
-        ValueError: a line before the last is no JSON.
+        ValueError: a line before the last is no JSON, or a line lacks one of the fields.
     """
     if not Path(path).is_file():
         return []
@@ -102,10 +115,19 @@ def read_since(path: str | os.PathLike[str], offset: int) -> list[dict[str, Any]
     found = []
     for number, line in enumerate(lines, start=1):
         try:
-            found.append(json.loads(line))
+            values = json.loads(line)
         except ValueError as error:
-            if number < len(lines):
-                raise ValueError(f"{path}, line {number}: no measure ({error})") from error
+            if number == len(lines):
+                break
+            raise ValueError(f"{path}, line {number}: no measure ({error})") from error
+        known = values if isinstance(values, dict) else {}
+        wrong = [name for name, kind in fields.items() if not isinstance(known.get(name), kind)]
+        if wrong:
+            raise ValueError(
+                f"{path}, line {number}: no measure ({', '.join(wrong)} missing or of a wrong "
+                "type); delete the line, or the file, which the stages write again"
+            )
+        found.append(values)
     return found
 
 
@@ -124,6 +146,6 @@ def record_seconds(path: str | os.PathLike[str], stage: str, seconds: float) -> 
 def read_seconds(path: str | os.PathLike[str]) -> dict[str, float]:
     """Read each stage's longest run time: a run that finds its work done takes none."""
     seconds: dict[str, float] = {}
-    for line in read_since(path, 0):
+    for line in read_since(path, 0, SECONDS):
         seconds[line["stage"]] = max(seconds.get(line["stage"], 0.0), line["seconds"])
     return seconds

@@ -24,7 +24,10 @@ BOUNDS = (
     "(the upper bound); measured on the split that is named."
 )
 
-LATEX = str.maketrans({c: f"\\{c}" for c in "%&_#$"})
+LATEX = str.maketrans(
+    {c: f"\\{c}" for c in "%&_#${}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+)
 
 Line = Mapping[str, Any]
 

@@ -55,12 +55,13 @@ def test_a_measure_without_a_value_is_a_dash():
 
 
 def test_measures_come_as_csv_and_latex():
-    lines = [line("eval_sem_seg", "mIoU", value, split="train[:8]") for value in (0.5, 2 / 3)]
+    lines = [line("eval_sem_seg", "mIoU", value, split=r"~\a^{b}[:8]") for value in (0.5, 2 / 3)]
     lines += [line("eval_deeplab", "mIoU", 0.4, supervision=s) for s in ("irn", "full")]
     found = list(csv.DictReader(io.StringIO(as_csv(lines))))
     assert [row["supervision"] for row in found] == ["irn", "irn", "full"]
     assert float(found[0]["value"]) == 2 / 3
     text = latex(make_tables(lines))
     assert text.count(r"\begin{tabular}") == text.count(r"\bottomrule") == 2
-    assert r"semantic labels & train[:8] & mIoU & 0.667 &  &  \\" in text
+    split = r"\textasciitilde{}\textbackslash{}a\textasciicircum{}\{b\}[:8]"
+    assert rf"semantic labels & {split} & mIoU & 0.667 &  &  \\" in text
     assert r"100\%" in text
