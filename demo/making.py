@@ -86,8 +86,9 @@ def _is_there(root: Path, made_with: dict[str, Any]) -> bool:
         if found == made_with:
             return True
         raise ValueError(
-            f"{root}: holds demo data made with {found}, not {made_with}; delete the folder or "
-            "name another"
+            f"--demo_root {root}: holds demo data made with {found}, not {made_with}; pass the "
+            "--demo_train_images, --demo_val_images and --demo_seed that it was made with, delete "
+            "the folder or name another"
         )
     if root.exists() and any(root.iterdir()):
         raise ValueError(f"{root}: is not empty and holds no demo data; name another folder")

@@ -69,7 +69,8 @@ def dry_run(stages: Sequence[StageFiles]) -> None:
         logger.info("%s", problem)
     if found:
         more = f" ({len(found) - SHOWN} more)" if len(found) > SHOWN else ""
-        raise ValueError(f"--dry_run: {len(found)} problems, listed above{more}; nothing was run")
+        count = f"{len(found)} problem{'s' * (len(found) > 1)}"
+        raise ValueError(f"--dry_run: {count}, listed above{more}; nothing was run")
     logger.info("--dry_run: nothing is missing or broken; nothing was run")
 
 

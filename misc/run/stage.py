@@ -116,12 +116,19 @@ class StageFiles:
         """Return the value of a setting."""
         return vars(self.config)[flag]
 
+    def _listed(self, flag: str) -> list[str]:
+        """Return the images of a list; a ValueError that names the flag if it is not readable."""
+        try:
+            return self._split(self.value(flag))
+        except (ValueError, OSError) as error:
+            raise ValueError(f"--{flag}: {error}") from error
+
     @cached_property
     def lists(self) -> dict[str, list[str]]:
         """The images of each list that it reads, by the setting that names it."""
         evaluates = self.config.runs_stage("eval_cam_pass")
         return {
-            flag: self._split(self.value(flag))
+            flag: self._listed(flag)
             for flag in self.row.lists
             if self.value(flag) and (evaluates or flag != "chainer_eval_set")
         }
@@ -132,7 +139,7 @@ class StageFiles:
         is_learnt = self.row.supervised and "full" in self.config.supervision
         learnt = ["infer_list"] * (is_learnt and "infer_list" in self.row.lists)
         flags = [*[self.row.measures] * bool(self.row.measures), *learnt]
-        return {flag: self._split(self.value(flag)) for flag in flags}
+        return {flag: self._listed(flag) for flag in flags}
 
     @cached_property
     def truth(self) -> dict[str, list[str]]:

@@ -71,6 +71,7 @@ def test_a_dry_run_lists_all_that_is_missing_or_broken(folder, capsys):
     [
         (["train_cam", "make_ins_seg"], {}, "--make_cam_pass True"),
         (["train_cam", "train_irn"], {"pretrained": "no_such.pth"}, "no_such.pth"),
+        (["train_cam", "eval_cam"], {"chainer_eval_set": "x"}, "--chainer_eval_set: unknown split"),
         (
             ["train_cam", "make_cam", "cam_to_ir_label", "eval_sem_seg"],
             {"chainer_eval_set": "val"},
