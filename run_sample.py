@@ -192,6 +192,9 @@ def _stop(reason: str, *, status: int = 2) -> int:
 
 def command() -> None:
     """Run as a program: `python run_sample.py`, or `irnet` where it is installed."""
+    # Without a terminal or a file, for example in a service, a stream is None.
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     end_on_signals()
     status = main()
     sys.stdout.flush()

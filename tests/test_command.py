@@ -23,6 +23,17 @@ def test_main_returns_a_status_whatever_argparse_does(capsys, word, status):
     assert told.err.startswith("error: ") if status else told.out
 
 
+@pytest.mark.parametrize("argv", [["python"], []])
+def test_main_needs_no_words_of_the_process(argv, monkeypatch):
+    monkeypatch.setattr(sys, "argv", argv)
+    assert run_sample.main(["--version"]) == 0
+
+
+def test_closed_streams_are_no_error():
+    code = f"exec {sys.executable} run_sample.py --version >&- 2>&-"
+    assert subprocess.run(["sh", "-c", code], cwd=ROOT).returncode == 0
+
+
 @pytest.mark.parametrize(
     ("code", "status", "line"),
     [

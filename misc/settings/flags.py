@@ -5,6 +5,8 @@
 
 import argparse
 import os
+import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -129,14 +131,27 @@ def page() -> str:
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         # One line; argparse would print the usage before it.
-        self.exit(2, f"error: {message} (see --help)\n")
+        flag = re.match(r"argument --(\w+)", message)
+        line = message.removeprefix("argument ")
+        line = line.replace("expected one argument", "a value must follow it")
+        self.exit(2, f"error: {line} (see --help{f' {flag[1]}' if flag else ''})\n")
 
-    def parse_args(self, *arguments: Any) -> argparse.Namespace:  # type: ignore[override]
-        found, unknown = self.parse_known_args(*arguments)
+    def parse_args(self, words: Sequence[str] | None) -> argparse.Namespace:  # type: ignore[override]
+        words = list(sys.argv[1:] if words is None else words)
+        if "--help" in words[:-1]:  # of a flag, too
+            topic = words.index("--help") + 1
+            words[topic] = words[topic].removeprefix("--")
+        found, unknown = self.parse_known_args(words)
         if unknown:
             flags = [flag for flag in unknown if flag.startswith("--")]
             word = (flags or unknown)[0].partition("=")[0]
-            self.error(f"{word}: unknown{alike(word, list(self._option_string_actions))}")
+            hint = alike(word, list(self._option_string_actions))
+            if not flags and not hint:
+                hint = (
+                    "; a flag begins with --, and its value is one word: separate numbers and "
+                    "names by commas, and quote a value with spaces"
+                )
+            self.error(f"{word}: unknown{hint}")
         return found
 
 

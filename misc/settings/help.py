@@ -40,7 +40,7 @@ class HelpAction(argparse.Action):
 
 def program() -> str:
     """Return how this program was started, for commands to type."""
-    return "irnet" if Path(sys.argv[0]).stem == "irnet" else "python run_sample.py"
+    return "irnet" if Path(*sys.argv[:1]).stem == "irnet" else "python run_sample.py"
 
 
 def alike(word: str, names: Sequence[str]) -> str:

@@ -193,6 +193,7 @@ def test_help_is_one_screen_and_of_a_group_its_flags(capsys):
     for word, flag, other in (
         ("label", "--ins_seg_score", "--labels"),
         ("beta", "--beta", "--seed"),
+        ("--beta", "--beta", "--seed"),
         ("cam_batch", "--cam_batch_size", "--cam_crop_size"),
     ):
         page = printed("--help", word, capsys=capsys)
@@ -205,13 +206,32 @@ def test_help_is_one_screen_and_of_a_group_its_flags(capsys):
     [
         (["--cam_metod", "lpcam"], "error: --cam_metod: unknown; did you mean --cam_method?"),
         (["--sweeep=beta=5"], "error: --sweeep: unknown; did you mean --sweep?"),
-        (["photographs"], "error: photographs: unknown"),
+        (
+            ["--beta", "5", "6.5"],
+            "error: 6.5: unknown; a flag begins with --, and its value is one word: separate "
+            "numbers and names by commas, and quote a value with spaces",
+        ),
         (["--help", "zebra"], "error: --help zebra: no group and no flag begins with it"),
     ],
 )
 def test_an_unknown_flag_is_one_line_with_what_was_probably_meant(words, line, capsys):
     assert run_sample.main(words) == 2
     assert capsys.readouterr().err == f"{line} (see --help)\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--beta"], "error: --beta: a value must follow it (see --help beta)\n"),
+        (
+            ["--beta", "x"],
+            "error: --beta: 'x' is no float; accepted is a number above 0 (see --help beta)\n",
+        ),
+    ],
+)
+def test_a_value_that_is_missing_or_of_another_type_is_one_line(words, line, capsys):
+    assert run_sample.main(words) == 2
+    assert capsys.readouterr().err == line
 
 
 def printed(*words, capsys):
