@@ -105,6 +105,19 @@ def claim_weights(
     return finished
 
 
+def confirm_weights(path: Path, settings: Settings) -> None:
+    """Raise ValueError where weights, just before they are written, are not claimed as they were.
+
+    A file system without locks does not keep another run from claiming them.
+    """
+    record = read_record(path)
+    if record is None or difference_of(record, settings):
+        raise ValueError(
+            f"{path}: another run has claimed it with other settings during this training; it is "
+            "not written: name another place and train again"
+        )
+
+
 def checkpoint_path(weights: Path) -> Path:
     """Return the path of the checkpoint of the training that will write a weights file."""
     return weights.with_name(f"{weights.name}.checkpoint")

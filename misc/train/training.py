@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ from misc.machine import ranks
 from misc.machine.device import Compute, compute_of, memory_for
 from misc.run.log import logger, progress_bar
 from misc.run.records import (
+    Settings,
     checkpoint_path,
     claim_weights,
+    confirm_weights,
     read_note,
     write_note,
 )
@@ -61,6 +63,7 @@ class Training:
         micro_batch: images that go through the network at once; 0: a rank's part of the batch.
         checkpoint_every: seconds between checkpoints.
         tensorboard: folder of TensorBoard's files; None for none.
+        settings: by stage, those that shape the weights.
         is_finished: whether the weights are there, made with these settings.
     """
 
@@ -71,6 +74,7 @@ class Training:
     micro_batch: int = 0
     checkpoint_every: float = 60
     tensorboard: Path | None = None
+    settings: Settings = field(default_factory=dict)
     is_finished: bool = False
 
     @property
@@ -93,6 +97,7 @@ class Training:
         def write() -> None:
             for name in notes:
                 write_note(self.weights, name, None)
+            confirm_weights(self.weights, self.settings)
             save_weights(model, self.weights)
             self.checkpoint.unlink(missing_ok=True)
             for name, value in notes.items():
@@ -145,6 +150,7 @@ def claim_training(
         micro_batch=config.micro_batch,
         checkpoint_every=config.checkpoint_every,
         tensorboard=Path(config.tensorboard_dir) / name if config.tensorboard else None,
+        settings=settings,
         is_finished=is_finished,
     )
 

@@ -7,6 +7,7 @@ from misc.files.locks import release_all
 from misc.run.records import (
     claim_folder,
     claim_weights,
+    confirm_weights,
     read_settings,
 )
 
@@ -170,3 +171,10 @@ def test_what_an_earlier_run_wrote_goes_by_its_own_description(made):
     write(made, "results/a_0.png", "results/a_12.png", "results/mine_0.png", "results/a_x.png")
     claim(made, changed(beta=8), overwrite=True)
     assert listing(made) == {"settings.json", "results/mine_0.png", "results/a_x.png"}
+
+
+def test_weights_that_another_run_has_claimed_in_between_are_not_written(tmp_path):
+    claim_weights(tmp_path / "net.pth", SETTINGS)
+    claim_weights(tmp_path / "net.pth", changed(beta=8), overwrite=True)
+    with pytest.raises(ValueError, match="another run has claimed it"):
+        confirm_weights(tmp_path / "net.pth", SETTINGS)
