@@ -117,10 +117,13 @@ class StageFiles:
         return vars(self.config)[flag]
 
     def _listed(self, flag: str) -> list[str]:
-        """Return the images of a list; a ValueError that names the flag if it is not readable."""
+        """Return the images of a list; an error that is of its name begins with the flag."""
+        name = self.value(flag)
         try:
-            return self._split(self.value(flag))
+            return self._split(name)
         except (ValueError, OSError) as error:
+            if repr(name) not in str(error):  # it names a file of the data
+                raise
             raise ValueError(f"--{flag}: {error}") from error
 
     @cached_property

@@ -234,6 +234,10 @@ def _with_metadata(values: Mapping[str, Any], given: Mapping[str, Any]) -> dict[
     for network in PREDICTS.get(values["predict_network"], ()):
         found |= read_metadata(values[f"{network}_weights_name"], network).settings
     _check_modules(found, values, given)
+    if "cam_method" in found and "cam_method" in given:
+        # The maps of another method bring its thresholds, not those behind the weights.
+        was, now = (defaults(given["preset"], cam_method=of["cam_method"]) for of in (found, given))
+        found = {name: value for name, value in found.items() if was[name] == now[name]}
     return {**values, **found, **given}
 
 

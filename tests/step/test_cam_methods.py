@@ -201,6 +201,7 @@ def test_predict_uses_the_method_of_the_networks_that_it_is_given(made, capsys):
     (own,) = record["stages"].values()
     assert own["cam_method"] == method
     assert f"{NETWORKS.get(method, method)}_weights_name" in own
+    assert own["cam_power"] == (1.5 if method == "advcam" else 1)
     assert own.get("advcam_iterations") == (3 if method == "advcam" else None)
 
 
