@@ -22,8 +22,9 @@ def run(config: Config, dataset: Dataset) -> None:
     """Write --report_file from the stages' results on disk."""
     stages = [stage.name for stage in all_stages() if config.applies(stage.flag)]
     seconds = read_seconds(f"{config.details_dir}/seconds.jsonl")
-    head, *rows = tables.measure_rows(read_since(config.metrics_file, 0), seconds, stages)
-    missing = [name for name in stages[:-1] if not any(name == row[0] for row in rows)]
+    measured = tables.measure_rows(read_since(config.metrics_file, 0), seconds, stages)
+    head, *rows = tables.filled_columns(measured)  # without ground truth there are but seconds
+    missing = [name for name in stages[:-1] if not any(name == row[0] for row in measured)]
     breakdowns = {stage: read_details(config.details_dir, stage) for stage in tables.STAGES}
     classes = tables.class_rows(dataset.class_names, breakdowns.values())
 

@@ -172,6 +172,12 @@ def measure_rows(
     return rows
 
 
+def filled_columns(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return the columns that hold something below their head, the first row."""
+    filled = [any(column[1:]) for column in zip(*rows, strict=True)]
+    return [[cell for cell, kept in zip(row, filled, strict=True) if kept] for row in rows]
+
+
 def class_rows(
     class_names: Sequence[str], breakdowns: Iterable[Mapping[str, Any]]
 ) -> list[list[str]]:

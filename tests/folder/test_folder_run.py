@@ -78,6 +78,7 @@ def test_photographs_and_tags_become_masks_annotations_networks_and_the_report(b
     page = (result / "report.html").read_text()
     sections = re.findall(r'<section id="(\w+)">', page)
     assert sections == ["measures", "labels", "gallery", "training"]
+    assert "<tr><th>stage</th><th>seconds</th></tr>" in page  # no columns of measures
 
 
 def test_without_masks_each_evaluation_says_so_in_one_line_and_the_run_goes_on(bare):
