@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 import run_sample
+from misc.machine import device
 from misc.settings.cores import usable_cores
 
 ROOT = Path(__file__).parent.parent
@@ -86,6 +88,19 @@ def test_workers_are_as_many_as_cores_that_the_process_may_use():
     code += "from misc.settings.flags import read_config; print(read_config([]).num_workers)"
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
     assert ended.stdout == b"1\n"
+
+
+def test_a_containers_quota_limits_threads(monkeypatch):
+    before = torch.get_num_threads()
+    monkeypatch.setattr(device, "usable_cores", lambda: 1)
+    try:
+        device.use_own_cores()
+        assert torch.get_num_threads() == 1
+        monkeypatch.setattr(device, "usable_cores", lambda: 64)
+        device.use_own_cores()
+        assert torch.get_num_threads() == 1  # what OMP_NUM_THREADS or torchrun asked for
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(

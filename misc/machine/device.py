@@ -18,6 +18,7 @@ from torch import nn
 
 from misc.machine import ranks
 from misc.settings.config import Config
+from misc.settings.cores import usable_cores
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -65,6 +66,11 @@ def is_thin(images: torch.Tensor) -> bool:
     time on processors with AMX.
     """
     return min(images.shape[-2:]) <= 32
+
+
+def use_own_cores() -> None:
+    """Limit torch's threads to the cores of this container: it counts all of the machine's."""
+    torch.set_num_threads(min(torch.get_num_threads(), usable_cores()))
 
 
 def pick_device(name: str) -> torch.device:
