@@ -57,6 +57,7 @@ TINY = {
     "deeplab_steps": 4,
     "deeplab_batch_size": 2,
     "deeplab_crop_size": 64,
+    "deeplab_output_stride": 8,
     **COMPUTED,
     # What is about loader processes asks for some: they cost a test more than what they do.
     "num_workers": 0,

@@ -17,6 +17,7 @@ SETTINGS = {
     "demo_train_images": 96,
     "demo_val_images": 4,
     "cam_crop_size": 112,
+    "cam_resize_long": "144,248",
     "cam_num_epoches": 8,
     "cam_warmup_steps": 20,
     "irn_crop_size": 112,

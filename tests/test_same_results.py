@@ -45,6 +45,7 @@ SETTINGS = {
     "deeplab_steps": 2,
     "deeplab_batch_size": 2,
     "deeplab_crop_size": 64,
+    "deeplab_output_stride": 8,
     "deeplab_eval_steps": 2,
     "report_pass": "False",
 }

@@ -245,7 +245,7 @@ class Config:
     cam_crop_size: int = training_crop(
         512,
         rule=CROP,
-        demo=160,
+        demo=112,
         cityscapes=768,
         affects=("train_cam", "train_recam", "train_amn"),
     )
@@ -253,12 +253,12 @@ class Config:
         (320, 640),
         "range of an image's long side in training, pixels",
         rule=LONG_SIDE,
-        demo=(144, 248),
+        demo=(112, 192),
         cityscapes=(512, 1024),
         affects=("train_cam", "train_recam"),
     )
     cam_batch_size: int = batch_size(16, demo=8, affects=("train_cam", "train_recam", "train_amn"))
-    cam_num_epoches: int = epochs(5, demo=10, affects=("train_cam",))
+    cam_num_epoches: int = epochs(5, demo=6, affects=("train_cam",))
     cam_learning_rate: float = setting(
         0.1,
         "learning rate of the backbone; ten times that for the classifier (sgd)",
@@ -394,7 +394,7 @@ class Config:
         "module with AffinityDisplacementLoss and EdgeDisplacement",
         affects=("train_irn", *LABELS),
     )
-    irn_crop_size: int = training_crop(512, rule=CROP, demo=160, affects=("train_irn",))
+    irn_crop_size: int = training_crop(512, rule=CROP, demo=112, affects=("train_irn",))
     # Pairs across neighbouring objects mislead; the demo's grid is 0.38 times VOC's per side.
     irn_radius: int = setting(
         10,
@@ -404,7 +404,7 @@ class Config:
         affects=("train_irn",),
     )
     irn_batch_size: int = batch_size(32, voc12_author=16, demo=8, folder=16, affects=("train_irn",))
-    irn_num_epoches: int = epochs(3, voc12_author=5, demo=14, folder=5, affects=("train_irn",))
+    irn_num_epoches: int = epochs(3, voc12_author=5, demo=10, folder=5, affects=("train_irn",))
     irn_learning_rate: float = setting(
         0.1,
         "learning rate of the boundary branch; ten times that for the displacement branch (sgd)",
@@ -549,7 +549,7 @@ class Config:
         512,
         "short side that images are resized to, pixels",
         rule=POSITIVE,
-        demo=144,
+        demo=128,
         cityscapes=800,
         affects=("train_mask_rcnn", "eval_mask_rcnn"),
     )
@@ -557,7 +557,7 @@ class Config:
         800,
         "upper limit of the long side, pixels",
         rule=POSITIVE,
-        demo=192,
+        demo=170,
         cityscapes=1600,
         affects=("train_mask_rcnn", "eval_mask_rcnn"),
     )
@@ -589,11 +589,12 @@ class Config:
         8,
         "image pixels for one pixel of DeepLab's maps; 16: steps take about 0.4 of the time",
         rule=Rule(lambda value: value in (8, 16), "8 or 16"),
+        demo=16,
         affects=("train_deeplab", "eval_deeplab"),
     )
-    deeplab_steps: int = steps(20000, demo=150, affects=("train_deeplab",))
+    deeplab_steps: int = steps(20000, demo=200, affects=("train_deeplab",))
     deeplab_batch_size: int = batch_size(10, demo=4, affects=("train_deeplab",))
-    deeplab_crop_size: int = training_crop(321, rule=POSITIVE, demo=160, affects=("train_deeplab",))
+    deeplab_crop_size: int = training_crop(321, rule=POSITIVE, demo=128, affects=("train_deeplab",))
     deeplab_learning_rate: float = setting(
         0.00025,
         "learning rate of the backbone; ten times that for the classifier (sgd)",
@@ -605,7 +606,7 @@ class Config:
     deeplab_momentum: float = setting(0.9, "SGD momentum", rule=UNIT, affects=("train_deeplab",))
     deeplab_optimizer: str = optimizer("sgd", demo="adamw", affects=("train_deeplab",))
     deeplab_warmup_steps: int = warmup_steps(0, demo=20, affects=("train_deeplab",))
-    deeplab_eval_steps: int = eval_steps(2000, demo=75)
+    deeplab_eval_steps: int = eval_steps(2000, demo=100)
     deeplab_scales: tuple[float, ...] = setting(
         (0.5, 0.75, 1.0, 1.25, 1.5),
         "test-time image scales whose probabilities are averaged",
