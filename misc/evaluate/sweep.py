@@ -76,7 +76,7 @@ def measure_grid(config: Config, dataset: Dataset) -> Sweep | None:
         FileNotFoundError: CAMs or IRNet's weights are missing.
     """
     axes = read_grid(str(config.sweep))
-    for problem in other_method("cam_out_dir", config.cam_out_dir, config.cam_method):
+    if problem := other_method("cam_out_dir", config.cam_out_dir, config.cam_method):
         raise ValueError(problem)
     measured = measured_images(config, dataset, axes)
     # In the order of the evaluations: equal scores are ranked by it.

@@ -16,6 +16,7 @@ import torch
 from misc.cams import CAMs, combine_scales, high_res_of, strided_of, within_unit
 from misc.files.atomic import atomic_path
 from misc.files.cam_formats import ACCEPTED, CamMaps, cam_names, interpret, read_content
+from misc.files.safe_pickles import write_npy_object
 
 _STEPS = 65535
 # How much other programs' maps may be stretched to cover the image: those that stand upright where
@@ -61,9 +62,7 @@ def write_published_cams(path: Path, cams: CAMs) -> None:
     array, float32 (K, H, W).
     """
     keys, cam = torch.from_numpy(cams.keys), torch.from_numpy(cams.cam)
-    content = {"keys": keys, "cam": cam, "high_res": cams.high_res}
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.save(file, np.array(content), allow_pickle=True)
+    write_npy_object(path, {"keys": keys, "cam": cam, "high_res": cams.high_res})
 
 
 def _save(path: str | os.PathLike[str], arrays: dict[str, np.ndarray]) -> None:

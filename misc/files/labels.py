@@ -11,6 +11,7 @@ from misc.files.atomic import atomic_path
 from misc.files.images import read_label, write_label
 from misc.files.outputs import image_files
 from misc.files.palette import PALETTE_FILES, object_palette
+from misc.files.safe_pickles import write_npy_object
 from misc.masks import numbered_map, run_lengths
 
 SURE = 0.5  # least score at which a network's detections are shown
@@ -107,6 +108,4 @@ def load_instances(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 
 def save_published_instances(path: Path, detections: Mapping[str, np.ndarray]) -> None:
     """Write detections as the published program does: a pickled dict of the arrays, masks whole."""
-    content = {name: np.asarray(detections[name]) for name in ("score", "mask", "class")}
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.save(file, np.array(content), allow_pickle=True)
+    write_npy_object(path, {key: np.asarray(detections[key]) for key in ("score", "mask", "class")})

@@ -1,4 +1,4 @@
-"""Reading the pickles in which other programs keep arrays, without executing a pickle."""
+"""The pickles in which other programs keep arrays: read without executing them, and written."""
 
 import collections
 import io
@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import torch
+
+from misc.files.atomic import atomic_path
 
 
 def read_npy_object(path: str | os.PathLike[str]) -> Any:
@@ -27,6 +29,12 @@ def read_npy_object(path: str | os.PathLike[str]) -> Any:
         if shape != () or not dtype.hasobject:
             raise ValueError(f"an array of shape {shape} and type {dtype}")
         return _Unpickler(file).load().item()
+
+
+def write_npy_object(path: Path, value: Any) -> None:
+    """Write one object as a `.npy` file, a pickle, as the published program keeps its results."""
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.save(file, np.array(value), allow_pickle=True)
 
 
 def read_pt_object(path: str | os.PathLike[str]) -> Any:

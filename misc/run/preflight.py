@@ -243,8 +243,10 @@ def _missing(each: StageFiles, coming: Mapping[Path, set[str]]) -> Iterator[str]
 def _of_other_method(each: StageFiles, coming: Collection[Path]) -> Iterator[str]:
     """Yield an error for a folder whose maps the method's thresholds are not for."""
     for files in each.inputs():
-        if files.flag in ("cam_out_dir", "ir_label_out_dir") and files.folder not in coming:
-            yield from other_method(files.flag, files.folder, each.config.cam_method)
+        if files.flag not in ("cam_out_dir", "ir_label_out_dir") or files.folder in coming:
+            continue
+        if problem := other_method(files.flag, files.folder, each.config.cam_method):
+            yield problem
 
 
 def _unfit(each: StageFiles, coming: Collection[Path]) -> Iterator[str]:

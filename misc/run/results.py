@@ -1,6 +1,6 @@
 """What affects a stage's results, which their records hold; a stage claims its folder by it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -108,17 +108,18 @@ def known_settings(stage: StageFiles) -> dict[str, dict[str, Any]]:
     return {stage.row.name: _values(stage, known)}
 
 
-def other_method(flag: str, folder: str | Path, method: str) -> Iterator[str]:
-    """Yield an error where a folder of ours follows from the CAMs of another --cam_method.
+def other_method(flag: str, folder: str | Path, method: str) -> str:
+    """Return an error where a folder of ours follows from the CAMs of another --cam_method, or "".
 
     The thresholds of a method do not suit another one's maps.
     """
     behind = (_settings_behind(flag, str(folder)) or {}).get("make_cam", {})
-    if (was := behind.get("cam_method", method)) != method:
-        yield (
-            f"--cam_method {method}: --{flag} {folder} is of --cam_method {was}, whose thresholds "
-            f"differ; pass --cam_method {was}, or name a folder of {method}"
-        )
+    if (was := behind.get("cam_method", method)) == method:
+        return ""
+    return (
+        f"--cam_method {method}: --{flag} {folder} is of --cam_method {was}, whose thresholds "
+        f"differ; pass --cam_method {was}, or name a folder of {method}"
+    )
 
 
 def _settings_behind(flag: str, folder: str) -> dict[str, dict[str, Any]] | None:

@@ -69,10 +69,11 @@ def check_effect(config: Config, flags: Container[str]) -> None:
         return
     for name in ("sem_seg_bg_thres", "ins_seg_bg_thres"):
         if config.walk_background and (name in flags or name in swept):
-            given = f"--{name} {format_value(vars(config)[name])}"
+            typed = f"--{name} {format_value(vars(config)[name])}"
+            given = f"--sweep {config.sweep}" if name in swept else typed
             raise ValueError(
-                f"{f'--sweep {config.sweep}' if name in swept else given}: --walk_background "
-                f"{format_value(config.walk_background)} takes its place; leave one of the two out"
+                f"{given}: --walk_background {format_value(config.walk_background)} takes its "
+                "place; leave one of the two out"
             )
 
 
