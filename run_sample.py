@@ -17,6 +17,7 @@ if sys.version_info < (3, 11):  # noqa: UP036
 from misc.files.locks import release_all, share
 from misc.machine.signals import AGAIN, end_on_signals
 from misc.run.log import begin_stage, logger, start_log, table, write_settings
+from misc.settings.cores import let_threads_sleep
 from misc.settings.help import program
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def run(config: "Config") -> None:
     Raises:
         ValueError, OSError, ImportError: in one line, what is wrong and what to do.
     """
+    let_threads_sleep()
     # torch takes seconds to import; --help and a wrong flag do not need it.
     from misc.machine import ranks
     from misc.machine.device import use_own_cores

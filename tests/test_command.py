@@ -37,6 +37,19 @@ def test_closed_streams_are_no_error():
 
 
 @pytest.mark.parametrize(
+    ("policy", "told"),
+    [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "a"}, "")],
+)
+def test_torch_is_imported_after_the_waiting_of_its_threads_is_set(tmp_path, policy, told):
+    code = "import os, sys\nsys.exit('spins ' + os.environ.get('GOMP_SPINCOUNT', ''))"
+    (tmp_path / "torch.py").write_text(code)
+    words = [sys.executable, "run_sample.py", "--dataset", "demo"]
+    paths = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}
+    ended = subprocess.run(words, cwd=ROOT, env=paths | policy, capture_output=True, text=True)
+    assert ended.stderr == f"error: spins {told}\n"
+
+
+@pytest.mark.parametrize(
     ("code", "status", "line"),
     [
         ("raise SystemExit('no data')", 1, "error: no data"),

@@ -1,4 +1,4 @@
-"""The cores that this process may use: not always all that the machine has."""
+"""The cores that this process may use, and how its threads share them with other work."""
 
 import os
 from pathlib import Path
@@ -21,3 +21,12 @@ def usable_cores(root: Path = Path("/")) -> int:
         if quota > 0:
             cores = min(cores, -(-quota // period))
     return max(1, cores)
+
+
+def let_threads_sleep() -> None:
+    """Let OpenMP's threads sleep while they wait for each other: by default they take a core.
+
+    To be called before torch is imported.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
