@@ -58,7 +58,7 @@ def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     assert forked.run(forked.arguments(folder), folder / "output") == 0
     log = (folder / "result/demo/sample_train_eval.log").read_text()
-    seconds = dict(re.findall(r"^\| (\w+) +\| ([\d.]+)", log, re.MULTILINE))
+    seconds = dict(re.findall(r"^\| (\w+) .* ([\d.]+) +\|$", log, re.MULTILINE))
     assert list(seconds) == forked.default_stages()
     return folder, {name: float(value) for name, value in seconds.items()}
 

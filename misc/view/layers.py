@@ -126,7 +126,7 @@ def field_layers(
 ) -> list[Layer]:
     """Return the overlays of IRNet's fields, and of the centroids that the displacement has."""
     edges = np.rint(np.clip(boundary, 0, 1) * 255).astype(np.uint8)
-    longest = max(4.0, float(np.percentile(np.hypot(*displacement), 98)))
+    longest = max(1.0, float(np.percentile(np.hypot(*displacement), 98)))
     centroids = cluster_centroids(
         find_centroids(displacement), displacement, threshold=small_displacement
     )

@@ -159,16 +159,16 @@ def measure_rows(
         stages: their names.
     """
     latest = latest_lines(lines)
-    rows = [["stage", "seconds", "measure", "split", "value", "published"]]
+    rows = [["stage", "measure", "split", "value", "published", "seconds"]]
     for stage in stages:
-        head = [stage, f"{seconds[stage]:.1f}" if stage in seconds else ""]
+        taken = f"{seconds[stage]:.1f}" if stage in seconds else ""
         own = [line for line in latest.values() if line["stage"] == stage]
         for line in own:
             name = line["measure"] + f" ({line['supervision']})" * (line["supervision"] != "irn")
             values = number(line["value"], 4), number(line["published"])
-            rows.append([*head, name, line["split"], *values])
+            rows.append([stage, name, line["split"], *values, taken])
         if stage in seconds and not own:
-            rows.append([*head, "", "", "", ""])
+            rows.append([stage, "", "", "", "", taken])
     return rows
 
 
