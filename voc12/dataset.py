@@ -36,6 +36,7 @@ PUBLISHED: dict[tuple[str, str], dict[str, float]] = {
 IN_ARCHIVE = Path("results", "VOC2012", "Segmentation", "comp6_test_cls")
 FOLDERS = ("JPEGImages", "Annotations", "ImageSets")
 TRUTH_OF_VOC = ("Object", "Class")
+ROOT_FLAGS = "--voc12_root, or --data_root,"  # either may have been typed
 SBD_FOLDERS = {"semantic": "cls", "instance": "inst"}
 
 
@@ -223,14 +224,14 @@ def _ending(folder: Path) -> str:
 
 def _check_root(root: Path) -> None:
     if not root.is_dir():
-        raise FileNotFoundError(f"--data_root {root}: no such folder")
+        raise FileNotFoundError(f"{ROOT_FLAGS} {root}: no such folder")
     missing = _missing_folders(root)
     if not missing:
         return
     near = [root.parent, *sorted(root.glob("VOC*")), *sorted(root.glob("VOC*/VOC*"))]
     meant = next((f"; did you mean {path}?" for path in near if not _missing_folders(path)), "")
     raise FileNotFoundError(
-        f"--data_root {root}: not a VOC devkit folder, it lacks {', '.join(missing)}{meant}"
+        f"{ROOT_FLAGS} {root}: not a VOC devkit folder, it lacks {', '.join(missing)}{meant}"
     )
 
 

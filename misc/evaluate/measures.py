@@ -36,7 +36,7 @@ def record_measures(
 ) -> None:
     """Append an evaluation's measures, and write their breakdown: curves, classes, images.
 
-    Published figures stand beside measures with a preset of the data set alone.
+    Published figures, which are of plain CAMs, stand beside measures with a preset of the data set.
 
     Args:
         stage: the evaluation.
@@ -47,7 +47,8 @@ def record_measures(
     config, dataset, name = stage.config, stage.dataset, stage.row.name
     listed = stage.value(stage.row.measures)
     split = listed + (f"[:{config.limit}]" if config.limit else "")
-    compares = supervision == "irn" and config.preset.startswith(dataset.name)
+    is_published = supervision == "irn" and config.cam_method == "cam"
+    compares = is_published and config.preset.startswith(dataset.name)
     published = dataset.published(name, split) if compares else {}
     path = Path(config.metrics_file)
     lines = path.read_bytes() if path.is_file() else b""

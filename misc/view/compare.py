@@ -90,13 +90,18 @@ def write_comparison(
                 f"--compare {run.name}: a run of {run.config.dataset}, and {first.name} is one of "
                 f"{first.config.dataset}; accepted are runs of one data set"
             )
+    note = f"Bold: the best of a row. In brackets: the difference to {first.name}."
+    for run in others:
+        if None not in (first.dataset, run.dataset) and _data_of(run) != _data_of(first):
+            other = f"The images, labels or classes of {run.name} are not those of {first.name}."
+            logger.warning("%s", other)
+            note += f" {other}"
     measures, settings = measure_rows(runs), setting_rows(runs)
     images = choose_images(runs, most_images)
     if not images:
         logger.warning("none of the runs has labels to show")
     load = partial(draw_labels, runs)
     articles = map_images(images, load, num_workers=num_workers, description="compare")
-    note = f"Bold: the best of a row. In brackets: the difference to {first.name}."
     sections = {
         "Measures": page.paragraph(note) + page.html_table(measures[0], measures[1:]),
         "Settings": page.html_table(settings[0], settings[1:]) or page.paragraph("None differs."),
@@ -105,6 +110,12 @@ def write_comparison(
     subtitle = f"{', '.join(folders)}; written {time.strftime('%Y-%m-%d %H:%M')}"
     page.write_page(Path(compare_file), "IRNet: runs side by side", subtitle, sections)
     logger.info("%s\n%s\n\n%s", compare_file, table(measures), table(settings))
+
+
+def _data_of(run: Run) -> str:
+    assert run.dataset is not None
+    with chdir(run.start):
+        return run.dataset.identify()
 
 
 def read_run(name: str, *, own_dataset: str) -> Run:

@@ -1,5 +1,6 @@
 """--compare, from the command line: two runs with one setting different."""
 
+import json
 import re
 import shutil
 from contextlib import chdir
@@ -69,6 +70,24 @@ def test_runs_that_were_moved_and_lack_labels_are_compared(place, tmp_path, monk
     assert f"{place}/runs/a: semantic label" in titles
     assert "moved/a: semantic label" in titles
     assert "moved/b: nothing to show" in titles
+
+
+def test_runs_on_other_images_are_compared_and_told(place, tmp_path, monkeypatch, capsys):
+    shutil.copytree(place / "runs", tmp_path / "runs")
+    path = tmp_path / "runs/b/result/demo/sample_train_eval.settings.json"
+    saved = json.loads(path.read_text())
+    other = tmp_path / "other"
+    shutil.copytree(saved["settings"]["demo_root"], other)
+    image = next((other / "JPEGImages").iterdir())
+    image.write_bytes(image.read_bytes() + b"0")
+    saved["settings"]["demo_root"] = str(other)
+    path.write_text(json.dumps(saved))
+    monkeypatch.chdir(tmp_path)
+    for named, count in ((f"{place}/runs/a,runs/a", 0), ("runs/a,runs/b", 1)):
+        assert run_sample.main(["--compare", named]) == 0
+        line = "The images, labels or classes of runs/b are not those of runs/a."
+        page = (tmp_path / "result/compare.html").read_text()
+        assert capsys.readouterr().out.count(f"warning: {line}") == page.count(line) == count
 
 
 @pytest.mark.parametrize(

@@ -192,7 +192,9 @@ def test_an_image_without_any_class_gets_an_all_background_label(copied):
 
 def test_a_root_that_is_no_devkit_says_what_is_missing(tmp_path, capsys):
     assert run_sample.main(["--voc12_root", str(tmp_path), "--log_name", str(tmp_path / "l")]) == 2
-    assert "JPEGImages" in error_line(capsys)
+    line = error_line(capsys)
+    assert "--voc12_root" in line
+    assert "JPEGImages" in line
 
 
 def test_a_users_mistake_leaves_no_traceback_on_the_terminal(copied, capsys):
