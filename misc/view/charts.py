@@ -8,12 +8,30 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font_names
 
 from misc.train.curves import curve_path, read_curves
 
 Line = tuple[Sequence[float], Sequence[float | None]]
+# Chinese, Japanese and Korean fonts of each system, whose letters matplotlib's own font lacks.
+_MORE_FONTS = {
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "WenQuanYi Micro Hei",
+    "Microsoft YaHei",
+    "Malgun Gothic",
+    "PingFang SC",
+    "Hiragino Sans GB",
+    "Apple SD Gothic Neo",
+}
 # Names of classes and files with `$` are no formulas; equal charts are equal bytes.
-STYLE = {"font.size": 9, "axes.titlesize": 9, "text.parse_math": False, "svg.hashsalt": "irnet"}
+STYLE = {
+    "font.family": ["DejaVu Sans", *sorted(_MORE_FONTS.intersection(get_font_names()))],
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "text.parse_math": False,
+    "svg.hashsalt": "irnet",
+}
 _DASHES = ("-", "--", ":", "-.", (0, (6, 1, 1, 1, 1, 1)))
 
 

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from misc.view.charts import line_chart
+from misc.view.charts import STYLE, line_chart
 from misc.view.layers import Layer
 from misc.view.panel import draw, tile
 
@@ -43,6 +43,13 @@ def test_no_line_at_all_is_an_empty_chart():
 def test_a_chart_is_the_same_bytes_each_time():
     lines = {"a": ([0, 1], [0, 1])}
     assert line_chart(lines, x_label="x") == line_chart(lines, x_label="x")
+
+
+@pytest.mark.skipif(len(STYLE["font.family"]) == 1, reason="the system has no such font")
+def test_letters_of_other_scripts_are_drawn_where_the_system_has_them(recwarn):
+    image = np.zeros((30, 40, 3), np.uint8)
+    draw(image, Layer(title="猫", entries=[("自", (0, 0, 0))]), longest=300)
+    assert [str(warning.message) for warning in recwarn] == []
 
 
 @pytest.mark.parametrize("size", [(60, 80), (1, 1), (5, 4000), (1500, 2000)])
