@@ -26,6 +26,7 @@ LEARNS = {
     "cam_num_epoches": 1,
     "irn_num_epoches": 1,
     "exp_times": 1,
+    "walk_background": 0,
     "ins_seg_bg_thres": 0.05,
     "mask_rcnn_learning_rate": 1e-3,
     "deeplab_scales": "1.0",

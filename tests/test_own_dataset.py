@@ -17,6 +17,7 @@ SETTINGS = {
     "deeplab_scales": "1.0",
     "deeplab_crf": False,
     "mask_rcnn_batch_size": 1,
+    "walk_background": 0,
     "ins_seg_bg_thres": 0.05,
     "num_workers": 1,
 }

@@ -299,7 +299,7 @@ class Config:
         5e-5,
         "learning rate; ten times that for the new classifier (sgd)",
         rule=POSITIVE,
-        demo=0.001,
+        demo=0.0001,
         of=("recam",),
         affects=("train_recam",),
     )
@@ -454,7 +454,7 @@ class Config:
         affects=LABELS,
     )
     beta: float = setting(
-        10, "power of the affinities in the random walk", rule=POSITIVE, affects=LABELS
+        10, "power of the affinities in the random walk", rule=POSITIVE, folder=20, affects=LABELS
     )
     # A walk spreads as the square root of its steps; the demo's grid is 0.38 times VOC's per side,
     # and its objects lie closer together.
@@ -497,6 +497,12 @@ class Config:
         "in place of both background scores, the background walks, too: (1 - the largest CAM) to "
         "this power, for example 8",
         rule=NOT_NEGATIVE,
+        folder=8,
+        # Of higher maps it would leave no background: these methods bring their thresholds.
+        recam=0,
+        lpcam=0,
+        advcam=0,
+        amn=0,
         affects=LABELS,
     )
     ins_seg_score: str = setting(
@@ -511,6 +517,7 @@ class Config:
         0.01,
         "fraction of the image below which an instance's score is 0",
         rule=UNIT,
+        folder=0.002,
         affects=("make_ins_seg_labels",),
     )
     ins_seg_crf: bool = setting(

@@ -73,7 +73,7 @@ def check_effect(config: Config, flags: Container[str]) -> None:
             given = f"--sweep {config.sweep}" if name in swept else typed
             raise ValueError(
                 f"{given}: --walk_background {format_value(config.walk_background)} takes its "
-                "place; leave one of the two out"
+                "place; leave it out, or pass --walk_background 0, too"
             )
 
 

@@ -19,6 +19,7 @@ SETTINGS = {
     **forked.RATES,
     "dataset": "folder",
     "mask_rcnn_batch_size": 1,
+    "walk_background": 0,
     "ins_seg_bg_thres": 0.05,
     "cam_scales": "1.0",
 }

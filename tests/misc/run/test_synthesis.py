@@ -129,7 +129,11 @@ def test_a_background_that_walks_takes_the_place_of_a_given_background_score(cap
     assert error.startswith(f"error: --sweep {grid}: --walk_background 8.0 takes its place")
 
 
-def test_photographs_of_many_kinds_score_instances_by_their_mean():
+def test_photographs_of_many_kinds_have_settings_that_suit_them():
     for score, datasets in (("peak", ("voc12", "cityscapes")), ("mean", ("coco14", "folder"))):
         for name in datasets:
             assert read_config(["--dataset", name, "--data_root", "x"]).ins_seg_score == score
+    for method, power in (("cam", 8), ("recam", 0), ("lpcam", 0), ("advcam", 0)):
+        config = read_config(["--dataset", "folder", "--data_root", "x", "--cam_method", method])
+        found = config.walk_background, config.beta, config.ins_seg_min_area
+        assert found == (power, 20, 0.002)

@@ -126,7 +126,7 @@ def test_without_masks_the_report_counts_the_labels_and_warns_of_odd_ones(tmp_pa
     (tmp_path / "run/sess").mkdir()
     curve = '{"step": 1, "val_mAP": 0.5}\n{"step": 2, "val_mAP": 0.625}\n'
     (tmp_path / "run/sess/res50_cam.pth.curve.jsonl").write_text(curve)
-    given = {"cam_out_dir": tmp_path / "cams", "infer_list": "all"}
+    given = {"cam_out_dir": tmp_path / "cams", "infer_list": "all", "walk_background": 0}
     expected = [
         "labels flood over 80% of the image: cat in 1 of its 1 images; a higher "
         "--sem_seg_bg_thres or --ins_seg_bg_thres labels less",
@@ -146,5 +146,5 @@ def test_without_masks_the_report_counts_the_labels_and_warns_of_odd_ones(tmp_pa
     assert ["dog", "1", "1.0", "1", "20% ± 0%", "0", ""] in cells
     assert "last val_mAP, on val: 0.625." in page
     assert page.count("<figure><figcaption>cat</figcaption>") == 1
-    assert run(tmp_path, "--report_pass", "True", **given, walk_background=8) == 0
+    assert run(tmp_path, "--report_pass", "True", **given | {"walk_background": 8}) == 0
     assert "a lower --walk_background labels less" in capsys.readouterr().out
