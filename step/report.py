@@ -46,7 +46,7 @@ def run(config: Config, dataset: Dataset) -> None:
     explained = page.html_table(("picture", "what it shows"), PICTURES)
     sections = {
         "Measures": page.html_table(head, rows)
-        + page.paragraph("Seconds are those of a stage's longest run.")
+        + page.paragraph("Seconds are those of a stage's longest run." if rows else "")
         + page.paragraph(f"No results yet: {', '.join(missing)}." if missing else ""),
         "Labels": labels,
         "Gallery": "\n".join([explained, *articles]),
