@@ -58,6 +58,14 @@ class Run:
     dataset: Dataset | None
 
     @cached_property
+    def data(self) -> str:
+        """The identity of its data; empty without a data set."""
+        if self.dataset is None:
+            return ""
+        with chdir(self.start):
+            return self.dataset.identify()
+
+    @cached_property
     def labelled(self) -> frozenset[str]:
         """The images that it labelled; none without a data set."""
         if self.dataset is None:
@@ -92,7 +100,7 @@ def write_comparison(
             )
     note = f"Bold: the best of a row. In brackets: the difference to {first.name}."
     for run in others:
-        if None not in (first.dataset, run.dataset) and _data_of(run) != _data_of(first):
+        if first.data and run.data and run.data != first.data:
             other = f"The images, labels or classes of {run.name} are not those of {first.name}."
             logger.warning("%s", other)
             note += f" {other}"
@@ -110,12 +118,6 @@ def write_comparison(
     subtitle = f"{', '.join(folders)}; written {time.strftime('%Y-%m-%d %H:%M')}"
     page.write_page(Path(compare_file), "IRNet: runs side by side", subtitle, sections)
     logger.info("%s\n%s\n\n%s", compare_file, table(measures), table(settings))
-
-
-def _data_of(run: Run) -> str:
-    assert run.dataset is not None
-    with chdir(run.start):
-        return run.dataset.identify()
 
 
 def read_run(name: str, *, own_dataset: str) -> Run:
