@@ -47,8 +47,8 @@ def record_measures(
     config, dataset, name = stage.config, stage.dataset, stage.row.name
     listed = stage.value(stage.row.measures)
     split = listed + (f"[:{config.limit}]" if config.limit else "")
-    is_published = supervision == "irn" and config.cam_method == "cam"
-    compares = is_published and config.preset.startswith(dataset.name)
+    is_plain = supervision == "irn" and config.cam_method == "cam"
+    compares = is_plain and config.preset.startswith(dataset.name)
     published = dataset.published(name, split) if compares else {}
     path = Path(config.metrics_file)
     lines = path.read_bytes() if path.is_file() else b""

@@ -91,7 +91,7 @@ def label_warnings(
             f"{names[c]} in {shares[c][0]:.0f} of its {shares[c][1]:.0f} images"
             for c in found[:SHOWN]
         ]
-        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        more = f" and {len(found) - SHOWN} more classes" if len(found) > SHOWN else ""
         return ", ".join(words) + more
 
     if flooded := classes("flooded", "labels", FLOODED_IMAGES):

@@ -264,7 +264,7 @@ def _other_classes(dataset: Dataset, keys: Mapping[str, set[int]]) -> str:
 def _names(dataset: Dataset, classes: Sequence[int]) -> str:
     """Return the names; a file of another program may hold a number that has none."""
     known = dict(enumerate(dataset.class_names))
-    more = f" and {len(classes) - SHOWN} more" if len(classes) > SHOWN else ""
+    more = f" and {len(classes) - SHOWN} more classes" if len(classes) > SHOWN else ""
     return ", ".join(known.get(n, f"an unknown class ({n})") for n in classes[:SHOWN]) + more
 
 
