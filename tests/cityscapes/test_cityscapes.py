@@ -115,16 +115,6 @@ def test_truth_of_another_size_than_its_image_is_refused(root):
         dataset.instance_label(TRAIN[0])
 
 
-def test_an_unknown_label_id_is_refused(root):
-    put(root, "gtFine_labelIds", np.full(city_tree.SIZE, 34, np.uint8))
-    for read in (
-        Dataset(root).semantic_label,
-        lambda image_id: Dataset(root).image_labels([image_id]),
-    ):
-        with pytest.raises(ValueError, match=r"labelIds\.png: has the unknown label id 34; "):
-            read(TRAIN[0])
-
-
 def test_a_folder_that_is_not_cityscapes_is_refused(root, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"--data_root .*: no folder leftImg8bit in it"):
         Dataset(tmp_path)

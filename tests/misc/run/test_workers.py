@@ -117,7 +117,7 @@ def stay(image_id, values):
     return values
 
 
-@pytest.mark.parametrize("size", [100, 47_000, 10_000_000])
+@pytest.mark.parametrize("size", [100, pytest.param(47_000, marks=pytest.mark.slow), 10_000_000])
 @pytest.mark.parametrize(
     ("load", "job", "match"),
     [

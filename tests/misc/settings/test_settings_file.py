@@ -86,14 +86,9 @@ def test_what_only_looks_does_not_replace_the_settings_of_the_run(folder):
     ("change", "words"),
     [
         ({"no_such": 1}, "there is no setting no_such"),
-        (
-            {"cam_batch_size": "many"},
-            "cam_batch_size: 'many' is no int; accepted is a number above",
-        ),
         ({"cam_batch_size": None}, "cam_batch_size is None, accepted is int"),
         ({"cam_scales": ["a"]}, "cam_scales: 'a' is no float,..."),
         ({"cam_scales": 1.0}, "cam_scales is 1.0, accepted is float,..."),
-        ({"cam_scales": []}, "--cam_scales '': accepted is at least one number"),
         ({"cam_batch_size": 0}, "--cam_batch_size 0: accepted is a number above 0"),
     ],
 )
