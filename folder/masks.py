@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from folder.coco_masks import CocoMasks
-from folder.colours import ClassColours, colours_of, read_objects, read_white, smooth_share
+from folder.colours import ClassColours, colours_of, read_objects, read_white
 from folder.index import Index, check_size
 from folder.tree import BARE, EXACT, MASK_WORD, files_below, is_photograph, stem
 from misc.files.dataset import KINDS
@@ -17,7 +17,6 @@ from misc.imutils import IGNORE
 
 _log = logging.getLogger("irnet")
 LOOKED_AT = 20  # masks, to see whether they hold numbers of classes and objects
-SMOOTH = 0.1  # of the pixels near edges: a mask that was resized smoothly has more
 FOLDERS = {"semantic": "semantic", "segmentationclass": "semantic"}
 FOLDERS |= {"instance": "instance", "segmentationobject": "instance"}
 # What else stands behind the image's name in that of a mask with a single object.
@@ -118,12 +117,6 @@ class Masks:
             if kind == "semantic" and len(self._index.class_names) == 1:
                 self._white_class = True
                 _log.info("masks: white on black, which is the class %s", *self._index.class_names)
-                if all(map(_is_white_around, looked_at)):
-                    _log.warning(
-                        "masks: most of each image's border is white, and read as %s; if white is "
-                        "the background, invert the masks",
-                        *self._index.class_names,
-                    )
                 continue
             raise ValueError(
                 f"--masks {self._folder}: masks hold only 0 and 255, which is ignored, the first "
@@ -143,20 +136,7 @@ class Masks:
         read = read_white if self._white_class else self._colours.read
         label = read(path).astype(np.uint8)
         check_size(f"{path}:", label.shape, self._index, image_id)
-        self._check_smooth(path, label, image_id)
         return label
-
-    def _check_smooth(self, path: Path, label: np.ndarray, image_id: str) -> None:
-        """Refuse classes that the image has not, by its label, and that lie between others."""
-        shown = [class_id + 1 for class_id in self._classes(image_id)]
-        odd = ~np.isin(label, [0, IGNORE, *shown])
-        if odd.any() and smooth_share(label, odd) > SMOOTH:
-            names = [self._index.class_names[number - 1] for number in np.unique(label[odd])]
-            raise ValueError(
-                f"{path}: {', '.join(names)}, which the image-level label has not, lies along the "
-                "edges of other classes, as where a mask was resized smoothly; resize it by the "
-                "nearest neighbour"
-            )
 
     def instances(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
         """Read the instances of an image: masks, bool (N, H, W), and classes, int64 (N,)."""
@@ -208,8 +188,3 @@ def _is_white_on_black(path: Path) -> bool:
     except (ValueError, OSError):
         return False  # told where it is read
     return 0xFFFFFF in values and values <= {0, 0xFFFFFF}
-
-
-def _is_white_around(path: Path) -> bool:
-    white = read_white(path)
-    return np.concatenate([white[0], white[-1], white[:, 0], white[:, -1]]).mean() > 0.5
