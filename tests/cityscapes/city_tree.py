@@ -12,11 +12,11 @@ ROAD, SKY, PERSON, CAR, CARAVAN = 7, 23, 24, 26, 29
 COLOURS = {ROAD: 90, SKY: 200, PERSON: 30, CAR: 150, CARAVAN: 240}
 
 
-def make_cityscapes(folder, *, size=SIZE):
+def make_cityscapes(folder):
     """Make leftImg8bit and gtFine in a folder; return it."""
     for split, ids in SPLITS.items():
         for image_id in ids:
-            numbers = instance_ids(image_id, size=size)
+            numbers = instance_ids(image_id)
             write_image(folder, split, image_id, photograph(numbers, image_id))
             if split == "test":  # its truth is withheld
                 numbers = np.zeros_like(numbers)
@@ -40,11 +40,11 @@ def write_truth(folder, split, image_id, numbers):
     _write(path(folder, "gtFine_instanceIds", split, image_id), numbers.astype(np.uint16))
 
 
-def instance_ids(image_id, *, size=SIZE):
+def instance_ids(image_id):
     """Draw a street: sky, road, two cars, a person, a group of persons, a caravan, a void rim."""
-    height, width = size
+    height, width = SIZE
     rng = np.random.default_rng(sum(map(ord, image_id)))
-    numbers = np.full(size, SKY)
+    numbers = np.full(SIZE, SKY)
     numbers[height // 2 :] = ROAD
     shift = int(rng.integers(width // 12))
     _box(numbers, (0.45, 0.75), (0.05, 0.30), shift, CAR * 1000)

@@ -104,24 +104,20 @@ def test_nineteen_classes_run_with_a_word_of_warning(fresh, capsys):
     assert "--cityscapes_classes 9" in capsys.readouterr().err
 
 
-def truth(root, kind, image_id=TRAIN[0], split="train"):
-    return city_tree.path(root, f"gtFine_{kind}", split, image_id)
-
-
-def put(root, array):
-    Image.fromarray(array).save(truth(root, "labelIds"))
-
-
 @pytest.mark.parametrize(
-    ("spoil", "words"),
+    ("kind", "split", "value", "words"),
     [
-        (lambda root: truth(root, "labelIds").unlink(), "have no annotation, the first is"),
-        (lambda root: put(root, np.full(city_tree.SIZE, 77, np.uint8)), "unknown label id 77"),
-        (lambda root: truth(root, "instanceIds", VAL[0], "val").unlink(), "have no ground truth"),
+        ("labelIds", "train", None, "have no annotation, the first is"),
+        ("labelIds", "train", 77, "has the unknown label id 77; accepted are"),
+        ("instanceIds", "val", None, "have no ground truth"),
     ],
 )
-def test_broken_input_is_one_line_before_the_first_stage(fresh, capsys, spoil, words):
-    spoil(fresh / "cityscapes")
+def test_broken_input_is_one_line_before_the_first_stage(fresh, capsys, kind, split, value, words):
+    image_id = city_tree.SPLITS[split][0]
+    path = city_tree.path(fresh / "cityscapes", f"gtFine_{kind}", split, image_id)
+    path.unlink()
+    if value is not None:
+        Image.fromarray(np.full(city_tree.SIZE, value, np.uint8)).save(path)
     assert run(fresh, dry_run=True) in (1, 2)
     said = "".join(capsys.readouterr())
     assert words in said

@@ -1,25 +1,6 @@
 import numpy as np
-import pytest
 
-from misc import masks
 from misc.masks import mask_iou, numbered_map
-
-
-def naive(first, second):
-    iou = np.zeros((len(first), len(second)))
-    for i, one in enumerate(first):
-        for j, other in enumerate(second):
-            union = (one | other).sum()
-            iou[i, j] = (one & other).sum() / union if union else 0
-    return iou
-
-
-@pytest.mark.parametrize("part", [1, 7, 2**22])
-def test_equals_the_pairwise_count_however_the_pixels_are_parted(monkeypatch, part):
-    monkeypatch.setattr(masks, "_PART", part)
-    rng = np.random.default_rng(0)
-    first, second = rng.random((3, 8, 9)) > 0.6, rng.random((4, 8, 9)) > 0.3
-    np.testing.assert_array_equal(mask_iou(first, second), naive(first, second))
 
 
 def test_is_exact_beyond_the_integers_of_float32():

@@ -50,6 +50,7 @@ def test_of_a_list_the_order_counts_and_the_files_do(voc_root):
 def test_published_figures_belong_to_vocs_own_splits_only(voc_root):
     assert Dataset(voc_root).published("eval_sem_seg", "train") == {}
     write_list(voc_root, "Segmentation/train", [f"a{i}" for i in range(EXPECTED_COUNTS["train"])])
+    assert Dataset(voc_root, name="demo").published("eval_sem_seg", "train") == {}
     dataset = Dataset(voc_root)
     assert dataset.published("eval_sem_seg", "train") == {"mIoU": 0.665}
     assert dataset.published("eval_deeplab", "val") == {}
