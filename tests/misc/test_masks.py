@@ -11,14 +11,8 @@ def test_is_exact_beyond_the_integers_of_float32():
     assert mask_iou(mask, other).item() == (2**24 + 1) / (2**24 + 3)
 
 
-def test_detections_are_numbered_by_falling_score_without_those_of_score_0():
+def test_detections_are_numbered_by_falling_score_and_the_better_one_is_seen():
     masks = np.zeros((3, 1, 4), bool)
-    masks[0, 0, 0] = masks[1, 0, 1:3] = masks[2, 0, 3] = True
-    numbers = numbered_map(masks, np.array([0.5, 1.0, 0.0]))
+    masks[0, 0, :2] = masks[1, 0, 1:3] = masks[2, 0, 3] = True
+    numbers = numbered_map(masks, np.array([0.5, 1.0, 0.0]))  # a score of 0 is no detection
     assert numbers.tolist() == [[2, 1, 1, 0]]
-
-
-def test_of_detections_that_overlap_the_better_one_is_seen():
-    masks = np.ones((2, 1, 2), bool)
-    masks[1, 0, 0] = False
-    assert numbered_map(masks, np.array([0.5, 1.0])).tolist() == [[2, 1]]

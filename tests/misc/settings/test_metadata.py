@@ -64,11 +64,7 @@ def test_weights_are_looked_for_in_sess_and_then_among_the_demos(tmp_path, monke
     assert read_config(["--predict", "x"]).mask_rcnn_weights_name == "sess/demo/mask_rcnn.pth"
     weights_in(tmp_path / "sess")
     assert read_config(["--predict", "x"]).mask_rcnn_weights_name == "sess/mask_rcnn.pth"
-
-
-def test_a_flag_wins_over_what_the_weights_tell_and_that_over_the_preset(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    weights_in(tmp_path / "sess")
+    # What they tell wins over the preset, and a flag over that.
     config = read_config(["--predict", "x", "--mask_rcnn_min_size", "512"])
     assert config.backbone == "resnet34"
     assert config.mask_rcnn_min_size == 512
