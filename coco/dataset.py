@@ -11,10 +11,10 @@ import numpy as np
 
 from coco.categories import CATEGORY_IDS, CLASS_NAMES
 from coco.instances import LAYOUTS, Image, find_files, read_instances
-from coco.semantic import FLAG, draw_label, have_category_ids, read_mask
+from coco.semantic import FLAG, have_category_ids, read_mask
 from misc.files import dataset
 from misc.files.atomic import names_in, write_bytes
-from misc.files.coco import draw_masks, instance_records
+from misc.files.coco import draw_label, draw_masks, instance_records
 from misc.files.coco_precision import CocoMatches, coco_measures, match_masks
 from misc.files.dataset import KINDS
 from misc.files.id_lists import list_file, read_list

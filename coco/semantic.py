@@ -1,6 +1,6 @@
-"""COCO's semantic truth: drawn from annotations by a rule, or the ready-made masks of a folder.
+"""COCO's semantic truth in the ready-made masks of a folder.
 
-Ready-made masks hold labels 0..80, or COCO's own category ids up to 90: the same mask of a car is 3
+They hold labels 0..80, or COCO's own category ids up to 90: the same mask of a car is 3
 in both, that of a toothbrush 80 in one and 90 in the other. Which it is follows from the first
 images whose annotations fit one numbering alone.
 """
@@ -18,30 +18,6 @@ from misc.imutils import IGNORE
 FLAG = "--coco_mask_dir"
 LABELS = np.arange(1, len(CATEGORY_IDS) + 1)
 LOOKED_AT = 500  # images; a class from the 12th on, of which there are 69, decides
-
-
-def draw_label(
-    masks: np.ndarray,
-    classes: np.ndarray,
-    crowd: np.ndarray,
-    *,
-    small_first: bool,
-    ignore_crowds: bool,
-) -> np.ndarray:
-    """Draw a semantic label: uint8 (H, W), 0 background, class id + 1, 255 ignore.
-
-    Of masks, bool (N, H, W), later ones lie over earlier ones, or those of fewer pixels over
-    larger ones. Crowds, bool (N,), lie under all else, as background or as ignored.
-    """
-    order = np.arange(len(masks))
-    if small_first:
-        order = np.argsort(-masks.sum(axis=(1, 2)), kind="stable")
-    label = np.zeros(masks.shape[1:], np.uint8)
-    if ignore_crowds:
-        label[masks[crowd].any(axis=0)] = IGNORE
-    for number in order[~crowd[order]]:
-        label[masks[number]] = classes[number] + 1
-    return label
 
 
 def have_category_ids(images: Iterable[tuple[Path, np.ndarray]]) -> bool:

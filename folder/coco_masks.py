@@ -12,10 +12,11 @@ from folder.index import Index, check_size
 from folder.label_files import read_json
 from folder.rows import is_background
 from folder.tree import EXACT
-from misc.files.coco import draw_masks
-from misc.imutils import IGNORE
+from misc.files.coco import draw_label, draw_masks
 
 _log = logging.getLogger("irnet")
+# The annotations of an image, and its (H, W) where the JSON says it.
+Known = tuple[Sequence[Mapping[str, Any]], tuple[int, int] | None]
 
 
 class CocoMasks:
@@ -28,13 +29,12 @@ class CocoMasks:
     def __init__(self, path: Path, index: Index) -> None:
         self._path, self._index = path, index
         content = parse(path, read_json(path))
-        self._sizes: dict[str, tuple[int, int] | None] = {}
         self._known = self._match(content)
         self._class_ids = self._classes_of(content.categories)
 
-    def _match(self, content: Content) -> dict[str, list[Mapping[str, Any]]]:
-        """Return the annotations of each image by its id; log how many there are."""
-        known, boxes = {}, 0
+    def _match(self, content: Content) -> dict[str, Known]:
+        """Return by id what is known of each image with masks; log how many there are."""
+        known, boxes = dict[str, Known](), 0
         match = self._index.images.match
         matches = {number: match(name) for number, name in content.images.items()}
         exact = {ids[0] for ids, fit in matches.values() if fit == EXACT}
@@ -43,8 +43,7 @@ class CocoMasks:
                 continue  # of another image of this name
             shapes = content.annotations[number]
             if len(ids) == 1 and all(each.get("segmentation") for each in shapes):
-                known[ids[0]] = shapes
-                self._sizes[ids[0]] = content.sizes.get(number)
+                known[ids[0]] = shapes, content.sizes.get(number)
             boxes += len(ids) == 1 and ids[0] not in known
         count = len(self._index.images.paths)
         words = f"masks: {len(known)} of {count} images have some in {self._path}"
@@ -54,7 +53,7 @@ class CocoMasks:
 
     def _classes_of(self, names: Mapping[str, str]) -> dict[str, int]:
         """Return the class of each category; one that is no class has no annotation."""
-        used = {id_of(a, "category_id") for found in self._known.values() for a in found}
+        used = {id_of(a, "category_id") for found, _ in self._known.values() for a in found}
         for number in sorted(used):
             name = names[number]
             if name not in self._index.class_names and not is_background(name):
@@ -75,12 +74,7 @@ class CocoMasks:
 
     def semantic(self, image_id: str) -> np.ndarray:
         """Read the semantic label of an image: uint8 (H, W)."""
-        masks, classes, crowds = self._read(image_id)
-        label = np.zeros(masks.shape[1:], np.uint8)
-        label[masks[crowds].any(axis=0)] = IGNORE
-        for mask, class_id in zip(masks[~crowds], classes[~crowds], strict=True):
-            label[mask] = class_id + 1
-        return label
+        return draw_label(*self._read(image_id))
 
     def instances(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
         """Read the instances of an image: masks, bool (N, H, W), and classes, int64 (N,)."""
@@ -95,13 +89,14 @@ class CocoMasks:
     def _read(self, image_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         if image_id not in self._known:
             raise FileNotFoundError(f"{image_id}: has no masks in {self._path}")
+        annotations, said = self._known[image_id]
         found = [
             (each, self._class_ids[id_of(each, "category_id")], bool(each.get("iscrowd")))
-            for each in self._known[image_id]
+            for each in annotations
             if id_of(each, "category_id") in self._class_ids
         ]
         source = f"{self._path}: the mask of {self._index.images.paths[image_id]}"
-        size = check_size(source, self._sizes[image_id], self._index, image_id)
+        size = check_size(source, said, self._index, image_id)
         masks = draw_masks([annotation for annotation, _, _ in found], size, self._path)
         classes = np.array([class_id for _, class_id, _ in found], np.int64)
         return masks, classes, np.array([is_crowd for _, _, is_crowd in found], bool)

@@ -1,4 +1,4 @@
-"""COCO's instance annotation format: masks as run lengths or polygons, records, one JSON."""
+"""COCO's instance annotations: masks as run lengths or polygons, labels, records, one JSON."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from pycocotools import mask as runs
 
+from misc.imutils import IGNORE
 from misc.masks import bounding_boxes
 
 _log = logging.getLogger("irnet.files")
@@ -67,6 +68,30 @@ def draw_masks(
                 "the image"
             ) from error
     return masks
+
+
+def draw_label(
+    masks: np.ndarray,
+    classes: np.ndarray,
+    crowd: np.ndarray,
+    *,
+    small_first: bool = False,
+    ignore_crowds: bool = True,
+) -> np.ndarray:
+    """Draw a semantic label: uint8 (H, W), 0 background, class id + 1, 255 ignore.
+
+    Of masks, bool (N, H, W), later ones lie over earlier ones, or those of fewer pixels over
+    larger ones. Crowds, bool (N,), lie under all else, as ignored or as background.
+    """
+    order = np.arange(len(masks))
+    if small_first:
+        order = np.argsort(-masks.sum(axis=(1, 2)), kind="stable")
+    label = np.zeros(masks.shape[1:], np.uint8)
+    if ignore_crowds:
+        label[masks[crowd].any(axis=0)] = IGNORE
+    for number in order[~crowd[order]]:
+        label[masks[number]] = classes[number] + 1
+    return label
 
 
 def _run_lengths(shape: Any, height: int, width: int) -> Any:
