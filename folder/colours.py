@@ -1,14 +1,17 @@
 """Masks of colours or of numbers, read as numbers of classes and objects."""
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from folder.class_names import named_numbers
 from folder.label_files import read_text
 from folder.rows import is_background
-from folder.tree import is_photograph
+from folder.tree import is_photograph, normal
 from misc.files.images import read_image, read_label, read_numbers, read_opaque
 from misc.files.palette import voc_palette
 from misc.imutils import IGNORE
@@ -17,17 +20,19 @@ from misc.imutils import IGNORE
 IGNORED_OF_16_BITS = 65535
 GREY = 0x010101
 BORDER = 0xE0E0C0  # of objects in VOC's masks, ignored
+LARGEST_KEY = 1 << 20  # bytes
 # Files that say what the colours or numbers of masks mean, in their folder or above it.
 KEYS = ("labelmap.txt", "label_map.txt", "class_dict.csv", "_classes.csv", "label_colors.txt")
+KEY_JSON = re.compile(r".*(colo|palette|class|label|meta).*\.json", re.IGNORECASE)
 Key = Mapping[int, str]  # names by number, or by red * 65536 + green * 256 + blue
 
 
 class ClassColours:
     """What the values of semantic masks mean.
 
-    A key in one of the folders says it: CVAT's labelmap.txt `name:r,g,b:parts:actions`, or a CSV of
-    `name,r,g,b` or `number,name`. Without one, numbers are those of classes, from 1, and colours
-    those of VOC's palette.
+    A key in one of the folders says it: CVAT's labelmap.txt `name:r,g,b:parts:actions`, a CSV of
+    `name,r,g,b` or `number,name`, or a JSON of names and colours. Without one, numbers are those of
+    classes, from 1, and colours those of VOC's palette.
     """
 
     def __init__(self, folders: Sequence[Path], class_names: Sequence[str]) -> None:
@@ -139,13 +144,44 @@ def _rgb(code: int) -> tuple[int, int, int]:
 def _find_key(folders: Sequence[Path]) -> tuple[Path | None, Key, bool]:
     """Return a key's file, its names, and whether they are by number; without one, no names."""
     for place in folders:
-        for path in sorted(place.glob("*")):
-            if path.name.lower() not in KEYS or not path.is_file():
-                continue
-            pairs = named_numbers(read_text(path).splitlines())
+        files = [path for path in sorted(place.glob("*")) if path.is_file()]
+        named = [p for p in files if p.name.lower() in KEYS or KEY_JSON.fullmatch(p.name)]
+        for path in named:
+            pairs = _pairs(path) if path.stat().st_size < LARGEST_KEY else []
             # A table of photographs and of 0 and 1 for each class is no key.
             is_key = pairs and not any(is_photograph(name) for name, _ in pairs)
             if is_key and len({len(value) for _, value in pairs}) == 1:
                 key = {int(np.dot(v, [1 << 16, 1 << 8, 1][-len(v) :])): n for n, v in pairs}
                 return path, key, len(pairs[0][1]) == 1
     return None, {}, False
+
+
+def _pairs(path: Path) -> list[tuple[str, list[int]]]:
+    """Return names and their colours, or their numbers in a list, of a file that has some."""
+    text = read_text(path)
+    if path.suffix.lower() == ".json":
+        try:
+            return _pairs_in(json.loads(text))
+        except ValueError:
+            return []
+    return named_numbers(text.splitlines())
+
+
+def _pairs_in(content: Any) -> list[tuple[str, list[int]]]:
+    """Return names and colours: {name: colour}, or a list of objects with a name and a colour."""
+    if isinstance(content, dict) and isinstance(content.get("classes"), list):
+        content = content["classes"]
+    if isinstance(content, dict):
+        pairs = [(name, value) for name, value in content.items()]
+    elif isinstance(content, list) and all(isinstance(each, dict) for each in content):
+        names = [each.get("name") or each.get("title") or each.get("label") for each in content]
+        pairs = [(str(n), each.get("color")) for n, each in zip(names, content, strict=True)]
+    else:
+        return []
+    found = []
+    for name, value in pairs:
+        if isinstance(value, str) and re.fullmatch(r"#[0-9a-fA-F]{6}", value):
+            value = list(bytes.fromhex(value[1:]))
+        if isinstance(value, list) and len(value) == 3 and all(type(v) is int for v in value):
+            found.append((normal(name), value))
+    return found

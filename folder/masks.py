@@ -117,6 +117,12 @@ class Masks:
             if kind == "semantic" and len(self._index.class_names) == 1:
                 self._white_class = True
                 _log.info("masks: white on black, which is the class %s", *self._index.class_names)
+                if all(map(_is_white_around, looked_at)):
+                    _log.warning(
+                        "masks: most of each image's border is white, and read as %s; if white is "
+                        "the background, invert the masks",
+                        *self._index.class_names,
+                    )
                 continue
             raise ValueError(
                 f"--masks {self._folder}: masks hold only 0 and 255, which is ignored, the first "
@@ -188,3 +194,8 @@ def _is_white_on_black(path: Path) -> bool:
     except (ValueError, OSError):
         return False  # told where it is read
     return 0xFFFFFF in values and values <= {0, 0xFFFFFF}
+
+
+def _is_white_around(path: Path) -> bool:
+    white = read_white(path)
+    return np.concatenate([white[0], white[-1], white[:, 0], white[:, -1]]).mean() > 0.5

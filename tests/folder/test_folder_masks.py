@@ -85,12 +85,21 @@ def test_masks_lie_flat_where_names_are_the_only_ones(photos, tmp_path):
 KEYS = {
     "labelmap.txt": LABELMAP,
     "class_dict.csv": "name,r,g,b\nbackground,9,9,9\ncat,250,0,0\ndog,0,128,7\n",
+    "colours.json": json.dumps({"background": [9, 9, 9], "cat": [250, 0, 0], "dog": "#008007"}),
+    "meta.json": json.dumps(
+        {
+            "classes": [
+                {"title": "cat", "color": "#FA0000"},
+                {"title": "dog", "color": "#008007"},
+                {"title": "bg", "color": "#090909"},
+            ]
+        }
+    ),
 }
 
 
 @pytest.mark.parametrize(
-    ("key", "place"),
-    [("labelmap.txt", "m"), ("class_dict.csv", "m/semantic"), ("labelmap.txt", ".")],
+    ("key", "place"), list(zip(KEYS, ["m", "m/semantic", ".", "m"], strict=True))
 )
 @pytest.mark.parametrize("picture", [coloured(COLOURS), indexed([0, 2, 1, *range(3, 256)])])
 def test_colours_are_classes_by_the_file_beside_them(photos, tmp_path, key, picture, place):
@@ -151,6 +160,13 @@ def test_an_object_that_was_resized_smoothly_is_refused(photos, tmp_path):
     blurred.save(tmp_path / "m/a_0.png")
     with pytest.raises(ValueError, match=r"a_0.png: has \d+ colours beside black, where a mask of"):
         opened(photos, tmp_path / "m").instance_label("a")
+
+
+def test_white_around_the_objects_is_told(photos, tmp_path, caplog):
+    write_csv(tmp_path / "tags.csv", {path: ["cat"] for path in TAGS})
+    masks = write_all(tmp_path / "m", "{}.png", lambda x: grey(255 * (x == 0).astype(np.uint8)))
+    opened(photos, masks).semantic_label("c")
+    assert "border is white, and read as cat; if white is the background, invert" in caplog.text
 
 
 @pytest.mark.parametrize("white", [1, 255])
