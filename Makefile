@@ -5,17 +5,23 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 REQUIREMENTS := requirements.txt
 
-.PHONY: demo test test-oldest fuzz check bench gpu format flags
+.PHONY: demo test test-all test-oldest fuzz check bench gpu format flags
 
 demo: $(VENV)/installed
 	$(BIN)/python run_sample.py
 
+PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(PYTEST) -m "not slow"
+
+# Those that are marked slow, too: long trainings, many ranks, many kills, every documented run.
+test-all: $(VENV)/installed-dev
+	$(PYTEST)
 
 # The tests with the oldest versions that requirements.txt names.
 test-oldest:
-	$(MAKE) test VENV=.venv-oldest REQUIREMENTS=.requirements-oldest.txt PYTHON=python3.11
+	$(MAKE) test-all VENV=.venv-oldest REQUIREMENTS=.requirements-oldest.txt PYTHON=python3.11
 
 .requirements-oldest.txt: requirements.txt
 	sed 's/>=/==/' requirements.txt > $@
