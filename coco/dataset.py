@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from coco.categories import CATEGORY_IDS, CLASS_NAMES
-from coco.instances import LAYOUTS, Image, find_files, read_instances
+from coco.instances import LAYOUTS, Image, find_files, read_annotations, read_instances
 from coco.semantic import FLAG, have_category_ids, read_mask
 from misc.files import dataset
 from misc.files.atomic import names_in, write_bytes
@@ -212,13 +212,14 @@ class Dataset(dataset.Dataset):
     ) -> CocoMatches:
         """Match an image's detections for COCO's AP; see misc.files.dataset."""
         image = self._find(image_id)
+        annotations = read_annotations(self._jsons[image.split], image)
         true_masks, true_classes, crowd = self._drawn(image_id)
         return match_masks(
             {"mask": masks, "class": classes, "score": scores},
             true_masks,
             true_classes,
             crowd=crowd,
-            areas=np.array([a.get("area", 0) for a in image.annotations()], np.float64),
+            areas=np.array([a.get("area", 0) for a in annotations], np.float64),
             number=image.number,
         )
 
@@ -261,7 +262,7 @@ class Dataset(dataset.Dataset):
     @cached_property
     def _masks_have_category_ids(self) -> bool:
         ids = self.with_truth(self.all_ids(), kinds=["semantic"])
-        classes = (self._find(image_id).labels[:, 0] for image_id in ids)
+        classes = (self._find(image_id).annotations[:, 2] for image_id in ids)
         return have_category_ids(zip(map(self._mask_path, ids), classes, strict=True))
 
     def _in_split(self, split: str) -> list[str]:
@@ -283,5 +284,6 @@ class Dataset(dataset.Dataset):
     def _drawn(self, image_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return all annotations in the JSON's order: masks, classes, and which are crowds."""
         image = self._find(image_id)
-        masks = draw_masks(image.annotations(), image.size, self._jsons[image.split])
-        return masks, image.labels[:, 0], image.labels[:, 1].astype(bool)
+        path = self._jsons[image.split]
+        masks = draw_masks(read_annotations(path, image), image.size, path)
+        return masks, image.annotations[:, 2], image.annotations[:, 3].astype(bool)

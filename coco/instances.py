@@ -1,19 +1,26 @@
-"""The images of an instances JSON, what is annotated in them, and their files."""
+"""The images of an instances JSON, their files, and where in the JSON their annotations lie.
+
+It is parsed element by element: whole, its 450 MB take gigabytes.
+"""
 
 import json
-import marshal
 import os
+import re
+from array import array
 from collections import defaultdict
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from coco.categories import CLASS_OF, NAMES, UNUSED
 from misc.files.atomic import names_in
 
+_blank = re.compile(r"[ \t\n\r]*").match
+_decode = json.JSONDecoder().raw_decode
+PIECE = 1 << 24  # bytes
 # Where the images of a split are looked for, in this order.
 LAYOUTS = ("{}", "images/{}", "JPEGImages/{}", "JPEGImages", "images")
 OTHER_CLASSES = "a data set of other classes is read with --dataset folder --labels FILE"
@@ -27,25 +34,19 @@ class Image(NamedTuple):
         file_name: with or without folders before it.
         number: its id in the JSON.
         size: (H, W).
-        labels: int64 (A, 2), in the file's order: the class from 0, and 1 for a crowd.
-        packed: the annotations, of which each has its `segmentation` packed by itself.
+        annotations: int64 (A, 4), in the file's order: the first byte, the length in bytes, the
+            class from 0, and 1 for a crowd.
     """
 
     split: str
     file_name: str
     number: int
     size: tuple[int, int]
-    labels: np.ndarray
-    packed: bytes
+    annotations: np.ndarray
 
     def classes(self, *, crowds: bool) -> list[int]:
         """Return the classes of the annotations, from 0 and rising, with or without crowds."""
-        return sorted({c for c, crowd in self.labels.tolist() if crowds or not crowd})
-
-    def annotations(self) -> list[dict[str, Any]]:
-        """Return the annotations as the JSON has them, in the file's order."""
-        found = marshal.loads(self.packed)
-        return [each | {"segmentation": marshal.loads(each["segmentation"])} for each in found]
+        return sorted({c for c, crowd in self.annotations[:, 2:].tolist() if crowds or not crowd})
 
 
 def read_instances(jsons: Mapping[str, Path]) -> dict[str, Image]:
@@ -63,70 +64,56 @@ def read_instances(jsons: Mapping[str, Path]) -> dict[str, Image]:
 
 
 def _read_split(path: Path, split: str) -> dict[str, Image]:
-    lists = _read_lists(path)
-    listed: dict[int, tuple[str, tuple[int, int]]] = {}
-    labels, annotations = defaultdict[int, list[Any]](list), defaultdict[int, list[Any]](list)
+    listed: dict[int, dict[str, Any]] = {}
+    annotations: dict[int, array[int]] = defaultdict(partial(array, "q"))
 
-    def take_image(image: Any) -> None:
-        if (number := int(image["id"])) in listed:
-            raise ValueError(f"two images have the id {number}")
-        size = int(image["height"]), int(image["width"])
-        listed[number] = _file_name(image["file_name"]), size
+    def take(section: str, element: dict[str, Any], offset: int, length: int) -> None:
+        if section == "images":
+            number = int(element["id"])
+            if number in listed:
+                raise ValueError(f"two images have the id {number}")
+            size = int(element["height"]), int(element["width"])
+            listed[number] = {"file_name": _file_name(element["file_name"]), "size": size}
+        elif section == "annotations":
+            category, crowd = _known(int(element["category_id"])), bool(element.get("iscrowd", 0))
+            annotations[int(element["image_id"])].extend((offset, length, category, crowd))
+        elif section == "categories":
+            _check_category(int(element["id"]), str(element["name"]))
 
-    def take_annotation(annotation: Any) -> None:
-        if (number := int(annotation["image_id"])) not in listed:
-            raise ValueError(f"is of the image {number}, which is not listed")
-        crowd = bool(annotation.get("iscrowd", 0))
-        labels[number].append((_class_of(int(annotation["category_id"])), crowd))
-        annotations[number].append(annotation)
-
-    takers = {
-        "categories": _check_category,
-        "images": take_image,
-        "annotations": take_annotation,
-    }
-    for name, take in takers.items():
-        for place, element in enumerate(lists.get(name, ())):
-            try:
-                take(element)
-            except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-                reason = error if isinstance(error, ValueError) else f"no instances JSON: {error!r}"
-                raise ValueError(f"{path}: {name}[{place}]: {reason}") from error
-    images: dict[str, Image] = {}
-    for number, (name, size) in listed.items():
-        if (image_id := _stem(name)) in images:
-            raise ValueError(f"{path}: two images have the file name {image_id!r}")
-        table = np.array(labels[number], np.int64).reshape(-1, 2)
-        packed = marshal.dumps(annotations.pop(number, []))
-        images[image_id] = Image(split, name, number, size, table, packed)
-    return images
-
-
-def _read_lists(path: Path) -> dict[str, list[Any]]:
-    """Return the lists of an instances JSON by name."""
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            content = json.load(file, object_hook=_pack)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(
-            f"{path}: is cut short, or no JSON ({error}); download it again"
-        ) from error
-    values = content if isinstance(content, dict) else {}
-    lists = {name: value for name, value in values.items() if isinstance(value, list)}
-    if not lists.get("images") or "annotations" not in lists:
-        lacking = "annotations is missing" if lists.get("images") else "images is missing or empty"
+    lists = _read_lists(path, take)
+    if not listed or "annotations" not in lists:
+        lacking = "annotations is missing" if listed else "images is missing or empty"
         raise ValueError(
             f"{path}: no instances JSON of COCO, its list of {lacking}; it has "
             f"{', '.join(sorted(lists)) or 'no list at all'}"
         )
-    return lists
+    images: dict[str, Image] = {}
+    for number, known in listed.items():
+        if (image_id := _stem(known["file_name"])) in images:
+            raise ValueError(f"{path}: two images have the file name {image_id!r}")
+        table = np.array(annotations.pop(number, ()), np.int64).reshape(-1, 4)
+        images[image_id] = Image(split=split, number=number, annotations=table, **known)
+    for number, left in annotations.items():
+        raise ValueError(
+            f"{path}: byte {left[0]} begins an annotation of the image {number}, which is not "
+            "listed"
+        )
+    return images
 
 
-def _pack(found: dict[str, Any]) -> dict[str, Any]:
-    """Pack the outline of an annotation: as numbers, those of all images take gigabytes."""
-    if "image_id" in found:
-        found["segmentation"] = marshal.dumps(found.get("segmentation"))
-    return found
+def read_annotations(path: Path, image: Image) -> list[dict[str, Any]]:
+    """Read the annotations of an image of an instances JSON, in the file's order."""
+    with path.open("rb") as file:
+        found = []
+        for offset, length in image.annotations[:, :2].tolist():
+            file.seek(offset)
+            found.append(file.read(length))
+    try:
+        return [json.loads(each) for each in found]
+    except ValueError as error:
+        raise ValueError(
+            f"{path}: changed while it was used; run the same command again"
+        ) from error
 
 
 def find_files(root: Path, images: Mapping[str, Image]) -> dict[str, str]:
@@ -146,7 +133,7 @@ def find_files(root: Path, images: Mapping[str, Image]) -> dict[str, str]:
     return files
 
 
-def _class_of(category: int) -> int:
+def _known(category: int) -> int:
     """Return the class of a category id."""
     if not NAMES.get(category):
         raise ValueError(
@@ -156,8 +143,7 @@ def _class_of(category: int) -> int:
     return int(CLASS_OF[category])
 
 
-def _check_category(listed: Any) -> None:
-    category, name = int(listed["id"]), str(listed["name"])
+def _check_category(category: int, name: str) -> None:
     expected = NAMES.get(category)
     if expected is None or (expected and name.strip().lower() != expected):
         ours = "COCO has none of that id" if expected is None else f"COCO's is {expected!r}"
@@ -173,3 +159,107 @@ def _file_name(name: Any) -> str:
 
 def _stem(name: str) -> str:
     return os.path.splitext(name.rpartition("/")[2])[0]  # pathlib takes seconds for 120,000
+
+
+def _read_lists(path: Path, take: Callable[[str, Any, int, int], None]) -> set[str]:
+    """Call `take` with the elements of all lists in a JSON's outer object; return the lists' names.
+
+    It is called with a list's name, an element, the element's first byte, and its length.
+    """
+    names = set()
+    with path.open("rb") as file:
+        text = _Text(path, file)
+        text.take("{")
+        while text.peek() != "}":
+            name = text.value()
+            text.take(":")
+            if text.peek() == "[":
+                names.add(name)
+                text.take("[")
+                while text.peek() != "]":
+                    offset, element = text.offset, text.value()
+                    try:
+                        take(name, element, offset, text.offset - offset)
+                    except (
+                        AttributeError,
+                        KeyError,
+                        TypeError,
+                        ValueError,
+                        OverflowError,
+                    ) as error:
+                        is_told = isinstance(error, ValueError)
+                        reason = error if is_told else f"no instances JSON: {error!r}"
+                        raise ValueError(
+                            f"{path}: byte {offset}, one of its {name}: {reason}"
+                        ) from error
+                    text.separate("]")
+                text.take("]")
+            else:
+                text.value()
+            text.separate("}")
+    return names
+
+
+class _Text:
+    """A JSON's text by pieces, and a place in it; of Latin-1, so that a character is a byte."""
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self.path, self.file = path, file
+        self.text, self.place, self.start = "", 0, 0  # the text starts at this byte of the file
+        self.more()
+        if self.text.startswith("\xef\xbb\xbf"):
+            self.place = 3
+
+    @property
+    def offset(self) -> int:
+        """The place in the file."""
+        return self.start + self.place
+
+    def more(self) -> bool:
+        """Read on, and drop the text before the place; return whether there was more."""
+        piece = self.file.read(PIECE)
+        self.start += self.place
+        self.text, self.place = self.text[self.place :] + piece.decode("latin-1"), 0
+        return bool(piece)
+
+    def peek(self) -> str:
+        """Step over blanks, and return the next character; empty at the end."""
+        while True:
+            if found := _blank(self.text, self.place):
+                self.place = found.end()
+            if self.place < len(self.text) or not self.more():
+                return self.text[self.place : self.place + 1]
+
+    def take(self, wanted: str) -> None:
+        """Step over a character."""
+        if (found := self.peek()) != wanted:
+            raise self.broken(f"{found!r} where {wanted} is expected")
+        self.place += 1
+
+    def separate(self, end: str) -> None:
+        """Step over a comma, unless the list or object ends."""
+        if self.peek() != end:
+            self.take(",")
+
+    def value(self) -> Any:
+        """Return the next value, and step over it."""
+        self.peek()
+        while True:
+            try:
+                value, end = _decode(self.text, self.place)
+                if end < len(self.text):
+                    break
+                reason = "nothing follows"  # a number may go on in the next piece
+            except (ValueError, RecursionError) as error:
+                reason = str(error).partition(":")[0]
+            if not self.more():
+                raise self.broken(reason)
+        text, self.place = self.text[self.place : end], end
+        return value if text.isascii() else json.loads(text.encode("latin-1"))
+
+    def broken(self, reason: str) -> ValueError:
+        """Return the error of a file that cannot be read on."""
+        return ValueError(
+            f"{self.path}: is cut short, or no JSON at byte {self.offset} ({reason}); download it "
+            "again"
+        )

@@ -260,6 +260,15 @@ def test_masks_that_count_from_another_class_are_told_before_they_are_measured(t
     ) in text
 
 
+def test_masks_that_were_resized_smoothly_are_told_before_they_are_measured(tmp_path):
+    data = masked(tmp_path)
+    for path in (tmp_path / "masks/semantic").iterdir():
+        mask = Image.open(path).convert("L")
+        mask.resize((8, 6)).resize(mask.size, Image.Resampling.BILINEAR).save(path)
+    words = "contradicts the image-level labels; for example of 1: masks show cat, dog, the label"
+    assert words in told(tmp_path, *EVAL, **data)
+
+
 def test_the_background_at_the_head_of_class_names_is_no_class(tmp_path):
     data = masked(tmp_path)
     (tmp_path / "names.txt").write_text("_background_\ncat\ndog\ncow\n")
