@@ -60,6 +60,10 @@ def labels(folder):
     }
 
 
+# Numbers of ranks, and micro batches.
+LARGER = [(3, 0), (4, 0), (8, 0), (2, 1)]
+
+
 def run_ranks(words, output, number=2, call=None):
     started = forked.start_ranks(words, output, number, call)
     return [forked.finish(process) for process in started]
@@ -151,7 +155,7 @@ def test_torchrun_on_two_ranks_learns_what_one_learns_and_evaluates_once(one, tm
     assert log.count("train_irn ...") == 1
 
 
-@pytest.mark.parametrize("number", [2, 5])  # 5 are more than there are images
+@pytest.mark.parametrize("number", [2, pytest.param(5, marks=pytest.mark.slow)])  # > images
 def test_ranks_share_the_images_and_make_equal_labels(one, tmp_path, number):
     folder = tmp_path / "run"
     shutil.copytree(one, folder)
@@ -171,7 +175,10 @@ def test_ranks_share_the_images_and_make_equal_labels(one, tmp_path, number):
     assert log.count('"eval_deeplab"') == 2  # one rank's, and now once
 
 
-@pytest.mark.parametrize(("number", "micro_batch"), [(2, 0), (3, 0), (4, 0), (8, 0), (2, 1)])
+@pytest.mark.parametrize(
+    ("number", "micro_batch"),
+    [(2, 0), *(pytest.param(*each, marks=pytest.mark.slow) for each in LARGER)],
+)
 def test_any_number_of_ranks_learns_what_one_learns(one, tmp_path, number, micro_batch):
     folder = tmp_path / "run"
     shutil.copytree(one, folder, ignore=shutil.ignore_patterns("sess"))
