@@ -54,6 +54,7 @@ TINY = {
     "mask_rcnn_min_size": 64,
     "mask_rcnn_max_size": 96,
     "mask_rcnn_sampled_boxes": 8,
+    "mask_rcnn_channels": 16,
     "deeplab_steps": 4,
     "deeplab_batch_size": 2,
     "deeplab_crop_size": 64,
