@@ -62,14 +62,13 @@ def run(config: "Config") -> None:
     # torch takes seconds to import; --help and a wrong flag do not need it.
     from misc.machine import ranks
     from misc.machine.device import use_own_cores
-    from misc.settings.flags import resolved
     from misc.settings.validate import INSTEAD
     from misc.settings.version import VERSION
 
     with ranks.telling_of_lost_ranks():
         ranks.start(config.device)
         use_own_cores()
-        start_log(f"{config.log_name}.log", resolved(config), rank=ranks.rank())
+        start_log(f"{config.log_name}.log", vars(config), rank=ranks.rank())
         logger.debug("version %s", VERSION)
         here = os.getcwd()
         if here not in sys.path:

@@ -26,7 +26,7 @@ def build_backbone(
     convolution has the stride, as in the published program.
 
     Args:
-        name: one of `misc.settings.rules.BACKBONES`.
+        name: one of `misc.settings.config.BACKBONES`.
         output_stride: 32: torchvision's; 16: layer4 has stride 1, without dilation, as published;
             8: layer3 and layer4 have stride 1, and dilation in its place.
         dilated: whether layer4 has dilation in place of its stride at output stride 16, too.

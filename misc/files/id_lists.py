@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
-from misc.settings.rules import IMAGE_ID
+from misc.settings.declare import IMAGE_ID
 
 # Behind an image's id or path, lists of other programs have a label's path, or numbers of classes.
 _FIRST = re.compile(r"(.+?\.(?:jpe?g|png)|\S*\d{4})(?:\s+\S*/.+|(?:\s+\d+)+)", re.IGNORECASE)

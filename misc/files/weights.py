@@ -12,7 +12,7 @@ import torchvision
 from torch import nn
 
 from misc.files.atomic import atomic_path
-from misc.settings.rules import BACKBONES
+from misc.settings.config import BACKBONES
 
 State = Mapping[str, torch.Tensor]
 

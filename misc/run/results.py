@@ -16,7 +16,6 @@ from misc.run.code import module_identity
 from misc.run.records import claim_folder, read_settings
 from misc.run.stage import EARLIER_LABELS, StageFiles, image_names
 from misc.settings.config import DATASETS, SETTINGS
-from misc.settings.flags import resolved
 from misc.settings.metadata import MODULES
 
 # Settings whose value counts by what is in a file, a folder or a list, or follows from a list.
@@ -142,7 +141,7 @@ def _affecting(stage: StageFiles) -> list[str]:
 
 def _values(stage: StageFiles, names: Sequence[str]) -> dict[str, Any]:
     """Return settings in use: automatic values are what they amount to."""
-    found = {name: resolved(stage.config)[name] for name in names}
+    found = {name: stage.value(name) for name in names}
     for name, value in found.items():
         if name == "precision" and value == "auto":
             found[name] = compute_of(stage.config).precision

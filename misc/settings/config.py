@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from misc.settings.cores import usable_cores
-from misc.settings.declare import optional_path, output_path, setting, settings_of, stage_flag
-from misc.settings.rules import (
-    A_FILE,
+from misc.settings.declare import (
     A_PATH,
-    BACKBONES,
     CROP,
     DOUBLINGS,
     DROPS,
@@ -28,7 +25,12 @@ from misc.settings.rules import (
     UNIT_RANGE,
     Rule,
     one_of,
+    optional_path,
+    output_path,
+    setting,
+    settings_of,
     some_of,
+    stage_flag,
     word_or_module,
 )
 
@@ -45,6 +47,17 @@ PRESETS = {
 }
 DATASETS = tuple(dict.fromkeys(PRESETS.values()))
 COCO = ("coco14", "coco17")
+
+# Of torchvision; the published networks are ResNet-50s.
+BACKBONES = (
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "resnext50_32x4d",
+    "wide_resnet50_2",
+)
 
 # How class attention maps are made, and the network that makes them: the stage train_NETWORK makes
 # NETWORK_weights_name.
@@ -118,9 +131,7 @@ class Config:
         "sample_train_eval",
         "name of the log, with .log appended, and of the settings, with .settings.json",
     )
-    metrics_file: str = output_path(
-        "result/metrics.jsonl", "one JSON line per measure", rule=A_FILE
-    )
+    metrics_file: str = output_path("result/metrics.jsonl", "one JSON line per measure")
     details_dir: str = output_path(
         "result/details", "breakdown of the measures: curves, classes and images"
     )
@@ -630,16 +641,12 @@ class Config:
     )
 
     cam_weights_name: str = output_path(
-        "sess/res50_cam.pth", "weights of the classification network", group="Files", rule=A_FILE
+        "sess/res50_cam.pth", "weights of the classification network", group="Files"
     )
-    recam_weights_name: str = output_path(
-        "sess/recam.pth", "weights of ReCAM", rule=A_FILE, of=("recam",)
-    )
-    lpcam_weights_name: str = output_path(
-        "sess/lpcam.pth", "weights of LPCAM", rule=A_FILE, of=("lpcam",)
-    )
-    amn_weights_name: str = output_path("sess/amn.pth", "weights of AMN", rule=A_FILE, of=("amn",))
-    irn_weights_name: str = output_path("sess/res50_irn.pth", "weights of IRNet", rule=A_FILE)
+    recam_weights_name: str = output_path("sess/recam.pth", "weights of ReCAM", of=("recam",))
+    lpcam_weights_name: str = output_path("sess/lpcam.pth", "weights of LPCAM", of=("lpcam",))
+    amn_weights_name: str = output_path("sess/amn.pth", "weights of AMN", of=("amn",))
+    irn_weights_name: str = output_path("sess/res50_irn.pth", "weights of IRNet")
     cam_out_dir: str = output_path(
         "result/cam", "CAMs, ours or of another method (.npz, .npy, .pt, .png), see YOUR_CAMS.md"
     )
@@ -656,22 +663,18 @@ class Config:
         "result/instances", "name of COCO annotations, with _SPLIT.json appended"
     )
     coco_polygons: bool = setting(False, "write polygons, which fill holes, in COCO annotations")
-    mask_rcnn_weights_name: str = output_path(
-        "sess/mask_rcnn.pth", "weights of Mask R-CNN", rule=A_FILE
-    )
+    mask_rcnn_weights_name: str = output_path("sess/mask_rcnn.pth", "weights of Mask R-CNN")
     mask_rcnn_out_dir: str = output_path("result/mask_rcnn", "Mask R-CNN's detections on val_list")
     mask_rcnn_server_dir: str = output_path(
         "result/mask_rcnn_server", "the detections of --mask_rcnn_server_list"
     )
-    deeplab_weights_name: str = output_path("sess/deeplab.pth", "weights of DeepLab", rule=A_FILE)
+    deeplab_weights_name: str = output_path("sess/deeplab.pth", "weights of DeepLab")
     deeplab_out_dir: str = output_path("result/deeplab", "DeepLab's labels on val_list")
     deeplab_server_dir: str = output_path("result/server", "the archive of --deeplab_server_list")
     tables_file: str = output_path(
-        "result/TABLES.md", "the tables of all measures; .csv and .tex lie beside it", rule=A_FILE
+        "result/TABLES.md", "the tables of all measures; .csv and .tex lie beside it"
     )
-    report_file: str = output_path(
-        "result/report.html", "the page that the stage report writes", rule=A_FILE
-    )
+    report_file: str = output_path("result/report.html", "the page that the stage report writes")
     report_images: int = setting(
         24, "images in the report's gallery, and of --compare", rule=POSITIVE
     )
@@ -696,9 +699,7 @@ class Config:
         "instead of running stages, compare the runs in these folders, for example runs/a,runs/b",
         rule=Rule(lambda names: len(set(names)) == len(names) > 1, "two different runs or more"),
     )
-    compare_file: str = output_path(
-        "result/compare.html", "the page that --compare writes", rule=A_FILE
-    )
+    compare_file: str = output_path("result/compare.html", "the page that --compare writes")
     sweep: str | None = setting(
         None,
         "instead of running stages, measure labels over a grid of settings, for example "

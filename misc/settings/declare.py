@@ -1,17 +1,85 @@
-"""How a setting is declared, and how its value is read from text and JSON."""
+"""How a setting is declared, which values it accepts, and how they are read from text and JSON."""
 
 import dataclasses
+import math
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
-
-from misc.settings.rules import A_PATH, Rule
 
 # A preset has the values of another one where it has none of its own.
 BASE_PRESET = {"coco17": "coco14", "coco14_rib": "coco14"}
 _TRUE = {"true", "1", "yes"}
 _FALSE = {"false", "0", "no"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """The values that a setting accepts: a test, and its description."""
+
+    holds: Callable[[Any], bool]
+    accepted: str
+
+
+POSITIVE = Rule(lambda value: 0 < value < math.inf, "a number above 0")
+NOT_NEGATIVE = Rule(lambda value: value >= 0, "0 or more")
+RADIUS = Rule(lambda value: value >= 2, "2 or more")
+# 2 to this power steps: a million, which no image needs.
+DOUBLINGS = Rule(lambda value: 0 <= value <= 20, "a whole number from 0 to 20")
+SEED = Rule(lambda value: 0 <= value < 2**64, "a whole number from 0 to 2^64 - 1")
+UNIT = Rule(lambda value: 0 <= value <= 1, "a number from 0 to 1")
+UNIT_RANGE = Rule(
+    lambda values: len(values) == 2 and 0 <= values[0] < values[1] <= 1,
+    "two increasing numbers from 0 to 1, as 0.05,0.9",
+)
+CROP = Rule(lambda value: value > 0 and value % 16 == 0, "a positive multiple of 16")
+PADDING = Rule(lambda value: value >= 0 and value % 16 == 0, "0 or a positive multiple of 16")
+A_PATH = Rule(lambda value: value != "", "a path")
+# A part of file names, also of outputs.
+IMAGE_ID = Rule(
+    lambda value: value != "" and not re.search(r"/|\\|\.\.|[\x00-\x1f]", value),
+    "an image's id, without '/', '\\', '..' and control characters",
+)
+A_FILE = Rule(
+    lambda value: PurePath(value).name not in ("", "..") and not value.endswith(("/", "/.")),
+    "the path of a file",
+)
+SCALES = Rule(
+    lambda values: len(values) > 0 and all(0 < value < math.inf for value in values),
+    "at least one number above 0, for example 1.0,0.5",
+)
+# That none exceeds the last step is checked where both are known.
+DROPS = Rule(
+    lambda values: list(values) == sorted(set(values)) and all(value > 0 for value in values),
+    "increasing steps above 0, for example 12000,16000, or '' for a constant learning rate",
+)
+LONG_SIDE = Rule(
+    lambda values: len(values) == 2 and 0 < values[0] <= values[1],
+    "the smallest and the largest length, for example 320,640",
+)
+
+
+def some_of(*choices: str) -> Rule:
+    """Accept one or more of a few words, none twice."""
+    return Rule(
+        lambda values: 0 < len(set(values)) == len(values) and set(values) <= set(choices),
+        f"some of {', '.join(choices)}, for example {choices[0]},{choices[-1]}",
+    )
+
+
+def word_or_module(*choices: str) -> Rule:
+    """Accept one of a few words, or the name of a module."""
+    return Rule(
+        lambda value: value in choices or all(part.isidentifier() for part in value.split(".")),
+        f"{' or '.join(choices)}, or a module, for example my_data",
+    )
+
+
+def one_of(*choices: str) -> Rule:
+    """Accept one of a few words."""
+    return Rule(lambda value: value in choices, " or ".join(choices))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -124,10 +192,11 @@ def optional_path(help: str, **options: Any) -> Any:
     return setting(None, help, rule=A_PATH, **options)
 
 
-def output_path(default: str, help: str, *, rule: Rule = A_PATH, **options: Any) -> Any:
-    """Declare an output path; the demo preset and --run_dir move it."""
+def output_path(default: str, help: str, **options: Any) -> Any:
+    """Declare an output path, by its ending of a file; the demo preset and --run_dir move it."""
     first, *rest = default.split("/")
     demo = "/".join([first, "demo", *rest]) if rest else f"result/demo/{first}"
+    rule = A_FILE if PurePath(default).suffix else A_PATH
     return setting(default, help, rule=rule, is_output=True, demo=demo, **options)
 
 

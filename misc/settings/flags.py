@@ -111,11 +111,6 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def resolved(config: Config) -> dict[str, Any]:
-    """Return every setting by name, as plain values for a log or JSON."""
-    return {name: list(v) if isinstance(v, tuple) else v for name, v in vars(config).items()}
-
-
 def page() -> str:
     """Return the text of docs/FLAGS.md: a table of the settings."""
     lines = [_PAGE_HEAD]

@@ -25,7 +25,6 @@ from misc.run.records import (
 from misc.run.results import result_settings
 from misc.run.stage import StageFiles
 from misc.settings.config import Config
-from misc.settings.flags import resolved
 from misc.settings.metadata import FIELD, describe
 from misc.train.curves import TrainingCurve, curve_path
 from misc.train.engine import (
@@ -132,7 +131,7 @@ def claim_training(
     )
     metadata = describe(
         network,
-        resolved(config),
+        vars(config),
         dataset=dataset.name,
         class_names=dataset.class_names,
         category_ids=dataset.category_ids(),

@@ -36,7 +36,6 @@ from misc.run.log import logger
 from misc.run.records import PREDICTION, claim_folder, hold_sources
 from misc.run.workers import run_images
 from misc.settings.config import CAM_METHODS, Config
-from misc.settings.flags import resolved
 from misc.settings.metadata import PREDICTS, read_metadata, settings_in_use
 from misc.view.layers import class_layer, instance_layer
 from misc.view.page import picture, picture_row, write_page
@@ -224,7 +223,7 @@ def claim(config: Config, predictions: Predictions, *, precision: str) -> None:
     Raises:
         ValueError: the folder has predictions of other settings, weights or images.
     """
-    network, values = config.predict_network, resolved(config)
+    network, values = config.predict_network, vars(config)
     names = [n for part in PREDICTS[network] for n in settings_in_use(part) if config.applies(n)]
     if network != "mask_rcnn":
         names.append("predict_long_side")

@@ -5,7 +5,7 @@ import torch
 import torchvision
 
 from misc.files.weights import backbone_of
-from misc.settings.rules import BACKBONES
+from misc.settings.config import BACKBONES
 from misc.train.networks import load_pretrained
 from net.backbone import LAYERS, build_backbone, stage_channels, stem
 

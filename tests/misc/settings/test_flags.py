@@ -8,7 +8,7 @@ import pytest
 
 import run_sample
 from misc.settings.config import SETTINGS
-from misc.settings.flags import page, read_config, resolved
+from misc.settings.flags import page, read_config
 from misc.settings.version import VERSION
 from step import STAGES
 
@@ -70,8 +70,8 @@ def test_voc12_has_the_published_settings():
 
 
 def test_the_authors_preset_changes_irnet_alone():
-    published = resolved(read_config(VOC))
-    author = resolved(read_config([*VOC, "--preset", "voc12_author"]))
+    published = vars(read_config(VOC))
+    author = vars(read_config([*VOC, "--preset", "voc12_author"]))
     changed = {name: author[name] for name in author if author[name] != published[name]}
     assert changed == {"preset": "voc12_author", "irn_batch_size": 16, "irn_num_epoches": 5}
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from misc.settings.flags import read_config, resolved
+from misc.settings.flags import read_config
 from misc.settings.metadata import (
     FIELD,
     describe,
@@ -14,7 +14,7 @@ PALETTE = bytes(range(256)) * 3
 
 
 def note_of(network, *words):
-    values = resolved(read_config(words))
+    values = vars(read_config(words))
     classes = {"class_names": ["cat", "dog"], "category_ids": [1, 2], "palette": PALETTE}
     return describe(network, values, dataset="demo", **classes)
 
