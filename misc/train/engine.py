@@ -23,12 +23,9 @@ STOPPED = "training stopped, the last checkpoint is intact; a lower learning rat
 
 @dataclass(frozen=True)
 class Part:
-    """The images of a step's batch that go through the network at once, with their labels.
+    """The images of a step's batch that go through the network at once, with their labels."""
 
-    The batch is on the device, see `ImageSamples.normalized`.
-    """
-
-    batch: Any
+    batch: Any  # as it is loaded; for a step on the device, see `ImageSamples.normalized`
     number: int  # see `own_parts`
     has_images: bool  # else a placeholder, see `batch_keys`
 

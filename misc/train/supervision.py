@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from misc.files.labels import (
 )
 from misc.instances import component_detections
 from misc.run.log import logger
-from misc.run.stage import StageFiles, label_source_path
+from misc.run.stage import StageFiles
 from misc.run.workers import run_images
 from misc.settings.config import Config
 
@@ -52,10 +51,6 @@ class Supervision:
             return ["cam_out_dir", "cam_eval_thres"]
         ours = {"instance": "ins_seg_out_dir", "semantic": "sem_seg_out_dir"}[self.kind]
         return [ours] if self.name == "irn" else []
-
-    def result_path(self, path: str | Path) -> Path:
-        """Return the path of what is made with these labels; that of `irn` is `path` itself."""
-        return label_source_path(str(path), self.name)
 
     def labelled(self, ids: Sequence[str]) -> list[str]:
         """Return the images that have labels: for `full` those with ground truth."""

@@ -1,7 +1,7 @@
 """A training: weights are claimed, trained from a checkpoint if there is one, and written."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,10 @@ from misc.run.records import (
     checkpoint_path,
     claim_weights,
     confirm_weights,
-    read_note,
     write_note,
 )
 from misc.run.results import result_settings
-from misc.run.stage import StageFiles
+from misc.run.stage import StageFiles, label_source_path
 from misc.settings.config import Config
 from misc.settings.metadata import FIELD, describe
 from misc.train.curves import TrainingCurve, curve_path
@@ -76,15 +75,6 @@ class Training:
     settings: Settings = field(default_factory=dict)
     is_finished: bool = False
 
-    @property
-    def checkpoint(self) -> Path:
-        """The path of what a rerun resumes from."""
-        return checkpoint_path(self.weights)
-
-    def note(self, name: str) -> Any:
-        """Return what the record of the weights says by a name; None for nothing."""
-        return read_note(self.weights, name)
-
     def save(self, model: nn.Module, notes: Mapping[str, Any] | None = None) -> None:
         """Write the weights and delete the checkpoint, on the first rank.
 
@@ -98,7 +88,7 @@ class Training:
                 write_note(self.weights, name, None)
             confirm_weights(self.weights, self.settings)
             save_weights(model, self.weights)
-            self.checkpoint.unlink(missing_ok=True)
+            checkpoint_path(self.weights).unlink(missing_ok=True)
             for name, value in notes.items():
                 write_note(self.weights, name, value)
 
@@ -121,7 +111,8 @@ def claim_training(
     weights = Path(vars(config)[f"{network}_weights_name"])
     more, extra, truth = [], None, ""
     if supervision is not None:
-        name, weights = f"{stage}_{supervision.name}", supervision.result_path(weights)
+        name = f"{stage}_{supervision.name}"
+        weights = label_source_path(weights, supervision.name)
         more, extra = supervision.settings(), {"supervision": supervision.name}
         truth = supervision.kind if supervision.name == "full" else ""
     if network != "cam" and config.pretrained == "none":
@@ -228,17 +219,13 @@ def train(
         validate: maps the network, in eval mode, to measures, which are logged.
         every: steps between validations, each followed by a checkpoint; by default an epoch.
     """
-    if len(samples) < schedule.batch_size:
-        words = "%s: batch size %d is larger than the %d training images; using %d"
-        logger.info(words, training.name, schedule.batch_size, *[len(samples)] * 2)
-        schedule = replace(schedule, batch_size=len(samples))
+    schedule = _filled(schedule, len(samples), training.name)
     compute, total = training.compute, schedule.total_steps(len(samples))
     every = every or len(samples) // schedule.batch_size
-    model.train()
-    step_losses = distributed_losses(model, losses)
-    parts = own_parts(schedule.batch_size, training.micro_batch)
+    step_losses = distributed_losses(model.train(), losses)
     meter = Meter()
-    checkpoint = Checkpoint(training.checkpoint, model, optimizer, meter, schedule=str(schedule))
+    path = checkpoint_path(training.weights)
+    checkpoint = Checkpoint(path, model, optimizer, meter, schedule=str(schedule))
     start = checkpoint.resume()
     curve = None
     if ranks.is_first():
@@ -251,29 +238,16 @@ def train(
         if curve is not None:
             curve.add(done, values)
 
-    batches = load_batches(
-        samples,
-        schedule.batch_size,
-        range(start, total),
-        seed=training.seed,
-        num_workers=compute.num_workers,
-        micro_batch=training.micro_batch,
-        pin_memory=compute.device.type == "cuda",
-    )
+    batches = _batches(training, samples, schedule.batch_size, range(start, total))
     saved = time.monotonic()
     with progress_bar(total=total, initial=start, description=training.name, unit="step") as bar:
-        for step in range(start, total):
-            own = [next(batches) for _ in parts]
+        for step, parts in enumerate(batches, start):
             set_rate(optimizer, schedule.rate(step, total))
             with memory_for(f"step {step + 1}", remedy=SMALLER):
-                batch = [
-                    Part(samples.normalized(compute.put(each)), part, part < schedule.batch_size)
-                    for each, part in zip(own, parts, strict=True)
-                ]
                 terms = take_step(
                     step_losses,
                     optimizer,
-                    batch,
+                    [replace(p, batch=samples.normalized(compute.put(p.batch))) for p in parts],
                     term_weights or {},
                     compute,
                     seed=(training.seed, step),
@@ -295,3 +269,30 @@ def train(
             if ranks.is_first() and (pause or is_due):
                 checkpoint.save(done)
                 saved = time.monotonic()
+
+
+def _filled(schedule: Schedule, images: int, name: str) -> Schedule:
+    """Return the schedule with batches no larger than the number of images."""
+    if images >= schedule.batch_size:
+        return schedule
+    words = "%s: batch size %d is larger than the %d training images; using %d"
+    logger.info(words, name, schedule.batch_size, images, images)
+    return replace(schedule, batch_size=images)
+
+
+def _batches(
+    training: Training, samples: ImageSamples, batch_size: int, steps: range
+) -> Iterator[list[Part]]:
+    """Yield this rank's parts of each step's batch, as they are loaded."""
+    numbers = own_parts(batch_size, training.micro_batch)
+    loaded = load_batches(
+        samples,
+        batch_size,
+        steps,
+        seed=training.seed,
+        num_workers=training.compute.num_workers,
+        micro_batch=training.micro_batch,
+        pin_memory=training.compute.device.type == "cuda",
+    )
+    for _ in steps:
+        yield [Part(next(loaded), number, number < batch_size) for number in numbers]
