@@ -25,7 +25,6 @@ SCRIPTS += re.findall(r"cmd: (.*)", _dvc.replace("${settings}", _settings))
 FLAGS = {flag: page.name for page in PAGES for flag in documented.flags(page.read_text())}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("command", [c for c in RUNS if run_before(c) is None], ids=str)
 def test_a_documented_run_finishes(command, voc_folder, tmp_path):
     documented.place_data(voc_folder, tmp_path)

@@ -24,7 +24,6 @@ def finished(voc_folder, tmp_path_factory):
     return folder_of
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("command", [c for c in RUNS if run_before(c) is not None], ids=str)
 def test_a_run_that_follows_another_finishes(command, finished, tmp_path):
     words = run_before(command)

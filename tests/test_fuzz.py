@@ -172,7 +172,6 @@ READERS = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("reader", READERS)
 def test_a_reader_gives_a_value_or_our_own_error(reader, seeds, tmp_path):
     kind, read = READERS[reader]

@@ -134,7 +134,6 @@ def test_maps_of_all_zeros_or_ones_give_whole_labels(tmp_path, cam, boundary, cl
     assert relation_label(image, high_res, np.arange(classes)).shape == (21, 30)
 
 
-@pytest.mark.slow
 def test_an_image_of_2048_by_2048_pixels(tmp_path):
     size = (2048, 2048)
     maps = [torch.rand(1, 128, 128)]

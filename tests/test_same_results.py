@@ -104,7 +104,6 @@ def run(folder):
     return {path.relative_to(folder).as_posix(): digest(content(path)) for path in sorted(results)}
 
 
-@pytest.mark.slow
 def test_results_are_those_of_before(tmp_path):
     known = json.loads(DIGESTS.read_text())
     if torch.__version__.partition("+")[0] != known["torch"]:

@@ -114,7 +114,6 @@ def test_a_stage_takes_a_file_a_row_and_two_settings(tmp_path):
     assert again.returncode == 0, again.stdout[-2000:] + again.stderr
 
 
-@pytest.mark.slow
 def test_a_data_set_is_a_module_of_ones_own(tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "my_data.py").write_text(BLOCKS["my_data.py"])

@@ -5,7 +5,6 @@ import os
 import shlex
 
 import numpy as np
-import pytest
 
 from misc.files.images import read_label
 from misc.files.labels import load_instances
@@ -30,7 +29,6 @@ def run_cells(results):
     np.testing.assert_array_equal(made["label"], label)
 
 
-@pytest.mark.slow
 def test_the_notebook_makes_the_labels_of_the_stages(tmp_path):
     # On a GPU the notebook enlarges scores there, the stages do on the CPU: rounding differs.
     settings = {**forked.RATES, "ins_seg_bg_thres": 0.05, "device": "cpu"}
