@@ -11,7 +11,6 @@ from misc.files.dataset import Dataset
 from misc.files.labels import read_semantic_label
 from misc.machine.device import Compute
 from misc.run.log import logger
-from misc.run.records import read_note
 from misc.settings.config import Config
 from misc.train.inference import measure_crops
 from misc.train.samples import RelationSamples
@@ -33,7 +32,7 @@ def run(config: Config, dataset: Dataset) -> None:
     num_classes = len(dataset.class_names)
     training = claim_training(config, dataset, "irn", ids)
     mean_of = dataset.identify(infer_ids)
-    if training.is_finished and read_note(training.weights, MEAN) == mean_of:
+    if training.is_finished and training.note(MEAN) == mean_of:
         return
     if training.is_finished:
         words = "%s: only the stored mean displacement is computed again, for --infer_list %s"

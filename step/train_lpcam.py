@@ -12,7 +12,6 @@ from misc.files.dataset import Dataset
 from misc.files.weights import read_tensors, save_tensors
 from misc.lpcam import cluster, prototype_weight, split_features
 from misc.machine import ranks
-from misc.run.records import checkpoint_path
 from misc.run.workers import run_images
 from misc.settings.config import Config
 from misc.train.inference import LoadedScales, apply_to_image, load_scales, scale_maps
@@ -34,7 +33,7 @@ def run(config: Config, dataset: Dataset) -> None:
     classifier = model.net.classifier.weight.detach().flatten(1).cpu()
     cam = open_network(config, "cam", classes, training.compute)
     labels = ranks.on_first(lambda: dataset.image_labels(ids))
-    checkpoint = checkpoint_path(training.weights)
+    checkpoint = training.checkpoint
     rows = ranks.on_first(lambda: read_tensors(checkpoint) if checkpoint.is_file() else [])
     for label in range(len(rows), classes):
         rng = np.random.default_rng([config.seed, label])

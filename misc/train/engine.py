@@ -1,7 +1,7 @@
 """The parts of the training loop: a step, the means of its loss terms, the checkpoint."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from misc.files.weights import read_tensors, save_tensors
 from misc.machine import ranks
 from misc.machine.device import Compute
 from misc.run.log import logger
+from misc.train.samples import ImageSamples, load_batches, own_parts
 
 Terms = dict[str, torch.Tensor]
 Counts = tuple[torch.Tensor, torch.Tensor]  # those of a part, and their mean over all parts
@@ -28,6 +29,30 @@ class Part:
     batch: Any  # as it is loaded; for a step on the device, see `ImageSamples.normalized`
     number: int  # see `own_parts`
     has_images: bool  # else a placeholder, see `batch_keys`
+
+
+def load_parts(
+    samples: ImageSamples,
+    batch_size: int,
+    steps: range,
+    *,
+    seed: int,
+    micro_batch: int,
+    compute: Compute,
+) -> Iterator[list[Part]]:
+    """Yield this rank's parts of each step's batch, as they are loaded; see `load_batches`."""
+    numbers = own_parts(batch_size, micro_batch)
+    loaded = load_batches(
+        samples,
+        batch_size,
+        steps,
+        seed=seed,
+        num_workers=compute.num_workers,
+        micro_batch=micro_batch,
+        pin_memory=compute.device.type == "cuda",
+    )
+    for _ in steps:
+        yield [Part(next(loaded), number, number < batch_size) for number in numbers]
 
 
 def take_step(

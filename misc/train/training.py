@@ -1,7 +1,7 @@
 """A training: weights are claimed, trained from a checkpoint if there is one, and written."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from misc.run.records import (
     checkpoint_path,
     claim_weights,
     confirm_weights,
+    read_note,
     write_note,
 )
 from misc.run.results import result_settings
@@ -29,13 +30,13 @@ from misc.train.curves import TrainingCurve, curve_path
 from misc.train.engine import (
     Checkpoint,
     Meter,
-    Part,
     Terms,
     distributed_losses,
+    load_parts,
     set_rate,
     take_step,
 )
-from misc.train.samples import ImageSamples, load_batches, own_parts
+from misc.train.samples import ImageSamples
 from misc.train.supervision import Supervision
 
 # New layers have a larger learning rate under SGD; AdamW scales each step by itself.
@@ -75,6 +76,15 @@ class Training:
     settings: Settings = field(default_factory=dict)
     is_finished: bool = False
 
+    @property
+    def checkpoint(self) -> Path:
+        """The path of what a rerun resumes from."""
+        return checkpoint_path(self.weights)
+
+    def note(self, name: str) -> Any:
+        """Return what the record of the weights says by a name; None for nothing."""
+        return read_note(self.weights, name)
+
     def save(self, model: nn.Module, notes: Mapping[str, Any] | None = None) -> None:
         """Write the weights and delete the checkpoint, on the first rank.
 
@@ -88,7 +98,7 @@ class Training:
                 write_note(self.weights, name, None)
             confirm_weights(self.weights, self.settings)
             save_weights(model, self.weights)
-            checkpoint_path(self.weights).unlink(missing_ok=True)
+            self.checkpoint.unlink(missing_ok=True)
             for name, value in notes.items():
                 write_note(self.weights, name, value)
 
@@ -224,8 +234,7 @@ def train(
     every = every or len(samples) // schedule.batch_size
     step_losses = distributed_losses(model.train(), losses)
     meter = Meter()
-    path = checkpoint_path(training.weights)
-    checkpoint = Checkpoint(path, model, optimizer, meter, schedule=str(schedule))
+    checkpoint = Checkpoint(training.checkpoint, model, optimizer, meter, schedule=str(schedule))
     start = checkpoint.resume()
     curve = None
     if ranks.is_first():
@@ -238,7 +247,14 @@ def train(
         if curve is not None:
             curve.add(done, values)
 
-    batches = _batches(training, samples, schedule.batch_size, range(start, total))
+    batches = load_parts(
+        samples,
+        schedule.batch_size,
+        range(start, total),
+        seed=training.seed,
+        micro_batch=training.micro_batch,
+        compute=compute,
+    )
     saved = time.monotonic()
     with progress_bar(total=total, initial=start, description=training.name, unit="step") as bar:
         for step, parts in enumerate(batches, start):
@@ -278,21 +294,3 @@ def _filled(schedule: Schedule, images: int, name: str) -> Schedule:
     words = "%s: batch size %d is larger than the %d training images; using %d"
     logger.info(words, name, schedule.batch_size, images, images)
     return replace(schedule, batch_size=images)
-
-
-def _batches(
-    training: Training, samples: ImageSamples, batch_size: int, steps: range
-) -> Iterator[list[Part]]:
-    """Yield this rank's parts of each step's batch, as they are loaded."""
-    numbers = own_parts(batch_size, training.micro_batch)
-    loaded = load_batches(
-        samples,
-        batch_size,
-        steps,
-        seed=training.seed,
-        num_workers=training.compute.num_workers,
-        micro_batch=training.micro_batch,
-        pin_memory=training.compute.device.type == "cuda",
-    )
-    for _ in steps:
-        yield [Part(next(loaded), number, number < batch_size) for number in numbers]
