@@ -204,6 +204,7 @@ def test_a_users_mistake_leaves_no_traceback_on_the_terminal(copied, capsys):
     assert "Traceback" in (copied / "run.log").read_text()
 
 
+@pytest.mark.slow  # the documented --show is not
 def test_show_draws_an_image_through_every_stage_that_has_run(copied, capsys):
     image_id = Dataset(copied / "VOC2012").split("train")[0]
     folder = copied / "show"

@@ -77,7 +77,7 @@ def made(folders, tmp_path):
     ("moment", "seeds", "overwrite"),
     [
         ("at once", (0, 1), True),
-        ("at once", (0, 0), False),
+        pytest.param("at once", (0, 0), False, marks=pytest.mark.slow),
         ("train_cam step", (0, 1), False),
     ],
 )

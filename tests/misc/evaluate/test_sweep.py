@@ -87,6 +87,7 @@ def test_each_row_is_what_the_stages_measure_with_its_settings(copied, grid, row
         assert measures == measured(copied, measures)
 
 
+@pytest.mark.slow
 def test_two_ranks_write_the_table_of_one(copied):
     words = forked.arguments(copied, sweep="beta=2,10")
     started = forked.start_ranks(words, copied / "output", 2)
