@@ -15,7 +15,7 @@ PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-l
 test: $(VENV)/installed-dev
 	$(PYTEST) -m "not slow"
 
-# Those that are marked slow, too: long trainings, many ranks, many kills, every documented run.
+# Those that are marked slow, too: a long training, many ranks, many kills, memory.
 test-all: $(VENV)/installed-dev
 	$(PYTEST)
 

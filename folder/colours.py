@@ -62,7 +62,9 @@ class ClassColours:
         known, where = np.unique(values, return_inverse=True)
         for value in known.tolist():
             if value not in table:
-                raise ValueError(f"{path}: {self._why_unknown(value, has_numbers)}")
+                raise ValueError(
+                    f"{path}: {self._why_unknown(value, has_numbers)}{self._smooth(len(known))}"
+                )
         return np.array([table[value] for value in known.tolist()], np.uint8)[where].reshape(
             values.shape
         )
@@ -90,6 +92,15 @@ class ClassColours:
         return (
             f"{what} is none of VOC's for {self._count} classes; a file labelmap.txt beside the "
             "masks names each, `name:r,g,b::` a line"
+        )
+
+    def _smooth(self, count: int) -> str:
+        """Return a doubt about a mask that has many values or colours."""
+        if count <= self._count + 2:  # background, ignored
+            return ""
+        return (
+            f"; {count} values or colours for {self._count} classes: was the mask resized "
+            "smoothly, or stored as JPEG?"
         )
 
 

@@ -193,7 +193,7 @@ def optional_path(help: str, **options: Any) -> Any:
 
 
 def output_path(default: str, help: str, **options: Any) -> Any:
-    """Declare an output path, by its ending of a file; the demo preset and --run_dir move it."""
+    """Declare an output path, of a file if it has an ending; --run_dir and the demo move it."""
     first, *rest = default.split("/")
     demo = "/".join([first, "demo", *rest]) if rest else f"result/demo/{first}"
     rule = A_FILE if PurePath(default).suffix else A_PATH

@@ -153,11 +153,35 @@ def test_white_on_black_is_the_only_class(photos, tmp_path, mode):
     assert np.array_equal(label, LABELS["a.jpg"])
 
 
+def smooth(image):
+    small = image.convert("RGB" if image.mode == "RGB" else "L").resize((8, 6), 0)
+    return small.resize(SIZE[::-1], Image.Resampling.BILINEAR)
+
+
+@pytest.mark.parametrize(
+    ("picture", "words"),
+    [
+        (
+            lambda x: smooth(grey(100 * x)),
+            r"has the value \d+; .* \d values or colours for 2 classes",
+        ),
+        (
+            lambda x: smooth(coloured(voc_palette())(x)),
+            "is none of VOC's .* was the mask resized smoothly",
+        ),
+    ],
+)
+def test_masks_that_were_resized_smoothly_are_refused(photos, tmp_path, picture, words):
+    write_csv(tmp_path / "tags.csv", {**TAGS, "deep/b.jpg": ["dog"], "a.jpg": ["cat"]})
+    masks = write_all(tmp_path / "m", "{}.png", lambda label: picture(np.uint8(2 * (label == 2))))
+    with pytest.raises(ValueError, match=words):
+        opened(photos, masks).semantic_label("deep_b")
+
+
 def test_an_object_that_was_resized_smoothly_is_refused(photos, tmp_path):
     white = grey(255 * (LABELS["a.jpg"] > 0).astype(np.uint8))
     (tmp_path / "m").mkdir()
-    blurred = white.resize((8, 6)).resize(SIZE[::-1], Image.Resampling.BILINEAR)
-    blurred.save(tmp_path / "m/a_0.png")
+    smooth(white).save(tmp_path / "m/a_0.png")
     with pytest.raises(ValueError, match=r"a_0.png: has \d+ colours beside black, where a mask of"):
         opened(photos, tmp_path / "m").instance_label("a")
 

@@ -79,6 +79,19 @@ def test_any_field_equals_moving_every_pixel_every_time(seed, height, width, siz
         np.testing.assert_array_equal(find_centroids(field, iterations), expected)
 
 
+def test_a_cycle_that_does_not_divide_the_block_ends_where_it_should():
+    # Five pixels in a ring: each points to the next one.
+    ring = [(0, 0), (0, 1), (0, 2), (1, 2), (1, 1)]
+    field = np.zeros((2, 2, 3), dtype=np.float32)
+    for here, there in zip(ring, ring[1:] + ring[:1], strict=True):
+        field[:, here[0], here[1]] = np.subtract(there, here)
+    for iterations in (300, 301, 302):
+        centroids = find_centroids(field, iterations)
+        for place, (row, column) in enumerate(ring):
+            expected = ring[(place + iterations) % 5]
+            assert tuple(centroids[:, row, column]) == expected
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_clusters_are_the_basins_under_the_centroids_renumbered(seed):
     field = object_field(47, 62, seed) * (1 + seed)

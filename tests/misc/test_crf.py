@@ -150,6 +150,15 @@ def test_images_of_any_size_and_any_number_of_labels(size):
     np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("num_labels", [2, 16])
+def test_maps_refined_together_are_those_refined_alone(num_labels):
+    image = image_of("waves")
+    maps = [blocky_map(num_labels, 60, 80), blocky_map(num_labels, 80, 60).T]
+    together = crf_inference_labels(image, maps, num_labels=num_labels)
+    alone = [crf_inference_labels(image, [one], num_labels=num_labels)[0] for one in maps]
+    np.testing.assert_array_equal(together, alone)
+
+
 def test_tensors_are_refined_to_tensors_on_the_device_that_is_asked_for():
     image, label_map = wavy_scene()
     scores = np.random.default_rng(0).dirichlet([1, 1, 1], (60, 80)).transpose(2, 0, 1)

@@ -1,5 +1,7 @@
 """The random walk against a dense float64 one, and the index arrays of PathIndex."""
 
+import math
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -11,6 +13,7 @@ from misc.indexing import (
     MAPS_AT_ONCE,
     TAIL,
     PathIndex,
+    chebyshev_coefficients,
     propagate_to_edge,
 )
 
@@ -140,6 +143,22 @@ def test_float64_error_is_within_the_stated_bound_at_every_pixel() -> None:
     error = np.abs(propagate_to_edge(x, edge).numpy() - dense_walk(x, edge)).reshape(3, -1)
     assert (error <= bound).all()
     assert error.max() > 0
+
+
+@pytest.mark.parametrize(
+    ("power", "tail"), [(0, 1e-7), (1, 1e-7), (7, 1e-3), (254, 1e-3), (254, 1e-7)]
+)
+def test_coefficients_are_the_binomial_ones_up_to_the_least_degree_under_the_tail(
+    power: int, tail: float
+) -> None:
+    exact = [0.0] * (power + 1)
+    for k in range(power % 2, power + 1, 2):
+        ways = math.comb(power, (power - k) // 2) * (1 if k == 0 else 2)
+        exact[k] = ways / 2**power
+    coefficients = chebyshev_coefficients(power, tail)
+    np.testing.assert_allclose(coefficients, exact[: len(coefficients)], rtol=1e-12, atol=0)
+    assert sum(exact[len(coefficients) :]) <= tail
+    assert sum(exact[len(coefficients) - 1 :]) > tail
 
 
 @pytest.mark.parametrize(

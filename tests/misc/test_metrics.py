@@ -35,6 +35,16 @@ def test_confusion_has_true_rows_and_ignores_255(dtype):
     assert counts.dtype == np.int64
 
 
+def test_confusion_refuses_wrong_shapes_and_labels():
+    zeros = np.zeros((2, 3), dtype=np.uint8)
+    with pytest.raises(ValueError, match=r"prediction of shape \(3, 2\), ground truth of \(2, 3\)"):
+        confusion(zeros.T, zeros, 3)
+    with pytest.raises(ValueError, match=r"predicted labels 3..3, accepted are 0..2"):
+        confusion(zeros + 3, zeros, 3)
+    with pytest.raises(ValueError, match=r"true labels 254..254, accepted are 0..2"):
+        confusion(zeros, zeros + 254, 3)
+
+
 def test_iou_is_by_hand():
     # Label 0: 3 right, 2 missed, 1 too many. Label 1: 4, 1, 2. Label 2 is nowhere. 3 is missed.
     counts = np.array([[3, 2, 0, 0], [1, 4, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])

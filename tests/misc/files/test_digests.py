@@ -24,3 +24,12 @@ def test_one_value_anywhere_in_a_large_archive_counts(tmp_path):
         np.savez(tmp_path / "a.npz", keys=np.arange(4), high_res=changed)
         found.add(content_digest([tmp_path / "a.npz"]))
     assert len(found) == 5
+
+
+def test_sizes_missing_files_and_the_order_count(tmp_path):
+    a, b = tmp_path / "a", tmp_path / "b"
+    a.write_bytes(b"1")
+    b.write_bytes(b"")
+    found = {content_digest(paths) for paths in ([a, b], [b, a], [a])}
+    b.unlink()
+    assert len({*found, content_digest([a, b])}) == 4

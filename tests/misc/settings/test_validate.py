@@ -63,3 +63,8 @@ def test_a_flag_of_another_network_is_refused(monkeypatch, network, flag, value,
 )
 def test_thresholds_are_not_suggested_where_eval_cam_does_not_run(words):
     refused("--suggest_thresholds", *words, match="^--suggest_thresholds: the stage eval_cam")
+
+
+def test_steps_of_the_walk_have_a_bound():
+    assert read_config(["--exp_times", "20"]).exp_times == 20
+    refused("--exp_times", "21", match="^--exp_times 21: accepted is a whole number from 0 to 20$")
