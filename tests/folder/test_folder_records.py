@@ -78,8 +78,7 @@ def test_masks_that_are_drawn_anew_are_another_training(copied, capsys, stage, k
         write_mask(path, box(12))
     assert run(copied, f"train_{stage}") == 2
     assert f"--infer_list of train_{stage} was folder" in capsys.readouterr().err
-    for path in (copied / "masks" / kind).glob("*.png"):
-        write_mask(path, box(8))
+    assert run(copied, f"train_{stage}", overwrite=True) == 0
     shutil.move(copied / "masks", copied / "moved")
     capsys.readouterr()
     assert run(copied, f"train_{stage}", masks=copied / "moved") == 0

@@ -25,6 +25,23 @@ def test_named_split_keeps_the_order_of_its_file(voc_root: Path) -> None:
     assert read_split(voc_root, "val") == [THIRD, SECOND]
 
 
+def test_unknown_split_names_those_accepted(voc_root: Path) -> None:
+    with pytest.raises(
+        ValueError,
+        match=r"unknown split 'trian'; .*train, val, trainval, test, train_aug or a text",
+    ):
+        read_split(voc_root, "trian")
+
+
+def test_id_without_its_image_is_named(voc_root: Path, listed: Path) -> None:
+    listed.write_text(f"{FIRST}\nghost\nspectre\n")
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"some list\.txt: 2 of 3 ids have no image, .*'ghost'; .*ghost\.jpg",
+    ):
+        read_split(voc_root, listed)
+
+
 def test_lines_of_other_programs_give_their_ids(listed: Path) -> None:
     listed.write_text(
         "/JPEGImages/2007_000032.jpg /SegmentationClassAug/2007_000032.png\n"

@@ -136,6 +136,13 @@ def test_an_image_goes_once_through_the_network_and_labels_are_as_they_were(
     assert "--sweep, as in sweep.md" in (copied / RESULT / "report.html").read_text()
 
 
+def test_scores_without_a_walk_or_a_split_are_made_once(copied, capsys):
+    grid = "walk=True,False walk_radius=2,3 ins_seg_split=True,False small_displacement=1,2"
+    assert run(copied, "make_ins_seg", sweep=grid, dry_run=True) == 0
+    # Both radii with each of two splits and without one: six walks.
+    assert "16 settings, 4 images: each once through IRNet, 6 times" in capsys.readouterr().out
+
+
 def test_the_table_of_another_sweep_is_not_replaced_unasked(copied, capsys):
     given = {"sweep": "beta=2,10"}
     assert run(copied, **given) == 0

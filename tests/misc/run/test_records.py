@@ -49,6 +49,15 @@ def made(tmp_path):
     return tmp_path / "out"
 
 
+def test_the_same_flag_of_two_stages_is_kept_apart(tmp_path):
+    """Weights of bf16 are not taken for those of float32 because earlier CAMs were of float32."""
+    stages = {"train_irn": {"precision": "bf16"}, "make_cam": {"precision": "fp32"}}
+    claim_weights(tmp_path / "irn.pth", stages)
+    write(tmp_path, "irn.pth")
+    with pytest.raises(ValueError, match="--precision of train_irn was bf16, now it is fp32"):
+        claim_weights(tmp_path / "irn.pth", stages | {"train_irn": {"precision": "fp32"}})
+
+
 def test_results_are_continued_with_a_setting_that_is_newer_at_its_default(made):
     claim(made, changed(exp_times=8))
     release_all()

@@ -52,7 +52,7 @@ def test_letters_of_other_scripts_are_drawn_where_the_system_has_them(recwarn):
     assert [str(warning.message) for warning in recwarn] == []
 
 
-@pytest.mark.parametrize("size", [(60, 80), (1, 1), (5, 4000)])
+@pytest.mark.parametrize("size", [(60, 80), (1, 1), (5, 4000), (1500, 2000)])
 def test_a_picture_has_the_image_its_overlay_and_its_legend(size):
     image = np.full((*size, 3), 90, np.uint8)
     picture = np.zeros((*size, 4), np.uint8)
@@ -66,3 +66,9 @@ def test_a_picture_has_the_image_its_overlay_and_its_legend(size):
     assert page.shape[0] < 2000
     for side in (page[:3], page[-3:], page[:, :3], page[:, -3:]):
         assert (side == 255).all()
+
+
+def test_layers_stand_in_rows():
+    image = np.full((30, 60, 3), 90, np.uint8)
+    page = np.asarray(tile([draw(image, Layer(title="a"), longest=300)] * 3, columns=2))
+    assert (page == 90).all(axis=2).sum() == pytest.approx(3 * 150 * 300, rel=0.03)
