@@ -3,8 +3,10 @@
 A new interpreter would take seconds to import it; what runs is the same `run_sample.main`.
 """
 
+import contextlib
 import multiprocessing
 import os
+import random
 import signal
 import socket
 import sys
@@ -128,15 +130,21 @@ def run(words, output, call=None, **environment):
 
 def start_ranks(words, output, number=2, call=None):
     """Start the ranks of a run on this machine, as torchrun does; each writes a file of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
     common |= {"WORLD_SIZE": number, "LOCAL_WORLD_SIZE": number}
     return [
         start(words, f"{output}{rank}", call, **common, RANK=rank, LOCAL_RANK=rank)
         for rank in range(number)
     ]
+
+
+def free_port():
+    """Give a port that no connection of other tests takes meanwhile: theirs lie above 32767."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_768)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def kill(process):

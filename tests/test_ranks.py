@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -260,3 +261,17 @@ def test_a_mistake_is_told_once(tmp_path):
     errors = [(tmp_path / f"output{rank}").read_text().count("error: ") for rank in (0, 1)]
     assert "--train_cam_pass True" in (tmp_path / "output0").read_text()
     assert errors[0] == 1
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(tmp_path):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        words = forked.arguments(tmp_path, "--make_cam_pass", "True")
+        place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "RANK": 0, "WORLD_SIZE": 2}
+        assert forked.run(words, tmp_path / "output", **place) == 2
+    told = (tmp_path / "output").read_text().strip().splitlines()[-1]
+    assert told.startswith(
+        f"error: torchrun --master_port: the ranks cannot meet at 127.0.0.1:{port}"
+    )

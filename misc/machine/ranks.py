@@ -41,6 +41,7 @@ def start(device: str) -> None:
 
     Raises:
         ValueError: there are fewer GPUs than ranks on this machine.
+        ConnectionError: the ranks cannot meet, for example because their port is taken.
     """
     if not are_started() or dist.is_initialized():
         return
@@ -53,7 +54,14 @@ def start(device: str) -> None:
                 "machine; start one process per GPU, or pass --device cpu"
             )
         torch.cuda.set_device(local)
-    dist.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=LONGEST_WAIT)
+    try:
+        dist.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=LONGEST_WAIT)
+    except dist.DistNetworkError as error:
+        place = ":".join(os.environ.get(name, "") for name in ("MASTER_ADDR", "MASTER_PORT"))
+        raise ConnectionError(
+            f"torchrun --master_port: the ranks cannot meet at {place} "
+            f"({str(error).splitlines()[0]}); pass the number of a free port"
+        ) from error
 
 
 def rank() -> int:
