@@ -42,7 +42,7 @@ def run(config: Config, dataset: Dataset) -> None:
         partial(load, dataset, config.cam_scales),
         process=process,
         outputs=outputs,
-        num_workers=compute.num_workers,
+        compute=compute,
         description="make_cam",
     )
 

@@ -135,7 +135,7 @@ def label_images(
         partial(load_scales, predictions, (1.0, *scales)),
         process=process,
         outputs=predictions.outputs,
-        num_workers=compute.num_workers,
+        compute=compute,
         description="predict",
     )
 

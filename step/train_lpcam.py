@@ -91,7 +91,7 @@ def class_pools(
         ids,
         partial(load_scales, dataset, (1.0, *scales)),
         process=process,
-        num_workers=compute.num_workers,
+        compute=compute,
         description=f"prototypes of {dataset.class_names[label]}",
     )
     nothing = [torch.zeros(0, model.classifier.weight.shape[1])] * 2

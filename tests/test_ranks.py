@@ -16,11 +16,13 @@ import torch
 
 import run_sample
 from misc.run import workers
+from misc.settings.cores import usable_cores
 from misc.train.curves import read_curves
 from tests import forked
 from tests.tiny_networks import backbone
 
 ROOT = Path(__file__).parent.parent
+CORES = usable_cores()
 # As published: batch norm frozen, SGD. The rates are small, because the displacement loss has no
 # derivative where it is 0: at a large one, rounding alone leads two runs apart within 10 steps.
 PUBLISHED = {
@@ -156,8 +158,14 @@ def test_torchrun_on_two_ranks_learns_what_one_learns_and_evaluates_once(one, tm
     assert log.count("train_irn ...") == 1
 
 
-@pytest.mark.parametrize("number", [2, pytest.param(5, marks=pytest.mark.slow)])  # > images
-def test_ranks_share_the_images_and_make_equal_labels(one, tmp_path, number):
+# A worker for each core: workers apply the networks. 5 ranks are more than the images.
+@pytest.mark.parametrize(
+    ("number", "num_workers"),
+    [(2, 1), (1, CORES), pytest.param(5, CORES, marks=pytest.mark.slow)],
+)
+def test_ranks_and_workers_share_the_images_and_make_equal_labels(
+    one, tmp_path, number, num_workers
+):
     folder = tmp_path / "run"
     shutil.copytree(one, folder)
     for kind in LABELS:
@@ -165,7 +173,7 @@ def test_ranks_share_the_images_and_make_equal_labels(one, tmp_path, number):
     stages = ["make_cam", "cam_to_ir_label", "make_ins_seg", "make_sem_seg"]
     stages += ["make_cocoann", "eval_mask_rcnn", "eval_deeplab"]
     passes = [word for stage in stages for word in (f"--{stage}_pass", "True")]
-    changes = {**PUBLISHED, "num_workers": 1, "pretrained": one / "pretrained.pth"}
+    changes = {**PUBLISHED, "num_workers": num_workers, "pretrained": one / "pretrained.pth"}
     words = forked.arguments(folder, *passes, **changes)
     assert run_ranks(words, tmp_path / "output", number, tell_loops) == [0] * number
     assert labels(folder) == labels(one)

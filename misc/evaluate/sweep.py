@@ -110,7 +110,7 @@ def measure_grid(config: Config, dataset: Dataset) -> Sweep | None:
         ranks.share(ids),
         partial(load, dataset, folder, {kind: set(listed) for kind, listed in measured.items()}),
         process=partial(measure_image, model, compute, settings, num_classes),
-        num_workers=compute.num_workers,
+        compute=compute,
         description="sweep",
     )
     values = measures_of(settings, (found for _, found in results), num_classes)

@@ -7,6 +7,7 @@ import contextlib
 import os
 import platform
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,11 +29,19 @@ _DEVICES = ("/dev/nvidia0", "/dev/kfd")
 
 @dataclass(frozen=True, kw_only=True)
 class Compute:
-    """What a run computes with: device, precision of the networks, loader processes."""
+    """What a run computes with: device, precision of the networks, worker processes.
+
+    Attributes:
+        device: where networks run.
+        precision: `fp32`, `tf32` or `bf16`.
+        num_workers: worker processes that load images.
+        in_workers: whether they also apply trained networks, each to its own image on one thread.
+    """
 
     device: torch.device
     precision: str = "fp32"
     num_workers: int = 0
+    in_workers: bool = False
 
     def place(self, model: Model) -> Model:
         """Move a network to the device, its weights in the memory format of the precision."""
@@ -140,7 +149,21 @@ def compute_of(config: Config) -> Compute:
     device = pick_device(config.device)
     precision = resolve_precision(device, config.precision)
     allow_tf32(precision == "tf32")
-    return Compute(device=device, precision=precision, num_workers=config.num_workers)
+    return Compute(
+        device=device,
+        precision=precision,
+        num_workers=config.num_workers,
+        in_workers=device.type == "cpu" and _divides_images(config),
+    )
+
+
+def _divides_images(config: Config) -> bool:
+    """Return whether the cores take an image each, which is faster than all of them one image.
+
+    A worker has a network by being forked; AdvCAM's gradients do not run in a forked process.
+    """
+    is_enough = config.num_workers >= usable_cores() > 1
+    return is_enough and sys.platform == "linux" and config.cam_method != "advcam"
 
 
 def describe_machine(compute: Compute) -> str:

@@ -151,7 +151,7 @@ def make_labels(config: Config, dataset: Dataset, model: Any, *kinds: str) -> No
         partial(load_inputs, dataset, cams),
         process=process,
         outputs=outputs,
-        num_workers=compute.num_workers,
+        compute=compute,
         description=" + ".join(STAGES[kind].removesuffix("_labels") for kind in kinds),
     )
 

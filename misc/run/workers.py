@@ -1,7 +1,8 @@
 """The loop over images: one function mapped over image ids, for every stage without training.
 
 An image goes one way, which is one generator: worker process (decode, uint8) → this process, which
-has the device → worker process (components, compression, PNG) → disk.
+has the device → worker process (components, compression, PNG) → disk. On a CPU a worker may take it
+the whole way.
 """
 
 import ctypes
@@ -26,7 +27,7 @@ from typing import Any
 import torch
 
 from misc.machine import ranks
-from misc.machine.device import memory_for
+from misc.machine.device import Compute, memory_for
 from misc.run.log import progress_bar
 
 Load = Callable[[str], Any]
@@ -39,7 +40,7 @@ Submit = Callable[[str, Job], "Future[Any]"]
 
 PR_SET_PDEATHSIG = 1  # of Linux's prctl: the signal that follows the parent's end
 IMAGES_A_WORKER = 3  # in flight: enough that neither the workers nor the device wait
-REMEDY = "free some, pass another --device, or leave the image out of the list; results are kept"
+REMEDY = "free some, pass fewer --num_workers or another --device, or leave the image out"
 
 
 def map_images(
@@ -49,9 +50,12 @@ def map_images(
     process: Process | None = None,
     outputs: Outputs | None = None,
     num_workers: int = 0,
+    compute: Compute | None = None,
     description: str = "",
 ) -> Iterator[tuple[str, Any]]:
     """Map over images: `load(id)` in a worker process, then `process(id, loaded)` here.
+
+    Where `compute` says so, a worker does both: it has a copy of all that `process` uses.
 
     Args:
         ids: the images, in the order in which results come.
@@ -62,6 +66,7 @@ def map_images(
         outputs: the files that an image's results are written to (atomically, by `load` or
             `process`); images whose files are all there are skipped.
         num_workers: worker processes; 0 does all in this process.
+        compute: in place of `num_workers` where `process` applies a network.
         description: of the progress bar.
 
     Yields:
@@ -72,6 +77,10 @@ def map_images(
             results of the images before it; OSError, which names the image, where memory is
             exhausted or a worker died.
     """
+    if compute is not None:
+        num_workers = compute.num_workers
+        if compute.in_workers and process is not None:
+            load, process = partial(_go_all_the_way, load, process), None
     todo = deque(_unfinished(ids, outputs))
     workers = min(ranks.share_of_processes(num_workers), len(todo))
     done = len(ids) - len(todo)
@@ -140,6 +149,13 @@ def _way(image_id: str, process: Process | None) -> Way:
     if isgenerator(result):
         result = yield from result
     return result
+
+
+def _go_all_the_way(load: Load, process: Process, image_id: str) -> Any:
+    image = _Image(image_id, _way(image_id, process), partial(_submit_here, load))
+    while not image.outcome.done():
+        image.resume()
+    return image.outcome.result()
 
 
 class _Image:

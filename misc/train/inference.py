@@ -66,7 +66,7 @@ def measure_crops(
         ids,
         partial(load_crop, dataset, crop_size),
         process=process,
-        num_workers=compute.num_workers,
+        compute=compute,
         description=description,
     )
     return torch.stack(found)
@@ -170,7 +170,7 @@ def detect_images(
         partial(_load_image, images),
         process=process,
         outputs=outputs,
-        num_workers=compute.num_workers,
+        compute=compute,
         description=description,
     )
 
@@ -255,7 +255,7 @@ def segment_images(
         partial(load_scales, images, (1.0, *scales)),
         process=process,
         outputs=outputs,
-        num_workers=compute.num_workers,
+        compute=compute,
         description=description,
     )
 

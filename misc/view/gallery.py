@@ -59,7 +59,7 @@ def gallery_from(config: Config, dataset: Dataset) -> list[str]:
         list(chosen),
         dataset.image,
         process=process,
-        num_workers=compute_of(config).num_workers,
+        compute=compute_of(config),
         description="report",
     )
     return [article for _, article in found]

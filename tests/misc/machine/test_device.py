@@ -1,10 +1,19 @@
 import os
+import sys
 
 import pytest
 import torch
 
 from misc.machine import device as device_module
-from misc.machine.device import Compute, allow_tf32, memory_for, pick_device, resolve_precision
+from misc.machine.device import (
+    Compute,
+    allow_tf32,
+    compute_of,
+    memory_for,
+    pick_device,
+    resolve_precision,
+)
+from misc.settings.flags import read_config
 
 CPU = torch.device("cpu")
 
@@ -66,3 +75,18 @@ def test_a_gpu_that_is_there_and_not_used_is_explained(monkeypatch, tmp_path):
     assert device_module.unused_gpu(CPU) == "CUDA_VISIBLE_DEVICES hides it"
     monkeypatch.setattr(device_module, "_DEVICES", ("/dev/no-such-device",))
     assert device_module.unused_gpu(CPU) is None
+
+
+@pytest.mark.parametrize(
+    ("cores", "num_workers", "method", "expected"),
+    [
+        *((2, 2, "cam", True), (2, 3, "cam", True), (2, 1, "cam", False)),
+        *((2, 2, "advcam", False), (1, 1, "cam", False), (4, 0, "cam", False)),
+    ],
+)
+def test_workers_apply_networks_where_each_core_has_one(
+    monkeypatch, cores, num_workers, method, expected
+):
+    monkeypatch.setattr(device_module, "usable_cores", lambda: cores)
+    words = ["--device", "cpu", "--num_workers", str(num_workers), "--cam_method", method]
+    assert compute_of(read_config(words)).in_workers == (expected and sys.platform == "linux")

@@ -9,12 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from misc.machine import ranks
+from misc.machine.device import Compute
 from misc.run.workers import map_images, run_images
 from tests import forked
 
 IDS = ["a", "b", "c", "d"]
+IN_WORKERS = {
+    "compute": Compute(device=torch.device("cpu"), num_workers=2, in_workers=True),
+}
+EVERYWHERE = [{"num_workers": 0}, {"num_workers": 2}, IN_WORKERS]
 DIED = "^10: a worker process died, .*--num_workers"
 
 
@@ -42,12 +48,25 @@ def array(image_id):
     return np.array([1, 2])
 
 
-@pytest.mark.parametrize("num_workers", [0, 1, 2])
-def test_an_image_goes_to_the_workers_as_often_as_it_yields_and_results_keep_the_order(num_workers):
-    results = map_images(IDS, upper, process=the_one_way, num_workers=num_workers)
+@pytest.mark.parametrize("where", [*EVERYWHERE, {"num_workers": 1}])
+def test_an_image_goes_to_the_workers_as_often_as_it_yields_and_results_keep_the_order(where):
+    results = map_images(IDS, upper, process=the_one_way, **where)
     assert list(results) == [("a", "aAAAA"), ("b", "bBBBB"), ("c", "cCCCC"), ("d", "dDDDD")]
-    results = map_images(IDS[:2], upper, num_workers=num_workers)
+    results = map_images(IDS[:2], upper, **where)
     assert list(results) == [("a", "A"), ("b", "B")]
+
+
+@pytest.mark.parametrize("where", EVERYWHERE)
+def test_workers_apply_networks_on_one_thread_where_the_device_is_divided(where):
+    def process(_image_id, _loaded):
+        return os.getpid(), torch.get_num_threads()
+
+    found = [result for _, result in map_images(IDS, upper, process=process, **where)]
+    if where is IN_WORKERS:
+        assert {threads for _, threads in found} == {1}
+        assert os.getpid() not in {place for place, _ in found}
+    else:
+        assert set(found) == {(os.getpid(), torch.get_num_threads())}
 
 
 def test_the_device_goes_on_to_other_images_while_the_workers_work():
@@ -62,13 +81,13 @@ def test_the_device_goes_on_to_other_images_while_the_workers_work():
     assert seen.index("b network") < seen.index("a walk")
 
 
-@pytest.mark.parametrize("num_workers", [0, 2])
-def test_an_error_comes_as_it_was_raised_after_the_results_before_it(num_workers):
+@pytest.mark.parametrize("where", EVERYWHERE)
+def test_an_error_comes_as_it_was_raised_after_the_results_before_it(where):
     def process(image_id, _):
         yield partial(fail_on_c, image_id)
 
     for options in ({"load": fail_on_c}, {"load": upper, "process": process}):
-        results = map_images(IDS, num_workers=num_workers, **options)
+        results = map_images(IDS, **where, **options)
         assert [next(results)[0], next(results)[0]] == ["a", "b"]
         with pytest.raises(ValueError, match=r"^c\.jpg: cannot be read(\n|$)"):
             next(results)
@@ -78,14 +97,14 @@ def ask_for_too_much(image_id, *_):
     return np.empty(10**15, np.uint8) if image_id == "b" else image_id
 
 
-@pytest.mark.parametrize("num_workers", [0, 2])
-def test_want_of_memory_names_the_image(num_workers):
+@pytest.mark.parametrize("where", EVERYWHERE)
+def test_want_of_memory_names_the_image(where):
     def process(image_id, _):
         yield partial(ask_for_too_much, image_id)
 
     for options in ({"load": ask_for_too_much}, {"load": upper, "process": process}):
         with pytest.raises(OSError, match=r"^b: out of memory \(Unable to allocate .*\); free"):
-            list(map_images(IDS, num_workers=num_workers, **options))
+            list(map_images(IDS, **where, **options))
 
 
 # An end within seconds, whatever the size of what is on its way to a worker or back from it.
