@@ -36,8 +36,8 @@ from misc.files.images import encode_jpeg, write_label
 from misc.files.palette import voc_palette
 from misc.imutils import IGNORE
 
-VERSION = 8
-SIZE = (144, 192)  # height and width of half of the images, the others lie on their side
+VERSION = 9
+SIZE = (96, 128)  # height and width of half of the images, the others lie on their side
 MARKER = Path("ImageSets", "DEMO")
 # Their labels in VOC's list of classes.
 LABELS = {"aeroplane": 1, "bicycle": 2, "bird": 3, "boat": 4, "bottle": 5, "cat": 8}
@@ -124,7 +124,7 @@ def _write_image(root: Path, image_id: str, scene: Scene) -> None:
 
 
 def _border(scene: Scene) -> np.ndarray:
-    # One pixel on both sides of every outline: VOC's five pixels at a third of its size.
+    # One pixel on both sides of every outline: VOC's five pixels at a quarter of its size.
     owner = (scene.owner + 1).astype(np.uint8)
     kernel = np.ones((3, 3), np.uint8)
     return cv2.dilate(owner, kernel) != cv2.erode(owner, kernel)

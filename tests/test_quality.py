@@ -5,6 +5,7 @@ Other tests hold each part to its definition; this one holds what the parts are 
 
 import pytest
 
+import demo.making
 import run_sample
 from misc.evaluate.measures import read_since
 
@@ -22,8 +23,13 @@ SETTINGS = {
     "cam_warmup_steps": 20,
     "irn_crop_size": 112,
     "irn_pad": 112,
+    "irn_batch_size": 8,
+    "irn_learning_rate": 0.01,
     "irn_num_epoches": 5,
+    "irn_radius": 5,
+    "small_displacement": 1.0,
     "ins_seg_bg_thres": 0.25,
+    "sem_seg_bg_thres": 0.25,
 }
 STAGES = (
     *("train_cam", "make_cam", "eval_cam", "cam_to_ir_label", "train_irn"),
@@ -44,7 +50,8 @@ FLOORS = {
 
 
 @pytest.mark.slow
-def test_a_small_training_makes_labels_above_their_floors(tmp_path):
+def test_a_small_training_makes_labels_above_their_floors(tmp_path, monkeypatch):
+    monkeypatch.setattr(demo.making, "SIZE", (144, 192))  # of the images of the floors
     words = [f"--{name}={value}" for name, value in SETTINGS.items()]
     words += [f"--{stage}_pass=True" for stage in STAGES]
     assert run_sample.main(["--run_dir", str(tmp_path), *words]) == 0

@@ -28,12 +28,16 @@ SETTINGS = {
     "irn_num_epoches": 2,
     "cam_batch_size": 3,
     "irn_batch_size": 3,
+    "irn_learning_rate": 0.01,
     "cam_crop_size": 64,
     "irn_crop_size": 64,
     "irn_pad": 64,
+    "irn_radius": 5,
     "cam_resize_long": "60,80",
     "cam_scales": "1.0,0.5",
+    "small_displacement": 1.0,
     "ins_seg_bg_thres": 0.25,
+    "sem_seg_bg_thres": 0.25,
     "mask_rcnn_steps": 2,
     "mask_rcnn_drops": "1",
     "mask_rcnn_batch_size": 2,
@@ -46,6 +50,7 @@ SETTINGS = {
     "deeplab_batch_size": 2,
     "deeplab_crop_size": 64,
     "deeplab_output_stride": 8,
+    "deeplab_learning_rate": 0.0002,
     "deeplab_eval_steps": 2,
     "report_pass": "False",
 }
@@ -59,6 +64,8 @@ PLAIN = {
 PROGRAM = """
 import sys, torch
 torch.backends.mkldnn.enabled = False
+import demo.making
+demo.making.SIZE = (144, 192)  # of the images that the digests are of
 import run_sample
 sys.exit(run_sample.main(sys.argv[1:]))
 """

@@ -106,7 +106,10 @@ class Config:
         affects=NETWORKS,
     )
     num_workers: int = setting(
-        usable_cores(), "worker processes; 0 does all in the main process", rule=NOT_NEGATIVE
+        usable_cores(),
+        "worker processes; 0 does all in the main process; on a CPU with one for each core, they "
+        "apply trained networks, too",
+        rule=NOT_NEGATIVE,
     )
     seed: int = setting(
         0,
@@ -256,7 +259,7 @@ class Config:
     cam_crop_size: int = training_crop(
         512,
         rule=CROP,
-        demo=112,
+        demo=80,
         cityscapes=768,
         affects=("train_cam", "train_recam", "train_amn"),
     )
@@ -264,7 +267,7 @@ class Config:
         (320, 640),
         "range of an image's long side in training, pixels",
         rule=LONG_SIDE,
-        demo=(112, 192),
+        demo=(80, 128),
         cityscapes=(512, 1024),
         affects=("train_cam", "train_recam"),
     )
@@ -405,22 +408,22 @@ class Config:
         "module with AffinityDisplacementLoss and EdgeDisplacement",
         affects=("train_irn", *LABELS),
     )
-    irn_crop_size: int = training_crop(512, rule=CROP, demo=112, affects=("train_irn",))
-    # Pairs across neighbouring objects mislead; the demo's grid is 0.38 times VOC's per side.
+    irn_crop_size: int = training_crop(512, rule=CROP, demo=80, affects=("train_irn",))
+    # Pairs across neighbouring objects mislead; the demo's grid is 0.26 times VOC's per side.
     irn_radius: int = setting(
         10,
         "largest distance of the pixels of a pair, stride-4 pixels",
         rule=RADIUS,
-        demo=5,
+        demo=4,
         affects=("train_irn",),
     )
-    irn_batch_size: int = batch_size(32, voc12_author=16, demo=8, folder=16, affects=("train_irn",))
-    irn_num_epoches: int = epochs(3, voc12_author=5, demo=10, folder=5, affects=("train_irn",))
+    irn_batch_size: int = batch_size(32, voc12_author=16, demo=4, folder=16, affects=("train_irn",))
+    irn_num_epoches: int = epochs(3, voc12_author=5, demo=12, folder=5, affects=("train_irn",))
     irn_learning_rate: float = setting(
         0.1,
         "learning rate of the boundary branch; ten times that for the displacement branch (sgd)",
         rule=POSITIVE,
-        demo=0.01,
+        demo=0.003,
         affects=("train_irn",),
     )
     irn_weight_decay: float = weight_decay(0.0001, affects=("train_irn",))
@@ -439,7 +442,7 @@ class Config:
         "of 16 alone",
         group="Label synthesis",
         rule=PADDING,
-        demo=160,
+        demo=128,
         coco14=0,
         folder=0,
         affects=LABELS,
@@ -467,7 +470,7 @@ class Config:
     beta: float = setting(
         10, "power of the affinities in the random walk", rule=POSITIVE, folder=20, affects=LABELS
     )
-    # A walk spreads as the square root of its steps; the demo's grid is 0.38 times VOC's per side,
+    # A walk spreads as the square root of its steps; the demo's grid is 0.26 times VOC's per side,
     # and its objects lie closer together.
     exp_times: int = setting(
         8, "2 to this power steps of the random walk", rule=DOUBLINGS, demo=3, affects=LABELS
@@ -477,7 +480,7 @@ class Config:
         2.5,
         "length below which a displacement marks an instance's centre, stride-4 pixels",
         rule=POSITIVE,
-        demo=1.0,
+        demo=0.3,
         affects=("make_ins_seg_labels",),
     )
     ins_seg_split: bool = setting(
@@ -496,6 +499,7 @@ class Config:
         0.25,
         "background score of semantic labels",
         rule=UNIT,
+        demo=0.4,
         coco14_rib=0.22,
         recam=0.28,
         coco14_recam=0.25,
@@ -545,15 +549,15 @@ class Config:
         group="Networks trained on the labels",
         rule=some_of("irn", "cam", "full"),
     )
-    mask_rcnn_steps: int = steps(18000, demo=200, affects=("train_mask_rcnn",))
+    mask_rcnn_steps: int = steps(18000, demo=160, affects=("train_mask_rcnn",))
     mask_rcnn_drops: tuple[int, ...] = setting(
         (12000, 16000),
         "steps after which the learning rate is divided by ten; '' keeps it constant",
         rule=DROPS,
-        demo=(150, 185),
+        demo=(120, 145),
         affects=("train_mask_rcnn",),
     )
-    mask_rcnn_batch_size: int = batch_size(4, demo=8, affects=("train_mask_rcnn",))
+    mask_rcnn_batch_size: int = batch_size(4, affects=("train_mask_rcnn",))
     mask_rcnn_learning_rate: float = setting(
         0.01, "learning rate", rule=POSITIVE, affects=("train_mask_rcnn",)
     )
@@ -567,7 +571,7 @@ class Config:
         512,
         "short side that images are resized to, pixels",
         rule=POSITIVE,
-        demo=128,
+        demo=96,
         cityscapes=800,
         affects=("train_mask_rcnn", "eval_mask_rcnn"),
     )
@@ -575,7 +579,7 @@ class Config:
         800,
         "upper limit of the long side, pixels",
         rule=POSITIVE,
-        demo=170,
+        demo=128,
         cityscapes=1600,
         affects=("train_mask_rcnn", "eval_mask_rcnn"),
     )
@@ -593,7 +597,7 @@ class Config:
         demo=64,
         affects=("train_mask_rcnn", "eval_mask_rcnn"),
     )
-    mask_rcnn_eval_steps: int = eval_steps(2000, demo=100)
+    mask_rcnn_eval_steps: int = eval_steps(2000, demo=80)
     mask_rcnn_server_list: str = setting(
         "", "split to detect for the evaluation server, for example test"
     )
@@ -610,21 +614,21 @@ class Config:
         demo=16,
         affects=("train_deeplab", "eval_deeplab"),
     )
-    deeplab_steps: int = steps(20000, demo=200, affects=("train_deeplab",))
+    deeplab_steps: int = steps(20000, demo=160, affects=("train_deeplab",))
     deeplab_batch_size: int = batch_size(10, demo=4, affects=("train_deeplab",))
-    deeplab_crop_size: int = training_crop(321, rule=POSITIVE, demo=128, affects=("train_deeplab",))
+    deeplab_crop_size: int = training_crop(321, rule=POSITIVE, demo=96, affects=("train_deeplab",))
     deeplab_learning_rate: float = setting(
         0.00025,
         "learning rate of the backbone; ten times that for the classifier (sgd)",
         rule=POSITIVE,
-        demo=0.0002,
+        demo=0.0005,
         affects=("train_deeplab",),
     )
     deeplab_weight_decay: float = weight_decay(0.0005, demo=0.01, affects=("train_deeplab",))
     deeplab_momentum: float = setting(0.9, "SGD momentum", rule=UNIT, affects=("train_deeplab",))
     deeplab_optimizer: str = optimizer("sgd", demo="adamw", affects=("train_deeplab",))
     deeplab_warmup_steps: int = warmup_steps(0, demo=20, affects=("train_deeplab",))
-    deeplab_eval_steps: int = eval_steps(2000, demo=100)
+    deeplab_eval_steps: int = eval_steps(2000, demo=80)
     deeplab_scales: tuple[float, ...] = setting(
         (0.5, 0.75, 1.0, 1.25, 1.5),
         "test-time image scales whose probabilities are averaged",

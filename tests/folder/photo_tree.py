@@ -1,6 +1,7 @@
 """Makes folders of photographs: the demo's, exported with a file of tags, and tiny ones."""
 
 import csv
+from unittest import mock
 
 import numpy as np
 from PIL import Image
@@ -55,7 +56,9 @@ def told(folder, *words, status=0, **changes):
 
 def export_demo(folder, number, *, masks=False):
     """Write the demo's photographs to photos/, with tags.csv, and masks/ on request."""
-    make_demo(folder / "VOC2012", train=number, val=1)
+    # Larger ones than the demo's, on which tiny networks find objects.
+    with mock.patch("demo.making.SIZE", (144, 192)):
+        make_demo(folder / "VOC2012", train=number, val=1)
     data = voc12.Dataset(folder / "VOC2012")
     with (folder / "tags.csv").open("w", newline="") as file:
         table = csv.writer(file)
