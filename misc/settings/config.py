@@ -107,8 +107,8 @@ class Config:
     )
     num_workers: int = setting(
         usable_cores(),
-        "worker processes; 0 does all in the main process; on a CPU with one for each core, they "
-        "apply trained networks, too",
+        "worker processes; 0 does all in the main process; one for each core applies trained "
+        "networks, too, on a CPU",
         rule=NOT_NEGATIVE,
     )
     seed: int = setting(
