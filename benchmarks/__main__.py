@@ -16,6 +16,7 @@ MODULES = (
     "bench_files",
     "bench_make_cam",
     "bench_fused",
+    "bench_workers",
     "bench_precision",
     "bench_loaders",
     "bench_scale",

@@ -4,7 +4,7 @@ import os
 import pytest
 import torch
 
-from tests import voc_shaped
+from tests import forked, voc_shaped
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Threads of several processes wait for each other's cores.
@@ -37,6 +37,15 @@ LONG = {
 
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path.name not in LONG)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def server():
+    """Start the server of `tests.forked` in this folder, where it finds the modules to import.
+
+    Tests change the folder: of a server that starts then, each process imports torch by itself.
+    """
+    forked.start_server()
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ import random
 import signal
 import socket
 import sys
+from multiprocessing import forkserver
 
 # What runs are computed with: IRN_TEST_DEVICE=cuda make test, IRN_TEST_PRECISION.
 COMPUTED = {
@@ -108,6 +109,11 @@ def words_of(settings):
     """Give the words of a command line; a setting that is None is left to its default."""
     given = {name: str(value) for name, value in settings.items() if value is not None}
     return [word for name, value in given.items() for word in (f"--{name}", value)]
+
+
+def start_server():
+    """Start the process that all others are forked from, if it does not run."""
+    forkserver.ensure_running()
 
 
 def start(words, output, call=None, **environment):

@@ -1,0 +1,60 @@
+"""An image for each core, against all cores on one image: the loop over images on a CPU."""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from benchmarks.bench_make_cam import SIZES
+from benchmarks.harness import Row, fastest
+from misc.machine.device import Compute
+from misc.run.workers import map_images
+from misc.settings.cores import usable_cores
+from misc.train.networks import for_inference
+from net.resnet50_cam import CAM
+from net.resnet50_irn import EdgeDisplacement
+
+SMALL = ((96, 128), (48, 64), (144, 192))  # an image of the demo, at its scales
+
+
+def rows(*, full: bool = False) -> list[Row]:
+    """Measure both ways in turn, with the start of the processes."""
+    ours, images = "resnet18", 64
+    return [
+        _row("CAMs of the demo", 1.15, CAM(20, backbone=ours), SMALL, images),
+        _row(
+            "fields of the demo",
+            1.25,
+            EdgeDisplacement(backbone=ours, crop_size=128),
+            SMALL[:1],
+            images,
+        ),
+        _row("CAMs, 375×500, ResNet-50", 1.0, CAM(20), SIZES, 4),
+    ]
+
+
+def _row(what: str, goal: float, model: Any, sizes: tuple[tuple[int, int], ...], count: int) -> Row:
+    together = Compute(device=torch.device("cpu"), num_workers=usable_cores())
+    model = for_inference(model, together)
+    pairs = [torch.randn(2, 3, *size) for size in sizes]
+
+    @torch.inference_mode()
+    def process(_image_id: str, _loaded: str) -> None:
+        for pair in pairs:
+            model(pair)
+
+    def run(compute: Compute) -> None:
+        list(
+            map_images([str(n) for n in range(count)], str.upper, process=process, compute=compute)
+        )
+
+    each = replace(together, in_workers=True)
+    before, after = fastest(lambda: run(together), lambda: run(each), repeats=3)
+    return Row(
+        what=f"{what}, {count} images, a core for each against all on one",
+        goal=f"≥ {goal} ×",
+        published_seconds=before,
+        seconds=after,
+        met=before / after >= goal,
+        note=f"float32, random weights, {usable_cores()} cores, fastest of three",
+    )
