@@ -475,7 +475,8 @@ class Config:
     exp_times: int = setting(
         8, "2 to this power steps of the random walk", rule=DOUBLINGS, demo=3, affects=LABELS
     )
-    # Displacements are as long as objects are wide, so this scales with the grid, too.
+    # Displacements are as long as objects are wide, so this scales with the grid, too. Those of the
+    # demo's short training are shorter.
     small_displacement: float = setting(
         2.5,
         "length below which a displacement marks an instance's centre, stride-4 pixels",
