@@ -40,7 +40,9 @@ Submit = Callable[[str, Job], "Future[Any]"]
 
 PR_SET_PDEATHSIG = 1  # of Linux's prctl: the signal that follows the parent's end
 IMAGES_A_WORKER = 3  # in flight: enough that neither the workers nor the device wait
-REMEDY = "free some, pass fewer --num_workers or another --device, or leave the image out"
+REMEDY = (
+    "free some, pass another --device or fewer --num_workers, or leave the image out of the list"
+)
 
 
 def map_images(
@@ -55,7 +57,8 @@ def map_images(
 ) -> Iterator[tuple[str, Any]]:
     """Map over images: `load(id)` in a worker process, then `process(id, loaded)` here.
 
-    Where `compute` says so, a worker does both: it has a copy of all that `process` uses.
+    Where `compute` says so, a worker does both: it has a copy of all that `process` uses, and what
+    `process` changes there is lost.
 
     Args:
         ids: the images, in the order in which results come.
@@ -79,7 +82,8 @@ def map_images(
     """
     if compute is not None:
         num_workers = compute.num_workers
-        if compute.in_workers and process is not None:
+        # Fewer images than workers would leave cores idle.
+        if compute.in_workers and process is not None and len(ids) >= num_workers:
             load, process = partial(_go_all_the_way, load, process), None
     todo = deque(_unfinished(ids, outputs))
     workers = min(ranks.share_of_processes(num_workers), len(todo))
@@ -276,6 +280,10 @@ def _answer(load: Load, job: Job) -> bytes:
     try:
         return _packed((_done(load, job), None))
     except Exception as error:
+        try:
+            pickle.loads(_packed(error))
+        except Exception:  # a class of another form, or of a function
+            error = RuntimeError(f"{type(error).__name__}: {error}")
         error.add_note(traceback.format_exc())  # for the log
         return _packed((None, error))
 

@@ -158,7 +158,7 @@ def detect_images(
     `use` may write the files of `outputs`; an image whose files are there is left out.
     """
 
-    # Not by the workers: the masks of large images take gigabytes on their way to them.
+    # Used where the network is: the masks of large images take gigabytes on a way to workers.
     @torch.inference_mode()
     def process(image_id: str, image: torch.Tensor) -> Any:
         with compute.autocast():

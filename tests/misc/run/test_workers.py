@@ -93,6 +93,30 @@ def test_an_error_comes_as_it_was_raised_after_the_results_before_it(where):
             next(results)
 
 
+class Two(Exception):
+    def __init__(self, first, second):
+        super().__init__(f"{first} {second}")
+
+
+def test_an_error_of_another_form_keeps_its_message():
+    class Own(Exception):
+        pass
+
+    def process(image_id, _):
+        raise Own("said") if image_id == "a" else Two(1, 2)
+
+    for ids, match in ((IDS, "^Own: said"), (IDS[1:], "^Two: 1 2")):
+        with pytest.raises(RuntimeError, match=match):
+            list(map_images(ids, upper, process=process, **IN_WORKERS))
+
+
+def test_fewer_images_than_workers_have_all_cores():
+    def process(_image_id, _loaded):
+        return os.getpid()
+
+    assert list(map_images(IDS[:1], upper, process=process, **IN_WORKERS)) == [("a", os.getpid())]
+
+
 def ask_for_too_much(image_id, *_):
     return np.empty(10**15, np.uint8) if image_id == "b" else image_id
 
