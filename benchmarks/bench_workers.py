@@ -27,7 +27,6 @@ def rows(*, full: bool = False) -> list[Row]:
         _row("CAMs of the demo", CAM(20, backbone=ours), SMALL, images),
         _row(
             "fields of the demo",
-            1.25,
             EdgeDisplacement(backbone=ours, crop_size=128),
             SMALL[:1],
             images,
