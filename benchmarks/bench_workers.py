@@ -22,15 +22,10 @@ SMALL = ((96, 128), (48, 64), (144, 192))  # an image of the demo, at its scales
 
 def rows(*, full: bool = False) -> list[Row]:
     """Measure both ways in turn, with the start of the processes."""
-    ours, images = "resnet18", 64
+    fields = EdgeDisplacement(backbone="resnet18", crop_size=128)
     return [
-        _row("CAMs of the demo", CAM(20, backbone=ours), SMALL, images),
-        _row(
-            "fields of the demo",
-            EdgeDisplacement(backbone=ours, crop_size=128),
-            SMALL[:1],
-            images,
-        ),
+        _row("CAMs of the demo", CAM(20, backbone="resnet18"), SMALL, 64),
+        _row("fields of the demo", fields, SMALL[:1], 64),
         _row("CAMs, 375×500, ResNet-50", CAM(20), SIZES, 4),
     ]
 

@@ -160,7 +160,8 @@ def compute_of(config: Config) -> Compute:
 def _divides_images(config: Config) -> bool:
     """Return whether the cores take an image each, which is faster than all of them one image.
 
-    A worker has a network by being forked; AdvCAM's gradients do not run in a forked process.
+    A worker has a network by being forked. Where the machine has a GPU, torch may refuse gradients,
+    which AdvCAM needs, in a process that is forked after a training.
     """
     is_enough = config.num_workers >= usable_cores() > 1
     return is_enough and sys.platform == "linux" and config.cam_method != "advcam"

@@ -80,13 +80,12 @@ def map_images(
             results of the images before it; OSError, which names the image, where memory is
             exhausted or a worker died.
     """
-    if compute is not None:
-        num_workers = compute.num_workers
-        # Fewer images than workers would leave cores idle.
-        if compute.in_workers and process is not None and len(ids) >= num_workers:
-            load, process = partial(_go_all_the_way, load, process), None
+    workers = ranks.share_of_processes(num_workers if compute is None else compute.num_workers)
+    # Fewer images than workers would leave cores idle.
+    if compute is not None and compute.in_workers and process is not None and len(ids) >= workers:
+        load, process = partial(_go_all_the_way, load, process), None
     todo = deque(_unfinished(ids, outputs))
-    workers = min(ranks.share_of_processes(num_workers), len(todo))
+    workers = min(workers, len(todo))
     done = len(ids) - len(todo)
     in_flight: deque[_Image] = deque()
     with (

@@ -110,11 +110,13 @@ def test_an_error_of_another_form_keeps_its_message():
             list(map_images(ids, upper, process=process, **IN_WORKERS))
 
 
-def test_fewer_images_than_workers_have_all_cores():
+def test_fewer_images_than_a_ranks_workers_have_all_cores(monkeypatch):
     def process(_image_id, _loaded):
         return os.getpid()
 
     assert list(map_images(IDS[:1], upper, process=process, **IN_WORKERS)) == [("a", os.getpid())]
+    monkeypatch.setattr(ranks, "share_of_processes", lambda number: number // 2)
+    assert list(map_images(IDS[:1], upper, process=process, **IN_WORKERS)) != [("a", os.getpid())]
 
 
 def ask_for_too_much(image_id, *_):
